@@ -1,0 +1,22 @@
+"""How the house compiles its kernels: one decorator, so that every kernel keeps the same promises."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile ``function`` with Numba, cached on disk, without holding the interpreter's lock.
+
+    Strict IEEE arithmetic (no ``fastmath``): NumPy in the same order of operations gives the same bytes,
+    which is what lets the reference engine be the definition. Never ``parallel=True``: its thread pool
+    does not survive a fork, and data loaders fork. ``error_model="numpy"`` drops the zero-division branch
+    that keeps loops from being vectorised. The plain Python function stays reachable as ``.py_func``.
+    """
+    return numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """Like :func:`compiled`, for small helpers that LLVM should see through inside a caller's loop."""
+    return numba.njit(nogil=True, cache=True, error_model="numpy", forceinline=True)(function)
