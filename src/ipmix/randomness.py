@@ -164,9 +164,8 @@ def mask_hash(seed, position):  # type: ignore[no-untyped-def]
     ``mask_hash(s, p // 2)`` if p is even, the high 16 if it is odd, and is kept where they are below the
     threshold. (The "lowbias32" finaliser, C. Wellons, 2018, over a Weyl sequence.)
     """
-    x = np.uint32(seed) + np.uint32(position) * np.uint32(0x9E3779B9)
-    x ^= x >> np.uint32(16)
-    x *= np.uint32(0x7FEB352D)
-    x ^= x >> np.uint32(15)
-    x *= np.uint32(0x846CA68B)
-    return x ^ (x >> np.uint32(16))
+    # Numba widens the product of two uint32 to 64 bits; every step is cut back to 32.
+    x = np.uint32(np.uint32(seed) + np.uint32(np.uint32(position) * np.uint32(0x9E3779B9)))
+    x = np.uint32((x ^ (x >> np.uint32(16))) * np.uint32(0x7FEB352D))
+    x = np.uint32((x ^ (x >> np.uint32(15))) * np.uint32(0x846CA68B))
+    return np.uint32(x ^ (x >> np.uint32(16)))
