@@ -1,0 +1,228 @@
+"""Training batches: gather, flip, crop, augment; prepared in a thread of their own while the model computes.
+
+Everything random is a pure function of (seed, epoch, picture): a batch is the same whatever the number of
+threads or processes, and an epoch can be entered at any batch.
+"""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass
+from queue import Empty, Full, Queue
+from typing import Any
+
+import numpy as np
+
+from ipmix.compiling import compiled
+from ipmix.datasets import Pictures
+from ipmix.errors import InputError
+from ipmix.randomness import SHARED_VIEW, below, bits, start
+
+ORDER_SALT = 0x6F72646572
+CROP_SALT = 0x63726F70
+AHEAD = 4
+"""Batches kept ready."""
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """One batch.
+
+    Attributes:
+        indices: int64[B], the pictures' positions in the set.
+        labels: int64[B].
+        images: one uint8[B, H, W, C] for each view; with ``clean`` the first holds the pictures without
+            augmentation (same flip and crop as the views).
+    """
+
+    indices: np.ndarray
+    labels: np.ndarray
+    images: tuple[np.ndarray, ...]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+
+class Loader:
+    """The batches of each epoch of training.
+
+    Args:
+        pictures: what to train on.
+        batch_size: pictures in a batch, over all processes together.
+        seed: of the order, the crops and the augmentation.
+        method: an augmentation method; None for none.
+        mixing: the mixing set, for methods that need one.
+        views: augmented versions of each picture.
+        clean: put the pictures without augmentation before the views (Jensen-Shannon training).
+        flip: mirror each picture with probability 1/2.
+        pad: crop at random after padding with this many zero pixels on each side; 0 for no crop.
+        shuffle: a new order in each epoch; otherwise the set's own.
+        drop_last: leave out a last batch that is not full.
+        threads: of the augmentation.
+        engine: which engine augments.
+        shard: (rank, processes): this loader's slice of every batch.
+    """
+
+    def __init__(
+        self,
+        pictures: Pictures,
+        *,
+        batch_size: int,
+        seed: int,
+        method: Any = None,
+        mixing: Any = None,
+        views: int = 1,
+        clean: bool = False,
+        flip: bool = True,
+        pad: int = 4,
+        shuffle: bool = True,
+        drop_last: bool = False,
+        threads: int = 1,
+        engine: str = "compiled",
+        shard: tuple[int, int] = (0, 1),
+    ) -> None:
+        for name, value, least in (
+            ("batch_size", batch_size, 1), ("views", views, 1), ("pad", pad, 0), ("threads", threads, 1),
+        ):  # fmt: skip
+            if value < least:
+                raise InputError(f"a loader's {name} is at least {least}, got {value}")
+        rank, processes = shard
+        if not 0 <= rank < processes <= batch_size:
+            raise InputError(
+                f"a loader's shard is (rank, processes) with rank < processes <= batch_size ({batch_size}), "
+                f"got {shard}"
+            )
+        self.pictures, self.batch_size, self.seed = pictures, batch_size, seed
+        self.method, self.mixing, self.views, self.clean = method, mixing, views, clean
+        self.flip, self.pad, self.shuffle, self.drop_last = flip, pad, shuffle, drop_last
+        self.threads, self.engine, self.shard = threads, engine, shard
+
+    def __len__(self) -> int:
+        """Batches in an epoch. A last batch with fewer pictures than processes is left out."""
+        whole, rest = divmod(len(self.pictures), self.batch_size)
+        return whole + (not self.drop_last and rest >= self.shard[1])
+
+    def order(self, epoch: int) -> np.ndarray:
+        """The epoch's order: a permutation of the pictures, int64[N]."""
+        if not self.shuffle:
+            return np.arange(len(self.pictures), dtype=np.int64)
+        return np.argsort(_order_keys(self.seed ^ ORDER_SALT, epoch, len(self.pictures)), kind="stable")
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch from batch ``start`` on; the next ones are prepared in the background.
+
+        An error in the background is raised here, at the batch where it happened.
+        """
+        order = self.order(epoch)
+        ready: Queue[Batch | BaseException | None] = Queue(AHEAD)
+        stop = threading.Event()
+
+        def put(item: Batch | BaseException | None) -> None:
+            while not stop.is_set():
+                try:
+                    return ready.put(item, timeout=0.1)
+                except Full:
+                    continue
+
+        def prepare() -> None:
+            try:
+                with ThreadPoolExecutor(self.threads) if self.threads > 1 else nullcontext() as pool:
+                    for number in range(start, len(self)):
+                        if stop.is_set():
+                            return
+                        put(self._batch(self._indices(order, number), epoch, pool))
+                put(None)
+            except BaseException as error:
+                put(error)
+
+        worker = threading.Thread(target=prepare, name="ipmix loader", daemon=True)
+        worker.start()
+        try:
+            while (item := _take(ready, worker)) is not None:
+                if isinstance(item, BaseException):
+                    raise item
+                yield item
+        finally:
+            stop.set()
+            worker.join()
+
+    def _indices(self, order: np.ndarray, number: int) -> np.ndarray:
+        """This process's slice of batch ``number``: all slices differ by at most one picture in length."""
+        batch = order[number * self.batch_size : (number + 1) * self.batch_size]
+        rank, processes = self.shard
+        indices: np.ndarray = batch[len(batch) * rank // processes : len(batch) * (rank + 1) // processes]
+        return indices
+
+    def batch_length(self, number: int) -> int:
+        """Pictures in batch ``number`` over all processes together."""
+        return min(self.batch_size, len(self.pictures) - number * self.batch_size)
+
+    def _batch(self, indices: np.ndarray, epoch: int, pool: Executor | None) -> Batch:
+        images = self._gather(indices, epoch)
+        views = tuple(self._augment(images, indices, epoch, view) for view in range(self.views))
+        return Batch(indices, self.pictures.labels[indices], (images, *views) if self.clean else views)
+
+    def _gather(self, indices: np.ndarray, epoch: int) -> np.ndarray:
+        source = self.pictures.images
+        if not self.flip and not self.pad:
+            plain: np.ndarray = source[indices]
+            return plain
+        out = np.empty((len(indices), *source.shape[1:]), np.uint8)
+        _gather_cropped(source, indices, self.seed ^ CROP_SALT, epoch, self.flip, self.pad, out)
+        return out
+
+    def _augment(self, images: np.ndarray, indices: np.ndarray, epoch: int, view: int) -> np.ndarray:
+        if self.method is None:
+            return images
+        from ipmix.augment import augment
+
+        augmented: np.ndarray = augment(
+            images, self.method, self.mixing, seed=self.seed, epoch=epoch, indices=indices, view=view,
+            engine=self.engine, threads=self.threads,
+        )  # fmt: skip
+        return augmented
+
+
+def _take(
+    ready: "Queue[Batch | BaseException | None]", worker: threading.Thread
+) -> Batch | BaseException | None:
+    """The next item; an error, not an endless wait, if the thread that makes them is gone."""
+    while True:
+        try:
+            return ready.get(timeout=1.0)
+        except Empty:
+            if not worker.is_alive() and ready.empty():
+                return RuntimeError("the loader's thread ended without a word")
+
+
+@compiled
+def _order_keys(seed, epoch, count):  # type: ignore[no-untyped-def]
+    """64 hashed bits for each picture: sorting by them is the epoch's permutation."""
+    keys = np.empty(count, np.uint64)
+    state = np.empty(1, np.uint64)
+    for i in range(count):
+        start(state, np.int64(seed), np.int64(epoch), np.int64(i), np.int64(SHARED_VIEW))
+        keys[i] = bits(state)
+    return keys
+
+
+@compiled
+def _gather_cropped(source, indices, seed, epoch, flip, pad, out):  # type: ignore[no-untyped-def]
+    """Copy pictures into ``out``, mirrored with probability 1/2, then shifted by -pad..pad into zeros."""
+    height, width, channels = source.shape[1:]
+    state = np.empty(1, np.uint64)
+    for row in range(indices.size):
+        picture = source[indices[row]]
+        start(state, np.int64(seed), np.int64(epoch), np.int64(indices[row]), np.int64(SHARED_VIEW))
+        mirrored = below(state, 2) == 1 and flip
+        top = below(state, 2 * pad + 1) - pad
+        left = below(state, 2 * pad + 1) - pad
+        for y in range(height):
+            for x in range(width):
+                from_y, from_x = y + top, x + left
+                inside = 0 <= from_y < height and 0 <= from_x < width
+                if mirrored:
+                    from_x = width - 1 - from_x
+                for c in range(channels):
+                    out[row, y, x, c] = picture[from_y, from_x, c] if inside else np.uint8(0)
