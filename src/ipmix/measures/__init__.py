@@ -1,0 +1,29 @@
+"""The measures of the safety scorecard: pure functions over what a classifier said, one file each.
+
+Everything here takes NumPy arrays and gives plain numbers, needs no model and no picture, and counts in
+fractions (an error of 0.25, not 25%). A measure never averages NaN away: it refuses it, by name.
+"""
+
+from ipmix.measures import (
+    anomaly,
+    bootstrap,
+    calibration,
+    clean,
+    consistency,
+    corruption,
+    outputs,
+    selective,
+    subsets,
+)
+
+__all__ = [
+    "anomaly",
+    "bootstrap",
+    "calibration",
+    "clean",
+    "consistency",
+    "corruption",
+    "outputs",
+    "selective",
+    "subsets",
+]

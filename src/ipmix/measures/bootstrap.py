@@ -1,0 +1,70 @@
+"""Bootstrap confidence intervals: how far a figure would move with other pictures of the same kind.
+
+The percentile method (Efron, 1979): draw as many pictures with replacement, measure again, many times. It
+speaks of the test pictures only, not of another training run.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ipmix.errors import InputError
+
+_SALT = 0x626F6F74  # "boot": keeps these draws apart from every other use of the same seed
+
+
+def interval(
+    statistic: Callable[[NDArray[np.intp]], float],
+    count: int,
+    *,
+    seed: int,
+    level: float = 0.95,
+    samples: int = 1000,
+) -> tuple[float, float]:
+    """The central ``level`` of ``statistic`` over resampled pictures: (low, high).
+
+    Args:
+        statistic: given the indices of the drawn pictures (intp[count]), returns the figure. Pictures that
+            belong together (all frames or corruptions of one photo) are drawn together by indexing them all.
+        count: how many pictures there are, at least 2.
+        seed: the same seed gives the same interval; a non-negative integer.
+        level: between 0 and 1.
+        samples: how often to draw.
+    """
+    _check(count, level, samples)
+    generator = np.random.Generator(np.random.Philox(key=[seed, _SALT]))
+    figures = np.array(
+        [statistic(generator.integers(0, count, size=count)) for _ in range(samples)], dtype=np.float64
+    )
+    return _central(figures, level)
+
+
+def mean_interval(
+    values: ArrayLike, *, seed: int, level: float = 0.95, samples: int = 1000
+) -> tuple[float, float]:
+    """:func:`interval` for the mean of one number per picture, ``values`` [N]: errors, flips, losses."""
+    numbers = np.asarray(values, dtype=np.float64)
+    if numbers.ndim != 1:
+        raise InputError(f"values must be one number per picture, got shape {list(numbers.shape)}")
+    if np.isnan(numbers).any():
+        raise InputError(f"values hold {int(np.isnan(numbers).sum())} NaN; a mean of them means nothing")
+    return interval(
+        lambda drawn: float(numbers[drawn].mean()), numbers.size, seed=seed, level=level, samples=samples
+    )
+
+
+def _check(count: int, level: float, samples: int) -> None:
+    if count < 2:
+        raise InputError(f"an interval needs at least 2 pictures, got {count}")
+    if not 0.0 < level < 1.0:
+        raise InputError(f"level must be between 0 and 1, got {level}")
+    if samples < 20:
+        raise InputError(f"an interval needs at least 20 samples, got {samples}")
+
+
+def _central(figures: NDArray[np.float64], level: float) -> tuple[float, float]:
+    if np.isnan(figures).any():
+        raise InputError("the measure gave NaN on a resample; it can't be bootstrapped as it is")
+    low, high = np.quantile(figures, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
+    return float(low), float(high)

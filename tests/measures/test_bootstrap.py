@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+
+from ipmix.errors import InputError
+from ipmix.measures import bootstrap
+
+
+def test_it_covers_the_truth_about_as_often_as_it_says():
+    covered = 0
+    for trial in range(200):
+        values = np.random.default_rng(trial).random(100) < 0.3
+        low, high = bootstrap.mean_interval(values, seed=trial, samples=200)
+        covered += low <= 0.3 <= high
+    assert 180 <= covered <= 199
+
+
+def test_its_width_is_the_standard_error_s():
+    values = np.random.default_rng(1).normal(size=2_000)
+    low, high = bootstrap.mean_interval(values, seed=0)
+    assert (high - low) == pytest.approx(2 * 1.96 / np.sqrt(2_000), rel=0.15)
+
+
+def test_the_same_seed_gives_the_same_interval():
+    values = np.random.default_rng(1).random(50)
+    assert bootstrap.mean_interval(values, seed=4) == bootstrap.mean_interval(values, seed=4)
+    assert bootstrap.mean_interval(values, seed=4) != bootstrap.mean_interval(values, seed=5)
+
+
+def test_any_statistic_of_the_drawn_pictures():
+    values = np.arange(100.0)
+    low, high = bootstrap.interval(lambda drawn: float(values[drawn].max()), 100, seed=0)
+    assert 90 < low <= high == 99.0
+
+
+@pytest.mark.parametrize(
+    ("values", "options"),
+    [
+        ([1.0], {}),
+        ([1.0, np.nan], {}),
+        ([1.0, 2.0], {"level": 1.0}),
+        ([1.0, 2.0], {"samples": 3}),
+        ([[1.0]], {}),
+    ],
+)
+def test_bad_input_is_refused(values, options):
+    with pytest.raises(InputError):
+        bootstrap.mean_interval(values, seed=0, **options)
+
+
+def test_a_statistic_that_fails_is_refused():
+    with pytest.raises(InputError, match="NaN"):
+        bootstrap.interval(lambda drawn: float("nan"), 10, seed=0)

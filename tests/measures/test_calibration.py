@@ -1,0 +1,119 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ipmix.errors import InputError
+from ipmix.measures import calibration, outputs
+
+
+def plain_rms(confidence, correct, last_bin):
+    """Sorted, cut into hundreds, the rest joined to the last; one loop, nothing clever."""
+    pairs = sorted(zip(confidence, correct), key=lambda pair: pair[0])
+    bins = [pairs[100 * b : 100 * b + 100] for b in range(len(pairs) // 100)]
+    bins[-1] = pairs[100 * (len(bins) - 1) :]
+    total = 0.0
+    for members in bins[:-1] if last_bin == "skip" else bins:
+        mean_confidence = sum(c for c, _ in members) / len(members)
+        accuracy = sum(bool(r) for _, r in members) / len(members)
+        total += len(members) / len(pairs) * (mean_confidence - accuracy) ** 2
+    return math.sqrt(total)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 2**32 - 1), st.integers(100, 750), st.sampled_from(["count", "skip"]))
+def test_rms_is_the_plain_loop(seed, count, last_bin):
+    random = np.random.default_rng(seed)
+    confidence = random.random(count)
+    correct = random.random(count) < confidence**2
+    result = calibration.rms_calibration_error(confidence, correct, last_bin=last_bin)
+    assert result == pytest.approx(plain_rms(confidence, correct, last_bin), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("confidence", "count", "skip"),
+    [
+        (np.full(200, 0.9), 0.9, 0.6364),
+        (np.full(150, 0.9), 0.9, 0.0),
+        (np.linspace(0.1, 1.0, 10_000), 0.6083, 0.6001),
+    ],
+)
+def test_rms_known_values_of_a_model_that_is_always_wrong(confidence, count, skip):
+    wrong = np.zeros(confidence.size, bool)
+    assert calibration.rms_calibration_error(confidence, wrong) == pytest.approx(count, abs=5e-5)
+    assert calibration.rms_calibration_error(confidence, wrong, last_bin="skip") == pytest.approx(
+        skip, abs=5e-5
+    )
+
+
+def test_rms_of_a_perfect_model_is_zero_and_order_does_not_matter():
+    random = np.random.default_rng(3)
+    confidence = np.repeat(np.arange(1, 10) / 10, 100)
+    correct = np.concatenate([np.arange(100) < 10 * tenth for tenth in range(1, 10)])
+    shuffled = random.permutation(confidence.size)
+    assert calibration.rms_calibration_error(confidence, correct) == pytest.approx(0.0, abs=1e-12)
+    assert calibration.rms_calibration_error(confidence[shuffled], correct[shuffled]) == pytest.approx(
+        0.0, abs=1e-12
+    )
+
+
+def test_rms_needs_one_bin():
+    with pytest.raises(InputError, match="at least 100 pictures"):
+        calibration.rms_calibration_error(np.full(99, 0.5), np.ones(99, bool))
+
+
+def test_nan_is_counted_and_placed():
+    confidence = np.full(200, 0.5)
+    confidence[[17, 40, 41]] = np.nan
+    with pytest.raises(InputError, match="NaN for 3 of 200 pictures, the first at index 17"):
+        calibration.rms_calibration_error(confidence, np.ones(200, bool))
+    with pytest.raises(InputError, match="NaN for 1 of 2 pictures"):
+        calibration.brier_score([[0.0, 1.0], [np.nan, 1.0]], [0, 1])
+
+
+@pytest.mark.parametrize(
+    ("confidence", "correct"),
+    [([50.0] * 100, [1] * 100), ([0.5] * 100, [2] * 100), ([0.5] * 100, [1] * 99), ([], [])],
+)
+def test_bad_values_are_refused(confidence, correct):
+    with pytest.raises(InputError):
+        calibration.rms_calibration_error(confidence, correct)
+    with pytest.raises(InputError):
+        calibration.expected_calibration_error(confidence, correct)
+
+
+def test_reliability_bins_by_hand():
+    table = calibration.reliability([0.05, 0.5, 0.5, 0.51, 1.0, 0.0], [0, 1, 0, 1, 1, 1], bins=2)
+    assert table.count.tolist() == [4, 2]
+    assert table.confidence == pytest.approx([1.05 / 4, 1.51 / 2])
+    assert table.accuracy == pytest.approx([0.5, 1.0])
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 200), st.integers(1, 20))
+def test_ece_and_mce_are_the_plain_loop(seed, count, bins):
+    random = np.random.default_rng(seed)
+    confidence, correct = random.random(count), random.random(count) < 0.5
+    gaps, sizes = [], []
+    for b in range(bins):
+        inside = [i for i in range(count) if min(max(math.ceil(confidence[i] * bins) - 1, 0), bins - 1) == b]
+        if inside:
+            gaps.append(abs(np.mean(confidence[inside]) - np.mean(correct[inside])))
+            sizes.append(len(inside))
+    ece = sum(g * s for g, s in zip(gaps, sizes)) / count
+    assert calibration.expected_calibration_error(confidence, correct, bins=bins) == pytest.approx(
+        ece, abs=1e-12
+    )
+    assert calibration.maximum_calibration_error(confidence, correct, bins=bins) == pytest.approx(max(gaps))
+
+
+def test_brier_and_likelihood_are_their_formulas():
+    random = np.random.default_rng(5)
+    logits, labels = random.normal(size=(40, 7)), random.integers(0, 7, 40)
+    probability = outputs.softmax(logits)
+    brier = np.mean([np.sum((p - np.eye(7)[y]) ** 2) for p, y in zip(probability, labels)])
+    likelihood = -np.mean([math.log(p[y]) for p, y in zip(probability, labels)])
+    assert calibration.brier_score(logits, labels) == pytest.approx(brier)
+    assert calibration.negative_log_likelihood(logits, labels) == pytest.approx(likelihood)
+    assert calibration.brier_score([[1000.0, 0.0]], [1]) == pytest.approx(2.0)

@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ipmix.errors import InputError
+from ipmix.measures import consistency
+
+
+@given(
+    st.integers(0, 2**32 - 1), st.integers(1, 8), st.integers(2, 9), st.sampled_from(["previous", "first"])
+)
+def test_flip_rate_is_the_plain_loop(seed, count, frames, reference):
+    predictions = np.random.default_rng(seed).integers(0, 3, (count, frames))
+    rates = []
+    for sequence in predictions.tolist():
+        changed = [
+            sequence[t] != (sequence[0] if reference == "first" else sequence[t - 1])
+            for t in range(1, frames)
+        ]
+        rates.append(sum(changed) / len(changed))
+    assert consistency.flip_rate(predictions, reference=reference) == pytest.approx(np.mean(rates))
+
+
+def test_the_reference_matters():
+    sequence = [[0, 1, 1, 1]]
+    assert consistency.flip_rate(sequence) == pytest.approx(1 / 3)
+    assert consistency.flip_rate(sequence, reference="first") == pytest.approx(1.0)
+
+
+def test_noise_is_compared_with_the_first_frame():
+    assert [consistency.reference_of(n) for n in ("gaussian_noise", "shot_noise", "motion_blur", "tilt")] == [
+        "first",
+        "first",
+        "previous",
+        "previous",
+    ]
+
+
+def test_no_answer_is_a_flip():
+    assert consistency.flip_rate([[-1, -1, -1]]) == 1.0
+    assert consistency.flip_rate([[0, -1, 0, 0]]) == pytest.approx(2 / 3)
+
+
+def test_means():
+    rates, baseline = {"tilt": 0.1, "scale": 0.3}, {"tilt": 0.2, "scale": 0.2, "snow": 0.1}
+    assert consistency.mean_flip_probability(rates) == pytest.approx(0.2)
+    assert consistency.mean_flip_rate(rates, baseline) == pytest.approx((0.5 + 1.5) / 2)
+    with pytest.raises(InputError, match="no flip rate for tilt"):
+        consistency.mean_flip_rate(rates, {"scale": 0.1})
+    with pytest.raises(InputError, match="fraction"):
+        consistency.mean_flip_probability({"tilt": 3.0})
+    with pytest.raises(InputError, match="empty"):
+        consistency.mean_flip_probability({})
+
+
+def plain_top5_distance(before, after):
+    """The definition: over the places i = 1..5 of the reference, the steps j in 1..5 from i to its new place."""
+    total = 0
+    for i in range(1, 6):
+        new = after.index(before[i - 1]) + 1
+        for j in range(min(i, new) + 1, max(i, new) + 1):
+            total += 1 <= j - 1 <= 5
+    return total
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from(["previous", "first"]))
+def test_top5_distance_is_the_definition(seed, reference):
+    random = np.random.default_rng(seed)
+    order = np.array([[random.permutation(9) for _ in range(4)] for _ in range(2)])
+    distances = consistency.top5_distances(order, reference=reference)
+    for sequence, found in zip(order.tolist(), distances.tolist()):
+        for t in range(1, 4):
+            before = sequence[0] if reference == "first" else sequence[t - 1]
+            assert found[t - 1] == plain_top5_distance(before, sequence[t])
+
+
+def test_top5_distance_by_hand():
+    assert consistency.top5_distance([[[0, 1, 2, 3, 4], [0, 1, 2, 3, 4]]]) == 0
+    assert consistency.top5_distance([[[0, 1, 2, 3, 4], [1, 0, 2, 3, 4]]]) == 2
+    assert consistency.top5_distance([[[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]]]) == 15
+
+
+@pytest.mark.parametrize("predictions", [[0, 1], [[0]], [[0.5, 1.0]], np.zeros((0, 3), int)])
+def test_bad_shapes_are_refused(predictions):
+    with pytest.raises(InputError, match="predictions must be"):
+        consistency.flip_rate(predictions)
