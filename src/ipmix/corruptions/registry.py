@@ -1,0 +1,19 @@
+"""Which function makes which corruption."""
+
+from collections.abc import Callable
+
+from ipmix.corruptions import colour, compression, noise
+from ipmix.corruptions.task import Task
+
+RUN: dict[str, Callable[[Task], None]] = {
+    "gaussian_noise": noise.gaussian_noise,
+    "shot_noise": noise.shot_noise,
+    "impulse_noise": noise.impulse_noise,
+    "brightness": colour.brightness,
+    "contrast": colour.contrast,
+    "pixelate": compression.pixelate,
+    "jpeg_compression": compression.jpeg_compression,
+    "speckle_noise": noise.speckle_noise,
+    "saturate": colour.saturate,
+}
+"""Every corruption by its name: fills ``task.out`` from ``task.images``."""
