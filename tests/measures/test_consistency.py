@@ -55,7 +55,7 @@ def test_means():
 
 
 def plain_top5_distance(before, after):
-    """The definition: over the places i = 1..5 of the reference, the steps j in 1..5 from i to its new place."""
+    """The definition: for each place i = 1..5 of the reference, the steps j from there to its new place."""
     total = 0
     for i in range(1, 6):
         new = after.index(before[i - 1]) + 1
