@@ -2,18 +2,23 @@
 
 from collections.abc import Callable
 
-from ipmix.corruptions import colour, compression, noise
+from ipmix.corruptions import blur, colour, compression, noise, zoom
 from ipmix.corruptions.task import Task
 
 RUN: dict[str, Callable[[Task], None]] = {
     "gaussian_noise": noise.gaussian_noise,
     "shot_noise": noise.shot_noise,
     "impulse_noise": noise.impulse_noise,
+    "defocus_blur": blur.defocus_blur,
+    "glass_blur": blur.glass_blur,
+    "motion_blur": blur.motion_blur,
+    "zoom_blur": zoom.zoom_blur,
     "brightness": colour.brightness,
     "contrast": colour.contrast,
     "pixelate": compression.pixelate,
     "jpeg_compression": compression.jpeg_compression,
     "speckle_noise": noise.speckle_noise,
+    "gaussian_blur": blur.gaussian_blur,
     "saturate": colour.saturate,
 }
 """Every corruption by its name: fills ``task.out`` from ``task.images``."""
