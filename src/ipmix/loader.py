@@ -5,7 +5,7 @@ threads or processes, and an epoch can be entered at any batch.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -109,7 +109,7 @@ class Loader:
             return np.arange(len(self.pictures), dtype=np.int64)
         return np.argsort(_order_keys(self.seed ^ ORDER_SALT, epoch, len(self.pictures)), kind="stable")
 
-    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+    def epoch(self, epoch: int, start: int = 0) -> Generator[Batch, None, None]:
         """The batches of an epoch from batch ``start`` on; the next ones are prepared in the background.
 
         An error in the background is raised here, at the batch where it happened.

@@ -36,7 +36,7 @@ def save(path: str | Path, classifier: Classifier, facts: Mapping[str, object] |
 
 
 def read(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    """The tensors and the metadata (name, classes, facts; the last two JSON) of a file that :func:`save` wrote.
+    """What :func:`save` wrote: the tensors, and the metadata (name; classes and facts as JSON).
 
     Raises:
         InputError: no such file, or not one of ours.

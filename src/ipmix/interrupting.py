@@ -1,0 +1,56 @@
+"""SIGTERM and Ctrl-C during training: finish the step, save, then stop."""
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+
+class Interruption:
+    """Whether a signal has come. A second one stops the process at once."""
+
+    def __init__(self) -> None:
+        self._signal: int | None = None
+        self._before: dict[int, object] = {}
+
+    @property
+    def asked(self) -> bool:
+        """A signal asks for the end."""
+        return self._signal is not None
+
+    def obey(self, wished: bool, folder: Path | None) -> None:
+        """Leave if this or another process was asked to; the state is saved."""
+        if not wished:
+            return
+        if folder is not None:
+            sys.stderr.write(
+                f"stopped; the state is saved in {folder}: the same command with --resume goes on\n"
+            )
+        if self._signal == signal.SIGINT:
+            raise KeyboardInterrupt
+        raise SystemExit(128 + signal.SIGTERM)
+
+    def _note(self, number: int, _: FrameType | None) -> None:
+        self._signal = number
+        self._restore()
+
+    def _restore(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+        self._before = {}
+
+
+@contextmanager
+def interruption() -> Iterator[Interruption]:
+    """Take SIGTERM and SIGINT over for a while (outside the main thread Python can't: nothing changes)."""
+    state = Interruption()
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            state._before[number] = signal.signal(number, state._note)
+    try:
+        yield state
+    finally:
+        state._restore()

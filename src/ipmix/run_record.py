@@ -1,0 +1,62 @@
+"""What identifies a training run: settings, data, method, mixing set; as JSON holds it."""
+
+import dataclasses
+import json
+import zlib
+from typing import Any
+
+import numpy as np
+
+from ipmix.datasets import Pictures
+from ipmix.optimising import Training
+
+
+def record_of(
+    config: Training, pictures: Pictures, test: Pictures | None, method: Any, mixing: Any
+) -> dict[str, Any]:
+    """The run's record. Two runs with the same record and the same version give the same network."""
+    return {
+        "training": dataclasses.asdict(config),
+        "data": _pictures(pictures),
+        "test": None if test is None else _pictures(test),
+        "method": _method(method),
+        "mixing": _mixing(mixing),
+    }
+
+
+def _pictures(pictures: Pictures) -> dict[str, Any]:
+    images = np.ascontiguousarray(pictures.images)
+    return {
+        "name": pictures.name,
+        "shape": list(pictures.images.shape),
+        "classes": len(pictures.classes),
+        "crc32": f"{zlib.crc32(pictures.labels.tobytes(), zlib.crc32(images.data)):08x}",
+    }
+
+
+def _method(method: Any) -> dict[str, Any] | None:
+    if method is None:
+        return None
+    settings = dataclasses.asdict(method) if dataclasses.is_dataclass(method) else {}  # type: ignore[arg-type]
+    described: dict[str, Any] = json.loads(json.dumps(settings, default=repr))
+    return {"name": type(method).__name__, **described}
+
+
+def _mixing(mixing: Any) -> dict[str, Any] | None:
+    """The set's own hash where it has one; otherwise of its first and last picture."""
+    if mixing is None:
+        return None
+    ends = zlib.crc32(mixing[len(mixing) - 1].tobytes(), zlib.crc32(mixing[0].tobytes()))
+    return {"count": len(mixing), "crc32": f"{ends:08x}"}
+
+
+def difference(ours: dict[str, object], theirs: dict[str, object]) -> list[str]:
+    """Where two experiments differ, one line a key: ``key: theirs -> ours``."""
+    lines = []
+    for key in sorted(ours.keys() | theirs.keys()):
+        mine, other = ours.get(key), theirs.get(key)
+        if isinstance(mine, dict) and isinstance(other, dict):
+            lines += [f"{key}.{line}" for line in difference(mine, other)]
+        elif mine != other:
+            lines.append(f"{key}: {other!r} -> {mine!r}")
+    return lines
