@@ -101,30 +101,42 @@ def maximum_calibration_error(confidence: ArrayLike, correct: ArrayLike, *, bins
     return float(np.abs(table.confidence - table.accuracy)[table.count > 0].max())
 
 
+def brier_scores(logits: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
+    """Each picture's squared distance between probabilities and label, float64[N]; NaN without an answer."""
+    log_probability, truth = _log_probability(logits, labels)
+    probability = np.exp(log_probability)
+    own = probability[np.arange(truth.size), truth]
+    distance: NDArray[np.float64] = (probability**2).sum(axis=1) - own**2 + (1.0 - own) ** 2
+    return distance
+
+
 def brier_score(logits: ArrayLike, labels: ArrayLike) -> float:
     """Mean over pictures of the squared distance between probabilities and the label, 0 (best) .. 2.
 
     Summed over classes (Brier, 1950); some libraries divide by the number of classes.
     """
-    probability = np.exp(_checked_log_probability(logits, labels))
-    truth = np.asarray(labels)
-    rows = np.arange(truth.size)
-    own = probability[rows, truth]
-    return float(np.mean((probability**2).sum(axis=1) - own**2 + (1.0 - own) ** 2))
+    return _mean(brier_scores(logits, labels))
+
+
+def log_losses(logits: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
+    """Each picture's -log(probability of the label) in nats, float64[N]; NaN without an answer."""
+    log_probability, truth = _log_probability(logits, labels)
+    loss: NDArray[np.float64] = -log_probability[np.arange(truth.size), truth]
+    return loss
 
 
 def negative_log_likelihood(logits: ArrayLike, labels: ArrayLike) -> float:
     """Mean of -log(probability of the label), in nats. Infinite if a label was given probability 0."""
-    log_probability = _checked_log_probability(logits, labels)
-    truth = np.asarray(labels)
-    return float(-np.mean(log_probability[np.arange(truth.size), truth]))
+    return _mean(log_losses(logits, labels))
 
 
-def _checked_log_probability(logits: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
+def _log_probability(logits: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     array = as_logits(logits)
-    as_labels(labels, *array.shape)
-    if not len(array):
+    return log_softmax(array), as_labels(labels, *array.shape)
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    if not values.size:
         raise InputError("there are no pictures to measure: logits has 0 rows")
-    log_probability = log_softmax(array)
-    refuse_nan(log_probability.max(axis=1), "logits")
-    return log_probability
+    refuse_nan(values, "logits")
+    return float(values.mean())

@@ -1,0 +1,377 @@
+"""Walks the data once: every picture clean, corrupted, attacked and perturbed, through the model, once.
+
+Nothing here augments. Each part of the pictures is read, every condition of it is made on the fly and
+forgotten, and the logits are kept (:mod:`ipmix.predictions`), so that memory does not grow with the data.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from ipmix.ascent import pgd
+from ipmix.checking import check_count
+from ipmix.corruptions import ALL_CORRUPTIONS, CORRUPTIONS, PERTURBATIONS, corrupt, perturb
+from ipmix.errors import InputError
+from ipmix.measures import consistency, outputs
+from ipmix.predictions import PredictionFolder
+from ipmix.progress import Counter, counting
+from ipmix.sources import Source
+
+PART = 256
+"""Pictures in a part: what memory holds at a time, and what an interruption can cost."""
+
+FRAMES_AT_ONCE = 64 * 2**20
+"""Bytes of frames that are made at a time."""
+
+
+@dataclass(frozen=True)
+class Attack:
+    """Settings of the PGD attack (see :func:`ipmix.ascent.pgd`); the defaults are the paper's."""
+
+    epsilon: float = 2 / 255
+    steps: int = 20
+    step_size: float = 0.5 / 255
+    centre: Literal["clean", "noisy"] = "clean"
+    norm: Literal["linf", "l2"] = "linf"
+    restarts: int = 1
+    pictures: int | None = None
+    """Attack only the first so many pictures; None for all."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do to each picture."""
+
+    corruptions: tuple[str, ...] = CORRUPTIONS
+    severities: tuple[int, ...] = (1, 2, 3, 4, 5)
+    form: Literal["original", "corrected"] = "original"
+    attack: Attack | None = Attack()
+    perturbations: tuple[str, ...] = ()
+    difficulty: int = 1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in self.corruptions:
+            if name not in ALL_CORRUPTIONS:
+                raise InputError(f"unknown corruption {name!r}; known are {', '.join(ALL_CORRUPTIONS)}")
+        for name in self.perturbations:
+            if name not in PERTURBATIONS:
+                raise InputError(f"unknown perturbation {name!r}; known are {', '.join(PERTURBATIONS)}")
+        for severity in self.severities:
+            if severity not in range(1, 6):
+                raise InputError(f"a severity is 1 to 5, got {severity}")
+        if self.corruptions and not self.severities:
+            raise InputError("severities is empty; give at least one of 1 to 5")
+
+
+def predict(
+    model: nn.Module,
+    source: Source,
+    plan: Plan,
+    folder: str | Path,
+    *,
+    name: str,
+    columns: Sequence[int] | None = None,
+    batch_size: int = 256,
+    device: str = "auto",
+    threads: int = 1,
+    force: bool = False,
+    quiet: bool = False,
+) -> PredictionFolder:
+    """Put every picture of ``source`` through ``model`` under every condition of ``plan``; keep the logits.
+
+    Goes on where an earlier call with the same model, data and plan was interrupted.
+
+    Args:
+        model: takes float32[B, C, H, W] in [0, 1], gives logits float[B, K].
+        source: the pictures.
+        plan: what to do to them.
+        folder: where predictions go.
+        name: what the run is called in results.
+        columns: which of the model's outputs stand for the data's classes, in their order (for data with
+            fewer classes than the model); None if they are the same.
+        batch_size: pictures in one forward pass.
+        device: "auto", "cpu", "cuda", "cuda:1", "mps".
+        threads: that make corruptions.
+        force: replace predictions of another run.
+        quiet: show no progress.
+
+    Raises:
+        InputError: the model's outputs don't match the data's classes, or the folder holds another run.
+    """
+    check_count("batch_size", batch_size, 1)
+    target = _Target(model, _device(device), batch_size, None if columns is None else list(columns))
+    run = describe(model, source, plan, name=name, columns=columns)
+    kept = PredictionFolder.begin(folder, run, force=force)
+    count = len(source.labels)
+    todo = [part for part in range(-(-count // PART)) if not kept.has(part)]
+    with (
+        counting(
+            f"{name}: pictures", passes(plan, count, [PART * part for part in todo]), quiet=quiet
+        ) as advance,
+        ThreadPoolExecutor(1) as ahead,
+    ):
+        for part in todo:
+            images, indices = source.read(PART * part, PART * (part + 1))
+            labels = source.labels[indices]
+            arrays: dict[str, NDArray[Any]] = {"labels": labels, "indices": indices}
+            if len(indices):
+                target.check(images[:1], len(source.classes))
+                for condition, pictures in _ready(_conditions(plan, images, indices, threads), ahead):
+                    arrays[condition] = target.logits(pictures, advance)
+                if attacked := _attacked_count(plan, indices):
+                    first = slice(attacked)
+                    arrays["attack"] = _attacked(
+                        target, plan, images[first], labels[first], indices[first], advance
+                    )
+                for perturbation in plan.perturbations:
+                    arrays |= _sequences(target, plan, perturbation, images, indices, advance)
+            kept.write(part, arrays)
+    return kept
+
+
+def describe(
+    model: nn.Module, source: Source, plan: Plan, *, name: str, columns: Sequence[int] | None = None
+) -> dict[str, Any]:
+    """What makes a run the same run: model, data and plan, as JSON."""
+    settings = asdict(plan)
+    settings["corruptions"], settings["severities"] = list(plan.corruptions), list(plan.severities)
+    settings["perturbations"] = list(plan.perturbations)
+    return {
+        "name": name,
+        "model": {
+            "name": str(getattr(model, "name", type(model).__name__)),
+            "parameters": sum(p.numel() for p in model.parameters()),
+            "sha256": weights_hash(model),
+        },
+        "data": {
+            "name": source.name,
+            "pictures": len(source.labels),
+            "classes": list(source.classes),
+            "sha256": source.fingerprint(),
+        },
+        "plan": settings,
+        "columns": None if columns is None else [int(column) for column in columns],
+        "part": PART,
+    }
+
+
+def weights_hash(model: nn.Module) -> str:
+    """A hash of a model's parameters and buffers."""
+    digest = hashlib.sha256()
+    for key, value in sorted(model.state_dict().items()):
+        digest.update(f"{key} {value.dtype} {list(value.shape)}".encode())
+        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def passes(plan: Plan, count: int, starts: Sequence[int]) -> int:
+    """Forward passes of pictures that the parts beginning at ``starts`` need; a gradient step counts as 3."""
+    pictures = sum(min(PART, count - start) for start in starts)
+    total = pictures * (1 + len(plan.corruptions) * len(plan.severities))
+    total += pictures * sum(map(_frames, plan.perturbations))
+    if plan.attack is not None:
+        attacked = count if plan.attack.pictures is None else plan.attack.pictures
+        total += sum(max(0, min(PART, count - s, attacked - s)) for s in starts) * _attack_cost(plan.attack)
+    return total
+
+
+class _Target:
+    """The model on its device, asked in batches."""
+
+    def __init__(
+        self, model: nn.Module, device: torch.device, batch_size: int, columns: list[int] | None
+    ) -> None:
+        self.model = model.to(device).eval()
+        self.device, self.batch_size, self.columns = device, batch_size, columns
+        self._checked = False
+
+    def check(self, image: NDArray[np.uint8], classes: int) -> None:
+        """Try one picture: a model that doesn't fit the data should say so in the first second."""
+        if self._checked:
+            return
+        try:
+            found = self.logits(image, lambda finished=1: None, restrict=False)
+        except (RuntimeError, ValueError, IndexError) as error:
+            height, width, channels = image.shape[1:]
+            reason = str(error).splitlines()[0]
+            raise InputError(
+                f"the model can't take a picture of {width}x{height} with {channels} channels ({reason}); "
+                "pass the --size it was trained on"
+            ) from error
+        if found.ndim != 2:
+            raise InputError(f"the model must give logits [pictures, classes], got shape {list(found.shape)}")
+        width = found.shape[1] if self.columns is None else len(self.columns)
+        if width != classes:
+            raise InputError(
+                f"the model has {width} classes and the data {classes}: which is which can't be guessed. "
+                "Use data with the model's classes, or name the subset (--subset)"
+            )
+        if self.columns is not None and max(self.columns) >= found.shape[1]:
+            raise InputError(f"the subset needs class {max(self.columns)}; the model has {found.shape[1]}")
+        self._checked = True
+
+    def batches(self, count: int) -> Iterator[slice]:
+        for start in range(0, count, self.batch_size):
+            yield slice(start, min(start + self.batch_size, count))
+
+    def tensor(self, images: NDArray[np.uint8]) -> torch.Tensor:
+        pixels = torch.from_numpy(np.ascontiguousarray(images)).to(self.device)
+        return pixels.permute(0, 3, 1, 2).to(torch.float32).div_(255.0).contiguous()
+
+    def answer(self, pixels: torch.Tensor, restrict: bool = True) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            logits = self.model(pixels).float()
+            if restrict and self.columns is not None:
+                logits = logits[:, self.columns]
+            array: NDArray[np.float32] = logits.cpu().numpy()
+            return array
+
+    def logits(
+        self, images: NDArray[np.uint8], advance: Counter, restrict: bool = True
+    ) -> NDArray[np.float32]:
+        found = []
+        for batch in self.batches(len(images)):
+            found.append(self.answer(self.tensor(images[batch]), restrict))
+            advance(batch.stop - batch.start)
+        return np.concatenate(found)
+
+
+def _conditions(
+    plan: Plan, images: NDArray[np.uint8], indices: NDArray[np.int64], threads: int
+) -> Iterator[tuple[str, Callable[[], NDArray[np.uint8]]]]:
+    yield "clean", lambda: images
+    for name in plan.corruptions:
+        for severity in plan.severities:
+            make = partial(
+                corrupt, images, name, severity,
+                seed=plan.seed, indices=indices, form=plan.form, threads=threads,
+            )  # fmt: skip
+            yield f"corruption/{name}/{severity}", make
+
+
+def _ready(
+    jobs: Iterator[tuple[str, Callable[[], NDArray[np.uint8]]]], pool: ThreadPoolExecutor
+) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """Each condition's pictures, the next being made while the model works on this one."""
+    name, make = next(jobs)
+    waiting = pool.submit(make)
+    for following, then in jobs:
+        pictures = waiting.result()
+        waiting = pool.submit(then)
+        yield name, pictures
+        name = following
+    yield name, waiting.result()
+
+
+def _attacked(
+    target: _Target,
+    plan: Plan,
+    images: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    indices: NDArray[np.int64],
+    advance: Counter,
+) -> NDArray[np.float32]:
+    attack = plan.attack
+    assert attack is not None
+    model = target.model if target.columns is None else _Columns(target.model, target.columns)
+    found = []
+    for batch in target.batches(len(images)):
+        changed = pgd(
+            model,
+            target.tensor(images[batch]),
+            torch.from_numpy(labels[batch]).to(target.device),
+            epsilon=attack.epsilon,
+            steps=attack.steps,
+            step_size=attack.step_size,
+            centre=attack.centre,
+            norm=attack.norm,
+            restarts=attack.restarts,
+            seed=plan.seed,
+            indices=indices[batch],
+        )
+        found.append(target.answer(changed))
+        advance((batch.stop - batch.start) * _attack_cost(attack))
+    return np.concatenate(found)
+
+
+def _sequences(
+    target: _Target,
+    plan: Plan,
+    name: str,
+    images: NDArray[np.uint8],
+    indices: NDArray[np.int64],
+    advance: Counter,
+) -> dict[str, NDArray[Any]]:
+    """Predicted classes of every frame and top-5 distance of every sequence, a few sequences at a time."""
+    frames = _frames(name)
+    step = max(1, FRAMES_AT_ONCE // (frames * images[0].nbytes))
+    reference = consistency.reference_of(name)
+    predicted, distances = [], []
+    for start in range(0, len(images), step):
+        chosen = slice(start, start + step)
+        made = perturb(
+            images[chosen], name, seed=plan.seed, difficulty=plan.difficulty, indices=indices[chosen]
+        )
+        count, length = made.shape[:2]
+        logits = target.logits(made.reshape(count * length, *made.shape[2:]), advance)
+        predicted.append(outputs.predicted(logits).reshape(count, length))
+        if logits.shape[1] >= 5:
+            order = np.argsort(-logits, axis=1, kind="stable")[:, :5].reshape(count, length, 5)
+            distances.append(consistency.top5_distances(order, reference=reference).mean(axis=1))
+    arrays: dict[str, NDArray[Any]] = {f"frames/{name}": np.concatenate(predicted)}
+    if distances:
+        arrays[f"top5/{name}"] = np.concatenate(distances).astype(np.float32)
+    return arrays
+
+
+class _Columns(nn.Module):
+    """A model of which only some outputs count."""
+
+    def __init__(self, model: nn.Module, columns: list[int]) -> None:
+        super().__init__()
+        self.model, self.columns = model, columns
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.model(images)[:, self.columns]
+        return logits
+
+
+def _attacked_count(plan: Plan, indices: NDArray[np.int64]) -> int:
+    if plan.attack is None:
+        return 0
+    if plan.attack.pictures is None:
+        return len(indices)
+    return int(np.count_nonzero(indices < plan.attack.pictures))
+
+
+def _attack_cost(attack: Attack) -> int:
+    return 3 * attack.steps * attack.restarts + 1
+
+
+def _frames(perturbation: str) -> int:
+    """About how many frames a sequence has: for the progress shown and the memory used, not for results."""
+    return 41 if perturbation == "translate" else 31
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"device {name!r} can't be used ({reason}); try cpu, cuda, cuda:1 or mps") from None
+    return device

@@ -1,0 +1,343 @@
+"""From kept predictions to the scorecard: every measure with its interval, as plain JSON data.
+
+A figure that can't be had says why instead: ``{"value": null, "reason": "..."}``. Predictions are read a
+part and a condition at a time and reduced to a few numbers per picture.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipmix.errors import InputError
+from ipmix.measures import bootstrap, calibration, clean, consistency, corruption, outputs, selective
+from ipmix.predictions import PredictionFile, PredictionFolder, Predictions
+
+SCHEMA = "ipmix scorecard 1"
+SAMPLES = 1000
+WORST = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """How a figure is named and shown."""
+
+    title: str
+    meaning: str
+    unit: str = "%"
+    """"%" for fractions that are shown times 100; "" for numbers shown as they are."""
+    better: str = "lower"
+
+
+MEASURES: dict[str, Measure] = {
+    "clean_error": Measure("Clean error", "wrong answers on untouched pictures"),
+    "clean_error_top5": Measure("Clean error, top 5", "the label is not among the five likeliest classes"),
+    "mean_corruption_error": Measure("Corruption error (mCE)", "wrong answers, mean over corruptions"),
+    "normalised_mean_corruption_error": Measure(
+        "mCE against AlexNet", "each corruption's error divided by AlexNet's; 100% is AlexNet"
+    ),
+    "attack_error": Measure("Adversarial error", "wrong answers after a gradient attack (PGD)"),
+    "rms_calibration_error": Measure(
+        "Calibration error (RMS)", "distance of confidence from accuracy, bins of 100 pictures"
+    ),
+    "rms_calibration_error_published": Measure(
+        "RMS, last bin skipped", "the same as published code counts it, to compare with papers"
+    ),
+    "mean_flip_probability": Measure("Flip probability (mFP)", "answers that change from frame to frame"),
+    "top5_distance": Measure("Top-5 distance", "how far the five likeliest classes move, of 15", unit=""),
+    "expected_calibration_error": Measure("ECE", "15 equally wide bins"),
+    "maximum_calibration_error": Measure("MCE", "the worst of 15 equally wide bins"),
+    "corruption_rms_calibration_error": Measure(
+        "RMS under corruption", "mean RMS calibration error over corruptions and severities"
+    ),
+    "brier_score": Measure("Brier score", "squared distance of probabilities from the label", unit=""),
+    "negative_log_likelihood": Measure("Log loss", "mean -log(probability of the label), nats", unit=""),
+    "area_under_risk_coverage": Measure("Risk-coverage (AURC)", "mean error over all coverages"),
+    "coverage_at_1_percent": Measure(
+        "Coverage at 1% risk", "pictures that can be answered with 1% error", better="higher"
+    ),
+}
+HEADLINE = (
+    "clean_error",
+    "mean_corruption_error",
+    "mean_flip_probability",
+    "attack_error",
+    "rms_calibration_error",
+)
+"""The paper's measures on CIFAR, in its order of columns."""
+
+
+@dataclass(eq=False)
+class Outcomes:
+    """One condition's predictions, reduced to a few numbers per picture, over all parts."""
+
+    correct: list[NDArray[np.bool_]] = field(default_factory=list)
+    correct_top5: list[NDArray[np.bool_]] = field(default_factory=list)
+    confidence: list[NDArray[np.float64]] = field(default_factory=list)
+    loss: list[NDArray[np.float64]] = field(default_factory=list)
+    brier: list[NDArray[np.float64]] = field(default_factory=list)
+    predicted: list[NDArray[np.int64]] = field(default_factory=list)
+
+    def add(self, found: Predictions) -> None:
+        self.correct.append(clean.correct(found.logits, found.labels))
+        if found.logits.shape[1] > 5:
+            self.correct_top5.append(clean.correct(found.logits, found.labels, top=5))
+        self.confidence.append(outputs.confidence(found.logits))
+        self.loss.append(calibration.log_losses(found.logits, found.labels))
+        self.brier.append(calibration.brier_scores(found.logits, found.labels))
+        self.predicted.append(outputs.predicted(found.logits))
+
+    def whole(self, name: str) -> NDArray[Any]:
+        parts = getattr(self, name)
+        return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def score(
+    kept: PredictionFolder | PredictionFile, *, seed: int = 0, samples: int = SAMPLES
+) -> dict[str, Any]:
+    """The scorecard of kept predictions.
+
+    Args:
+        kept: from :func:`ipmix.evaluate.predict`, or a third party's file.
+        seed: of the bootstrap intervals.
+        samples: how often pictures are drawn for an interval; 0 for no intervals.
+
+    Returns:
+        JSON data: ``measures`` (name -> value, interval, pictures, reason), ``corruptions`` (name -> error at
+        each severity), ``flips``, ``reliability``, ``risk_coverage``, ``worst``, and the run's description.
+
+    Raises:
+        InputError: there are no predictions, or labels are outside the classes.
+    """
+    conditions, frames, top5, indices, labels = _read(kept)
+    if "clean" not in conditions:
+        raise InputError(f"{kept.path} holds no predictions on clean pictures yet")
+    plain = conditions["clean"]
+    count = len(plain.whole("correct"))
+    interval = _Intervals(seed, samples)
+    measures: dict[str, dict[str, Any]] = {}
+    _add_clean(measures, plain, interval)
+    levels = _corruption_levels(conditions)
+    corruptions = {
+        name: {str(s): float(1 - o.whole("correct").mean()) for s, o in by_severity.items()}
+        for name, by_severity in levels.items()
+    }
+    _add_corruption(measures, levels, interval)
+    if "attack" in conditions:
+        wrong = ~conditions["attack"].whole("correct")
+        measures["attack_error"] = _mean_of(wrong, interval)
+    _add_consistency(measures, frames, top5, interval)
+    broken = int(np.isnan(plain.whole("confidence")).sum())
+    return {
+        "schema": SCHEMA,
+        "run": {key: value for key, value in kept.run.items() if key != "format"},
+        "pictures": count,
+        "without_answer": _without_answer(conditions),
+        "measures": measures,
+        "corruptions": corruptions,
+        "flips": {
+            name: np.mean(consistency.flips(f, reference=consistency.reference_of(name)), axis=0).tolist()
+            for name, f in frames.items()
+        },
+        "reliability": None if broken else _reliability(plain),
+        "risk_coverage": None if broken else _risk_coverage(plain),
+        "worst": _worst(plain, indices, labels),
+        "bootstrap": {"level": 0.95, "samples": samples, "seed": seed},
+    }
+
+
+def _read(
+    kept: PredictionFolder | PredictionFile,
+) -> tuple[
+    dict[str, Outcomes],
+    dict[str, NDArray[np.int64]],
+    dict[str, NDArray[np.float64]],
+    NDArray[np.int64],
+    NDArray[np.int64],
+]:
+    conditions: dict[str, Outcomes] = {}
+    sequences: dict[str, list[NDArray[Any]]] = {}
+    indices: list[NDArray[np.int64]] = []
+    labels: list[NDArray[np.int64]] = []
+    for part in kept.parts():
+        found_labels = part.array("labels")
+        begin = sum(map(len, labels))
+        labels.append(found_labels)
+        indices.append(
+            part.array("indices") if "indices" in part.names() else begin + np.arange(len(found_labels))
+        )
+        for name in sorted(part.names() - {"labels", "indices"}):
+            if name.startswith(("frames/", "top5/")):
+                sequences.setdefault(name, []).append(part.array(name))
+            elif name in ("clean", "attack") or name.startswith("corruption/"):
+                conditions.setdefault(name, Outcomes()).add(part.predictions(name))
+    if not labels:
+        raise InputError(f"{kept.path} holds no predictions yet; run ipmix evaluate to the end")
+    joined = {name: np.concatenate(parts) for name, parts in sequences.items()}
+    return (
+        conditions,
+        {name.removeprefix("frames/"): joined[name] for name in joined if name.startswith("frames/")},
+        {name.removeprefix("top5/"): joined[name] for name in joined if name.startswith("top5/")},
+        np.concatenate(indices),
+        np.concatenate(labels),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Intervals:
+    seed: int
+    samples: int
+
+    def of(self, statistic: Callable[[NDArray[np.intp]], float], count: int) -> list[float] | None:
+        if not self.samples or count < 2:
+            return None
+        return list(bootstrap.interval(statistic, count, seed=self.seed, samples=self.samples))
+
+
+def _mean_of(values: NDArray[Any], interval: _Intervals) -> dict[str, Any]:
+    """A figure that is a mean over pictures."""
+    numbers = values.astype(np.float64)
+    if not np.isfinite(numbers).all():
+        return _none(f"{int((~np.isfinite(numbers)).sum())} of {numbers.size} pictures have no finite value")
+    return _figure(
+        float(numbers.mean()),
+        interval.of(lambda drawn: float(numbers[drawn].mean()), numbers.size),
+        numbers.size,
+    )
+
+
+def _figure(value: float, interval: list[float] | None, pictures: int) -> dict[str, Any]:
+    return {"value": value, "interval": interval, "pictures": pictures, "reason": None}
+
+
+def _none(reason: str) -> dict[str, Any]:
+    return {"value": None, "interval": None, "pictures": 0, "reason": reason}
+
+
+def _add_clean(measures: dict[str, dict[str, Any]], plain: Outcomes, interval: _Intervals) -> None:
+    correct, sure = plain.whole("correct"), plain.whole("confidence")
+    measures["clean_error"] = _mean_of(~correct, interval)
+    if plain.correct_top5:
+        measures["clean_error_top5"] = _mean_of(~plain.whole("correct_top5"), interval)
+    measures["brier_score"] = _mean_of(plain.whole("brier"), interval)
+    measures["negative_log_likelihood"] = _mean_of(plain.whole("loss"), interval)
+    of_pairs: dict[str, Callable[[NDArray[Any], NDArray[Any]], float]] = {
+        "rms_calibration_error": calibration.rms_calibration_error,
+        "rms_calibration_error_published": lambda c, r: calibration.rms_calibration_error(
+            c, r, last_bin="skip"
+        ),
+        "expected_calibration_error": calibration.expected_calibration_error,
+        "maximum_calibration_error": calibration.maximum_calibration_error,
+        "area_under_risk_coverage": selective.area_under_risk_coverage,
+        "coverage_at_1_percent": lambda c, r: selective.coverage_at_risk(c, r, 0.01),
+    }
+    for name, measure in of_pairs.items():
+        measures[name] = _of_pairs(measure, sure, correct, interval)
+
+
+def _of_pairs(
+    measure: Callable[[NDArray[Any], NDArray[Any]], float],
+    sure: NDArray[np.float64],
+    correct: NDArray[np.bool_],
+    interval: _Intervals,
+) -> dict[str, Any]:
+    try:
+        value = measure(sure, correct)
+    except InputError as error:
+        return _none(str(error))
+    return _figure(
+        value, interval.of(lambda drawn: measure(sure[drawn], correct[drawn]), sure.size), sure.size
+    )
+
+
+def _corruption_levels(conditions: Mapping[str, Outcomes]) -> dict[str, dict[int, Outcomes]]:
+    levels: dict[str, dict[int, Outcomes]] = {}
+    for key, found in conditions.items():
+        if key.startswith("corruption/"):
+            _, name, severity = key.split("/")
+            levels.setdefault(name, {})[int(severity)] = found
+    order = list(corruption.ALEXNET)
+    names = sorted(levels, key=lambda n: (order.index(n) if n in order else len(order), n))
+    return {name: dict(sorted(levels[name].items())) for name in names}
+
+
+def _add_corruption(
+    measures: dict[str, dict[str, Any]], levels: dict[str, dict[int, Outcomes]], interval: _Intervals
+) -> None:
+    test = {name: by for name, by in levels.items() if name in corruption.ALEXNET}
+    if not test:
+        return
+    # Per picture and corruption: the share of severities that went wrong. Pictures are drawn whole.
+    wrong = np.stack(
+        [1.0 - np.mean([o.whole("correct") for o in by.values()], axis=0) for by in test.values()], axis=1
+    )
+    measures["mean_corruption_error"] = _mean_of(wrong.mean(axis=1), interval)
+    if len(test) == len(corruption.ALEXNET):
+        weights = 1.0 / np.array([corruption.ALEXNET[name] for name in test])
+        measures["normalised_mean_corruption_error"] = _mean_of(wrong @ weights / len(test), interval)
+    values = []
+    for by in test.values():
+        for outcomes in by.values():
+            try:
+                values.append(
+                    calibration.rms_calibration_error(outcomes.whole("confidence"), outcomes.whole("correct"))
+                )
+            except InputError as error:
+                measures["corruption_rms_calibration_error"] = _none(str(error))
+                return
+    measures["corruption_rms_calibration_error"] = _figure(float(np.mean(values)), None, len(wrong))
+
+
+def _add_consistency(
+    measures: dict[str, dict[str, Any]],
+    frames: dict[str, NDArray[np.int64]],
+    top5: dict[str, NDArray[np.float64]],
+    interval: _Intervals,
+) -> None:
+    if frames:
+        rates = [
+            consistency.flips(found, reference=consistency.reference_of(name)).mean(axis=1)
+            for name, found in frames.items()
+        ]
+        measures["mean_flip_probability"] = _mean_of(np.mean(rates, axis=0), interval)
+    if top5:
+        measures["top5_distance"] = _mean_of(np.mean(list(top5.values()), axis=0), interval)
+
+
+def _without_answer(conditions: Mapping[str, Outcomes]) -> dict[str, int]:
+    counts = {name: int(np.isnan(o.whole("confidence")).sum()) for name, o in conditions.items()}
+    return {name: count for name, count in counts.items() if count}
+
+
+def _reliability(plain: Outcomes) -> dict[str, list[float]]:
+    table = calibration.reliability(plain.whole("confidence"), plain.whole("correct"))
+    return {
+        "edges": table.edges.tolist(),
+        "count": table.count.tolist(),
+        "confidence": table.confidence.tolist(),
+        "accuracy": table.accuracy.tolist(),
+    }
+
+
+def _risk_coverage(plain: Outcomes, points: int = 101) -> dict[str, list[float]]:
+    coverage, risk = selective.risk_coverage(plain.whole("confidence"), plain.whole("correct"))
+    shown = np.unique(np.linspace(0, len(coverage) - 1, points).round().astype(int))
+    return {"coverage": coverage[shown].tolist(), "risk": risk[shown].tolist()}
+
+
+def _worst(plain: Outcomes, indices: NDArray[np.int64], labels: NDArray[np.int64]) -> list[dict[str, Any]]:
+    """The pictures with the largest loss that were answered wrongly."""
+    loss, wrong = plain.whole("loss"), ~plain.whole("correct")
+    order = [i for i in np.argsort(-np.nan_to_num(loss, nan=np.inf), kind="stable") if wrong[i]][:WORST]
+    sure, said = plain.whole("confidence"), plain.whole("predicted")
+    return [
+        {
+            "index": int(indices[i]),
+            "label": int(labels[i]),
+            "predicted": int(said[i]),
+            "confidence": None if np.isnan(sure[i]) else float(sure[i]),
+        }
+        for i in order
+    ]

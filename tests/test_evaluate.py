@@ -1,0 +1,185 @@
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the train extra is not installed")
+
+from ipmix import evaluate  # noqa: E402
+from ipmix.ascent import pgd  # noqa: E402
+from ipmix.corruptions import corrupt, perturb  # noqa: E402
+from ipmix.datasets import Pictures  # noqa: E402
+from ipmix.errors import InputError  # noqa: E402
+from ipmix.evaluate import Attack, Plan, predict  # noqa: E402
+from ipmix.sources import InMemory  # noqa: E402
+
+PLAN = Plan(
+    corruptions=("brightness", "gaussian_noise"),
+    severities=(1, 4),
+    attack=Attack(steps=2, pictures=7),
+    seed=5,
+)
+
+
+class Linear(torch.nn.Module):
+    """Mean colours to logits: small, smooth, and sensitive to any change."""
+
+    name = "linear"
+
+    def __init__(self, classes=4):
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer = torch.nn.Linear(3 * 8 * 8, classes)
+
+    def forward(self, images):
+        assert images.dtype == torch.float32
+        assert images.min() >= -0.01  # an attack's random start may lie a little outside
+        assert images.max() <= 1.01
+        return self.layer(images.flatten(1)) * 10
+
+
+@pytest.fixture
+def source():
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (20, 8, 8, 3), dtype=np.uint8)
+    return InMemory(Pictures(images, random.integers(0, 4, 20), ("a", "b", "c", "d"), "noise"))
+
+
+@pytest.fixture
+def small_parts(monkeypatch):
+    monkeypatch.setattr(evaluate, "PART", 6)
+
+
+def run(source, folder, plan=PLAN, model=None, **options):
+    return predict(model or Linear(), source, plan, folder, name="trial", quiet=True, device="cpu", **options)
+
+
+def joined(kept):
+    parts = list(kept.parts())
+    names = sorted(set().union(*(part.names() for part in parts)))
+    return {n: np.concatenate([p.array(n) for p in parts if n in p.names()]) for n in names}
+
+
+def test_every_condition_is_what_the_model_says_of_it(source, tmp_path, small_parts):
+    model = Linear()
+    found = joined(run(source, tmp_path / "run", model=model))
+    images, labels = source.pictures.images, source.pictures.labels
+
+    def answer(pictures):
+        with torch.no_grad():
+            return model(torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255).numpy()
+
+    assert np.array_equal(found["labels"], labels)
+    assert found["clean"] == pytest.approx(answer(images), abs=1e-5)
+    for name in PLAN.corruptions:
+        for severity in PLAN.severities:
+            corrupted = corrupt(images, name, severity, seed=5)
+            assert found[f"corruption/{name}/{severity}"] == pytest.approx(answer(corrupted), abs=1e-5)
+    attacked = pgd(
+        model,
+        torch.from_numpy(images[:7]).permute(0, 3, 1, 2).float() / 255,
+        torch.from_numpy(labels[:7]),
+        epsilon=2 / 255,
+        steps=2,
+        step_size=0.5 / 255,
+        seed=5,
+    )
+    assert found["attack"] == pytest.approx(model(attacked).detach().numpy(), abs=1e-4)
+    assert len(found["attack"]) == 7
+
+
+def test_frames_are_predicted_and_compared(source, tmp_path, small_parts):
+    plan = Plan(corruptions=(), attack=None, perturbations=("translate",), seed=5)
+    model = Linear(6)
+    six = InMemory(Pictures(source.pictures.images, source.pictures.labels, tuple("abcdef"), "noise"))
+    found = joined(run(six, tmp_path / "run", plan, model))
+    frames = perturb(source.pictures.images, "translate", seed=5)
+    count, length = frames.shape[:2]
+    flat = torch.from_numpy(frames.reshape(-1, 8, 8, 3)).permute(0, 3, 1, 2).float() / 255
+    expected = model(flat).argmax(dim=1).numpy().reshape(count, length)
+    assert np.array_equal(found["frames/translate"], expected)
+    assert found["top5/translate"].shape == (20,)
+
+
+def test_neither_parts_nor_batches_nor_threads_matter(source, tmp_path, monkeypatch):
+    whole = joined(run(source, tmp_path / "whole", batch_size=64))
+    monkeypatch.setattr(evaluate, "PART", 7)
+    cut = joined(run(source, tmp_path / "cut", batch_size=3, threads=2))
+    assert whole.keys() == cut.keys()
+    for name in whole.keys() - {"attack"}:
+        assert whole[name] == pytest.approx(cut[name], abs=1e-5), name
+
+
+def test_an_interrupted_run_goes_on_and_ends_the_same(source, tmp_path, small_parts):
+    class Stopping(Linear):
+        calls = 0
+
+        def forward(self, images):
+            Stopping.calls += 1
+            if Stopping.calls == 15:
+                raise KeyboardInterrupt
+            return super().forward(images)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(source, tmp_path / "run", model=Stopping())
+    done = len(list((tmp_path / "run").glob("part-*")))
+    assert 0 < done < 4
+    stopped_at = Stopping.calls
+    class_name, Stopping.__name__ = Stopping.__name__, "Linear"
+    resumed = joined(run(source, tmp_path / "run", model=Stopping()))
+    Stopping.__name__ = class_name
+    assert Stopping.calls - stopped_at < 28  # the parts that were done were not done again
+    fresh = joined(run(source, tmp_path / "fresh"))
+    for name, array in fresh.items():
+        assert np.array_equal(array, resumed[name]), name
+    assert not list((tmp_path / "run").glob(".*"))
+
+
+def test_another_model_is_another_run(source, tmp_path):
+    run(source, tmp_path / "run")
+    other = Linear()
+    with torch.no_grad():
+        other.layer.bias += 1
+    with pytest.raises(InputError, match="different: model"):
+        run(source, tmp_path / "run", model=other)
+
+
+def test_a_model_with_more_classes_needs_to_know_which(source, tmp_path):
+    with pytest.raises(InputError, match="6 classes and the data 4"):
+        run(source, tmp_path / "run", model=Linear(6))
+    found = joined(run(source, tmp_path / "subset", model=Linear(6), columns=[5, 0, 1, 2]))
+    full = Linear(6)(torch.from_numpy(source.pictures.images).permute(0, 3, 1, 2).float() / 255)
+    assert found["clean"] == pytest.approx(full.detach().numpy()[:, [5, 0, 1, 2]], abs=1e-5)
+    with pytest.raises(InputError, match="needs class 9"):
+        run(source, tmp_path / "far", model=Linear(6), columns=[9, 0, 1, 2])
+
+
+def test_a_model_that_can_t_take_the_pictures_says_so(source, tmp_path):
+    class Wide(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = torch.nn.Linear(10, 4)
+
+        def forward(self, images):
+            return self.layer(images.flatten(1))
+
+    with pytest.raises(InputError, match="can't take a picture of 8x8 with 3 channels"):
+        run(source, tmp_path / "run", model=Wide())
+    assert not list((tmp_path / "run").glob("part-*"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"corruptions": ("blizzard",)}, "unknown corruption 'blizzard'"),
+        ({"perturbations": ("shake",)}, "unknown perturbation 'shake'"),
+        ({"severities": (0,)}, "severity is 1 to 5"),
+        ({"severities": ()}, "severities is empty"),
+    ],
+)
+def test_bad_plans_are_refused(options, message):
+    with pytest.raises(InputError, match=message):
+        Plan(**options)
+
+
+def test_a_device_that_is_not_there(source, tmp_path):
+    with pytest.raises(InputError, match="device 'cuda:77' can't be used"):
+        predict(Linear(), source, PLAN, tmp_path / "run", name="x", device="cuda:77", quiet=True)

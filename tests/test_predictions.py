@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+
+from ipmix.errors import InputError
+from ipmix.predictions import Part, PredictionFile, PredictionFolder
+
+RUN = {"name": "trial", "plan": {"seed": 0}}
+
+
+def arrays(count):
+    return {
+        "labels": np.zeros(count, np.int64),
+        "indices": np.arange(count),
+        "clean": np.ones((count, 3), np.float32),
+    }
+
+
+def test_parts_come_back_in_order(tmp_path):
+    kept = PredictionFolder.begin(tmp_path / "run", RUN)
+    for part in (1, 0, 10, 2):
+        kept.write(part, arrays(part + 1))
+    assert kept.has(10)
+    assert not kept.has(3)
+    reopened = PredictionFolder.open(tmp_path / "run")
+    assert [len(part.array("labels")) for part in reopened.parts()] == [1, 2, 3, 11]
+    assert reopened.run["plan"] == {"seed": 0}
+
+
+def test_the_same_run_goes_on_and_another_is_refused(tmp_path):
+    PredictionFolder.begin(tmp_path / "run", RUN).write(0, arrays(2))
+    assert PredictionFolder.begin(tmp_path / "run", RUN).has(0)
+    other = {**RUN, "plan": {"seed": 1}}
+    with pytest.raises(InputError, match=r"different: plan.*--force"):
+        PredictionFolder.begin(tmp_path / "run", other)
+    assert not PredictionFolder.begin(tmp_path / "run", other, force=True).has(0)
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path):
+    (tmp_path / "thesis.txt").write_text("important")
+    with pytest.raises(InputError, match="not empty"):
+        PredictionFolder.begin(tmp_path, RUN)
+    with pytest.raises(InputError, match="holds no predictions"):
+        PredictionFolder.open(tmp_path)
+    assert (tmp_path / "thesis.txt").read_text() == "important"
+
+
+def test_a_damaged_part_is_named(tmp_path):
+    kept = PredictionFolder.begin(tmp_path / "run", RUN)
+    (tmp_path / "run" / "part-00000.npz").write_bytes(b"PK\x03\x04 cut short")
+    with pytest.raises(InputError, match=r"part-00000.npz can't be read"):
+        list(kept.parts())
+    (tmp_path / "run" / "run.json").write_text("{")
+    with pytest.raises(InputError, match=r"run\.json can't be read"):
+        PredictionFolder.open(tmp_path / "run")
+
+
+def test_a_file_of_somebody_else_s(tmp_path):
+    np.savez(tmp_path / "theirs.npz", logits=np.ones((2, 3), np.float32), labels=np.array([0, 1]))
+    kept = PredictionFile(tmp_path / "theirs.npz")
+    (part,) = kept.parts()
+    assert part.predictions("clean").logits.shape == (2, 3)
+    np.savez(tmp_path / "empty.npz", scores=np.ones(3))
+    with pytest.raises(InputError, match="holds scores; expected arrays 'logits'"):
+        PredictionFile(tmp_path / "empty.npz")
+    with pytest.raises(InputError, match="no file"):
+        PredictionFile(tmp_path / "absent.npz")
+
+
+def test_pickles_are_not_opened(tmp_path):
+    np.savez(tmp_path / "pickled.npz", logits=np.array([{"run": "code"}], dtype=object), labels=np.array([0]))
+    with pytest.raises(InputError, match="can't be read"):
+        Part(tmp_path / "pickled.npz").array("clean")
