@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from ipmix.corruptions import blur, colour, compression, noise, zoom
+from ipmix.corruptions import blur, colour, compression, elastic, frost, noise, weather, zoom
 from ipmix.corruptions.task import Task
 
 RUN: dict[str, Callable[[Task], None]] = {
@@ -13,8 +13,12 @@ RUN: dict[str, Callable[[Task], None]] = {
     "glass_blur": blur.glass_blur,
     "motion_blur": blur.motion_blur,
     "zoom_blur": zoom.zoom_blur,
+    "snow": weather.snow,
+    "frost": frost.frost,
+    "fog": weather.fog,
     "brightness": colour.brightness,
     "contrast": colour.contrast,
+    "elastic_transform": elastic.elastic_transform,
     "pixelate": compression.pixelate,
     "jpeg_compression": compression.jpeg_compression,
     "speckle_noise": noise.speckle_noise,
