@@ -1,0 +1,161 @@
+"""Colour: palettes that close in a circle, kept at several blurs, hue-saturation-value and luma.
+
+A *palette* is ``float32[LEVELS, PALETTE_SIZE, 3]`` of sRGB values in [0, 1], read cyclically by a position in
+turns. Level n holds the colours averaged over 2**(n / 2) entries: where a fractal's bands are finer than a
+pixel, a pixel takes the mean of the colours it covers and not one of them at random, which would be noise.
+"""
+
+import numpy as np
+
+from ipmix.compiling import compiled, inlined
+from ipmix.fractals.elementary import cosine_of_turns, exponential, logarithm, power, sine_of_turns
+from ipmix.randomness import below, between, uniform
+
+PALETTE_SIZE = 512
+"""Colours in a palette."""
+
+LEVELS = 19
+"""Half octaves of blur: the last one averages the whole circle."""
+
+STOPS_MOST = 8
+
+# Hue schemes, in turns from a base hue: the classical harmonies of the colour wheel.
+SCHEMES = np.array(
+    [
+        [0.0, 0.06, -0.06, 0.12],  # analogous
+        [0.0, 0.5, 0.04, 0.54],  # complementary
+        [0.0, 1 / 3, 2 / 3, 0.0],  # triadic
+        [0.0, 0.42, 0.58, 0.0],  # split complementary
+        [0.0, 0.25, 0.5, 0.75],  # tetradic
+        [0.0, 0.12, 0.5, 0.62],  # two warm, two cold
+    ]
+)
+
+
+@inlined
+def srgb_of_linear(value):  # type: ignore[no-untyped-def]
+    """The sRGB transfer curve (IEC 61966-2-1), clipped to [0, 1]."""
+    value = min(max(value, 0.0), 1.0)
+    curved = 1.055 * power(max(value, 1e-9), 1.0 / 2.4) - 0.055
+    return min(12.92 * value if value <= 0.0031308 else curved, 1.0)
+
+
+@compiled
+def oklab_to_srgb(lightness, a, b, out):  # type: ignore[no-untyped-def]
+    """Oklab (B. Ottosson, 2020) to sRGB in [0, 1], into ``out[3]``; colours out of gamut are clipped."""
+    long = lightness + 0.3963377774 * a + 0.2158037573 * b
+    medium = lightness - 0.1055613458 * a - 0.0638541728 * b
+    short = lightness - 0.0894841775 * a - 1.2914855480 * b
+    long = long * long * long
+    medium = medium * medium * medium
+    short = short * short * short
+    out[0] = srgb_of_linear(4.0767416621 * long - 3.3077115913 * medium + 0.2309699292 * short)
+    out[1] = srgb_of_linear(-1.2684380046 * long + 2.6097574011 * medium - 0.3413193965 * short)
+    out[2] = srgb_of_linear(-0.0041960863 * long - 0.7034186147 * medium + 1.7076147010 * short)
+
+
+@compiled
+def harmony(state, colours):  # type: ignore[no-untyped-def]
+    """Fill ``colours`` (float64[PALETTE_SIZE, 3]) with 4-8 stops of one hue harmony, joined in Oklab.
+
+    Neighbouring stops alternate between dark and light: contrast is what survives being mixed into a photo.
+    """
+    scheme = SCHEMES[below(state, SCHEMES.shape[0])]
+    hue = uniform(state)
+    vivid = between(state, 0.7, 1.25)
+    stops = 2 * (2 + below(state, STOPS_MOST // 2 - 1))
+    lab = np.empty((STOPS_MOST, 3))
+    for i in range(stops):
+        turn = hue + scheme[below(state, 4)] + between(state, -0.03, 0.03)
+        if i % 2 == 0:
+            lightness = between(state, 0.12, 0.5)
+            chroma = vivid * between(state, 0.06, 0.2)
+        else:
+            lightness = between(state, 0.62, 0.97)
+            # Near white there is little room for chroma inside sRGB.
+            chroma = vivid * between(state, 0.08, 0.22) * min(1.0, (1.08 - lightness) * 3.0)
+        lab[i, 0] = lightness
+        lab[i, 1] = chroma * cosine_of_turns(turn)
+        lab[i, 2] = chroma * sine_of_turns(turn)
+    _join(lab, stops, colours)
+
+
+@compiled
+def _join(lab, stops, colours):  # type: ignore[no-untyped-def]
+    for n in range(PALETTE_SIZE):
+        position = n * stops / PALETTE_SIZE
+        i = int(position)
+        j = (i + 1) % stops
+        t = position - i
+        t = t * t * (3.0 - 2.0 * t)
+        oklab_to_srgb(
+            lab[i, 0] + (lab[j, 0] - lab[i, 0]) * t,
+            lab[i, 1] + (lab[j, 1] - lab[i, 1]) * t,
+            lab[i, 2] + (lab[j, 2] - lab[i, 2]) * t,
+            colours[n],
+        )
+
+
+@compiled
+def cosines(state, colours):  # type: ignore[no-untyped-def]
+    """Fill ``colours`` with a + b cos(2 pi (f t + phase)) per channel, whole f so that it closes."""
+    for c in range(3):
+        middle = between(state, 0.4, 0.6)
+        swing = min(between(state, 0.35, 0.6), 1.2 - middle)
+        frequency = 1.0 + below(state, 3)
+        phase = uniform(state)
+        for n in range(PALETTE_SIZE):
+            value = middle + swing * cosine_of_turns(frequency * n / PALETTE_SIZE + phase)
+            colours[n, c] = min(max(value, 0.0), 1.0)
+
+
+@compiled
+def draw_palette(state, palette):  # type: ignore[no-untyped-def]
+    """Draw a palette into float32[LEVELS, PALETTE_SIZE, 3]: two in three a hue harmony, else three cosines."""
+    colours = np.empty((PALETTE_SIZE, 3))
+    if uniform(state) < 0.67:
+        harmony(state, colours)
+    else:
+        cosines(state, colours)
+    sums = np.zeros((2 * PALETTE_SIZE + 1, 3))
+    for n in range(2 * PALETTE_SIZE):
+        for c in range(3):
+            sums[n + 1, c] = sums[n, c] + colours[n % PALETTE_SIZE, c]
+    for level in range(LEVELS):
+        span = min(int(exponential(0.5 * level) + 0.5), PALETTE_SIZE)
+        for n in range(PALETTE_SIZE):
+            first = (n - span // 2 + PALETTE_SIZE) % PALETTE_SIZE
+            for c in range(3):
+                palette[level, n, c] = (sums[first + span, c] - sums[first, c]) / span
+
+
+@inlined
+def position(turns):  # type: ignore[no-untyped-def]
+    """The palette's entry at ``turns``: an integer in 0 .. PALETTE_SIZE - 1."""
+    return np.int64(np.floor(turns * PALETTE_SIZE)) & (PALETTE_SIZE - 1)
+
+
+@inlined
+def blur_level(width):  # type: ignore[no-untyped-def]
+    """The palette's level that averages ``width`` turns (> 0)."""
+    return np.int64(min(max(2.0 * logarithm(width * PALETTE_SIZE + 1e-9) + 0.5, 0.0), LEVELS - 1.0))
+
+
+@inlined
+def byte(value):  # type: ignore[no-untyped-def]
+    """[0, 1] to uint8, rounded; what lies outside is clipped."""
+    return np.uint8(min(max(value, 0.0), 1.0) * 255.0 + 0.5)
+
+
+@inlined
+def hue_channel(hue, saturation, value, channel):  # type: ignore[no-untyped-def]
+    """One channel (0 red, 1 green, 2 blue) of a hue (turns, cyclic), saturation and value in [0, 1]."""
+    k = 5.0 - 2.0 * channel + hue * 6.0
+    k = k - 6.0 * np.floor(k * (1.0 / 6.0))
+    return value - value * saturation * min(max(min(k, 4.0 - k), 0.0), 1.0)
+
+
+@inlined
+def luma(red, green, blue):  # type: ignore[no-untyped-def]
+    """ITU-R BT.601 luma of uint8 channels, as Pillow rounds it."""
+    return (np.int64(red) * 19595 + np.int64(green) * 38470 + np.int64(blue) * 7471 + 32768) >> 16

@@ -1,0 +1,221 @@
+"""Pictures by the escape-time algorithm: Mandelbrot and Julia sets, higher powers, with orbit traps.
+
+z <- z**2 + c (also z**3, z**4, the conjugate and the burning ship): Mandelbrot pictures start at z = 0 with c
+the pixel, Julia pictures start at the pixel with one c. Windows are found by zooming into places where
+escaping takes long; Julia's c comes from just outside the Mandelbrot set, where its sets are richest.
+"""
+
+import numpy as np
+
+from ipmix.compiling import compiled
+from ipmix.fractals.colour import LEVELS, PALETTE_SIZE, draw_palette
+from ipmix.fractals.dull import is_dull
+from ipmix.fractals.elementary import cosine_of_turns, sine_of_turns
+from ipmix.fractals.orbits import BAILOUT, CX, CY, DEGREES, FORMULAS, PIXEL, ZX, ZY, iterate
+from ipmix.fractals.shading import SHADES, draw_shading, shade
+from ipmix.randomness import below, between, stream, uniform
+
+STEPS_MOST = 200
+ATTEMPTS_MOST = 40
+BAND_PIXELS = 4096
+SURVEY_SIDE = 24
+
+TRAPS = ("point", "line", "cross", "circle", "ellipse", "parabola", "hyperbola")
+
+# The parameters kept for the manifest.
+FORMULA, JULIA, C_X, C_Y, VIEW_X, VIEW_Y, VIEW_WIDTH, VIEW_TURN, TRAP_SHAPE, CONIC = range(10)
+SHADING = CONIC + 8
+PARAMETERS = SHADING + SHADES
+
+
+@compiled
+def draw_trap(state, p):  # type: ignore[no-untyped-def]
+    """Draw an orbit trap: a conic's six coefficients (and, for the loops, the constants 1 and bailout)."""
+    shape = below(state, 7)
+    turn = uniform(state)
+    cos = cosine_of_turns(turn)
+    sin = sine_of_turns(turn)
+    u = between(state, -0.6, 0.6)
+    v = between(state, -0.6, 0.6)
+    radius = between(state, 0.2, 1.0)
+    squeeze = between(state, 0.3, 0.8)
+    # In the turned frame, X = cos x + sin y - u and Y = cos y - sin x - v:
+    # q = xx X^2 + xy X Y + yy Y^2 + x1 X + y1 Y + one.
+    xx = xy = yy = x1 = y1 = one = 0.0
+    if shape == 0:  # point
+        xx = yy = 1.0
+    elif shape == 1:  # line
+        y1 = 1.0
+    elif shape == 2:  # cross
+        xy = 1.0
+    elif shape == 3:  # circle
+        xx = yy = 1.0
+        one = -radius * radius
+    elif shape == 4:  # ellipse
+        xx = squeeze * squeeze
+        yy = 1.0
+        one = -radius * radius * squeeze * squeeze
+    elif shape == 5:  # parabola
+        xx = 1.0 / radius
+        y1 = -1.0
+    else:  # hyperbola
+        xy = 1.0
+        one = -0.25 * radius * radius
+    q = p[CONIC : CONIC + 8]
+    q[0] = xx * cos * cos - xy * cos * sin + yy * sin * sin
+    q[1] = 2.0 * (xx - yy) * cos * sin + xy * (cos * cos - sin * sin)
+    q[2] = xx * sin * sin + xy * cos * sin + yy * cos * cos
+    # The linear part, after moving by (u, v): d/dX at the origin and d/dY at the origin.
+    at_x = x1 - 2.0 * xx * u - xy * v
+    at_y = y1 - 2.0 * yy * v - xy * u
+    q[3] = at_x * cos - at_y * sin
+    q[4] = at_x * sin + at_y * cos
+    q[5] = xx * u * u + xy * u * v + yy * v * v - x1 * u - y1 * v + one
+    q[6] = 1.0
+    q[7] = BAILOUT
+    p[TRAP_SHAPE] = shape
+
+
+@compiled
+def fill(p, size, buffer, counts, norms, traps):  # type: ignore[no-untyped-def]
+    """Run all orbits of the view in ``p`` on a ``size`` x ``size`` grid; see :func:`orbits.iterate`.
+
+    The buffer's dtype, float32 or float64, is the precision of the orbits.
+    """
+    kind = buffer.dtype.type
+    conic = p[CONIC : CONIC + 8].astype(buffer.dtype)
+    step = p[VIEW_WIDTH] / size
+    along_x = step * cosine_of_turns(p[VIEW_TURN])
+    along_y = step * sine_of_turns(p[VIEW_TURN])
+    julia = p[JULIA] > 0.0
+    # Closer than a thousandth of a pixel counts as the same place.
+    tolerance = kind(step * step * 1e-6)
+    rows = max(1, BAND_PIXELS // size)
+    for first in range(0, size, rows):
+        last = min(first + rows, size)
+        n = 0
+        for row in range(first, last):
+            v = row - 0.5 * (size - 1)
+            for column in range(size):
+                u = column - 0.5 * (size - 1)
+                x = p[VIEW_X] + along_x * u - along_y * v
+                y = p[VIEW_Y] + along_y * u + along_x * v
+                buffer[ZX, n] = x if julia else 0.0
+                buffer[ZY, n] = y if julia else 0.0
+                buffer[CX, n] = p[C_X] if julia else x
+                buffer[CY, n] = p[C_Y] if julia else y
+                buffer[PIXEL, n] = row * size + column
+                n += 1
+        iterate(buffer, n, int(p[FORMULA]), STEPS_MOST, tolerance, conic, counts, norms, traps)
+
+
+@compiled
+def zoom(state, p, levels, buffer):  # type: ignore[no-untyped-def]
+    """Zoom the view ``levels`` times by 3-6 to one of the places of a coarse grid that escape the latest.
+
+    Returns the share of the last grid's places that escape after 6 or more steps.
+    """
+    total = SURVEY_SIDE * SURVEY_SIDE
+    counts = np.empty(total, buffer.dtype)
+    norms = np.empty(total, buffer.dtype)
+    traps = np.empty(total, buffer.dtype)
+    order = np.empty(total, np.int64)
+    for level in range(levels + 1):
+        fill(p, SURVEY_SIDE, buffer, counts, norms, traps)
+        if level == levels:
+            break
+        order[:] = np.argsort(counts, kind="mergesort")
+        # Among the latest eighth; never a place that does not escape (-1 sorts first).
+        chosen = order[total - 1 - below(state, total // 8)]
+        if counts[chosen] < 0:
+            return 0.0
+        step = p[VIEW_WIDTH] / SURVEY_SIDE
+        u = chosen % SURVEY_SIDE - 0.5 * (SURVEY_SIDE - 1)
+        v = chosen // SURVEY_SIDE - 0.5 * (SURVEY_SIDE - 1)
+        cos = cosine_of_turns(p[VIEW_TURN])
+        sin = sine_of_turns(p[VIEW_TURN])
+        p[VIEW_X] += step * (cos * u - sin * v)
+        p[VIEW_Y] += step * (sin * u + cos * v)
+        p[VIEW_WIDTH] /= between(state, 3.0, 6.0)
+    late = 0
+    for count in counts:
+        if count >= 6.0:
+            late += 1
+    return late / total
+
+
+@compiled
+def _whole_plane(p, julia):  # type: ignore[no-untyped-def]
+    # The view that holds the whole set.
+    p[JULIA] = julia
+    p[VIEW_X] = 0.0 if julia or DEGREES[int(p[FORMULA])] > 2.0 else -0.5
+    p[VIEW_Y] = 0.0
+    p[VIEW_WIDTH] = 3.0
+
+
+@compiled
+def draw(state, julia, p, buffer):  # type: ignore[no-untyped-def]
+    """Draw a formula, a trap and a view; False if the view shows too little."""
+    # Half of all pictures are the classical z**2 + c.
+    p[FORMULA] = 0 if uniform(state) < 0.5 else below(state, 5)
+    draw_trap(state, p)
+    p[VIEW_TURN] = uniform(state)
+    _whole_plane(p, False)
+    if not julia:
+        late = zoom(state, p, 1 + below(state, 5), buffer)
+        return late > 0.25
+    if zoom(state, p, 2 + below(state, 2), buffer) <= 0.0:
+        return False
+    p[C_X] = p[VIEW_X]
+    p[C_Y] = p[VIEW_Y]
+    _whole_plane(p, True)
+    p[VIEW_TURN] = uniform(state)
+    late = zoom(state, p, below(state, 3), buffer)
+    p[VIEW_WIDTH] *= between(state, 0.7, 1.1)
+    return late > 0.25
+
+
+@compiled
+def paint(seed, salt, index, julia, picture, parameters, buffer):  # type: ignore[no-untyped-def]
+    """Paint picture ``index`` of ``seed`` into ``picture``, uint8[s, s, 3]; returns the attempts it took."""
+    size = picture.shape[0]
+    counts = np.empty(size * size, buffer.dtype)
+    norms = np.empty(size * size, buffer.dtype)
+    traps = np.empty(size * size, buffer.dtype)
+    palette = np.empty((LEVELS, PALETTE_SIZE, 3), np.float32)
+    for attempt in range(ATTEMPTS_MOST):
+        last = attempt == ATTEMPTS_MOST - 1
+        state = stream(seed, salt, index, attempt)
+        if not draw(state, julia, parameters, buffer) and not last:
+            continue
+        draw_palette(state, palette)
+        draw_shading(state, parameters[SHADING : SHADING + SHADES])
+        fill(parameters, size, buffer, counts, norms, traps)
+        shade(
+            DEGREES[int(parameters[FORMULA])],
+            parameters[SHADING : SHADING + SHADES],
+            palette,
+            counts,
+            norms,
+            traps,
+            picture,
+        )
+        if last or not is_dull(picture):
+            return attempt + 1
+    return ATTEMPTS_MOST
+
+
+def describe(parameters: np.ndarray) -> dict[str, object]:
+    """The numbers that :func:`paint` kept, named."""
+    told: dict[str, object] = {
+        "formula": FORMULAS[int(parameters[FORMULA])],
+        "centre": parameters[[VIEW_X, VIEW_Y]].tolist(),
+        "width": float(parameters[VIEW_WIDTH]),
+        "turn": float(parameters[VIEW_TURN]),
+        "trap": TRAPS[int(parameters[TRAP_SHAPE])],
+        "conic": parameters[CONIC : CONIC + 6].tolist(),
+        "shading": parameters[SHADING : SHADING + SHADES].tolist(),
+    }
+    if parameters[JULIA]:
+        told["c"] = parameters[[C_X, C_Y]].tolist()
+    return told

@@ -1,0 +1,115 @@
+"""The kinds of pictures by name, and how a set is composed of them.
+
+Picture ``index`` of a kind is a pure function of (seed, kind, index, size): it is the same in every set,
+whatever the set's count and composition, on any number of threads.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ipmix.errors import InputError
+from ipmix.fractals import escape_time, ifs
+from ipmix.fractals.orbits import FIELDS
+
+PICTURES_VERSION = 1
+"""Raised whenever a change to this room changes a picture; a manifest names the version that made it."""
+
+SIZE_LEAST = 8
+SIZE_MOST = 4096
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A painted picture: ``pixels`` uint8[size, size, 3] and what it shows."""
+
+    pixels: np.ndarray
+    attempts: int
+    parameters: dict[str, object]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A way to paint. ``paint(seed, salt, index, size)`` needs no state; ``salt`` separates the kinds."""
+
+    name: str
+    salt: int
+    about: str
+    paint: Callable[[int, int, int, int], Picture] = field(repr=False)
+
+
+def _paint_ifs(plain: bool) -> Callable[[int, int, int, int], Picture]:
+    def paint(seed: int, salt: int, index: int, size: int) -> Picture:
+        pixels = np.empty((size, size, 3), np.uint8)
+        parameters = np.zeros(ifs.PARAMETERS)
+        attempts = ifs.paint(seed, salt, index, plain, pixels, parameters)
+        return Picture(pixels, int(attempts), ifs.describe(parameters))
+
+    return paint
+
+
+def _paint_escape_time(julia: bool) -> Callable[[int, int, int, int], Picture]:
+    # A Julia picture's windows are wide enough for single precision, which is twice as fast.
+    precision = np.float32 if julia else np.float64
+
+    def paint(seed: int, salt: int, index: int, size: int) -> Picture:
+        pixels = np.empty((size, size, 3), np.uint8)
+        parameters = np.zeros(escape_time.PARAMETERS)
+        buffer = np.empty((FIELDS, escape_time.BAND_PIXELS + 16), precision)
+        attempts = escape_time.paint(seed, salt, index, julia, pixels, parameters, buffer)
+        return Picture(pixels, int(attempts), escape_time.describe(parameters))
+
+    return paint
+
+
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind("ifs", 1001, "affine systems by singular values, before clouds", _paint_ifs(False)),
+        Kind("fractaldb", 1002, "affine systems by FractalDB's sampling, before clouds", _paint_ifs(True)),
+        Kind("julia", 1003, "Julia sets with orbit traps", _paint_escape_time(True)),
+        Kind("mandelbrot", 1004, "Mandelbrot windows with orbit traps", _paint_escape_time(False)),
+    )
+}
+
+ALIASES = {"escape": ("mandelbrot", "julia")}
+"""Names that stand for several kinds in equal parts."""
+
+DEFAULT_MIX: Mapping[str, int] = {"ifs": 3000, "fractaldb": 1000, "escape": 5000}
+
+
+def paint(kind: str, seed: int, index: int, size: int) -> Picture:
+    """Paint picture ``index`` of ``kind`` for ``seed`` at ``size`` x ``size`` pixels."""
+    return KINDS[kind].paint(seed, KINDS[kind].salt, index, size)
+
+
+def compose(count: int, mix: Mapping[str, int] | None = None) -> dict[str, int]:
+    """Split ``count`` pictures over the kinds in the proportions of ``mix``; the parts sum to ``count``.
+
+    ``mix`` maps kinds (or aliases) to counts or weights; shares are rounded by largest remainder, so a mix
+    that sums to ``count`` is kept exactly.
+    """
+    if count < 1:
+        raise InputError(f"a mixing set needs at least 1 picture, got count={count}")
+    weights: dict[str, float] = {}
+    for name, weight in (DEFAULT_MIX if mix is None else mix).items():
+        if name not in KINDS and name not in ALIASES:
+            known = ", ".join([*KINDS, *ALIASES])
+            raise InputError(f"unknown kind of picture {name!r} in the mix; expected some of: {known}")
+        if isinstance(weight, bool) or not isinstance(weight, int | np.integer) or weight < 0:
+            raise InputError(f"the mix's count of {name!r} must be a whole number >= 0, got {weight!r}")
+        parts = ALIASES.get(name, (name,))
+        for part in parts:
+            weights[part] = weights.get(part, 0.0) + weight / len(parts)
+    total = sum(weights.values())
+    if total <= 0:
+        raise InputError(
+            f"the mix {dict(mix or {})} holds no pictures; give at least one kind a count above 0"
+        )
+    exact = {name: count * weight / total for name, weight in weights.items() if weight > 0}
+    counts = {name: int(share) for name, share in exact.items()}
+    rest = sorted(exact, key=lambda name: counts[name] - exact[name])
+    for name in rest[: count - sum(counts.values())]:
+        counts[name] += 1
+    return {name: n for name, n in counts.items() if n > 0}

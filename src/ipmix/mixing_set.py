@@ -1,0 +1,412 @@
+"""Mixing sets: pictures without labels that IPMix mixes into the training images.
+
+>>> mixing = MixingSet.generate(count=1000, size=64, seed=0)
+>>> mixing[0].shape
+(64, 64, 3)
+
+A set is generated from a seed (and cached), read from a folder of pictures, or wraps an array. Training asks
+for :meth:`MixingSet.planes`: all pictures as one planar array at the margin that the paper's random crop
+needs. What does not fit into memory is mapped from a file, and stays there.
+"""
+
+import hashlib
+import mmap
+import os
+import tempfile
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from PIL import Image
+
+from ipmix.errors import InputError
+from ipmix.fractals.kinds import PICTURES_VERSION, compose
+from ipmix.fractals.making import default_threads, make
+from ipmix.fractals.manifest import Entry, Plan, read, shard_name
+
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm")
+MEMORY_MOST = 512 * 2**20
+"""Bytes of planes kept in memory; larger ones are mapped from a file in the cache."""
+
+READS_BETWEEN_RELEASES = 2
+"""Calls of planes() after which a mapped set gives its pages back; see :meth:`MixingSet.release`."""
+
+
+class Source(Protocol):
+    """Where a set's pictures come from."""
+
+    channels: int
+    @property
+    def identity(self) -> str:
+        """A hash of where the pictures come from: equal for equal sets."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def picture(self, index: int) -> np.ndarray:
+        """Picture ``index``, 0 <= index < len: uint8[h, w, channels]."""
+        ...
+
+
+class ArraySource:
+    """Pictures in one array, uint8[pictures, h, w, channels]."""
+
+    def __init__(self, pictures: np.ndarray) -> None:
+        self.pictures = pictures
+        self.channels = pictures.shape[3]
+        self._identity = ""
+
+    @property
+    def identity(self) -> str:
+        """A hash of the pixels."""
+        if not self._identity:
+            content = np.ascontiguousarray(self.pictures)
+            self._identity = hashlib.sha256(repr(content.shape).encode() + content.tobytes()).hexdigest()
+        return self._identity
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def picture(self, index: int) -> np.ndarray:
+        return np.array(self.pictures[index])
+
+
+class FolderSource:
+    """Picture files, decoded when they are asked for."""
+
+    channels = 3
+
+    def __init__(self, paths: list[Path]) -> None:
+        self.paths = paths
+        seen = hashlib.sha256()
+        for path in paths:
+            status = path.stat()
+            seen.update(f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}\n".encode())
+        self.identity = seen.hexdigest()
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def picture(self, index: int) -> np.ndarray:
+        return decode(self.paths[index])
+
+
+class ShardSource:
+    """The memory-mapped parts of a set, uint8[pictures, 3, size, size] each; part p holds p-1, p-1+parts..."""
+
+    channels = 3
+
+    def __init__(self, parts: list[np.memmap], identity: str) -> None:
+        self.parts = parts
+        self.identity = identity
+
+    def __len__(self) -> int:
+        return sum(len(part) for part in self.parts)
+
+    def picture(self, index: int) -> np.ndarray:
+        part = self.parts[index % len(self.parts)]
+        return np.ascontiguousarray(part[index // len(self.parts)].transpose(1, 2, 0))
+
+
+def decode(path: Path) -> np.ndarray:
+    """A picture file as uint8[h, w, 3]; :class:`InputError` names a file that is none."""
+    try:
+        with Image.open(path) as picture:
+            return np.array(picture.convert("RGB"))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(
+            f"{path} can't be decoded as a picture ({error}); remove or replace it, or skip broken pictures"
+        ) from error
+
+
+def margin(height: int, width: int) -> int:
+    """The side a mixing picture is resized to before a ``height`` x ``width`` crop: 36 for 32, 256 for 224.
+
+    The authors' Resize(36) and RandomCrop(32), Resize(256) and RandomCrop(224): 8/7 of the longer side.
+    """
+    return 8 * max(height, width) // 7
+
+
+def fit(picture: np.ndarray, side: int) -> np.ndarray:
+    """``picture`` (uint8[h, w, c]) with its short side resized to ``side``, centre-cropped: uint8[s, s, c]."""
+    height, width, channels = picture.shape
+    if (height, width) == (side, side):
+        return picture
+    scale = side / min(height, width)
+    size = (max(side, round(width * scale)), max(side, round(height * scale)))
+    if channels == 3:
+        resized = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
+    else:
+        layers = [Image.fromarray(np.ascontiguousarray(picture[:, :, c])) for c in range(channels)]
+        resized = np.stack([np.asarray(x.resize(size, Image.Resampling.LANCZOS)) for x in layers], axis=2)
+    top = (size[1] - side) // 2
+    left = (size[0] - side) // 2
+    return resized[top : top + side, left : left + side]
+
+
+class MixingSet:
+    """An indexable set of pictures: ``len(m)``, ``m[i]`` -> uint8[height, width, 3].
+
+    Made by :meth:`generate`, :meth:`folder`, :meth:`open` or :meth:`array`. Safe to read from many threads,
+    and to inherit by fork.
+    """
+
+    def __init__(self, source: Source, cache: str | os.PathLike[str] | None = None) -> None:
+        self._source = source
+        self._cache = cache
+        self._planes: dict[tuple[int, int], np.ndarray] = {}
+        self._calls = 0
+        self.entries: list[Entry] = []
+        self.skipped: list[Path] = []
+
+    @classmethod
+    def generate(
+        cls,
+        count: int,
+        size: int,
+        seed: int,
+        *,
+        mix: Mapping[str, int] | None = None,
+        cache: str | os.PathLike[str] | None = None,
+        threads: int | None = None,
+    ) -> "MixingSet":
+        """Generate ``count`` pictures of ``size`` x ``size`` pixels from ``seed``, or find them in the cache.
+
+        ``mix`` maps kinds of pictures (see ``ipmix.fractals.kinds.KINDS``) to counts or weights. ``cache`` is
+        the folder to keep the set in, by default the user's cache folder for ipmix. ``threads``: all
+        processors by default; the pictures don't depend on it.
+        """
+        plan = Plan(seed=seed, size=size, mix=compose(count, mix), files="shard")
+        name = hashlib.sha256(repr((plan.mix, PICTURES_VERSION)).encode()).hexdigest()[:12]
+        folder = cache_folder(cache) / "mixing-sets" / f"{count}x{size}-seed{seed}-{name}"
+        for _ in make(plan, folder, threads):
+            pass
+        return cls.open(folder, cache=cache)
+
+    @classmethod
+    def array(cls, pictures: np.ndarray) -> "MixingSet":
+        """Wrap ``pictures``, uint8[pictures, height, width, channels], without a copy."""
+        if not isinstance(pictures, np.ndarray) or pictures.dtype != np.uint8 or pictures.ndim != 4:
+            got = (
+                f"{pictures.dtype}{list(pictures.shape)}"
+                if isinstance(pictures, np.ndarray)
+                else type(pictures)
+            )
+            raise InputError(
+                f"a mixing set wraps an array uint8[pictures, height, width, channels], got {got}"
+            )
+        if 0 in pictures.shape:
+            raise InputError(
+                f"a mixing set needs at least one picture of one pixel, got {list(pictures.shape)}"
+            )
+        return cls(ArraySource(pictures))
+
+    @classmethod
+    def folder(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        skip_broken: bool = False,
+        cache: str | os.PathLike[str] | None = None,
+    ) -> "MixingSet":
+        """All pictures in a folder and the folders below it, in the order of their paths.
+
+        With ``skip_broken`` every picture is decoded once and those that can't be are left out (and listed
+        in ``skipped``); without it a broken one raises :class:`InputError` when it is read.
+        """
+        root = Path(path)
+        if not root.is_dir():
+            raise InputError(f"{root} is not a folder; expected a folder of pictures")
+        paths = sorted(p for p in root.rglob("*") if p.suffix.lower() in EXTENSIONS and p.is_file())
+        skipped: list[Path] = []
+        if skip_broken:
+            with ThreadPoolExecutor(default_threads()) as pool:
+                skipped = [p for p, whole in zip(paths, pool.map(_decodes, paths)) if not whole]
+            paths = sorted(set(paths) - set(skipped))
+        if not paths:
+            raise InputError(f"{root} holds no pictures that can be read ({', '.join(EXTENSIONS)})")
+        mixing = cls(FolderSource(paths), cache)
+        mixing.skipped = skipped
+        return mixing
+
+    @classmethod
+    def open(
+        cls, path: str | os.PathLike[str], *, cache: str | os.PathLike[str] | None = None
+    ) -> "MixingSet":
+        """Open a set made by ``ipmix mixing-set make`` (all its parts present), or any folder of pictures."""
+        root = Path(path)
+        manifests = sorted(root.glob("manifest*.json"))
+        if not manifests:
+            if list(root.glob("manifest*.journal")):
+                raise InputError(
+                    f"{root} holds an unfinished mixing set; run the same 'make' again to finish it"
+                )
+            return cls.folder(root, cache=cache)
+        plans, entries, identity = [], [], hashlib.sha256()
+        for manifest in manifests:
+            plan, part = read(manifest)
+            plans.append(plan)
+            entries += part
+            identity.update(manifest.read_bytes())
+        _check_parts(root, plans)
+        entries.sort(key=lambda entry: entry.number)
+        if plans[0].files == "shard":
+            mapped = [_map_shard(root / shard_name(plan), plan) for plan in plans]
+            mixing = cls(ShardSource(mapped, identity.hexdigest()), cache)
+        else:
+            paths = [root / entry.file for entry in entries]
+            for file in paths:
+                if not file.is_file():
+                    raise InputError(
+                        f"{file} is listed in the manifest but missing; remove the manifest, make again"
+                    )
+            mixing = cls(FolderSource(paths), cache)
+        mixing.entries = entries
+        return mixing
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    @property
+    def channels(self) -> int:
+        """Channels of the pictures: 3, or whatever a wrapped array has."""
+        return self._source.channels
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """Picture ``index``: uint8[height, width, 3] (the array's channels for a wrapped array), a copy."""
+        position = int(index)
+        if not -len(self) <= position < len(self):
+            raise IndexError(f"picture {position} of a mixing set of {len(self)}")
+        return self._source.picture(position % len(self))
+
+    def planes(self, height: int, width: int, channels: int = 3) -> np.ndarray:
+        """All pictures as planes for images of ``height`` x ``width``: uint8[pictures, channels, s, s].
+
+        s is :func:`margin`'s; pictures are resized to it (Lanczos) and cropped to a centred square. One
+        channel is the ITU-R BT.601 luma. C-contiguous, read-only where it is mapped from a file; computed
+        once and kept. Another number of channels than the set has raises :class:`InputError`.
+        """
+        if channels != self.channels and not (channels == 1 and self.channels == 3):
+            raise InputError(
+                f"images of {channels} channels need a mixing set of {channels}, this one has {self.channels}; "
+                "wrap pictures of that many channels with MixingSet.array"
+            )
+        side = margin(height, width)
+        if side < 1:
+            raise InputError(f"expected images of at least 1 x 1 pixel, got {height} x {width}")
+        key = (side, channels)
+        if key not in self._planes:
+            self._planes[key] = self._make_planes(side, channels)
+        planes = self._planes[key]
+        if isinstance(planes, np.memmap):
+            self._calls += 1
+            if self._calls % READS_BETWEEN_RELEASES == 0:
+                self.release()
+        return planes
+
+    def release(self) -> None:
+        """Give the memory of mapped pictures back to the system; they are read again when they are used.
+
+        :meth:`planes` does this on every second call, so that a training which asks once a batch keeps no
+        more than two batches' pictures resident, however large the set.
+        """
+        mapped: list[object] = list(self._planes.values())
+        if isinstance(self._source, ShardSource):
+            mapped += self._source.parts
+        for array in mapped:
+            raw = getattr(array, "_mmap", None)
+            if isinstance(array, np.memmap) and isinstance(raw, mmap.mmap) and hasattr(raw, "madvise"):
+                raw.madvise(mmap.MADV_DONTNEED)
+
+    def _make_planes(self, side: int, channels: int) -> np.ndarray:
+        source = self._source
+        if isinstance(source, ShardSource) and len(source.parts) == 1 and channels == 3:
+            if source.parts[0].shape[2] == side:
+                return source.parts[0]
+        shape = (len(self), channels, side, side)
+        if int(np.prod(shape)) <= MEMORY_MOST:
+            planes = np.empty(shape, np.uint8)
+            self._fill(planes)
+            return planes
+        return self._mapped_planes(shape)
+
+    def _fill(self, planes: np.ndarray) -> None:
+        side = planes.shape[2]
+        to_luma = planes.shape[1] == 1 and self.channels == 3
+
+        def fill(index: int) -> None:
+            picture = fit(self._source.picture(index), side)
+            if to_luma:
+                picture = np.asarray(Image.fromarray(picture).convert("L"))[:, :, None]
+            planes[index] = picture.transpose(2, 0, 1)
+
+        with ThreadPoolExecutor(default_threads()) as pool:
+            for start in range(0, len(self), 256):
+                list(pool.map(fill, range(start, min(start + 256, len(self)))))
+                self.release()
+
+    def _mapped_planes(self, shape: tuple[int, ...]) -> np.memmap:
+        folder = cache_folder(self._cache) / "planes"
+        name = f"{self._source.identity[:32]}-{'x'.join(map(str, shape))}.npy"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if not (folder / name).exists():
+                with tempfile.TemporaryDirectory(dir=folder) as scratch:
+                    partial = Path(scratch) / name
+                    planes = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
+                    self._fill(planes)
+                    planes.flush()
+                    os.replace(partial, folder / name)
+        except OSError as error:
+            raise InputError(
+                f"can't write the resized mixing pictures to {folder}: {error.strerror or error}; free some "
+                "space, or name another folder with cache="
+            ) from error
+        return np.lib.format.open_memmap(folder / name, mode="r")
+
+
+def cache_folder(cache: str | os.PathLike[str] | None = None) -> Path:
+    """The folder for generated sets: ``cache``, or ipmix's place in the user's cache."""
+    if cache is not None:
+        return Path(cache)
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("ipmix", appauthor=False))
+
+
+def _decodes(path: Path) -> bool:
+    try:
+        decode(path)
+    except InputError:
+        return False
+    return True
+
+
+def _check_parts(root: Path, plans: list[Plan]) -> None:
+    first = plans[0]
+    alike = {
+        (plan.seed, plan.size, str(plan.mix), plan.files, plan.parts, plan.pictures_version) for plan in plans
+    }
+    if len(alike) > 1:
+        raise InputError(f"{root} holds parts of different mixing sets; put each set into its own folder")
+    missing = sorted(set(range(1, first.parts + 1)) - {plan.part for plan in plans})
+    if missing:
+        raise InputError(
+            f"{root} lacks part {', '.join(map(str, missing))} of {first.parts} of its mixing set"
+        )
+    plans.sort(key=lambda plan: plan.part)
+
+
+def _map_shard(path: Path, plan: Plan) -> np.memmap:
+    expected = (len(plan.numbers()), 3, plan.size, plan.size)
+    try:
+        shard = np.lib.format.open_memmap(path, mode="r")
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path} can't be read ({error}); remove the manifest and make the set again"
+        ) from error
+    if shard.shape != expected or shard.dtype != np.uint8:
+        raise InputError(f"{path} should hold uint8{list(expected)}, got {shard.dtype}{list(shard.shape)}")
+    return shard
