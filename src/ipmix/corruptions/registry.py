@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from ipmix.corruptions import blur, colour, compression, elastic, frost, noise, weather, zoom
+from ipmix.corruptions import blur, colour, compression, elastic, frost, noise, spatter, weather, zoom
 from ipmix.corruptions.task import Task
 
 RUN: dict[str, Callable[[Task], None]] = {
@@ -23,6 +23,7 @@ RUN: dict[str, Callable[[Task], None]] = {
     "jpeg_compression": compression.jpeg_compression,
     "speckle_noise": noise.speckle_noise,
     "gaussian_blur": blur.gaussian_blur,
+    "spatter": spatter.spatter,
     "saturate": colour.saturate,
 }
 """Every corruption by its name: fills ``task.out`` from ``task.images``."""
