@@ -1,0 +1,55 @@
+"""ipmix: label-preserving augmentation and a safety scorecard for image classifiers.
+
+The public names; each is imported when it is first used, so that ``import ipmix`` costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "IPMix": "ipmix.methods",
+    "METHODS": "ipmix.methods",
+    "MixingSet": "ipmix.mixing_set",
+    "Key": "ipmix.randomness",
+    "Recipe": "ipmix.recipe",
+    "RecipeTable": "ipmix.recipe",
+    "InputError": "ipmix.errors",
+    "apply": "ipmix.augmentation",
+    "augment": "ipmix.augmentation",
+    "draw": "ipmix.augmentation",
+    "corrupt": "ipmix.corruptions",
+    "perturb": "ipmix.corruptions",
+}
+_ROOMS = ("ascent", "corruptions", "datasets", "losses", "measures", "models", "operations", "recipe")
+
+__all__ = [*_HOMES, *_ROOMS]
+
+if TYPE_CHECKING:  # what a type checker and an editor see
+    from ipmix.augmentation import apply as apply
+    from ipmix.augmentation import augment as augment
+    from ipmix.augmentation import draw as draw
+    from ipmix.corruptions import corrupt as corrupt
+    from ipmix.corruptions import perturb as perturb
+    from ipmix.errors import InputError as InputError
+    from ipmix.methods import METHODS as METHODS
+    from ipmix.methods import IPMix as IPMix
+    from ipmix.mixing_set import MixingSet as MixingSet
+    from ipmix.randomness import Key as Key
+    from ipmix.recipe import Recipe as Recipe
+    from ipmix.recipe import RecipeTable as RecipeTable
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        value = getattr(import_module(_HOMES[name]), name)
+        globals()[name] = value
+        return value
+    if name in _ROOMS:
+        return import_module(f"ipmix.{name}")
+    raise AttributeError(f"module 'ipmix' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

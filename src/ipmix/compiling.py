@@ -18,5 +18,9 @@ def compiled(function: Callable[..., Any]) -> Any:
 
 
 def inlined(function: Callable[..., Any]) -> Any:
-    """Like :func:`compiled`, for small helpers that LLVM should see through inside a caller's loop."""
-    return numba.njit(nogil=True, cache=True, error_model="numpy", forceinline=True)(function)
+    """Like :func:`compiled`, but copied into its compiled callers before they are typed.
+
+    For small helpers inside loops, and for the layers that only choose what to call: Numba optimises a
+    compiled callee once more in every caller above it, so that deep calls multiply the time of compilation.
+    """
+    return numba.njit(nogil=True, cache=True, error_model="numpy", inline="always")(function)

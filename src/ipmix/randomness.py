@@ -10,10 +10,12 @@ from compiled code (in which a number costs about a nanosecond) or from plain Py
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ipmix.compiling import compiled, inlined
+from ipmix.errors import InputError
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 """The counter's step: 2**64 divided by the golden ratio, odd."""
@@ -39,15 +41,42 @@ class Key:
         for name in ("seed", "epoch", "index", "view"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | np.integer):
-                raise TypeError(f"a key's {name} is an integer, got {value!r} ({type(value).__name__})")
+                raise InputError(f"a key's {name} is an integer, got {value!r} ({type(value).__name__})")
             if not -(2**63) <= value < 2**63:
-                raise ValueError(f"a key's {name} must fit 64 bits, got {value}")
+                raise InputError(f"a key's {name} must fit 64 bits, got {value}")
             object.__setattr__(self, name, int(value))
 
     def stream(self) -> np.ndarray:
         """A fresh stream for this key: ``uint64[1]``."""
         state: np.ndarray = stream(self.seed, self.epoch, self.index, self.view)
         return state
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Keys:
+    """The keys of a batch: one seed, epoch and view; ``indices`` (int64[N]) names the pictures."""
+
+    seed: int
+    epoch: int
+    indices: np.ndarray
+    view: int = 0
+
+    @classmethod
+    def of(cls, seed: int, epoch: int, indices: Any, view: int = 0) -> "Keys":
+        """Checked keys from integers and anything that NumPy reads as integers, of shape [N]."""
+        Key(seed, epoch, 0, view)  # the check of the three integers
+        array = np.asarray(indices)
+        if array.ndim != 1 or (array.size and not np.issubdtype(array.dtype, np.integer)):
+            raise InputError(
+                f"indices must be a one-dimensional array of integers, got shape {array.shape}, dtype {array.dtype}"
+            )
+        return cls(seed, epoch, np.ascontiguousarray(array, np.int64), view)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, which: int) -> Key:
+        return Key(self.seed, self.epoch, int(self.indices[which]), self.view)
 
 
 @inlined

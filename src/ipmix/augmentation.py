@@ -1,0 +1,201 @@
+"""Draw, then apply: the one place that joins a method, an engine and a mixing set."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from ipmix.checking import check_count
+from ipmix.engines import engine as find_engine
+from ipmix.engines.output import Output, make_output
+from ipmix.errors import InputError
+from ipmix.randomness import Keys
+from ipmix.recipe import NO_PICTURE, RecipeTable, Scene
+
+
+class Method(Protocol):
+    """What every method has: options in its fields, and :meth:`draw`."""
+
+    @property
+    def needs_pictures(self) -> bool:
+        """Whether its recipes can ask for a mixing picture."""
+
+    def draw(self, keys: Keys, scene: Scene) -> RecipeTable:
+        """One recipe for each key."""
+
+
+def draw(
+    method: Method,
+    shape: Sequence[int],
+    mixing_count: int = 0,
+    *,
+    seed: int,
+    epoch: int = 0,
+    indices: Any = None,
+    view: int = 0,
+) -> RecipeTable:
+    """The recipes that :func:`augment` would carry out on pictures of this shape.
+
+    Args:
+        method: what draws, such as ``IPMix()``.
+        shape: (N, H, W, C) of the pictures.
+        mixing_count: how many mixing pictures there are.
+        seed, epoch, view: the key's parts, integers.
+        indices: int[N], the pictures' own numbers in their data set; 0 .. N-1 if left out.
+    """
+    if len(shape) != 4:
+        raise InputError(f"shape must be (N, H, W, C), got {tuple(shape)}")
+    keys = Keys.of(seed, epoch, range(shape[0]) if indices is None else indices, view)
+    if len(keys) != shape[0]:
+        raise InputError(f"indices must have one number for each of the {shape[0]} pictures, got {len(keys)}")
+    return method.draw(keys, Scene(int(shape[1]), int(shape[2]), int(shape[3]), int(mixing_count)))
+
+
+def apply(
+    table: RecipeTable,
+    images: np.ndarray,
+    mixing: Any = None,
+    *,
+    engine: str = "compiled",
+    output: str = "uint8",
+    mean: float | Sequence[float] | None = None,
+    std: float | Sequence[float] | None = None,
+    layout: str = "nhwc",
+    threads: int = 1,
+    out: np.ndarray | None = None,
+) -> np.ndarray:
+    """Carry out ``table[i]`` on ``images[i]``; see :func:`augment` for the arguments and the result."""
+    images = check_images(images)
+    form = make_output(output, layout, images.shape[3], mean, std)
+    check_count("threads", threads, 1)
+    if len(table) != len(images) or (len(table) and (table.height, table.width) != images.shape[1:3]):
+        raise InputError(
+            f"the recipes are for {len(table)} pictures of {table.width}x{table.height}, "
+            f"got {len(images)} of {images.shape[2]}x{images.shape[1]}"
+        )
+    out = _check_out(out, form, images.shape)
+    table, planes = _pictures_for(table, images, mixing)
+    if len(images):
+        find_engine(engine).apply(table, images, planes, form, threads, out)
+    return out
+
+
+def augment(
+    images: np.ndarray,
+    method: Method,
+    mixing: Any = None,
+    *,
+    seed: int,
+    epoch: int = 0,
+    indices: Any = None,
+    view: int = 0,
+    engine: str = "compiled",
+    output: str = "uint8",
+    mean: float | Sequence[float] | None = None,
+    std: float | Sequence[float] | None = None,
+    layout: str = "nhwc",
+    threads: int = 1,
+    out: np.ndarray | None = None,
+) -> np.ndarray:
+    """Augment a batch of pictures. The result depends on (seed, epoch, indices, view), the pictures, the method
+    and the mixing set: not on the batch, its order, the threads or the process.
+
+    Args:
+        images: uint8[N, H, W, C].
+        method: what to do, such as ``IPMix()``.
+        mixing: a :class:`~ipmix.mixing_set.MixingSet`, or pictures as uint8[M, h, w, C], h >= H and w >= W.
+        seed, epoch, view: integers; view tells apart several versions of a picture in one step.
+        indices: int[N], the pictures' own numbers in their data set; 0 .. N-1 if left out.
+        engine: "compiled", or "reference" (slow: the definition).
+        output: "uint8", or "float32": in [0, 1], normalised if mean and std are given.
+        mean, std: one number, or one a channel, in the unit of [0, 1] pictures.
+        layout: "nhwc" or "nchw".
+        threads: how many threads of this process share the work.
+        out: an array to write to: of the result's shape and dtype, C-contiguous.
+
+    Returns:
+        uint8 or float32, [N, H, W, C] or [N, C, H, W].
+
+    Raises:
+        InputError: naming what was expected and what was received.
+    """
+    images = check_images(images)
+    count = 0 if mixing is None else len(mixing)
+    table = draw(method, images.shape, count, seed=seed, epoch=epoch, indices=indices, view=view)
+    return apply(
+        table,
+        images,
+        mixing,
+        engine=engine,
+        output=output,
+        mean=mean,
+        std=std,
+        layout=layout,
+        threads=threads,
+        out=out,
+    )
+
+
+def check_images(images: Any) -> np.ndarray:
+    """``images`` as C-contiguous uint8[N, H, W, C]; :class:`InputError` for anything else."""
+    if not isinstance(images, np.ndarray):
+        raise InputError(f"images must be a NumPy array uint8[N, H, W, C], got {type(images).__name__}")
+    if images.dtype != np.uint8:
+        hint = ""
+        if np.issubdtype(images.dtype, np.floating):
+            bad = "with NaN or infinite values " if not np.isfinite(images).all() else ""
+            hint = f": got numbers {bad}- for pictures in [0, 1], (255 * images).round().astype(numpy.uint8)"
+        elif images.dtype == np.uint16:
+            hint = ": for 16-bit pictures, (images >> 8).astype(numpy.uint8)"
+        raise InputError(f"images must be uint8, got {images.dtype}{hint}")
+    if images.ndim != 4 or 0 in images.shape[1:]:
+        raise InputError(f"images must have the shape [N, H, W, C], none of H, W, C zero, got {list(images.shape)}")
+    return np.ascontiguousarray(images)
+
+
+def _check_out(out: np.ndarray | None, form: Output, shape: tuple[int, ...]) -> np.ndarray:
+    expected = form.shape(shape[0], shape[1], shape[2])
+    if out is None:
+        return np.empty(expected, form.kind)
+    if not isinstance(out, np.ndarray) or out.shape != expected or out.dtype != form.kind:
+        got = f"{out.dtype}{list(out.shape)}" if isinstance(out, np.ndarray) else type(out).__name__
+        raise InputError(f"out must be {form.kind}{list(expected)}, got {got}")
+    if not (out.flags.c_contiguous and out.flags.writeable):
+        raise InputError("out must be C-contiguous and writeable")
+    return out
+
+
+def _pictures_for(table: RecipeTable, images: np.ndarray, mixing: Any) -> tuple[RecipeTable, np.ndarray]:
+    """The mixing pictures as planes uint8[M, C, h, w], and the table with its picture numbers fitting them."""
+    height, width, channels = images.shape[1:]
+    used = table.heads["picture"]
+    if mixing is None:
+        if len(used) and used.max(initial=NO_PICTURE) > NO_PICTURE:
+            raise InputError("the recipes use mixing pictures, and mixing is None: pass the set they were drawn for")
+        return table, np.zeros((1, channels, height, width), np.uint8)
+    if len(used) and used.max(initial=NO_PICTURE) >= len(mixing):
+        raise InputError(f"a recipe uses mixing picture {used.max()}, and the set has {len(mixing)}")
+    if hasattr(mixing, "planes"):
+        return table, mixing.planes(height, width, channels)
+    return _gather(table, check_images(mixing), height, width, channels)
+
+
+def _gather(
+    table: RecipeTable, pictures: np.ndarray, height: int, width: int, channels: int
+) -> tuple[RecipeTable, np.ndarray]:
+    if pictures.shape[3] != channels:
+        raise InputError(f"the images have {channels} channels, the mixing pictures {pictures.shape[3]}: convert one")
+    if pictures.shape[1] < height or pictures.shape[2] < width:
+        raise InputError(
+            f"mixing pictures must be at least as large as the images ({width}x{height}), got "
+            f"{pictures.shape[2]}x{pictures.shape[1]}; MixingSet.array(pictures) resizes them"
+        )
+    # Only the pictures that this batch uses are rearranged.
+    used = table.heads["picture"]
+    chosen, places = np.unique(used[used != NO_PICTURE], return_inverse=True)
+    heads = table.heads.copy()
+    heads["picture"][used != NO_PICTURE] = places
+    planes = np.ascontiguousarray(pictures[chosen].transpose(0, 3, 1, 2))
+    if not len(chosen):
+        planes = np.zeros((1, channels, height, width), np.uint8)
+    return RecipeTable(table.height, table.width, heads, table.chains, table.steps), planes

@@ -1,0 +1,19 @@
+"""APPLY: what a recipe table does to pixels. ENGINES maps a name to the module that does it.
+
+Every engine has one function, ``apply(table, images, planes, output, threads, out)``; ``reference`` is the
+definition, the others must agree with it.
+"""
+
+from importlib import import_module
+from types import ModuleType
+
+from ipmix.errors import InputError
+
+ENGINES = {"reference": "ipmix.engines.reference", "compiled": "ipmix.engines.compiled"}
+
+
+def engine(name: str) -> ModuleType:
+    """The engine's module, imported when first asked for. Raises :class:`InputError` for an unknown name."""
+    if name not in ENGINES:
+        raise InputError(f"unknown engine {name!r}; known are {', '.join(ENGINES)}")
+    return import_module(ENGINES[name])

@@ -1,0 +1,73 @@
+"""Operations that blend a picture with a degenerate version of itself: color, contrast, sharpness.
+
+As Pillow's ``ImageEnhance``: ``degenerate + factor * (picture - degenerate)`` in float32, cut and clipped.
+"""
+
+import numpy as np
+
+from ipmix.compiling import compiled, inlined
+from ipmix.engines.compiled.pointwise import blend_table
+
+U = np.uintp
+F = np.float32
+
+
+@inlined
+def _blend(degenerate, value, factor):  # type: ignore[no-untyped-def]
+    d = F(degenerate)
+    return np.uint8(min(max(d + factor * (F(value) - d), F(0)), F(255)))
+
+
+@inlined
+def _grey(planes, i):  # type: ignore[no-untyped-def]
+    """ITU-R 601 luma as Pillow rounds it for three channels, else the rounded mean of the channels."""
+    if planes.shape[0] == 3:
+        red, green, blue = np.int64(planes[0, i]), np.int64(planes[1, i]), np.int64(planes[2, i])
+        return (red * 19595 + green * 38470 + blue * 7471 + 32768) >> 16
+    total = np.int64(0)
+    for c in range(planes.shape[0]):
+        total += planes[c, i]
+    return (total + planes.shape[0] // 2) // planes.shape[0]
+
+
+@compiled
+def color(source, target, first, last, factor):  # type: ignore[no-untyped-def]
+    """Blend bytes ``first`` to ``last`` of every channel with the picture's grey version."""
+    for i in range(first, last):
+        grey = _grey(source, U(i))
+        for c in range(source.shape[0]):
+            target[c, U(i)] = _blend(grey, source[c, U(i)], F(factor))
+
+
+@compiled
+def contrast_table(source, count, factor, table):  # type: ignore[no-untyped-def]
+    """The table, uint8[C, 256], that blends with the picture's mean grey, rounded."""
+    total = np.int64(0)
+    for i in range(count):
+        total += _grey(source, U(i))
+    mean = int(total / count + 0.5)
+    for c in range(table.shape[0]):
+        blend_table(mean, factor, table[c])
+
+
+@compiled
+def sharpness(source, target, height, width, top, bottom, factor):  # type: ignore[no-untyped-def]
+    """Blend with the picture smoothed by (1 1 1, 1 5 1, 1 1 1) / 13; border pixels are not smoothed."""
+    f = F(factor)
+    for c in range(source.shape[0]):
+        a, b = source[c], target[c]
+        for y in range(top, bottom):
+            row = y * width
+            if y == 0 or y == height - 1 or width < 3:
+                for x in range(width):
+                    b[U(row + x)] = _blend(a[U(row + x)], a[U(row + x)], f)
+                continue
+            b[U(row)] = a[U(row)]
+            b[U(row + width - 1)] = a[U(row + width - 1)]
+            for x in range(1, width - 1):
+                i = U(row + x)
+                above, below = i - U(width), i + U(width)
+                total = 4 * np.int32(a[i])
+                for k in (above, i, below):
+                    total += np.int32(a[k - U(1)]) + np.int32(a[k]) + np.int32(a[k + U(1)])
+                b[i] = _blend((2 * total + 13) // 26, a[i], f)

@@ -1,0 +1,278 @@
+"""Operations that move pixels: mirror, translate, shear, rotate.
+
+Planes are ``uint8[C, P]`` with rows of ``width`` bytes; only rows ``top`` to ``bottom`` of the target are
+computed. Bilinear values follow Pillow: a pixel's centre is at half coordinates, what falls outside is black,
+and a position within half a pixel of the border takes the border's value. Fractions are counted in 65536ths,
+so a result is Pillow's or, close to a whole number, one level beside it.
+"""
+
+import math
+
+import numpy as np
+
+from ipmix.compiling import compiled, inlined
+from ipmix.operations import MIRROR, ROTATE, SHEAR_X, SHEAR_Y, TRANSLATE_X
+
+U = np.uintp
+U16 = np.uint16
+U32 = np.uint32
+
+LANES = 16
+"""Bytes written at a time where rows are cut into runs; the last write of a run may spill this far."""
+
+SLACK = 64
+"""Padding behind every plane: room for the spill, and a multiple of a cache line."""
+
+
+@inlined
+def move(code, level, source, target, height, width, top, bottom, padded, fractions, offsets):  # type: ignore[no-untyped-def]
+    """Carry out one geometric operation. ``padded`` uint8[C, *], ``fractions`` uint16[*] and ``offsets``
+    int32[*] are scratch (see ``kernel.py``)."""
+    if code == MIRROR:
+        _mirror(source, target, width, top, bottom)
+    elif code == ROTATE:
+        _rotate(source, target, height, width, top, bottom, np.float64(level), padded)
+    elif code == SHEAR_X or code == TRANSLATE_X:
+        _shift_rows(code == SHEAR_X, source, target, width, top, bottom, np.float64(level))
+    elif code == SHEAR_Y:
+        _shear_columns(source, target, height, width, top, bottom, np.float64(level), fractions, offsets)
+    else:
+        _translate_columns(source, target, height, width, top, bottom, int(level))
+
+
+@inlined
+def _between(a, b, fraction):  # type: ignore[no-untyped-def]
+    """``a + (b - a) * fraction / 65536`` for two bytes, in 256ths: uint16, at most 2 below the exact value."""
+    rest = U16(65535 - fraction)
+    left = U16(U32(U32(U16(a) << 8) * U32(rest)) >> U32(16))
+    right = U16(U32(U32(U16(b) << 8) * U32(U16(fraction))) >> U32(16))
+    return U16(left + right)
+
+
+@inlined
+def _to_byte(value):  # type: ignore[no-untyped-def]
+    """256ths to bytes. The 4 makes up for what the multiplications cut off: a flat area stays as it is."""
+    return np.uint8(U16(value + 4) >> 8)
+
+
+@compiled
+def _mirror(source, target, width, top, bottom):  # type: ignore[no-untyped-def]
+    for c in range(source.shape[0]):
+        a, b = source[c], target[c]
+        for y in range(top, bottom):
+            row = y * width
+            last = row + width - 1
+            for x in range(width):
+                b[U(row + x)] = a[U(last - x)]
+
+
+@compiled
+def _translate_columns(source, target, height, width, top, bottom, shift):  # type: ignore[no-untyped-def]
+    for c in range(source.shape[0]):
+        a, b = source[c], target[c]
+        for y in range(top, bottom):
+            row = y * width
+            if 0 <= y + shift < height:
+                other = (y + shift) * width
+                for x in range(width):
+                    b[U(row + x)] = a[U(other + x)]
+            else:
+                for x in range(width):
+                    b[U(row + x)] = 0
+
+
+@compiled
+def _shift_rows(shear, source, target, width, top, bottom, level):  # type: ignore[no-untyped-def]
+    """Every row shifted sideways: by ``level`` pixels, or for a shear by level * (y + 1/2)."""
+    for y in range(top, bottom):
+        shift = level * (y + 0.5) if shear else level
+        whole = math.floor(shift)
+        fraction = U16(min((shift - whole) * 65536.0 + 0.5, 65535.0))
+        offset = np.int64(whole)
+        # Pixels whose position 0 <= x + 1/2 + shift < width lies in the picture; of these, the ones whose two
+        # neighbours do are interpolated, the others take the border's value.
+        inside = min(max(0, math.ceil(-0.5 - shift)), width)
+        outside = max(min(width, math.ceil(width - 0.5 - shift)), inside)
+        begin = min(max(inside, -offset), outside)
+        end = max(min(outside, width - 1 - offset), begin)
+        row = y * width
+        other = row + offset
+        for c in range(source.shape[0]):
+            a, b = source[c], target[c]
+            for x in range(inside):
+                b[U(row + x)] = 0
+            for x in range(inside, begin):
+                b[U(row + x)] = a[U(row)]
+            if fraction == 0:
+                for x in range(begin, end):
+                    b[U(row + x)] = a[U(other + x)]
+            else:
+                for x in range(begin, end):
+                    b[U(row + x)] = _to_byte(_between(a[U(other + x)], a[U(other + x + 1)], fraction))
+            for x in range(end, outside):
+                b[U(row + x)] = a[U(row + width - 1)]
+            for x in range(outside, width):
+                b[U(row + x)] = 0
+
+
+@compiled
+def _shear_columns(source, target, height, width, top, bottom, level, fractions, offsets):  # type: ignore[no-untyped-def]
+    """Every column shifted by level * (x + 1/2). Neighbouring columns mostly share the whole part of the shift:
+    such a run of columns is interpolated between two rows, with a fraction for each column."""
+    for x in range(width):
+        shift = level * (x + 0.5)
+        whole = math.floor(shift)
+        offsets[U(x)] = np.int32(whole)
+        fractions[U(x)] = U16(min((shift - whole) * 65536.0 + 0.5, 65535.0))
+    for c in range(source.shape[0]):
+        a, b = source[c], target[c]
+        for y in range(top, bottom):
+            row = y * width
+            x = 0
+            while x < width:
+                offset = np.int64(offsets[U(x)])
+                end = x + 1
+                while end < width and offsets[U(end)] == offset:
+                    end += 1
+                upper = y + offset
+                if 0 <= upper and upper + 1 < height:
+                    _interpolate_run(a, b, upper * width, row, width, x, end, fractions)
+                else:
+                    for i in range(x, end):
+                        position = y + 0.5 + level * (i + 0.5)
+                        nearest = min(max(upper, 0), height - 1)
+                        b[U(row + i)] = a[U(nearest * width + i)] if 0.0 <= position < height else 0
+                x = end
+
+
+@inlined
+def _interpolate_run(a, b, upper, row, width, begin, end, fractions):  # type: ignore[no-untyped-def]
+    x = begin
+    while x < end:
+        # Whole blocks: what spills over the run's end is overwritten by the next run, row or plane.
+        for i in range(LANES):
+            k = U(x + i)
+            b[U(row) + k] = _to_byte(_between(a[U(upper) + k], a[U(upper + width) + k], fractions[k]))
+        x += LANES
+
+
+# --- rotation ---------------------------------------------------------------------------------------------
+
+
+@compiled
+def _rotate(source, target, height, width, top, bottom, degrees, padded):  # type: ignore[no-untyped-def]
+    """Turn about the centre (Pillow's matrix), row by row.
+
+    For a small angle, neighbouring pixels of a row come from neighbouring pixels of one source row: the row is
+    cut into runs with one offset into the source, and a run is interpolated from four rows of bytes without
+    any gathering. The source is copied with a border of one pixel, so that runs need not look at the edge.
+    """
+    angle = -math.radians(degrees % 360.0)
+    cosine = round(math.cos(angle), 15)
+    sine = round(math.sin(angle), 15)
+    across = cosine * (-width / 2.0) + sine * (-height / 2.0) + width / 2.0
+    down = -sine * (-width / 2.0) + cosine * (-height / 2.0) + height / 2.0
+    stride = width + 2
+    first, last = _rows_needed(sine, cosine, down, height, width, top, bottom)
+    _pad(source, padded, height, width, first, last)
+    for y in range(top, bottom):
+        row = y * width
+        u0 = sine * (y + 0.5)
+        v0 = cosine * (y + 0.5)
+        # The pixels that come from inside the picture are one run: go inwards from both ends to find it.
+        begin = 0
+        while begin < width and not _inside(begin, cosine, sine, u0, v0, across, down, height, width):
+            begin += 1
+        end = width
+        while end > begin and not _inside(end - 1, cosine, sine, u0, v0, across, down, height, width):
+            end -= 1
+        x = np.int64(begin)
+        while x < end:
+            u = cosine * (x + 0.5) + u0 + across - 0.5
+            v = -sine * (x + 0.5) + v0 + down - 0.5
+            left = math.floor(u)
+            upper = math.floor(v)
+            length = min(_steps_until(u - left, cosine - 1.0), _steps_until(v - upper, -sine), np.float64(end - x))
+            start = (np.int64(upper) + 1) * stride + np.int64(left) + 1
+            _interpolate_block_run(
+                source.shape[0], target, padded, row + x, start, stride, np.int64(length),
+                np.float32(u - left), np.float32(cosine - 1.0), np.float32(v - upper), np.float32(-sine),
+            )  # fmt: skip
+            x += np.int64(length)
+        for c in range(source.shape[0]):
+            b = target[c]
+            for i in range(row, row + begin):
+                b[U(i)] = 0
+            for i in range(row + end, row + width):
+                b[U(i)] = 0
+
+
+@inlined
+def _inside(x, cosine, sine, u0, v0, across, down, height, width):  # type: ignore[no-untyped-def]
+    u = cosine * (x + 0.5) + u0 + across
+    v = -sine * (x + 0.5) + v0 + down
+    return 0.0 <= u and u < width and 0.0 <= v and v < height
+
+
+@inlined
+def _steps_until(fraction, slope):  # type: ignore[no-untyped-def]
+    """How many pixels a position, which moves by ``slope`` a pixel, stays in its unit interval (at least 1)."""
+    if slope > 0.0:
+        return max(math.ceil((1.0 - fraction) / slope), 1.0)
+    if slope < 0.0:
+        return math.floor(fraction / -slope) + 1.0
+    return np.inf
+
+
+@compiled
+def _rows_needed(sine, cosine, down, height, width, top, bottom):  # type: ignore[no-untyped-def]
+    """The source rows, one past the last, that target rows ``top`` to ``bottom`` can come from."""
+    low = np.inf
+    high = -np.inf
+    for x in (0.5, width - 0.5):
+        for y in (top + 0.5, bottom - 0.5):
+            v = -sine * x + cosine * y + down
+            low = min(low, v)
+            high = max(high, v)
+    return max(0, math.floor(low) - 2), min(height, math.ceil(high) + 2)
+
+
+@compiled
+def _pad(source, padded, height, width, first, last):  # type: ignore[no-untyped-def]
+    """Copy rows ``first`` to ``last`` into rows of width + 2 bytes, with the border repeated on all sides."""
+    stride = width + 2
+    for c in range(source.shape[0]):
+        a, b = source[c], padded[c]
+        for y in range(first - 1, last + 1):
+            row = min(max(y, 0), height - 1) * width
+            other = (y + 1) * stride
+            b[U(other)] = a[U(row)]
+            for x in range(width):
+                b[U(other + 1 + x)] = a[U(row + x)]
+            b[U(other + 1 + width)] = a[U(row + width - 1)]
+
+
+@compiled
+def _interpolate_block_run(channels, target, padded, to, start, stride, length, u, du, v, dv):  # type: ignore[no-untyped-def]
+    """Interpolate ``length`` pixels from ``padded[start:]`` and the row below, in whole blocks.
+
+    u, v are the first pixel's fractions between columns and rows; they grow by du, dv a pixel.
+    """
+    across = np.empty(LANES, np.uint16)
+    down = np.empty(LANES, np.uint16)
+    for block in range(0, length, LANES):
+        for i in range(LANES):
+            n = np.float32(block + i)
+            across[i] = U16(np.int32(min(max(u + du * n, np.float32(0)), np.float32(1)) * np.float32(65535)))
+            down[i] = U16(np.int32(min(max(v + dv * n, np.float32(0)), np.float32(1)) * np.float32(65535)))
+        for c in range(channels):
+            a, b = padded[c], target[c]
+            for i in range(LANES):
+                k = U(start + block + i)
+                below = k + U(stride)
+                upper_value = _between(a[k], a[k + U(1)], across[i])
+                lower_value = _between(a[below], a[below + U(1)], across[i])
+                rest = U16(65535 - down[i])
+                upper_part = U16(U32(U32(upper_value) * U32(rest)) >> U32(16))
+                lower_part = U16(U32(U32(lower_value) * U32(down[i])) >> U32(16))
+                b[U(to + block + i)] = _to_byte(U16(upper_part + lower_part))

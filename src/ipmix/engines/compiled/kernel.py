@@ -1,0 +1,279 @@
+"""The compiled interpreter of recipes: one picture at a time, in planes, without holding the interpreter's lock.
+
+A chain's state is a buffer and, possibly, a pending table: operations that map single bytes are composed as
+tables of 256 entries and applied in one pass when something needs the pixels. What a box is mixed with is
+computed for the box's rows only. Chains that change nothing are added to the clean picture's share.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ipmix.compiling import compiled, inlined
+from ipmix.engines.compiled.blending import BLOCK, blend, to_planes
+from ipmix.engines.compiled.enhance import color, contrast_table, sharpness
+from ipmix.engines.compiled.geometry import SLACK, move
+from ipmix.engines.compiled.mixers import mix_box
+from ipmix.engines.compiled.pointwise import (
+    apply_table,
+    arithmetic,
+    compose,
+    histograms,
+    is_arithmetic,
+    is_table,
+    make_table,
+    push_forward,
+)
+from ipmix.operations import (
+    BRIGHTNESS,
+    COLOR,
+    CONTRAST,
+    ROTATE,
+    SHARPNESS,
+    SHEAR_X,
+    SHEAR_Y,
+    TRANSLATE_X,
+    TRANSLATE_Y,
+)
+from ipmix.recipe import NO_OPERATION, OPERATION, ORIGINAL
+
+U = np.uintp
+
+CLEAN, OTHER, SPARE, FIRST = 0, 1, 2, 3
+"""Buffers: the clean picture, what a box is mixed with, one to ping-pong with, and one for each chain."""
+
+
+class Desk(NamedTuple):
+    """One thread's working space, reused for every picture of a call."""
+
+    height: int
+    width: int
+    work: np.ndarray
+    """uint8[B, C, P]: the buffers, as planes with padding."""
+    padded: np.ndarray
+    """uint8[C, *]: a picture with a border, for rotations."""
+    fractions: np.ndarray
+    """uint16[*]: a row of fractions, or of hashed numbers."""
+    offsets: np.ndarray
+    """int32[W]."""
+    powers: np.ndarray
+    """float32[2, 256]: the factors of multiply."""
+    tables: np.ndarray
+    """uint8[2, C, 256]: a chain's pending table, and one in the making."""
+    counts: np.ndarray
+    """int32[3, *, 256]: histograms of the clean picture, of a chain's, and scratch."""
+    known: np.ndarray
+    """bool[1]: whether the clean picture's histograms are counted."""
+    sums: np.ndarray
+    """int32[C, BLOCK]."""
+
+
+@compiled
+def _set_desk(height, width, channels, chains):  # type: ignore[no-untyped-def]
+    size = (height * width + SLACK + 63) // 64 * 64
+    return Desk(
+        height,
+        width,
+        np.empty((FIRST + chains, channels, size), np.uint8),
+        np.empty((channels, (height + 2) * (width + 2) + SLACK), np.uint8),
+        np.empty(width + SLACK, np.uint16),
+        np.empty(width, np.int32),
+        np.empty((2, 256), np.float32),
+        np.empty((2, channels, 256), np.uint8),
+        np.empty((3, max(channels, 4), 256), np.int32),
+        np.empty(1, np.bool_),
+        np.empty((channels, BLOCK), np.int32),
+    )
+
+
+@compiled
+def apply_range(  # type: ignore[no-untyped-def]
+    begin,
+    end,
+    heads,
+    chains,
+    steps,
+    images,
+    planes,
+    stride,
+    as_bytes,
+    planar,
+    scale,
+    bias,
+    out_bytes,
+    out_floats,
+):
+    """Carry out recipes ``begin`` to ``end``.
+
+    images uint8[N, H, W, C]; planes uint8[M, C, h * stride], the mixing pictures; scale, bias float32[C];
+    out_bytes uint8[N, *] and out_floats float32[N, *], of which the one not asked for has N = 1.
+    """
+    height, width, channels = images.shape[1], images.shape[2], images.shape[3]
+    most = chains.shape[1]
+    desk = _set_desk(height, width, channels, most)
+    tall = planes.shape[2] // stride
+    sources = np.empty(most + 1, np.int64)
+    shares = np.empty(most + 1, np.int64)
+    for n in range(begin, end):
+        head = heads[n]
+        to_planes(images[n].ravel(), desk.work[CLEAN])
+        desk.known[0] = False
+        picture = planes[max(np.int64(head.picture), 0)]
+        top = np.int64(head.crop_y) * (tall - height + 1) >> 32
+        left = np.int64(head.crop_x) * (stride - width + 1) >> 32
+        sources[0] = CLEAN
+        shares[0] = head.clean
+        used = 1
+        spare = np.int64(SPARE)
+        for k in range(most):
+            own = np.int64(FIRST + k)
+            current = _run_chain(
+                desk,
+                chains[n, k].length,
+                steps[n, k],
+                head.overflow,
+                own,
+                spare,
+                picture,
+                stride,
+                top * stride + left,
+            )
+            if current == CLEAN:
+                shares[0] += chains[n, k].share
+                continue
+            sources[used] = current
+            shares[used] = chains[n, k].share
+            used += 1
+            if current == spare:
+                spare = own
+        byte_row = n if as_bytes else 0
+        float_row = 0 if as_bytes else n
+        blend(
+            desk.work, sources, shares, used, height * width, planar, as_bytes, scale, bias,
+            out_bytes[byte_row], out_floats[float_row], desk.sums,
+        )  # fmt: skip
+
+
+@inlined
+def _run_chain(desk, length, steps, overflow, own, spare, picture, stride, origin):  # type: ignore[no-untyped-def]
+    """Carry out one chain and return the buffer that holds its picture: CLEAN, ``own`` or ``spare``."""
+    current = np.int64(CLEAN)
+    pending: np.bool_ = np.bool_(False)  # whether tables[0] has yet to be applied to work[current]
+    for j in range(length):
+        step = steps[j]
+        code = np.int64(step.operation)
+        mixing = step.mixer != OPERATION
+        operates = code != NO_OPERATION and not changes_nothing(code, step.level)
+        if not mixing:
+            if not operates:
+                continue
+            if is_table(code) or (pending and is_arithmetic(code)):
+                _extend_table(desk, code, step.level, pending, current)
+                pending = np.bool_(True)
+                continue
+        # From here on the chain's pixels are needed, and for mixing in a buffer that may be written to.
+        if pending or (mixing and current == CLEAN):
+            target = spare if current == own else own
+            _settle(desk, pending, current, target)
+            current = target
+            pending = np.bool_(False)
+        from_original = mixing and step.source == ORIGINAL
+        if operates and (from_original or not mixing):
+            source = np.int64(CLEAN) if mixing else current
+            target = np.int64(OTHER) if mixing else (spare if current == own else own)
+            left, top = (step.left, step.top) if mixing else (np.int32(0), np.int32(0))
+            right = np.int64(step.right) if mixing else desk.width
+            bottom = np.int64(step.bottom) if mixing else desk.height
+            _operate(desk, code, step.level, source, target, np.int64(left), np.int64(top), right, bottom)
+            if not mixing:
+                current = target
+        if mixing:
+            other = desk.work[OTHER if operates else CLEAN] if from_original else picture
+            rows = desk.width if from_original else stride
+            start = np.int64(0) if from_original else origin
+            mix_box(
+                step,
+                overflow,
+                desk.work[current],
+                other,
+                desk.width,
+                rows,
+                start,
+                desk.powers,
+                desk.fractions,
+            )
+    if pending:
+        target = spare if current == own else own
+        _settle(desk, pending, current, target)
+        current = target
+    return current
+
+
+@inlined
+def changes_nothing(code, level):  # type: ignore[no-untyped-def]
+    """Whether the operation leaves every picture as it is."""
+    if code == COLOR or code == CONTRAST or code == BRIGHTNESS or code == SHARPNESS:
+        return level == 1.0
+    moves = code == ROTATE or code == SHEAR_X or code == SHEAR_Y or code == TRANSLATE_X or code == TRANSLATE_Y
+    return moves and level == 0.0
+
+
+@inlined
+def _settle(desk, pending, source, target):  # type: ignore[no-untyped-def]
+    """Bring the chain's picture into a buffer of its own: through the pending table, or as a copy."""
+    if pending:
+        apply_table(desk.tables[0], desk.work[source], desk.work[target], desk.width, 0, 0, desk.width, desk.height)
+        return
+    for c in range(desk.work.shape[1]):
+        a, b = desk.work[source, c], desk.work[target, c]
+        for i in range(desk.height * desk.width):
+            b[U(i)] = a[U(i)]
+
+
+@inlined
+def _count(desk, buffer):  # type: ignore[no-untyped-def]
+    """The place in ``desk.counts`` of a buffer's histograms; the clean picture's are counted once."""
+    if buffer == CLEAN and desk.known[0]:
+        return 0
+    where = 0 if buffer == CLEAN else 1
+    histograms(desk.work[buffer], desk.height * desk.width, desk.counts[where], desk.counts[2].ravel())
+    if buffer == CLEAN:
+        desk.known[0] = True
+    return where
+
+
+@inlined
+def _extend_table(desk, code, level, pending, current):  # type: ignore[no-untyped-def]
+    """Put one more operation behind the chain's pending table, or start one."""
+    where = 0
+    if is_table(code) and code != BRIGHTNESS:
+        where = _count(desk, current)
+        if pending:
+            push_forward(desk.tables[0], desk.counts[where], desk.counts[2])
+            where = 2
+    made = 1 if pending else 0
+    make_table(code, level, desk.counts[where], desk.tables[made])
+    if pending:
+        compose(desk.tables[0], desk.tables[1])
+
+
+@inlined
+def _operate(desk, code, level, source, target, left, top, right, bottom):  # type: ignore[no-untyped-def]
+    """One operation from buffer to buffer, for at least the given box of the target."""
+    a, b, width = desk.work[source], desk.work[target], desk.width
+    if is_arithmetic(code):
+        arithmetic(code, level, a, b, top * width, bottom * width)
+    elif code == COLOR:
+        color(a, b, top * width, bottom * width, level)
+    elif code == SHARPNESS:
+        sharpness(a, b, desk.height, width, top, bottom, level)
+    elif code == CONTRAST:
+        contrast_table(a, desk.height * width, level, desk.tables[1])
+        apply_table(desk.tables[1], a, b, width, left, top, right, bottom)
+    elif is_table(code):
+        # Only for a box of the clean picture: a chain's own tables are composed, not applied one by one.
+        where = _count(desk, source) if code != BRIGHTNESS else 0
+        make_table(code, level, desk.counts[where], desk.tables[1])
+        apply_table(desk.tables[1], a, b, width, left, top, right, bottom)
+    else:
+        move(code, level, a, b, desk.height, width, top, bottom, desk.padded, desk.fractions, desk.offsets)

@@ -1,0 +1,108 @@
+"""The four mixers: a box of the chain's picture with the same box of another, in place.
+
+``current`` is ``uint8[C, P]`` with rows of ``width`` bytes. The other picture is ``uint8[C, Q]`` with rows of
+``stride`` bytes; its pixel over (0, 0) is at ``origin``.
+"""
+
+import math
+
+import numpy as np
+
+from ipmix.compiling import compiled, inlined
+from ipmix.randomness import mask_hash
+from ipmix.recipe import ADD, MULTIPLY, RANDOM_ELEMENTS
+
+U = np.uintp
+F = np.float32
+
+
+@inlined
+def mix_box(step, overflow, current, other, width, stride, origin, powers, numbers):  # type: ignore[no-untyped-def]
+    """Carry out one mixing step. ``powers`` float32[2, 256] and ``numbers`` uint16[*] are scratch."""
+    left, top, right, bottom = (
+        np.int64(step.left),
+        np.int64(step.top),
+        np.int64(step.right),
+        np.int64(step.bottom),
+    )
+    across, down = right - left, bottom - top
+    a0 = top * width + left
+    b0 = origin + top * stride + left
+    if step.mixer == ADD:
+        _add(step.a, step.b, overflow, current, other, across, down, a0, width, b0, stride)
+    elif step.mixer == MULTIPLY:
+        _make_powers(np.float64(step.a), np.float64(step.b), powers)
+        _multiply(powers, overflow, current, other, across, down, a0, width, b0, stride)
+    else:
+        threshold = np.uint32(step.a * F(65536))
+        planes = current.shape[0] if step.mixer == RANDOM_ELEMENTS else 1
+        _choose(step.seed, threshold, planes, current, other, across, down, a0, width, b0, stride, numbers)
+
+
+@inlined
+def _clipped(value):  # type: ignore[no-untyped-def]
+    return np.uint8(np.int32(min(max(value, F(0)), F(255))))
+
+
+@inlined
+def _wrapped(value):  # type: ignore[no-untyped-def]
+    # Above 2**32 a float32 is a multiple of 512, so its byte is 0, as is that of infinity by convention.
+    return np.uint8(np.int64(value) & 255) if abs(value) < F(4294967296.0) else np.uint8(0)
+
+
+@compiled
+def _add(a_weight, b_weight, overflow, current, other, across, down, a0, width, b0, stride):  # type: ignore[no-untyped-def]
+    constant = F(127.5) * (F(1) - a_weight - b_weight)
+    for c in range(current.shape[0]):
+        a, b = current[c], other[c]
+        for y in range(down):
+            i, j = a0 + y * width, b0 + y * stride
+            if overflow == 0:
+                for x in range(across):
+                    a[U(i + x)] = _clipped(a_weight * F(a[U(i + x)]) + b_weight * F(b[U(j + x)]) + constant)
+            else:
+                for x in range(across):
+                    a[U(i + x)] = _wrapped(a_weight * F(a[U(i + x)]) + b_weight * F(b[U(j + x)]) + constant)
+
+
+@compiled
+def _make_powers(a_power, b_power, powers):  # type: ignore[no-untyped-def]
+    """Both factors of multiply for every byte; the product of two entries is the mixed value."""
+    for v in range(256):
+        powers[0, U(v)] = F(127.5 * math.pow(v * (2 / 255), a_power))
+        powers[1, U(v)] = F(math.pow(max(v * (2 / 255), 1e-37), b_power))
+
+
+@compiled
+def _multiply(powers, overflow, current, other, across, down, a0, width, b0, stride):  # type: ignore[no-untyped-def]
+    left, right = powers[0], powers[1]
+    for c in range(current.shape[0]):
+        a, b = current[c], other[c]
+        for y in range(down):
+            i, j = a0 + y * width, b0 + y * stride
+            if overflow == 0:
+                for x in range(across):
+                    a[U(i + x)] = _clipped(left[a[U(i + x)]] * right[b[U(j + x)]])
+            else:
+                for x in range(across):
+                    a[U(i + x)] = _wrapped(left[a[U(i + x)]] * right[b[U(j + x)]])
+
+
+@compiled
+def _choose(seed, threshold, planes, current, other, across, down, a0, width, b0, stride, numbers):  # type: ignore[no-untyped-def]
+    """Keep a pixel where its 16 hashed bits are below the threshold, else take the other picture's."""
+    pairs = (across + 1) // 2
+    channels = current.shape[0] // planes
+    for p in range(planes):
+        for y in range(down):
+            first = np.uint32((p * down + y) * pairs)
+            for x in range(pairs):
+                hashed = mask_hash(seed, first + np.uint32(x))
+                numbers[U(2 * x)] = np.uint16(hashed)
+                numbers[U(2 * x + 1)] = np.uint16(hashed >> np.uint32(16))
+            i, j = a0 + y * width, b0 + y * stride
+            for c in range(p * channels, (p + 1) * channels):
+                a, b = current[c], other[c]
+                for x in range(across):
+                    kept, taken = a[U(i + x)], b[U(j + x)]
+                    a[U(i + x)] = kept if numbers[U(x)] < threshold else taken

@@ -1,0 +1,188 @@
+"""Operations that map each byte by itself: as arithmetic where that is cheap, else as a table of 256 bytes.
+
+Planes are ``uint8[C, P]``: C channels of height * width bytes in rows, and padding. Work is done for rows
+``top`` to ``bottom``, counted as bytes ``first`` to ``last`` of every channel. Indices are unsigned (``U``):
+a signed index could be negative, which stops LLVM from vectorising.
+"""
+
+import numpy as np
+
+from ipmix.compiling import compiled, inlined
+from ipmix.operations import AUTOCONTRAST, BRIGHTNESS, EQUALIZE, INVERT, POSTERIZE, SOLARIZE
+
+U = np.uintp
+F = np.float32
+
+
+@inlined
+def is_arithmetic(code):  # type: ignore[no-untyped-def]
+    """Whether :func:`arithmetic` knows the operation."""
+    return code == POSTERIZE or code == SOLARIZE or code == INVERT
+
+
+@inlined
+def is_table(code):  # type: ignore[no-untyped-def]
+    """Whether the operation needs a table that depends on the channel's histogram or its level."""
+    return code == EQUALIZE or code == AUTOCONTRAST or code == BRIGHTNESS
+
+
+@compiled
+def arithmetic(code, level, source, target, first, last):  # type: ignore[no-untyped-def]
+    """Posterize, solarize or invert bytes ``first`` to ``last`` of every channel.
+
+    All three are ``v ^ flip`` or ``v & keep``, flip being 255 where v is at least the threshold.
+    """
+    keep, threshold = _arithmetic_constants(code, level)
+    for c in range(source.shape[0]):
+        a, b = source[c], target[c]
+        if code == POSTERIZE:
+            for i in range(first, last):
+                b[U(i)] = a[U(i)] & keep
+        else:
+            for i in range(first, last):
+                v = a[U(i)]
+                b[U(i)] = ~v if v >= threshold else v
+
+
+@inlined
+def _arithmetic_constants(code, level):  # type: ignore[no-untyped-def]
+    keep = np.uint8(255)
+    threshold = np.uint16(0)
+    if code == POSTERIZE:
+        keep = np.uint8(256 - (1 << (8 - min(max(int(level), 0), 8))))
+    elif code == SOLARIZE:
+        threshold = np.uint16(min(max(int(level), 0), 256))
+    return keep, threshold
+
+
+@compiled
+def apply_table(table, source, target, width, left, top, right, bottom):  # type: ignore[no-untyped-def]
+    """Map a box of every channel through that channel's table, uint8[C, 256]."""
+    across, rows = right - left, bottom - top
+    if across == width:
+        across, rows = width * rows, 1
+    for c in range(source.shape[0]):
+        a, b, t = source[c], target[c], table[c]
+        for y in range(rows):
+            start = (top + y) * width + left
+            for i in range(start, start + across):
+                b[U(i)] = t[a[U(i)]]
+
+
+@compiled
+def histograms(source, count, counts, work):  # type: ignore[no-untyped-def]
+    """Count the bytes 0 .. count-1 of every channel: ``counts`` int32[C, 256]; ``work`` int32[1024]."""
+    for c in range(source.shape[0]):
+        a, h = source[c], counts[c]
+        work[:] = 0
+        whole = count // 4 * 4
+        # Four tables: neighbouring pixels are often equal, and would wait for each other's increment.
+        for i in range(0, whole, 4):
+            work[a[U(i)]] += 1
+            work[U(256) + a[U(i + 1)]] += 1
+            work[U(512) + a[U(i + 2)]] += 1
+            work[U(768) + a[U(i + 3)]] += 1
+        for i in range(whole, count):
+            work[a[U(i)]] += 1
+        for v in range(256):
+            h[U(v)] = work[U(v)] + work[U(256 + v)] + work[U(512 + v)] + work[U(768 + v)]
+
+
+@compiled
+def push_forward(table, counts, pushed):  # type: ignore[no-untyped-def]
+    """The histograms of a picture after ``table``, from those before it; all int32[C, 256]."""
+    for c in range(table.shape[0]):
+        pushed[c, :] = 0
+        for v in range(256):
+            pushed[c, table[c, U(v)]] += counts[c, U(v)]
+
+
+@compiled
+def make_table(code, level, counts, table):  # type: ignore[no-untyped-def]
+    """The table, uint8[C, 256], of any operation of this file; ``counts`` int32[C, 256] where it is needed."""
+    for c in range(table.shape[0]):
+        t = table[c]
+        if code == EQUALIZE:
+            _equalize(counts[c], t)
+        elif code == AUTOCONTRAST:
+            _autocontrast(counts[c], level, t)
+        elif code == BRIGHTNESS:
+            blend_table(0, level, t)
+        else:
+            keep, threshold = _arithmetic_constants(code, level)
+            for v in range(256):
+                t[U(v)] = 255 - v if v >= threshold and code != POSTERIZE else v & keep
+
+
+@compiled
+def compose(table, after):  # type: ignore[no-untyped-def]
+    """Put ``after`` behind ``table``, in place; both uint8[C, 256]."""
+    for c in range(table.shape[0]):
+        for v in range(256):
+            table[c, U(v)] = after[c, table[c, U(v)]]
+
+
+@compiled
+def _equalize(counts, table):  # type: ignore[no-untyped-def]
+    """Pillow's ``ImageOps.equalize``: spread the cumulative histogram over 0 .. 255."""
+    total = 0
+    used = 0
+    highest = 0
+    for v in range(256):
+        if counts[U(v)] > 0:
+            total += counts[U(v)]
+            used += 1
+            highest = counts[U(v)]
+    step = (total - highest) // 255
+    if used <= 1 or step == 0:
+        for v in range(256):
+            table[U(v)] = v
+        return
+    below = step // 2
+    # Dividing whole numbers through float64: half a unit keeps the quotient off the edge.
+    inverse = 1.0 / step
+    for v in range(256):
+        table[U(v)] = min(255, int((below + 0.5) * inverse))
+        below += counts[U(v)]
+
+
+@compiled
+def _autocontrast(counts, cutoff, table):  # type: ignore[no-untyped-def]
+    """Pillow's ``ImageOps.autocontrast`` with a cutoff in percent at either end."""
+    total = 0
+    for v in range(256):
+        total += counts[U(v)]
+    cut = int(np.floor(total * np.float64(cutoff) / 100.0)) if cutoff != 0 else 0
+    low = _skip(counts, cut, 0, 1)
+    high = _skip(counts, cut, 255, -1)
+    if high <= low:
+        for v in range(256):
+            table[U(v)] = v
+        return
+    scale = 255.0 / (high - low)
+    offset = -low * scale
+    for v in range(256):
+        table[U(v)] = min(max(int(v * scale + offset), 0), 255)
+
+
+@compiled
+def _skip(counts, cut, start, direction):  # type: ignore[no-untyped-def]
+    """The first value, seen from one end, of which more than ``cut`` pixels are left to count."""
+    v = start
+    while 0 <= v < 256:
+        here = np.int64(counts[U(v)])
+        if here > cut:
+            return v
+        cut -= here
+        v += direction
+    # Nothing is left: Pillow then takes the opposite end, so that low >= high and the picture stays.
+    return 255 if direction > 0 else 0
+
+
+@compiled
+def blend_table(grey, factor, table):  # type: ignore[no-untyped-def]
+    """``grey + factor * (v - grey)`` for every byte v, in float32, cut and clipped as ``Image.blend`` does."""
+    g = F(grey)
+    f = F(factor)
+    for v in range(256):
+        table[U(v)] = np.uint8(min(max(g + f * (F(v) - g), F(0)), F(255)))

@@ -1,0 +1,181 @@
+"""The definition: what every operation, mixer and recipe does, in Pillow and NumPy, slowly and plainly.
+
+Pictures are ``uint8[H, W, C]``. Pictures of three channels go through Pillow as RGB; of any other number,
+channel by channel as "L", which gives the same for every operation but ``color`` and ``contrast``: those need
+a grey version, which is ITU-R 601 luma for three channels and the rounded mean of the channels otherwise.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
+
+from ipmix.engines.output import Output
+from ipmix.randomness import mask_hash
+from ipmix.recipe import NO_PICTURE, WHOLE, Chain, Recipe, RecipeTable, Step
+
+BILINEAR = Image.Resampling.BILINEAR
+AFFINE = Image.Transform.AFFINE
+
+
+def apply(
+    table: RecipeTable, images: np.ndarray, planes: np.ndarray, output: Output, threads: int, out: np.ndarray
+) -> None:
+    """Carry out ``table[i]`` on ``images[i]`` and write the results to ``out``; ``threads`` is not used.
+
+    images uint8[N, H, W, C]; planes uint8[M, C, h, w], the mixing pictures, h >= H and w >= W.
+    """
+    for i, recipe in enumerate(table):
+        total = combine(recipe, images[i], crop(recipe, planes))
+        if output.kind == "uint8":
+            result = (total + WHOLE // 2) // WHOLE
+        else:
+            result = total.astype(np.float32) * output.scale + output.bias
+        out[i] = result if output.layout == "nhwc" else result.transpose(2, 0, 1)
+
+
+def crop(recipe: Recipe, planes: np.ndarray) -> np.ndarray | None:
+    """The part of the recipe's mixing picture that lies over the image, uint8[H, W, C]; None if it has none."""
+    if recipe.picture == NO_PICTURE:
+        return None
+    plane = planes[recipe.picture]
+    top = recipe.crop_y * (plane.shape[1] - recipe.height + 1) >> 32
+    left = recipe.crop_x * (plane.shape[2] - recipe.width + 1) >> 32
+    return plane[:, top : top + recipe.height, left : left + recipe.width].transpose(1, 2, 0)
+
+
+def combine(recipe: Recipe, clean: np.ndarray, picture: np.ndarray | None) -> np.ndarray:
+    """The sum of shares times pictures, int64[H, W, C] in 0 .. 255 * 32768."""
+    total = recipe.clean * clean.astype(np.int64)
+    for chain in recipe.chains:
+        *_, result = (clean, *run(recipe, chain, clean, picture))
+        total += chain.share * result.astype(np.int64)
+    return total
+
+
+def run(recipe: Recipe, chain: Chain, clean: np.ndarray, picture: np.ndarray | None) -> Iterator[np.ndarray]:
+    """The chain's picture after each of its steps, uint8[H, W, C]."""
+    current = clean
+    for step in chain.steps:
+        if not step.mixer:
+            current = operate(step.operation, current, step.level)
+        else:
+            other = other_of(step, clean, picture)
+            box = (slice(step.top, step.bottom), slice(step.left, step.right))
+            mixed = mix(step, current[box], other[box], recipe.overflow)
+            current = current.copy()
+            current[box] = mixed
+        yield current
+
+
+def other_of(step: Step, clean: np.ndarray, picture: np.ndarray | None) -> np.ndarray:
+    """The whole picture that a mixing step takes its box from, uint8[H, W, C]."""
+    if step.source == "original":
+        return operate(step.operation, clean, step.level) if step.operation else clean
+    assert picture is not None, "the edge checks that a recipe's picture exists"
+    return picture
+
+
+# --- mixers -----------------------------------------------------------------------------------------------
+
+
+def mix(step: Step, a: np.ndarray, b: np.ndarray, overflow: str) -> np.ndarray:
+    """Mix two boxes, uint8[h, w, C] each, as the step says (authors' code, ``IPMix_utils.py``)."""
+    if step.mixer == "add":
+        return to_bytes(add(a, b, step.a, step.b), overflow)
+    if step.mixer == "multiply":
+        return to_bytes(multiply(a, b, step.a, step.b), overflow)
+    return np.where(keep_mask(step, a.shape), a, b)
+
+
+def add(a: np.ndarray, b: np.ndarray, weight_a: float, weight_b: float) -> np.ndarray:
+    """``(a u + b v + 1) / 2`` with u, v in [-1, 1], written for bytes: float32 in 0 .. 255 and beyond."""
+    on_a, on_b = np.float32(weight_a), np.float32(weight_b)
+    constant = np.float32(127.5) * (np.float32(1) - on_a - on_b)
+    return on_a * a.astype(np.float32) + on_b * b.astype(np.float32) + constant
+
+
+def multiply(a: np.ndarray, b: np.ndarray, power_a: float, power_b: float) -> np.ndarray:
+    """``u**a * max(v, 1e-37)**b / 2`` with u, v in [0, 2], written for bytes: float32 in 0 .. 255 and beyond."""
+    left = np.power(a * (2 / 255), float(power_a))
+    right = np.power(np.maximum(b * (2 / 255), 1e-37), float(power_b))
+    with np.errstate(over="ignore"):  # 1e37 times anything above 0 is infinite, and becomes a byte below
+        return (127.5 * left).astype(np.float32) * right.astype(np.float32)
+
+
+def to_bytes(values: np.ndarray, overflow: str) -> np.ndarray:
+    """float32 to bytes, cutting the fraction; outside 0..255 clipped, or wrapped modulo 256."""
+    if overflow == "clip":
+        return np.clip(values, 0, 255).astype(np.uint8)
+    # A float32 of 2**32 and above is a multiple of 512: its byte is 0. So is that of infinity, by convention.
+    whole = np.trunc(np.where(np.abs(values) < 2.0**32, values, 0))
+    return (whole.astype(np.int64) & 255).astype(np.uint8)
+
+
+def keep_mask(step: Step, shape: tuple[int, ...]) -> np.ndarray:
+    """Where the chain's own pixels are kept, bool[h, w, C]: 16 hashed bits below the threshold.
+
+    Positions count along rows; "random_elements" has a mask for each channel, one after the other.
+    """
+    height, width, channels = shape
+    planes = channels if step.mixer == "random_elements" else 1
+    # A row takes whole hashes of two positions each, so that it can be computed by itself.
+    pairs = (width + 1) // 2
+    hashes = np.array([mask_hash(step.seed, i) for i in range(planes * height * pairs)], np.uint32)
+    halves = np.stack([hashes & np.uint32(0xFFFF), hashes >> np.uint32(16)], axis=-1)
+    numbers = halves.reshape(planes, height, 2 * pairs)[:, :, :width]
+    keep = numbers < int(np.float32(step.a) * np.float32(65536))
+    return np.broadcast_to(keep.transpose(1, 2, 0), shape)
+
+
+# --- operations -------------------------------------------------------------------------------------------
+
+
+def operate(name: str, image: np.ndarray, level: float) -> np.ndarray:
+    """Apply one operation of ``operations.OPERATIONS`` to uint8[H, W, C], at a level in the operation's unit."""
+    if name in ("color", "contrast") and image.shape[2] != 3:
+        return _without_luma(name, image, level)
+    function = _PILLOW[name]
+    if image.shape[2] == 3:
+        return np.asarray(function(Image.fromarray(np.ascontiguousarray(image)), level))
+    bands = [
+        np.asarray(function(Image.fromarray(np.ascontiguousarray(image[:, :, c])), level))
+        for c in range(image.shape[2])
+    ]
+    return np.stack(bands, axis=-1)
+
+
+def _affine(image: Image.Image, matrix: tuple[float, ...]) -> Image.Image:
+    return image.transform(image.size, AFFINE, matrix, resample=BILINEAR)
+
+
+_PILLOW: dict[str, Callable[[Image.Image, float], Image.Image]] = {
+    "equalize": lambda image, level: ImageOps.equalize(image),
+    "posterize": lambda image, level: ImageOps.posterize(image, int(level)),
+    "rotate": lambda image, level: image.rotate(level, resample=BILINEAR),
+    "solarize": lambda image, level: ImageOps.solarize(image, int(level)),
+    "shear_x": lambda image, level: _affine(image, (1, level, 0, 0, 1, 0)),
+    "shear_y": lambda image, level: _affine(image, (1, 0, 0, level, 1, 0)),
+    "translate_x": lambda image, level: _affine(image, (1, 0, level, 0, 1, 0)),
+    "translate_y": lambda image, level: _affine(image, (1, 0, 0, 0, 1, level)),
+    "mirror": lambda image, level: ImageOps.mirror(image),
+    "invert": lambda image, level: ImageOps.invert(image),
+    "autocontrast": lambda image, level: ImageOps.autocontrast(image, cutoff=level),
+    "color": lambda image, level: ImageEnhance.Color(image).enhance(level),
+    "contrast": lambda image, level: ImageEnhance.Contrast(image).enhance(level),
+    "brightness": lambda image, level: ImageEnhance.Brightness(image).enhance(level),
+    "sharpness": lambda image, level: Image.blend(image.filter(ImageFilter.SMOOTH), image, level),
+}
+
+
+def _without_luma(name: str, image: np.ndarray, level: float) -> np.ndarray:
+    channels = image.shape[2]
+    grey = ((image.astype(np.int64).sum(axis=2) + channels // 2) // channels).astype(np.uint8)
+    if name == "contrast":
+        grey = np.full_like(grey, int(grey.mean() + 0.5))
+    bands = [Image.blend(Image.fromarray(grey), Image.fromarray(band), level) for band in _bands(image)]
+    return np.stack([np.asarray(band) for band in bands], axis=-1)
+
+
+def _bands(image: np.ndarray) -> list[np.ndarray]:
+    return [np.ascontiguousarray(image[:, :, c]) for c in range(image.shape[2])]

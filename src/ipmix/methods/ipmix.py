@@ -1,0 +1,284 @@
+"""IPMix: image-level, patch-level and pixel-level operations in one framework, labels untouched.
+
+Source: Huang, Bao, Zhang, Lin, "IPMix: Label-Preserving Data Augmentation Method for Training Robust
+Classifiers", NeurIPS 2023 (arXiv 2310.04780), appendix D, Algorithm 1; and the authors' public code
+(github.com/hzlsaber/IPMix). Where the two differ, both forms are presets; ``docs/fidelity.md`` has the list.
+"""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ipmix.checking import check_choice, check_count, check_positive, check_subset
+from ipmix.compiling import compiled
+from ipmix.errors import InputError
+from ipmix.operations import CODES, draw_level, operation_names
+from ipmix.randomness import SHARED_VIEW, Keys, below, beta, bits, dirichlet, start, uniform
+from ipmix.recipe import (
+    ADD,
+    MIXERS,
+    MULTIPLY,
+    NO_OPERATION,
+    NO_PICTURE,
+    ORIGINAL,
+    OVERFLOWS,
+    PICTURE,
+    WHOLE,
+    RecipeTable,
+    Scene,
+)
+
+LEVELS = ("image", "patch", "pixel")
+SHAPES = ("both", "square", "scar")
+PARTNERS = ("both", "picture", "original")
+BOTH = 0  # the code of "both" in SHAPES and PARTNERS
+SQUARE = SHAPES.index("square")
+
+SMALL_SIDE = 64
+"""Up to this longer side, pictures get the CIFAR settings by default; above it, the ImageNet settings."""
+
+
+@dataclass(frozen=True)
+class IPMix:
+    """How IPMix draws its recipes. ``None`` means: chosen by the picture's size (CIFAR form up to 64 pixels).
+
+    >>> IPMix(k=4, t=2)
+    >>> IPMix.preset("code-cifar")
+    """
+
+    k: int = 3
+    """Width: how many chains are mixed (Algorithm 1; Table 1 varies 2, 3, 4)."""
+    t: int = 3
+    """Depth: the most steps in a chain (Table 1 varies 2, 3)."""
+    min_ops: int = 1
+    """The fewest steps in a chain: 1 in Algorithm 1, 0 in the authors' code (a quarter of chains unchanged)."""
+    alpha: float = 1.0
+    """Parameter of Dirichlet(alpha, ..., alpha) and Beta(alpha, alpha); the authors' code fixes 1."""
+    patch_sizes: tuple[int, ...] | None = None
+    """Sides of the square patches, pixels. One as large as the picture or larger is pixel-level: the picture.
+    None: 4, 8, 16 and the picture; above 64 pixels also 32 and 64."""
+    patch_shape: str = "both"
+    """"square"; "scar", a rectangle with sides drawn from 2..size; or "both", each half of the time (Table 3)."""
+    mixers: tuple[str, ...] = MIXERS[1:]
+    """Out of add, multiply, random_pixels, random_elements (Table 2)."""
+    mix_with: str = "both"
+    """A patch is mixed with the mixing "picture", with the "original" after an operation, or "both", each half
+    of the time (Algorithm 1, lines 11 to 16; the authors' CIFAR code knows only the picture)."""
+    levels: tuple[str, ...] = LEVELS
+    """Out of image, patch, pixel (Table 10 leaves out one at a time)."""
+    operations: str | tuple[str, ...] = "core"
+    """"core" (10), "all" (15, some resemble the -C test corruptions), "photometric" (moves no pixel), or names."""
+    severity: float | None = None
+    """Upper bound of an operation's strength, of 10. None: 3 on small pictures, 1 above (authors' code)."""
+    beta: float | None = None
+    """Parameter of the coefficients of add and multiply. None: 3 on small pictures, 4 above (authors' code)."""
+    overflow: str = "clip"
+    """What happens to mixed values outside 0..255: "clip", or "wrap" modulo 256 as in the authors' code."""
+
+    name = "ipmix"
+    mixes_labels = False
+
+    def __post_init__(self) -> None:
+        for name in ("k", "t"):
+            check_count(name, getattr(self, name), 1)
+        check_count("min_ops", self.min_ops, 0)
+        if self.min_ops > self.t:
+            raise InputError(f"min_ops must be at most t = {self.t}, got {self.min_ops}")
+        for name in ("alpha", "beta", "severity"):
+            if getattr(self, name) is not None:
+                check_positive(name, getattr(self, name))
+        if self.severity is not None and not 0.1 <= self.severity <= 10:
+            raise InputError(f"severity must be in 0.1 .. 10, got {self.severity}")
+        if self.patch_sizes is not None:
+            object.__setattr__(self, "patch_sizes", tuple(self.patch_sizes))
+            for size in self.patch_sizes:
+                check_count("a patch size", size, 2)
+            if not self.patch_sizes:
+                raise InputError("patch_sizes is empty; give sides of at least 2 pixels, or leave it out")
+        check_choice("patch_shape", self.patch_shape, SHAPES)
+        check_choice("mix_with", self.mix_with, PARTNERS)
+        check_choice("overflow", self.overflow, OVERFLOWS)
+        object.__setattr__(self, "mixers", check_subset("mixers", self.mixers, MIXERS[1:]))
+        object.__setattr__(self, "levels", check_subset("levels", self.levels, LEVELS))
+        if not isinstance(self.operations, str):
+            object.__setattr__(self, "operations", operation_names(self.operations))
+        operation_names(self.operations)
+
+    @classmethod
+    def preset(cls, name: str) -> "IPMix":
+        """One of :data:`PRESETS`: "paper-cifar", "paper-imagenet", "code-cifar", "code-imagenet"."""
+        if name not in PRESETS:
+            raise InputError(f"IPMix has no preset {name!r}; presets are {', '.join(PRESETS)}")
+        return PRESETS[name]
+
+    def with_options(self, **options: Any) -> "IPMix":
+        """A copy with some options changed."""
+        return replace(self, **options)
+
+    @property
+    def needs_pictures(self) -> bool:
+        """Whether recipes can ask for a mixing picture."""
+        return self.mix_with != "original" and bool({"patch", "pixel"} & set(self.levels))
+
+    def draw(self, keys: Keys, scene: Scene) -> RecipeTable:
+        """One recipe for each key, for pictures of the scene's size.
+
+        Raises :class:`InputError` if mixing pictures are needed and the scene has none, or if no patch size is
+        left for the levels asked for.
+        """
+        if self.needs_pictures and scene.pictures == 0:
+            raise InputError(
+                "IPMix needs mixing pictures and got none: pass mixing=MixingSet.generate(...) or "
+                'MixingSet.folder(...), or mix_with="original"'
+            )
+        table = RecipeTable.empty(len(keys), self.k, self.t, scene.height, scene.width)
+        _draw_table(
+            *(keys.seed, keys.epoch, keys.indices, keys.view),
+            *(_options(self, scene.height, scene.width), scene.height, scene.width, scene.pictures),
+            *(table.heads, table.chains, table.steps),
+        )
+        return table
+
+
+PRESETS = {
+    "paper-cifar": IPMix(patch_sizes=(4, 8, 16, 32), severity=3.0, beta=3.0),
+    "paper-imagenet": IPMix(patch_sizes=(4, 8, 16, 32, 64, 256), severity=1.0, beta=4.0),
+    "code-cifar": IPMix(
+        patch_sizes=(4, 8, 16, 32), severity=3.0, beta=3.0, min_ops=0, mix_with="picture", overflow="wrap"
+    ),
+    "code-imagenet": IPMix(patch_sizes=(4, 8, 16, 32, 64, 224), severity=1.0, beta=4.0, min_ops=0, overflow="wrap"),
+}
+"""Settings of the paper's appendix (A.1, A.2, Algorithm 1) and of the authors' code. The appendix states
+neither severity nor beta: those are the code's in all four."""
+
+
+class Options(NamedTuple):
+    """The options as compiled code reads them, settled for one picture size."""
+
+    k: int
+    t: int
+    min_ops: int
+    alpha: float
+    beta: float
+    severity: float
+    image_level: bool
+    patch_levels: bool
+    shape: int
+    partner: int
+    overflow: int
+    sizes: np.ndarray
+    mixers: np.ndarray
+    operations: np.ndarray
+
+
+@lru_cache(maxsize=64)
+def _options(method: IPMix, height: int, width: int) -> Options:
+    side = max(height, width)
+    small = side <= SMALL_SIDE
+    asked = method.patch_sizes or ((4, 8, 16, side) if small else (4, 8, 16, 32, 64, side))
+    levels = set(method.levels)
+    sizes = [min(size, side) for size in asked if ("pixel" if size >= side else "patch") in levels]
+    if levels == {"pixel"} or levels == {"pixel", "image"}:
+        sizes = sizes or [side]
+    if levels & {"patch", "pixel"} and not sizes:
+        raise InputError(
+            f"no patch size is left for levels {', '.join(method.levels)} on pictures of {width}x{height}: "
+            f"patch_sizes {method.patch_sizes} are all as large as the picture"
+        )
+    whole_only = "patch" not in levels
+    return Options(
+        method.k,
+        method.t,
+        method.min_ops,
+        float(method.alpha),
+        float(method.beta or (3.0 if small else 4.0)),
+        float(method.severity or (3.0 if small else 1.0)),
+        "image" in levels,
+        bool(levels & {"patch", "pixel"}),
+        # Without the patch level, a "scar" smaller than the picture would be a patch after all.
+        SQUARE if whole_only else SHAPES.index(method.patch_shape),
+        PARTNERS.index(method.mix_with),
+        OVERFLOWS.index(method.overflow),
+        np.array(sizes or [side], np.int64),
+        np.array([MIXERS.index(name) for name in method.mixers], np.int64),
+        np.array([CODES[name] for name in operation_names(method.operations)], np.int64),
+    )
+
+
+@compiled
+def _draw_table(seed, epoch, indices, view, o, height, width, pictures, heads, chains, steps):  # type: ignore[no-untyped-def]
+    state = np.empty(1, np.uint64)
+    weights = np.empty(o.k)
+    for n in range(indices.size):
+        # All views of a picture share its mixing picture and where that is cropped (authors' code).
+        start(state, seed, epoch, indices[n], SHARED_VIEW)
+        heads[n].picture = below(state, pictures) if pictures > 0 else NO_PICTURE
+        heads[n].crop_x = np.uint32(bits(state) >> np.uint64(32))
+        heads[n].crop_y = np.uint32(bits(state) >> np.uint64(32))
+        heads[n].overflow = o.overflow
+        start(state, seed, epoch, indices[n], view)
+        _draw_recipe(state, o, height, width, weights, heads[n], chains[n], steps[n])
+
+
+@compiled
+def _draw_recipe(state, o, height, width, w, head, chains, steps):  # type: ignore[no-untyped-def]
+    """Algorithm 1; the comments give its line numbers. Line 21's sum is left to the engine."""
+    dirichlet(state, o.alpha, w)  # 1
+    m = beta(state, o.alpha, o.alpha)  # 2
+    clean = np.int64(WHOLE)
+    for i in range(o.k):  # 4
+        patch_level = o.patch_levels and (not o.image_level or below(state, 2) == 0)  # 6
+        length = o.min_ops + below(state, o.t - o.min_ops + 1)  # 8, 18
+        for j in range(length):
+            if patch_level:  # 7
+                _draw_patch(state, o, height, width, steps[i, j])  # 9 - 16
+            else:
+                code = o.operations[below(state, o.operations.size)]  # 19
+                steps[i, j].operation = code
+                steps[i, j].level = draw_level(state, code, o.severity, height, width)
+        chains[i].length = length
+        chains[i].share = np.uint32(m * w[i] * WHOLE)  # 21, 22
+        clean -= np.int64(chains[i].share)
+    head.clean = np.uint32(clean)  # 22: (1 - m), and what rounding the shares down leaves over
+
+
+@compiled
+def _draw_patch(state, o, height, width, step):  # type: ignore[no-untyped-def]
+    size = o.sizes[below(state, o.sizes.size)]  # 9
+    mixer = o.mixers[below(state, o.mixers.size)]  # 10
+    across, down = min(size, width), min(size, height)
+    step.left = below(state, width - across + 1)
+    step.top = below(state, height - down + 1)
+    square = o.shape == SQUARE or (o.shape == BOTH and below(state, 2) == 0)
+    if not square:  # a scar: independent sides of 2..size pixels, from the same corner
+        across = min(across, 2 + below(state, max(across - 1, 1)))
+        down = min(down, 2 + below(state, max(down - 1, 1)))
+    step.right = step.left + across
+    step.bottom = step.top + down
+    picture = o.partner == 1 or (o.partner == BOTH and below(state, 2) == 0)  # 11
+    step.mixer = mixer
+    step.operation = NO_OPERATION
+    if picture:
+        step.source = PICTURE  # 12
+    else:
+        step.source = ORIGINAL  # 16
+        code = o.operations[below(state, o.operations.size)]  # 14
+        step.operation = code
+        step.level = draw_level(state, code, o.severity, height, width)  # 15
+    if mixer == ADD or mixer == MULTIPLY:
+        a, b = _draw_coefficients(state, o.beta)
+        step.a = a
+        step.b = b
+    else:
+        step.a = uniform(state)
+        step.seed = np.uint32(bits(state) >> np.uint64(32))
+
+
+@compiled
+def _draw_coefficients(state, strength):  # type: ignore[no-untyped-def]
+    """Coefficients of add and multiply (authors' code, ``get_ab``; the same as PixMix's)."""
+    if below(state, 2) == 0:
+        return beta(state, strength, 1.0), beta(state, 1.0, strength)
+    return 1.0 + beta(state, 1.0, strength), -beta(state, 1.0, strength)

@@ -1,0 +1,156 @@
+"""The image operations as one table, and how their parameter is drawn.
+
+An operation takes a uint8 picture and one number, its *level*, in the operation's own unit; what it does is
+defined in ``engines/reference.py``. The level is ``offset + scale * L / 10`` with the strength L drawn from
+U(0.1, severity), the scaled part cut to a whole number where the authors' code does so, and its sign drawn
+for the operations that have a direction (authors' public code, ``IPMix_utils.py``).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ipmix.compiling import compiled
+from ipmix.errors import InputError
+from ipmix.randomness import between, uniform
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One row of :data:`OPERATIONS`."""
+
+    name: str
+    unit: str
+    """What the level counts; "" where the operation has none."""
+    offset: float = 0.0
+    scale: float = 0.0
+    """The level is offset + scale * L / 10; ``relative`` operations multiply the scale by the side."""
+    whole: bool = False
+    """Whether the scaled part is cut to a whole number (towards zero)."""
+    signed: bool = False
+    """Whether the level is negated with probability 1/2."""
+    relative: str = ""
+    """"width" or "height" where the scale is a fraction of that side of the picture."""
+    geometric: bool = False
+    """Whether it moves pixels, so that boxes, masks and key points would have to follow."""
+    core: bool = False
+    """Whether it is one of the ten operations that the paper's results use."""
+    in_test_set: bool = False
+    """Whether it resembles a corruption of the -C test sets, and is therefore left out of the core."""
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation("equalize", "", core=True),
+    Operation("posterize", "bits", 4.0, -4.0, whole=True, core=True),
+    Operation("rotate", "degrees", 0.0, 30.0, whole=True, signed=True, geometric=True, core=True),
+    Operation("solarize", "threshold", 256.0, -256.0, whole=True, core=True),
+    Operation("shear_x", "slope", 0.0, 0.3, signed=True, geometric=True, core=True),
+    Operation("shear_y", "slope", 0.0, 0.3, signed=True, geometric=True, core=True),
+    Operation(
+        "translate_x",
+        "pixels",
+        0.0,
+        1 / 3,
+        whole=True,
+        signed=True,
+        relative="width",
+        geometric=True,
+        core=True,
+    ),
+    Operation(
+        "translate_y",
+        "pixels",
+        0.0,
+        1 / 3,
+        whole=True,
+        signed=True,
+        relative="height",
+        geometric=True,
+        core=True,
+    ),
+    Operation("mirror", "", geometric=True, core=True),
+    Operation("invert", "", core=True),
+    Operation("autocontrast", "percent", 10.0, -10.0),
+    Operation("color", "factor", 0.1, 1.8, in_test_set=True),
+    Operation("contrast", "factor", 0.1, 1.8, in_test_set=True),
+    Operation("brightness", "factor", 0.1, 1.8, in_test_set=True),
+    Operation("sharpness", "factor", 0.1, 1.8, in_test_set=True),
+)
+"""Every operation; its place here is its code in a recipe table, so rows are only ever added at the end."""
+
+(
+    EQUALIZE,
+    POSTERIZE,
+    ROTATE,
+    SOLARIZE,
+    SHEAR_X,
+    SHEAR_Y,
+    TRANSLATE_X,
+    TRANSLATE_Y,
+    MIRROR,
+    INVERT,
+    AUTOCONTRAST,
+    COLOR,
+    CONTRAST,
+    BRIGHTNESS,
+    SHARPNESS,
+) = range(len(OPERATIONS))
+
+CODES = {operation.name: code for code, operation in enumerate(OPERATIONS)}
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "core": tuple(operation.name for operation in OPERATIONS if operation.core),
+    "all": tuple(operation.name for operation in OPERATIONS),
+    "photometric": tuple(o.name for o in OPERATIONS if o.core and not o.geometric),
+}
+"""Named sets: the paper's ten, all fifteen, and the core's that leave every pixel in its place."""
+
+_OFFSET = np.array([operation.offset for operation in OPERATIONS])
+_SCALE = np.array([operation.scale for operation in OPERATIONS])
+_WHOLE = np.array([operation.whole for operation in OPERATIONS])
+_SIGNED = np.array([operation.signed for operation in OPERATIONS])
+_SIDE = np.array([("", "height", "width").index(operation.relative) for operation in OPERATIONS])
+
+
+def operation_names(chosen: str | Iterable[str]) -> tuple[str, ...]:
+    """The names behind a group ("core", "all", "photometric") or a list of names, in order, each once.
+
+    Raises :class:`InputError` for an unknown name or an empty list.
+    """
+    if isinstance(chosen, str):
+        if chosen not in GROUPS:
+            raise InputError(
+                f"operations={chosen!r} is no group of operations; groups are {', '.join(GROUPS)}, "
+                f"or give a list of names out of {', '.join(CODES)}"
+            )
+        return GROUPS[chosen]
+    names = tuple(dict.fromkeys(chosen))
+    unknown = [name for name in names if name not in CODES]
+    if unknown:
+        raise InputError(f"unknown operation {unknown[0]!r}; known are {', '.join(CODES)}")
+    if not names:
+        raise InputError("operations is empty; give at least one name, or switch the image level off")
+    return names
+
+
+@compiled
+def draw_level(state, code, severity, height, width):  # type: ignore[no-untyped-def]
+    """Draw the level of operation ``code`` for a picture of height x width: float64 in the operation's unit.
+
+    ``severity`` bounds the strength L ~ U(0.1, severity) (authors' code, ``sample_level``).
+    """
+    if _SCALE[code] == 0.0:
+        return 0.0
+    strength = between(state, 0.1, severity)
+    scale = _SCALE[code]
+    if _SIDE[code] == 1:
+        scale *= height
+    elif _SIDE[code] == 2:
+        scale *= width
+    level = strength * scale / 10.0
+    if _WHOLE[code]:
+        level = float(int(level))
+    if _SIGNED[code] and uniform(state) > 0.5:
+        level = -level
+    return _OFFSET[code] + level

@@ -1,0 +1,342 @@
+"""The language every method speaks: chains of steps, mixed by shares, blended with the clean picture.
+
+A :class:`Recipe` says what is done to one picture; it holds plain data and no pixels. It prints readably and
+goes to JSON and back exactly. A :class:`RecipeTable` holds the recipes of a whole batch in three packed
+arrays, which is what methods fill and engines read.
+
+    augmented = clean_share * clean + sum over chains of share * chain(clean)
+
+A *step* either applies an image operation to the whole chain picture, or mixes a box of it with the same box
+of another picture: the recipe's mixing picture, or the clean picture after an operation. Pixel-level mixing is
+a box as large as the picture.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from ipmix.errors import InputError
+from ipmix.operations import CODES, OPERATIONS
+
+WHOLE = 32768
+"""Shares are counted in 32768ths and sum to exactly this, so that mixing is exact integer arithmetic."""
+
+MIXERS = ("", "add", "multiply", "random_pixels", "random_elements")
+"""A mixer's place here is its code in a table; 0 stands for "no mixing: an image operation"."""
+OPERATION, ADD, MULTIPLY, RANDOM_PIXELS, RANDOM_ELEMENTS = range(len(MIXERS))
+
+SOURCES = ("picture", "original")
+"""What a box is mixed with: the mixing picture, or the clean picture (after an operation, if one is named)."""
+PICTURE, ORIGINAL = range(len(SOURCES))
+
+NO_OPERATION = 255
+NO_PICTURE = -1
+
+OVERFLOWS = ("clip", "wrap")
+"""How mixed values outside 0..255 are written back: clipped, or cut and taken modulo 256 (authors' code)."""
+
+FORMAT = 1
+"""The version of the JSON form; a reader refuses any other."""
+
+HEAD_TYPE = np.dtype(
+    [
+        ("clean", np.uint32),  # the clean picture's share
+        ("picture", np.int32),  # which mixing picture
+        ("crop_x", np.uint32),  # where it is cropped, in 2**32ths of the free width and height
+        ("crop_y", np.uint32),
+        ("overflow", np.uint8),
+    ],
+    align=True,
+)
+CHAIN_TYPE = np.dtype([("share", np.uint32), ("length", np.int32)], align=True)
+STEP_TYPE = np.dtype(
+    [
+        ("mixer", np.uint8),
+        ("source", np.uint8),
+        ("operation", np.uint8),
+        ("level", np.float32),
+        ("left", np.int32),
+        ("top", np.int32),
+        ("right", np.int32),
+        ("bottom", np.int32),
+        ("a", np.float32),
+        ("b", np.float32),
+        ("seed", np.uint32),
+    ],
+    align=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a method needs to know before it draws: the pictures' shape and how many mixing pictures there are."""
+
+    height: int
+    width: int
+    channels: int
+    pictures: int
+
+    def __post_init__(self) -> None:
+        for name in ("height", "width", "channels"):
+            if getattr(self, name) < 1:
+                raise InputError(f"pictures need a {name} of at least 1, got {getattr(self, name)}")
+        if self.pictures < 0:
+            raise InputError(f"the number of mixing pictures can't be negative, got {self.pictures}")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a chain. Coordinates are pixels; right and bottom are exclusive.
+
+    ``mixer == ""``: apply ``operation`` at ``level`` to the chain's whole picture; the rest is unused.
+    Otherwise: inside the box, mix the chain's picture (A) with ``source`` (B). For "add" and "multiply", ``a``
+    and ``b`` are the coefficients; for the random mixers ``a`` is the probability of keeping A, and ``seed``
+    names the mask. ``operation`` is what an "original" source goes through first; "" for nothing.
+    """
+
+    mixer: str = ""
+    source: str = "picture"
+    operation: str = ""
+    level: float = 0.0
+    left: int = 0
+    top: int = 0
+    right: int = 0
+    bottom: int = 0
+    a: float = 0.0
+    b: float = 0.0
+    seed: int = 0
+
+    def __str__(self) -> str:
+        operation = _describe_operation(self.operation, self.level)
+        if not self.mixer:
+            return operation
+        if self.mixer in ("add", "multiply"):
+            how = f"{self.mixer} (a {self.a:.2f}, b {self.b:+.2f})"
+        else:
+            how = f"{self.mixer.replace('_', ' ')} (keep {self.a:.0%})"
+        what = "the picture" if self.source == "picture" else f"the original{', ' + operation if operation else ''}"
+        box = f"{self.right - self.left}x{self.bottom - self.top} at ({self.left}, {self.top})"
+        return f"{how} with {what} in {box}"
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Steps applied one after the other to a copy of the clean picture, and its share in 32768ths."""
+
+    share: int
+    steps: tuple[Step, ...] = ()
+
+    def __str__(self) -> str:
+        return " -> ".join(str(step) for step in self.steps) if self.steps else "unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What is done to one picture of height x width."""
+
+    height: int
+    width: int
+    clean: int
+    """The clean picture's share in 32768ths; with the chains' shares it sums to 32768."""
+    chains: tuple[Chain, ...] = ()
+    picture: int = NO_PICTURE
+    """Index of the mixing picture; -1 if none is used."""
+    crop_x: int = 0
+    crop_y: int = 0
+    """Where the mixing picture is cropped: left = crop_x * (its width - width + 1) // 2**32, top alike."""
+    overflow: str = "clip"
+
+    def __post_init__(self) -> None:
+        total = self.clean + sum(chain.share for chain in self.chains)
+        if total != WHOLE or self.clean < 0 or any(chain.share < 0 for chain in self.chains):
+            raise InputError(f"a recipe's shares must be 0 or more and sum to {WHOLE}, got a sum of {total}")
+
+    def __str__(self) -> str:
+        lines = [f"{self.width}x{self.height} picture"]
+        if self.picture != NO_PICTURE:
+            where = f"{self.crop_x / 2**32:.0%} across and {self.crop_y / 2**32:.0%} down"
+            lines[0] += f", mixing picture {self.picture} (cropped {where}), overflow: {self.overflow}"
+        lines.append(f"  {self.clean / WHOLE:6.1%}  clean")
+        lines += [f"  {chain.share / WHOLE:6.1%}  {chain}" for chain in self.chains]
+        return "\n".join(lines)
+
+    def to_json(self) -> str:
+        """This recipe as one line of JSON; :meth:`from_json` gives back an equal recipe."""
+        default = asdict(Step())
+        chains = [
+            {
+                "share": chain.share,
+                "steps": [{k: v for k, v in asdict(s).items() if v != default[k]} for s in chain.steps],
+            }
+            for chain in self.chains
+        ]
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return json.dumps({"format": FORMAT, **values, "chains": chains})
+
+    @classmethod
+    def from_json(cls, text: str) -> "Recipe":
+        """Read what :meth:`to_json` wrote. Raises :class:`InputError` naming the key that is wrong."""
+        try:
+            values = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise InputError(f"this is no recipe: not valid JSON ({error})") from None
+        if not isinstance(values, dict) or values.get("format") != FORMAT:
+            raise InputError(f'this is no recipe of format {FORMAT}: expected {{"format": {FORMAT}, ...}}')
+        del values["format"]
+        chains = _list(values.pop("chains", []), "chains")
+        return _build(cls, values, "recipe", chains=tuple(_chain(value, i) for i, value in enumerate(chains)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecipeTable:
+    """The recipes of N pictures, packed: up to K chains of up to T steps each.
+
+    ``heads`` is HEAD_TYPE[N], ``chains`` CHAIN_TYPE[N, K], ``steps`` STEP_TYPE[N, K, T], all C-contiguous.
+    ``table[i]`` is the i-th :class:`Recipe`; ``table[i:j]`` is a table.
+    """
+
+    height: int
+    width: int
+    heads: np.ndarray
+    chains: np.ndarray
+    steps: np.ndarray
+
+    @classmethod
+    def empty(cls, count: int, chains: int, steps: int, height: int, width: int) -> "RecipeTable":
+        """A table of ``count`` recipes that all leave their picture unchanged."""
+        table = cls(
+            height,
+            width,
+            np.zeros(count, HEAD_TYPE),
+            np.zeros((count, chains), CHAIN_TYPE),
+            np.zeros((count, chains, steps), STEP_TYPE),
+        )
+        table.heads["clean"] = WHOLE
+        table.heads["picture"] = NO_PICTURE
+        return table
+
+    @classmethod
+    def pack(cls, recipes: Sequence[Recipe]) -> "RecipeTable":
+        """The table that holds these recipes, which must all be for the same height and width."""
+        if not recipes:
+            return cls.empty(0, 1, 1, 1, 1)
+        height, width = recipes[0].height, recipes[0].width
+        for i, recipe in enumerate(recipes):
+            if (recipe.height, recipe.width) != (height, width):
+                raise InputError(
+                    f"one table holds recipes for one size: recipe 0 is {width}x{height}, "
+                    f"recipe {i} is {recipe.width}x{recipe.height}"
+                )
+        most_chains = max([1, *(len(recipe.chains) for recipe in recipes)])
+        most_steps = max([1, *(len(chain.steps) for recipe in recipes for chain in recipe.chains)])
+        table = cls.empty(len(recipes), most_chains, most_steps, height, width)
+        for i, recipe in enumerate(recipes):
+            overflow = OVERFLOWS.index(recipe.overflow)
+            table.heads[i] = (recipe.clean, recipe.picture, recipe.crop_x, recipe.crop_y, overflow)
+            for j, chain in enumerate(recipe.chains):
+                table.chains[i, j] = (chain.share, len(chain.steps))
+                for k, step in enumerate(chain.steps):
+                    table.steps[i, j, k] = _packed(step)
+        return table
+
+    def __len__(self) -> int:
+        return len(self.heads)
+
+    def __iter__(self) -> Iterator[Recipe]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, which: Any) -> Any:
+        if isinstance(which, slice):
+            return RecipeTable(self.height, self.width, self.heads[which], self.chains[which], self.steps[which])
+        head = self.heads[which]
+        chains = tuple(
+            Chain(int(chain["share"]), tuple(_unpacked(step) for step in steps[: chain["length"]]))
+            for chain, steps in zip(self.chains[which], self.steps[which])
+        )
+        # Chains that a recipe does not use (share 0, no step) are padding of the table.
+        while chains and chains[-1] == Chain(0):
+            chains = chains[:-1]
+        return Recipe(
+            self.height,
+            self.width,
+            int(head["clean"]),
+            chains,
+            int(head["picture"]),
+            int(head["crop_x"]),
+            int(head["crop_y"]),
+            OVERFLOWS[head["overflow"]],
+        )
+
+
+def _packed(step: Step) -> tuple[Any, ...]:
+    operation = CODES[step.operation] if step.operation else NO_OPERATION
+    box = (step.left, step.top, step.right, step.bottom)
+    mixer, source = MIXERS.index(step.mixer), SOURCES.index(step.source)
+    return (mixer, source, operation, step.level, *box, step.a, step.b, step.seed)
+
+
+def _unpacked(row: Any) -> Step:
+    mixer, source, operation, level, left, top, right, bottom, a, b, seed = row.item()
+    name = "" if operation == NO_OPERATION else OPERATIONS[operation].name
+    return Step(MIXERS[mixer], SOURCES[source], name, level, left, top, right, bottom, a, b, seed)
+
+
+def _describe_operation(name: str, level: float) -> str:
+    if not name:
+        return ""
+    operation = OPERATIONS[CODES[name]]
+    if not operation.unit:
+        return name
+    number = f"{level:+g}" if operation.signed and operation.whole else f"{level:+.3f}" if operation.signed else ""
+    unit = {"degrees": "°", "pixels": " px", "percent": " %", "bits": " bits"}.get(operation.unit, "")
+    return f"{name} {number or f'{level:.3g}'}{unit}"
+
+
+def _list(value: Any, name: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise InputError(f"a recipe's {name} must be a list, got {value!r}")
+    return value
+
+
+def _chain(value: Any, number: int) -> Chain:
+    where = f"chain {number}"
+    if not isinstance(value, dict):
+        raise InputError(f"{where} of the recipe must be an object, got {value!r}")
+    rest = {key: v for key, v in value.items() if key != "steps"}
+    steps = _list(value.get("steps", []), f"{where} steps")
+    return _build(Chain, rest, where, steps=tuple(_step(v, f"{where}, step {i}") for i, v in enumerate(steps)))
+
+
+def _step(value: Any, where: str) -> Step:
+    if not isinstance(value, dict):
+        raise InputError(f"{where} of the recipe must be an object, got {value!r}")
+    step = _build(Step, value, where)
+    for name, known in (("mixer", MIXERS), ("source", SOURCES), ("operation", ("", *CODES))):
+        if getattr(step, name) not in known:
+            raise InputError(f"{where}: unknown {name} {getattr(step, name)!r}; known are {', '.join(known)}")
+    return step
+
+
+_KINDS: dict[str, tuple[type, ...]] = {"level": (int, float), "a": (int, float), "b": (int, float)}
+
+
+def _build(cls: Any, values: dict[str, Any], where: str, **parts: Any) -> Any:
+    names = {field.name for field in fields(cls)} - set(parts)
+    for key, value in values.items():
+        if key not in names:
+            raise InputError(f"{where}: unknown key {key!r}; known are {', '.join(sorted(names))}")
+        expected = _KINDS.get(key, (str,) if key in ("mixer", "source", "operation", "overflow") else (int,))
+        if isinstance(value, bool) or not isinstance(value, expected):
+            raise InputError(f"{where}: {key} must be {' or '.join(t.__name__ for t in expected)}, got {value!r}")
+    if cls is Recipe and values.get("overflow", "clip") not in OVERFLOWS:
+        raise InputError(f"{where}: overflow must be one of {', '.join(OVERFLOWS)}, got {values['overflow']!r}")
+    try:
+        return cls(**values, **parts)
+    except TypeError:
+        missing = [
+            f.name for f in fields(cls) if f.name not in values and f.name in ("height", "width", "clean", "share")
+        ]
+        raise InputError(f"{where}: {', '.join(missing)} is missing") from None
