@@ -175,7 +175,7 @@ class Loader:
     def _augment(self, images: np.ndarray, indices: np.ndarray, epoch: int, view: int) -> np.ndarray:
         if self.method is None:
             return images
-        from ipmix.augment import augment
+        from ipmix.augmentation import augment
 
         augmented: np.ndarray = augment(
             images, self.method, self.mixing, seed=self.seed, epoch=epoch, indices=indices, view=view,
