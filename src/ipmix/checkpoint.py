@@ -52,13 +52,7 @@ class RunFolder:
         self.path = Path(path)
         # Through JSON and back: what is compared on resuming is what the file can hold.
         self.experiment: dict[str, Any] = json.loads(json.dumps(dict(experiment)))
-        if self.path.exists() and not self.path.is_dir():
-            raise InputError(f"{self.path} is a file; expected a folder for the run")
-        if not resume and not force and self.path.exists() and any(self.path.iterdir()):
-            raise InputError(
-                f"{self.path} exists and is not empty; choose another --out, or pass --resume to go on with "
-                "the run in it or --force to replace it"
-            )
+        refuse_taken(self.path, resume=resume, force=force)
         self.path.mkdir(parents=True, exist_ok=True)
         self._lock = _Lock(self.path / "run.lock")
         try:
@@ -161,6 +155,18 @@ class RunFolder:
         file.truncate(length)
         file.seek(length)
         return file
+
+
+def refuse_taken(path: str | Path, *, resume: bool = False, force: bool = False) -> None:
+    """Raise :class:`InputError` if a run's folder can't be used: a file, or full without leave to go on."""
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path} is a file; expected a folder for the run")
+    if not (resume or force) and path.exists() and any(path.iterdir()):
+        raise InputError(
+            f"{path} exists and is not empty; choose another --out, or pass --resume to go on with the run in "
+            "it or --force to replace it"
+        )
 
 
 def read_state(path: str | Path) -> dict[str, Any]:

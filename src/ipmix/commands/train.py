@@ -1,0 +1,254 @@
+"""``ipmix train``: a classifier from a folder of pictures, CIFAR or digits."""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from ipmix.datasets import Pictures, load, splits
+from ipmix.errors import InputError
+from ipmix.methods import METHODS
+
+
+def train(
+    data: str,
+    *,
+    out: Path,
+    model: str = "wrn-40-4",
+    method: str = "ipmix",
+    preset: str | None = None,
+    method_option: dict[str, str] | None = None,
+    mixing_set: Path | None = None,
+    mixing_count: int = 2000,
+    jsd: bool = False,
+    epochs: int = 100,
+    batch_size: int = 128,
+    learning_rate: float = 0.1,
+    minimum_learning_rate: float = 1e-6,
+    warmup_epochs: float = 0.0,
+    schedule: Literal["cosine", "steps", "constant"] = "cosine",
+    optimiser: Literal["sgd", "adam", "adamw"] = "sgd",
+    momentum: float = 0.9,
+    nesterov: bool = True,
+    weight_decay: float = 1e-4,
+    smoothing: float = 0.0,
+    precision: Literal["float32", "bfloat16", "float16"] = "float32",
+    channels_last: bool = True,
+    compile: bool = False,
+    accumulate: int = 1,
+    clip_norm: float | None = None,
+    average: float | None = None,
+    sync_batchnorm: bool = False,
+    dropout: float | None = None,
+    flip: bool = True,
+    pad: int = 4,
+    pretrained: bool = False,
+    weights: Path | None = None,
+    seed: int = 0,
+    size: int | None = None,
+    test_split: str | None = None,
+    root: Path | None = None,
+    download: bool = False,
+    skip_broken: bool = False,
+    threads: int = 1,
+    engine: str = "compiled",
+    device: Literal["auto", "cpu"] = "auto",
+    checkpoint_seconds: float = 300.0,
+    resume: bool = False,
+    force: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Train a classifier; the last and the best epoch are kept, and an interrupted run can be resumed.
+
+    Started by torchrun, all its processes train together.
+
+    Args:
+        data: A folder (train/<class>/<picture>, and the same under test or val), cifar10, cifar100 or digits.
+        out: The run's folder: networks, figures, and what --resume needs.
+        model: wrn-D-W, resnext-29, resnet-18-cifar, vit-small-cifar, torchvision:NAME or timm:NAME.
+        method: The augmentation; "none" for flips and crops alone.
+        preset: The method's settings by name, such as paper-cifar or code-cifar.
+        method_option: One of the method's settings, such as k=4 or patch_sizes=[4,8].
+        mixing_set: A folder of pictures or a made mixing set to mix in.
+        mixing_count: How many mixing pictures are generated where none are given.
+        jsd: Make predictions consistent over the clean picture and two augmented views (the paper's headline
+            results; three times the computing).
+        epochs: Passes over the training pictures (paper: 100; ResNet and ResNeXt 200).
+        batch_size: Pictures in one step, all processes together.
+        learning_rate: The highest; it is not rescaled with the batch.
+        minimum_learning_rate: Where the cosine ends.
+        warmup_epochs: The rate climbs over this many epochs first.
+        schedule: How the learning rate falls: cosine, steps (a tenth after each third) or not at all.
+        optimiser: What follows the gradient.
+        momentum: Of sgd.
+        nesterov: Nesterov's form of momentum.
+        weight_decay: Pull on the weights; 0.0001 in the paper, 0.0005 in the authors' code.
+        smoothing: Label smoothing.
+        precision: Of the network; losses are always float32.
+        channels_last: Keep tensors in NHWC order.
+        compile: Let torch.compile fuse the network.
+        accumulate: Compute each batch in this many slices to save memory.
+        clip_norm: The gradient's largest norm.
+        average: Decay of a moving average of the weights, which is then what is measured and kept.
+        sync_batchnorm: BatchNorm statistics over all processes (CUDA).
+        dropout: The network's rate; its own default if left out.
+        flip: Mirror pictures at random; turn it off where left and right differ (digits, text).
+        pad: Zero pixels around a picture before the random crop.
+        pretrained: Start from weights that torchvision or timm publishes.
+        weights: Start from a file of weights.
+        seed: Of everything random; the same seed gives the same network on a CPU.
+        size: Bring all pictures to this side.
+        test_split: What to test on after each epoch; test or val, whichever is there, if left out.
+        root: Where CIFAR's files lie.
+        download: Fetch CIFAR if it is missing.
+        skip_broken: Pass over pictures that can't be decoded.
+        threads: Threads of the augmentation; they don't change the result.
+        engine: What augments.
+        device: auto takes an accelerator if there is one.
+        checkpoint_seconds: Save the state this often, besides after each epoch.
+        resume: Go on with the run in --out, if there is one.
+        force: Replace the run in --out.
+        quiet: Show no progress.
+    """
+    from ipmix.checkpoint import refuse_taken
+    from ipmix.optimising import Training
+    from ipmix.training import train as train_network
+
+    if resume and force:
+        raise InputError("--resume goes on with a run and --force replaces it: pass one of them")
+    config = Training(
+        model=model,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        minimum_learning_rate=minimum_learning_rate,
+        warmup_epochs=warmup_epochs,
+        schedule=schedule,
+        optimiser=optimiser,
+        momentum=momentum,
+        nesterov=nesterov,
+        weight_decay=weight_decay,
+        jsd=jsd,
+        smoothing=smoothing,
+        precision=precision,
+        channels_last=channels_last,
+        compile=compile,
+        accumulate=accumulate,
+        clip_norm=clip_norm,
+        average=average,
+        sync_batchnorm=sync_batchnorm,
+        dropout=dropout,
+        flip=flip,
+        pad=pad,
+        pretrained=pretrained,
+        weights=None if weights is None else str(weights),
+        seed=seed,
+    )
+    chosen = method_named(method, preset, method_option or {})
+    # At once, before any picture is read.
+    refuse_taken(out, resume=resume, force=force)
+    pictures, test = pictures_of(
+        data,
+        size=size,
+        test_split=test_split,
+        root=root,
+        download=download,
+        skip_broken=skip_broken,
+        quiet=quiet,
+    )
+    outcome = train_network(
+        config,
+        pictures,
+        test,
+        out,
+        method=chosen,
+        mixing=mixing_for(chosen, pictures, mixing_set, mixing_count, seed),
+        resume=resume,
+        force=force,
+        threads=threads,
+        engine=engine,
+        device=device,
+        checkpoint_seconds=checkpoint_seconds,
+        quiet=quiet,
+    )
+    if "test_error" in outcome.last:
+        for label, row in (("last", outcome.last), ("best", outcome.best)):
+            where = out / f"{label}.safetensors"
+            sys.stdout.write(f"{label}: epoch {row['epoch']}, test error {row['test_error']:.2f}%  ({where})\n")
+
+
+def method_named(name: str, preset: str | None, options: Mapping[str, str]) -> Any:
+    """The method of this name with its options, or None for "none".
+
+    Options are JSON (``4``, ``[4, 8]``, ``"wrap"``); a word without quotes is text.
+    """
+    if name in ("none", "plain"):
+        if preset or options:
+            raise InputError("there is no augmentation to set options of: leave out --preset and --method-option")
+        return None
+    if name not in METHODS:
+        raise InputError(f"there is no method {name!r}; methods are none, {', '.join(sorted(METHODS))}")
+    kind = METHODS[name]
+    method = kind.preset(preset) if preset else kind()
+    if not options:
+        return method
+    import dataclasses
+
+    known = [field.name for field in dataclasses.fields(method)]
+    values: dict[str, Any] = {}
+    for key, text in options.items():
+        if key not in known:
+            raise InputError(f"{name} has no option {key!r}; it has {', '.join(known)}")
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+        values[key] = tuple(value) if isinstance(value, list) else value
+    return dataclasses.replace(method, **values)
+
+
+def pictures_of(
+    data: str,
+    *,
+    size: int | None,
+    test_split: str | None,
+    root: Path | None,
+    download: bool,
+    skip_broken: bool,
+    quiet: bool,
+) -> tuple[Pictures, Pictures | None]:
+    """The pictures to train on, and those to test on (None if the folder has none)."""
+    where: dict[str, Any] = {"root": root, "download": download, "skip_broken": skip_broken, "quiet": quiet}
+    pictures = load(data, "train", size=size, **where)
+    side = size
+    if side is None and pictures.images.shape[1] == pictures.images.shape[2]:
+        side = pictures.images.shape[1]
+    split = test_split or next((name for name in ("test", "val") if name in splits(data)), None)
+    test = None if split is None else load(data, split, size=side, **where)
+    for loaded in (pictures, test):
+        if loaded is not None and loaded.skipped:
+            count, first = len(loaded.skipped), loaded.skipped[0]
+            sys.stderr.write(f"{loaded.name}: passed over {count} broken pictures, the first {first}\n")
+    return pictures, test
+
+
+def mixing_for(method: Any, pictures: Pictures, folder: Path | None, count: int, seed: int) -> Any:
+    """The mixing set that a method needs: the given one, or one generated for the pictures' size."""
+    if method is None or not method.needs_pictures:
+        if folder is not None:
+            raise InputError("this method mixes in no pictures: leave out --mixing-set")
+        return None
+    from ipmix.mixing_set import MixingSet
+
+    if folder is not None:
+        return MixingSet.open(folder)
+    return MixingSet.generate(count, mixing_size(max(pictures.images.shape[1:3])), seed)
+
+
+def mixing_size(side: int) -> int:
+    """The side of mixing pictures for pictures of this side: an eighth larger, so that crops differ.
+
+    36 for 32 (the authors' resize before their random crop) and 256 for 224 or so.
+    """
+    return side + max(1, side // 8)
