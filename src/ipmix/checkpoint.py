@@ -122,9 +122,7 @@ class RunFolder:
         lines = difference(self.experiment, json.loads(state["experiment"]))
         if lines:
             raise InputError(
-                f"the run in {self.path} is another experiment (there -> now):\n  "
-                + "\n  ".join(lines)
-                + "\n"
+                f"the run in {self.path} is another experiment (there -> now):\n  " + "\n  ".join(lines) + "\n"
                 "Set these back, choose another --out, or pass --force to start anew"
             )
         return state
@@ -181,9 +179,8 @@ def read_state(path: str | Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise InputError(f"there is no saved run {path}") from None
     except Exception as error:  # torch raises many kinds for damaged files
-        raise InputError(
-            f"{path} can't be read as a saved run ({str(error).splitlines()[0]}); pass --force to start anew"
-        ) from None
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise InputError(f"{path} can't be read as a saved run ({reason}); pass --force to start anew") from None
     if version != STATE_FORMAT:
         raise InputError(
             f"{path} has format {version}, expected {STATE_FORMAT}: resume it with the version that wrote it"

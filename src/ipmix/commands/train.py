@@ -239,16 +239,9 @@ def mixing_for(method: Any, pictures: Pictures, folder: Path | None, count: int,
         if folder is not None:
             raise InputError("this method mixes in no pictures: leave out --mixing-set")
         return None
-    from ipmix.mixing_set import MixingSet
+    from ipmix.mixing_set import MixingSet, margin
 
     if folder is not None:
         return MixingSet.open(folder)
-    return MixingSet.generate(count, mixing_size(max(pictures.images.shape[1:3])), seed)
-
-
-def mixing_size(side: int) -> int:
-    """The side of mixing pictures for pictures of this side: an eighth larger, so that crops differ.
-
-    36 for 32 (the authors' resize before their random crop) and 256 for 224 or so.
-    """
-    return side + max(1, side // 8)
+    height, width = pictures.images.shape[1:3]
+    return MixingSet.generate(count, margin(height, width), seed)

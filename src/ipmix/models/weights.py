@@ -83,7 +83,7 @@ def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
         try:
             content = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # torch raises many kinds for damaged files
-            reason = str(error).splitlines()[0]
+            reason = (str(error) or type(error).__name__).splitlines()[0]
             raise InputError(
                 f"{path} can't be read as weights ({reason}). If it holds more than tensors, load it "
                 "yourself and save its state_dict: files that may run code are not opened here"
