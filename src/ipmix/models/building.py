@@ -1,6 +1,5 @@
 """Building a network by name."""
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -106,11 +105,16 @@ def load(path: str | Path) -> Classifier:
     Raises:
         InputError: no such file, or not one of ours (then build the network and pass ``weights=``).
     """
-    state, metadata = read(path)
+    state, about = read(path)
     mean, std = state["mean"].flatten().tolist(), state["std"].flatten().tolist()
-    size = json.loads(metadata["facts"]).get("size") or 32
-    classes = json.loads(metadata["classes"])
-    classifier = build(metadata["name"], classes, mean=mean, std=std, channels=len(mean), size=size)
+    classifier = build(
+        about["name"],
+        about["classes"],
+        mean=mean,
+        std=std,
+        channels=len(mean),
+        size=about["facts"].get("size") or 32,
+    )
     fill(classifier, state, source=str(path))
     return classifier.eval()
 
@@ -136,9 +140,7 @@ def _from_torchvision(model: str, classes: int, channels: int, pretrained: bool)
     if model not in models.list_models():
         raise InputError(f"torchvision has no model {model!r}; `torchvision.models.list_models()` lists them")
     if channels != 3:
-        raise InputError(
-            f"torchvision's models take 3 channels, got {channels}; timm:{model} may take others"
-        )
+        raise InputError(f"torchvision's models take 3 channels, got {channels}; timm:{model} may take others")
     if not pretrained:
         network: nn.Module = models.get_model(model, weights=None, num_classes=classes)
         return network
@@ -154,13 +156,9 @@ def _from_timm(model: str, classes: int, channels: int, pretrained: bool) -> nn.
     import timm
 
     try:
-        network: nn.Module = timm.create_model(
-            model, pretrained=pretrained, num_classes=classes, in_chans=channels
-        )
+        network: nn.Module = timm.create_model(model, pretrained=pretrained, num_classes=classes, in_chans=channels)
     except RuntimeError as error:
-        raise InputError(
-            f"timm can't build {model!r} ({error}); `timm.list_models()` lists its models"
-        ) from None
+        raise InputError(f"timm can't build {model!r} ({error}); `timm.list_models()` lists its models") from None
     except OSError as error:
         raise InputError(f"timm's weights of {model} can't be fetched ({error})") from None
     return network

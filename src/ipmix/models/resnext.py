@@ -25,9 +25,7 @@ class Bottleneck(nn.Module):
         self.norm3 = nn.BatchNorm2d(outputs)
         self.shortcut = None
         if stride != 1 or inputs != outputs:
-            self.shortcut = nn.Sequential(
-                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
-            )
+            self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         out = functional.relu(self.norm1(self.conv1(x)), inplace=True)

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 
@@ -12,7 +12,8 @@ from ipmix.errors import InputError
 from ipmix.models.classifier import Classifier
 from ipmix.writing import replacing
 
-FORMAT = "ipmix classifier 1"
+FORMAT = 1
+METADATA = "ipmix"
 Renames: TypeAlias = Iterable[tuple[str, str | Callable[[re.Match[str]], str]]]
 
 
@@ -23,20 +24,21 @@ def save(path: str | Path, classifier: Classifier, facts: Mapping[str, object] |
     """
     from safetensors.torch import save as serialise
 
-    metadata = {
+    about = {
         "format": FORMAT,
         "name": classifier.name,
-        "classes": json.dumps(classifier.classes),
-        "facts": json.dumps(dict(facts or {})),
+        "classes": classifier.classes,
+        "facts": dict(facts or {}),
     }
     # Memory formats and shared storage don't survive: every tensor is written on its own, contiguous.
     state = {key: value.detach().cpu().contiguous().clone() for key, value in classifier.state_dict().items()}
     with replacing(path) as file:
-        file.write(serialise(state, metadata))
+        # One entry: safetensors puts several in any order, and the same network would not be the same bytes.
+        file.write(serialise(state, {METADATA: json.dumps(about)}))
 
 
-def read(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    """What :func:`save` wrote: the tensors, and the metadata (name; classes and facts as JSON).
+def read(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """What :func:`save` wrote: the tensors, and what is known of them (name, classes, facts).
 
     Raises:
         InputError: no such file, or not one of ours.
@@ -46,21 +48,24 @@ def read(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     _check_exists(path)
     try:
         with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
+            text = (file.metadata() or {}).get(METADATA)
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
     except SafetensorError as error:
         raise InputError(f"{path} is not a safetensors file ({error})") from None
-    if metadata.get("format") != FORMAT:
+    if text is None:
         raise InputError(
             f"{path} does not say which network it holds (expected a file written by ipmix train); "
             "name the network and pass the file as its weights"
         )
-    return state, metadata
+    about: dict[str, Any] = json.loads(text)
+    if about["format"] != FORMAT:
+        raise InputError(f"{path} has format {about['format']}, expected {FORMAT}: read it with a newer version")
+    return state, about
 
 
 def facts(path: str | Path) -> dict[str, object]:
     """What was saved along with a classifier's weights; errors as :func:`read`."""
-    found: dict[str, object] = json.loads(read(path)[1]["facts"])
+    found: dict[str, object] = read(path)[1]["facts"]
     return found
 
 
@@ -99,9 +104,7 @@ def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
     return tensors
 
 
-def translated(
-    state: Mapping[str, torch.Tensor], renames: Renames, classifier: Classifier
-) -> dict[str, torch.Tensor]:
+def translated(state: Mapping[str, torch.Tensor], renames: Renames, classifier: Classifier) -> dict[str, torch.Tensor]:
     """The same tensors under the names of ``classifier``'s own state."""
     expected = classifier.state_dict()
     if any(key in expected for key in state):
@@ -115,18 +118,14 @@ def translated(
     return result
 
 
-def fill(
-    classifier: Classifier, state: Mapping[str, torch.Tensor], *, source: str, new_head: bool = False
-) -> None:
+def fill(classifier: Classifier, state: Mapping[str, torch.Tensor], *, source: str, new_head: bool = False) -> None:
     """Copy tensors into the classifier; every one must fit.
 
     The file's mean and std win over the classifier's. ``new_head``: tensors of the last layer that don't
     fit are left out.
     """
     expected = classifier.state_dict()
-    wanted = {
-        key for key in expected if key not in ("mean", "std") and not key.endswith("num_batches_tracked")
-    }
+    wanted = {key for key in expected if key not in ("mean", "std") and not key.endswith("num_batches_tracked")}
     missing = sorted(wanted - state.keys())
     unknown = sorted(state.keys() - expected.keys())
     if missing or unknown:

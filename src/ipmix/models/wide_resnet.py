@@ -33,9 +33,7 @@ class Block(nn.Module):
 class WideResNet(nn.Module):
     """WRN-``depth``-``width``: three stages of (depth - 4) / 6 blocks, 16, 32 and 64 times ``width`` wide."""
 
-    def __init__(
-        self, depth: int, width: int, classes: int, *, channels: int = 3, dropout: float = 0.3
-    ) -> None:
+    def __init__(self, depth: int, width: int, classes: int, *, channels: int = 3, dropout: float = 0.3) -> None:
         super().__init__()
         if depth < 10 or (depth - 4) % 6:
             raise InputError(f"a wide ResNet's depth is 6n + 4 (10, 16, 22, 28, 34, 40, ...), got {depth}")
@@ -48,9 +46,7 @@ class WideResNet(nn.Module):
         for stage in range(3):
             outputs = 16 * width * 2**stage
             strides = [1 if stage == 0 else 2] + [1] * (blocks - 1)
-            layers = [
-                Block(inputs if i == 0 else outputs, outputs, s, dropout) for i, s in enumerate(strides)
-            ]
+            layers = [Block(inputs if i == 0 else outputs, outputs, s, dropout) for i, s in enumerate(strides)]
             self.stages.append(nn.Sequential(*layers))
             inputs = outputs
         self.norm = nn.BatchNorm2d(inputs)
