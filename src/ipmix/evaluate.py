@@ -81,7 +81,7 @@ def predict(
     *,
     name: str,
     columns: Sequence[int] | None = None,
-    batch_size: int = 256,
+    batch_size: int = 128,
     device: str = "auto",
     threads: int = 1,
     force: bool = False,
@@ -191,7 +191,8 @@ class _Target:
     def __init__(
         self, model: nn.Module, device: torch.device, batch_size: int, columns: list[int] | None
     ) -> None:
-        self.model = model.to(device).eval()
+        # Convolutions on NHWC memory are up to twice as fast on a CPU; the results' shapes don't change.
+        self.model = model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         self.device, self.batch_size, self.columns = device, batch_size, columns
         self._checked = False
 
@@ -226,7 +227,7 @@ class _Target:
 
     def tensor(self, images: NDArray[np.uint8]) -> torch.Tensor:
         pixels = torch.from_numpy(np.ascontiguousarray(images)).to(self.device)
-        return pixels.permute(0, 3, 1, 2).to(torch.float32).div_(255.0).contiguous()
+        return pixels.permute(0, 3, 1, 2).to(torch.float32).div_(255.0)
 
     def answer(self, pixels: torch.Tensor, restrict: bool = True) -> NDArray[np.float32]:
         with torch.inference_mode():

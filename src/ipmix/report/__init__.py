@@ -1,0 +1,6 @@
+"""Results as something to look at: a self-contained page, tables for the terminal, files for other programs."""
+
+from ipmix.report.page import Figure, Panel, render_page, write_page
+from ipmix.report.tables import comparison, print_comparison
+
+__all__ = ["Figure", "Panel", "comparison", "print_comparison", "render_page", "write_page"]

@@ -1,0 +1,77 @@
+"""How figures are written: the same in the terminal, the page and the tables."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ipmix.scorecard import MEASURES
+
+
+def written(name: str, value: float | None) -> str:
+    """A measure's value: ``"12.3%"``, ``"0.45%"``, ``"0.123"``, or a dash where there is none."""
+    if value is None:
+        return "–"
+    if MEASURES[name].unit == "%":
+        percent = 100.0 * value
+        return f"{percent:.2f}%" if abs(percent) < 0.995 else f"{percent:.1f}%"
+    return f"{value:.3f}"
+
+
+def written_interval(name: str, interval: Sequence[float] | None) -> str:
+    """An interval in the measure's unit: ``"11.9–12.8"``; empty where there is none."""
+    if not interval:
+        return ""
+    low, high = (written(name, bound).removesuffix("%") for bound in interval)
+    return f"{low}–{high}"
+
+
+def measure_names(cards: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The measures that any of the scorecards has, in the order of :data:`MEASURES`."""
+    return [name for name in MEASURES if any(name in card["measures"] for card in cards)]
+
+
+def figure_of(card: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """A scorecard's entry for a measure; an empty one if it wasn't measured."""
+    absent = {"value": None, "interval": None, "pictures": 0, "reason": "not measured"}
+    found: dict[str, Any] = card["measures"].get(name, absent)
+    return found
+
+
+def run_names(cards: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A distinct name for each run: repeated ones are numbered."""
+    names: list[str] = []
+    for number, card in enumerate(cards, 1):
+        name = str(card["run"].get("name") or f"run {number}")
+        names.append(name if name not in names else f"{name} ({number})")
+    return names
+
+
+def clearly_apart(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
+    """Whether two figures' intervals don't overlap: a cautious "this is no accident of the test pictures"."""
+    a, b = first["interval"], second["interval"]
+    return bool(a and b and (a[1] < b[0] or b[1] < a[0]))
+
+
+def verdicts(cards: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
+    """The first run against the last, measure by measure: both values and "better", "worse" or "level".
+
+    "level" means that the intervals overlap, or that there are none to tell.
+    """
+    found = []
+    for name in names:
+        first, last = figure_of(cards[0], name), figure_of(cards[-1], name)
+        if first["value"] is None or last["value"] is None:
+            continue
+        lower_is_better = MEASURES[name].better == "lower"
+        judgement = "level"
+        if clearly_apart(first, last):
+            judgement = "better" if (last["value"] < first["value"]) == lower_is_better else "worse"
+        found.append(
+            {
+                "name": name,
+                "title": MEASURES[name].title,
+                "from": written(name, first["value"]),
+                "to": written(name, last["value"]),
+                "judgement": judgement,
+            }
+        )
+    return found

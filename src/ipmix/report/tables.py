@@ -1,0 +1,109 @@
+"""The comparison as a table: for the terminal, Markdown and CSV."""
+
+import csv
+import io
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, TextIO
+
+from ipmix.report.numbers import figure_of, measure_names, run_names, verdicts, written, written_interval
+from ipmix.scorecard import HEADLINE, MEASURES
+
+
+def comparison(
+    cards: Sequence[Mapping[str, Any]], names: Sequence[str] | None = None
+) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of text: one measure a row, one run a column."""
+    chosen = measure_names(cards) if names is None else [n for n in names if n in measure_names(cards)]
+    header = ["measure", *run_names(cards)]
+    rows = []
+    for name in chosen:
+        cells = []
+        for card in cards:
+            figure = figure_of(card, name)
+            interval = written_interval(name, figure["interval"])
+            cells.append(written(name, figure["value"]) + (f" ({interval})" if interval else ""))
+        rows.append([MEASURES[name].title, *cells])
+    return header, rows
+
+
+def print_comparison(
+    cards: Sequence[Mapping[str, Any]],
+    names: Sequence[str] = HEADLINE,
+    *,
+    title: str = "",
+    out: TextIO | None = None,
+) -> None:
+    """Print the comparison: with rich on a terminal, as plain aligned text elsewhere."""
+    stream = sys.stdout if out is None else out
+    header, rows = comparison(cards, names)
+    judgements = {MEASURES[v["name"]].title: v["judgement"] for v in verdicts(cards, names)}
+    if stream.isatty():
+        try:
+            _print_rich(header, rows, judgements if len(cards) > 1 else {}, title, stream)
+        except ImportError:
+            stream.write(plain(header, rows, title))
+        return
+    stream.write(plain(header, rows, title))
+
+
+def plain(header: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> str:
+    """Aligned text: the first column to the left, the others to the right."""
+    table = [list(header), *map(list, rows)]
+    widths = [max(len(row[column]) for row in table) for column in range(len(header))]
+
+    def line(row: Sequence[str]) -> str:
+        cells = [row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:]))]
+        return "  ".join(cells).rstrip()
+
+    ruler = "-" * (sum(widths) + 2 * (len(widths) - 1))
+    lines = [title] if title else []
+    return "\n".join([*lines, line(header), ruler, *map(line, rows)]) + "\n"
+
+
+def markdown(cards: Sequence[Mapping[str, Any]]) -> str:
+    """A Markdown table of every measure. Pipes in run names are escaped."""
+    header, rows = comparison(cards)
+    table = [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in (header, *rows)]
+    ruler = ["---", *["---:"] * (len(header) - 1)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (table[0], ruler, *table[1:])) + "\n"
+
+
+def to_csv(cards: Sequence[Mapping[str, Any]]) -> str:
+    """One line for each run and measure: run, measure, value, low, high, pictures, reason (fractions)."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["run", "measure", "value", "low", "high", "pictures", "reason"])
+    for run, card in zip(run_names(cards), cards):
+        for name in measure_names([card]):
+            figure = figure_of(card, name)
+            low, high = figure["interval"] or ("", "")
+            value = "" if figure["value"] is None else figure["value"]
+            writer.writerow([run, name, value, low, high, figure["pictures"], figure["reason"] or ""])
+        for corruption, by_severity in card["corruptions"].items():
+            for severity, error in by_severity.items():
+                writer.writerow([run, f"corruption/{corruption}/{severity}", error, "", "", card["pictures"], ""])
+    return buffer.getvalue()
+
+
+def _print_rich(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    judgements: Mapping[str, str],
+    title: str,
+    stream: TextIO,
+) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title or None, title_justify="left")
+    table.add_column(header[0])
+    for name in header[1:]:
+        table.add_column(Text(name), justify="right")
+    styles = {"better": "green", "worse": "red"}
+    for row in rows:
+        style = styles.get(judgements.get(row[0], ""), "")
+        cells = [Text(cell) for cell in row[:-1]] + [Text(row[-1], style=style)]
+        table.add_row(*cells)
+    Console(file=stream).print(table)

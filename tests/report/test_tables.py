@@ -1,0 +1,66 @@
+import csv
+import io
+
+from ipmix.report import tables
+from ipmix.report.numbers import run_names, verdicts, written
+from ipmix.scorecard import HEADLINE
+
+
+def test_how_figures_are_written():
+    assert written("clean_error", 0.12345) == "12.3%"
+    assert written("clean_error", 0.00444) == "0.44%"
+    assert written("clean_error", 0.00999) == "1.0%"
+    assert written("clean_error", 0.0) == "0.00%"
+    assert written("brier_score", 0.12345) == "0.123"
+    assert written("clean_error", None) == "–"
+
+
+def test_plain_text_is_aligned():
+    text = tables.plain(["measure", "a", "long name"], [["x", "1", "2"], ["longer", "100", "3"]])
+    lines = text.splitlines()
+    assert [len(line) for line in lines] == [len(lines[0])] * 4
+    assert lines[2].endswith("2")
+
+
+def test_the_terminal_table_goes_to_a_pipe_without_colours(cards):
+    out = io.StringIO()
+    tables.print_comparison(cards, out=out)
+    text = out.getvalue()
+    assert "\x1b" not in text
+    assert text.splitlines()[0].split() == ["measure", "plain", "IPMix"]
+    assert len(text.splitlines()) == 2 + len(HEADLINE)
+
+
+def test_a_terminal_gets_a_table_and_no_markup_of_names(tmp_path, made_card):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    out = Terminal()
+    card = made_card(tmp_path / "run", "[red]name[/red]")
+    tables.print_comparison([card, card], out=out)
+    assert "[red]name[/red]" in out.getvalue()
+
+
+def test_csv_holds_every_figure(cards):
+    rows = list(csv.DictReader(io.StringIO(tables.to_csv(cards))))
+    clean = [row for row in rows if row["measure"] == "clean_error"]
+    assert [float(row["value"]) for row in clean] == [card["measures"]["clean_error"]["value"] for card in cards]
+    assert sum(row["measure"].startswith("corruption/fog") for row in rows) == 10
+
+
+def test_markdown_survives_pipes(tmp_path, made_card):
+    card = made_card(tmp_path / "run", "a|b")
+    lines = tables.markdown([card]).splitlines()
+    assert "a\\|b" in lines[0]
+    assert len({line.replace("\\|", "").count("|") for line in lines}) == 1
+
+
+def test_repeated_names_are_numbered(cards):
+    assert run_names([cards[0], cards[0]]) == ["plain", "plain (2)"]
+
+
+def test_verdicts_compare_the_first_with_the_last(cards):
+    by_name = {v["name"]: v for v in verdicts(cards, HEADLINE)}
+    assert by_name["clean_error"]["judgement"] == "better"
+    assert {v["judgement"] for v in verdicts([cards[0]] * 2, HEADLINE)} == {"level"}
