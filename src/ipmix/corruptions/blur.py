@@ -191,17 +191,24 @@ def shatter_all(images, out, indices, seed, salt, weights, reach, rounds, exchan
 
 
 @compiled
-def smear_all(images, out, indices, seed, salt, weights):  # type: ignore[no-untyped-def]
-    """Motion blur of uint8[n, H, W, C]."""
+def smear_to(images, out, weights, degrees):  # type: ignore[no-untyped-def]
+    """Motion blur of uint8[n, H, W, C] at one angle, rounded to the nearest level."""
     count, height, width, channels = images.shape
     rows = np.empty((height, width * channels), np.float32)
     blurred = np.empty_like(rows)
-    state = np.empty(1, np.uint64)
     for i in range(count):
-        start(state, seed, salt, indices[i], VIEW)
         to_rows(images[i], rows)
-        smear(rows, blurred, channels, weights, between(state, -45.0, 45.0))
+        smear(rows, blurred, channels, weights, degrees)
         target = out[i].reshape(height, width * channels)
         for y in range(height):
             for x in range(width * channels):
                 target[y, x] = level(blurred[y, x] + np.float32(0.5))
+
+
+@compiled
+def smear_all(images, out, indices, seed, salt, weights):  # type: ignore[no-untyped-def]
+    """Motion blur of uint8[n, H, W, C], each at an angle of its own."""
+    state = np.empty(1, np.uint64)
+    for i in range(images.shape[0]):
+        start(state, seed, salt, indices[i], VIEW)
+        smear_to(images[i : i + 1], out[i : i + 1], weights, between(state, -45.0, 45.0))

@@ -72,11 +72,11 @@ def corrupt(
     return out
 
 
-def in_chunks(run: Callable[[slice], None], count: int, threads: int) -> None:
-    """Call ``run`` with slices that cover ``count`` images, over ``threads`` threads."""
+def in_chunks(run: Callable[[slice], None], count: int, threads: int, most: int = CHUNK) -> None:
+    """Call ``run`` with slices of at most ``most`` that cover ``count`` images, over ``threads`` threads."""
     if isinstance(threads, bool) or not isinstance(threads, int | np.integer) or threads < 1:
         raise InputError(f"threads is a whole number of at least 1, got {threads!r}")
-    size = max(min(CHUNK, -(-count // int(threads))), 1)
+    size = max(min(most, -(-count // int(threads))), 1)
     parts = [slice(start, min(start + size, count)) for start in range(0, count, size)]
     if threads == 1 or len(parts) < 2:
         for part in parts:

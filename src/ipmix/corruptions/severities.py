@@ -149,6 +149,35 @@ _BAR_IMAGENET: dict[str, tuple[float, ...]] = {
     "sparkles": (1, 2, 3, 5, 6),
 }
 
+# The sequences: first the number of frames; letters and columns as above.
+_PERTURBATIONS: dict[str, tuple[str, tuple[float, ...], tuple[float, ...]]] = {
+    # deviation at the difficulties 1 to 3
+    "gaussian_noise": ("knnn", (31, 0.02, 0.04, 0.06), (31, 0.03, 0.05, 0.08)),
+    # photons at white at the difficulties 1 to 3
+    "shot_noise": ("knnn", (31, 700, 400, 200), (31, 300, 120, 60)),
+    "speckle_noise": ("knnn", (31, 0.05, 0.07, 0.1), (31, 0.05, 0.1, 0.15)),
+    # radius, sigma, first angle and step in degrees
+    "motion_blur": ("kllkk", (21, 6, 1.8, -180, 9), (31, 10, 3, -120, 4)),
+    # step of the factor
+    "zoom_blur": ("kn", (31, 0.004), (31, 0.004)),
+    # mean, deviation, sigma, threshold, strength, how it runs down
+    "spatter": ("knnlnnk", (31, 0.6, 0.265, 1.75, 0.7, 0.6, 0), (31, 0.65, 0.27, 3.7, 0.69, 0.6, 1)),
+    # mean, deviation, zoom, threshold, radius, sigma, share of the image
+    "snow": ("knnlnlln", (31, 0.05, 0.3, 2, 0.5, 10, 2, 0.85), (31, 0.05, 0.3, 3, 0.5, 14, 4, 0.85)),
+    # step of the value
+    "brightness": ("kn", (31, 0.015), (31, 0.02)),
+    # the frame at which nothing is shifted
+    "translate": ("kk", (16, 7), (41, 20)),
+    "rotate": ("k", (31,), (31,)),
+    # step in degrees
+    "tilt": ("kn", (31, 0.75), (31, 1)),
+    # first factor, step
+    "scale": ("knn", (31, 0.7, 0.02), (31, 0.4, 0.025)),
+    "shear": ("k", (31,), (31,)),
+    # sigma of the first frame, step, where the kernel ends in deviations
+    "gaussian_blur": ("kllk", (31, 0.3, 0.015, 7), (31, 0.25, 0.035, 6)),
+}
+
 
 def position(side: float) -> float:
     """Where a side lies between 32 (0.0) and 224 (1.0) on a logarithmic scale, cut to [0, 1]."""
@@ -184,3 +213,11 @@ def constants(name: str, severity: int, height: int, width: int) -> tuple[float,
     at_small = _BAR_CIFAR.get(name) or _BAR_IMAGENET[name]
     at_large = _BAR_IMAGENET.get(name) or _BAR_CIFAR[name]
     return (float(between("n", at_small[severity - 1], at_large[severity - 1], side)),)
+
+
+def perturbation_constants(name: str, height: int, width: int) -> tuple[float, ...]:
+    """The number of frames of a sequence and its constants, for frames of this height and width."""
+    side = min(height, width)
+    kinds, small, large = _PERTURBATIONS[name]
+    pairs = zip(kinds, small, large, strict=True)
+    return tuple(float(between(kind, low, high, side)) for kind, low, high in pairs)

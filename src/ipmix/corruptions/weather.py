@@ -80,6 +80,15 @@ def add_snow(image, out, fallen, share):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def fall_all(images, out, layers, weights, degrees, share):  # type: ignore[no-untyped-def]
+    """Flakes (levels, float32[n, H, W]) falling at one angle over uint8[n, H, W, C]."""
+    fallen = np.empty(layers.shape[1:], np.float32)
+    for i in range(images.shape[0]):
+        smear(layers[i], fallen, 1, weights, degrees)
+        add_snow(images[i], out[i], fallen, share)
+
+
+@compiled
 def snow_all(images, out, indices, seed, salt, numbers, table, down, across, weights):  # type: ignore[no-untyped-def]
     """Snow over uint8[n, H, W, C]."""
     count, height, width, _ = images.shape
