@@ -20,7 +20,7 @@ addEventListener("load", () => {
   const page = document.documentElement, wide = [];
   for (const element of document.querySelectorAll("main *")) {
     const box = element.getBoundingClientRect();
-    if (element.closest(".scroll, .hidden, svg")) continue;
+    if (element.closest(".scroll") && !element.matches(".scroll")) continue;
     if (box.right > innerWidth + 1 || box.left < -1) wide.push(element.tagName + "." + element.className);
   }
   const images = [...document.images].filter((image) => !image.complete || !image.naturalWidth).length;
