@@ -10,6 +10,8 @@ from ipmix.fractals.colour import byte, hue_channel
 from ipmix.fractals.elementary import exponential
 from ipmix.randomness import between, uniform
 
+HEIGHTS = 1024
+
 
 @compiled
 def diamond_square(state, decay, clouds):  # type: ignore[no-untyped-def]
@@ -19,27 +21,32 @@ def diamond_square(state, decay, clouds):  # type: ignore[no-untyped-def]
     """
     side = clouds.shape[0]
     clouds[0, 0] = uniform(state)
+    # Every sum below runs over unsigned indices with powers of two for wrapping: a signed index would be
+    # tested for being negative at each read.
+    wrap = np.uint64(side - 1)
     step = side
     k = 1
     while step > 1:
         half = step // 2
         amplitude = 0.5 * exponential(decay * (1.0 - k) * 1.4426950408889634)
-        for y in range(0, side, step):
-            below_it = (y + step) % side
-            for x in range(0, side, step):
-                right = (x + step) % side
-                mean = 0.25 * (
-                    clouds[y, x] + clouds[y, right] + clouds[below_it, x] + clouds[below_it, right]
-                )
-                clouds[y + half, x + half] = mean + amplitude * between(state, -1.0, 1.0)
-        for y in range(0, side, half):
-            up = (y - half + side) % side
-            down = (y + half) % side
-            for x in range(half if (y // half) % 2 == 0 else 0, side, step):
-                left = (x - half + side) % side
-                right = (x + half) % side
-                mean = 0.25 * (clouds[up, x] + clouds[down, x] + clouds[y, left] + clouds[y, right])
-                clouds[y, x] = mean + amplitude * between(state, -1.0, 1.0)
+        whole = np.uint64(step)
+        part = np.uint64(half)
+        for row in range(0, side, step):
+            y = np.uint64(row)
+            down = (y + whole) & wrap
+            for column in range(0, side, step):
+                x = np.uint64(column)
+                right = (x + whole) & wrap
+                corners = clouds[y, x] + clouds[y, right] + clouds[down, x] + clouds[down, right]
+                clouds[y + part, x + part] = 0.25 * corners + amplitude * between(state, -1.0, 1.0)
+        for row in range(0, side, half):
+            y = np.uint64(row)
+            up = (y - part) & wrap
+            down = (y + part) & wrap
+            for column in range(half if (row // half) % 2 == 0 else 0, side, step):
+                x = np.uint64(column)
+                sides = clouds[up, x] + clouds[down, x] + clouds[y, (x - part) & wrap] + clouds[y, (x + part) & wrap]
+                clouds[y, x] = 0.25 * sides + amplitude * between(state, -1.0, 1.0)
         step = half
         k += 1
     low = clouds.min()
@@ -64,11 +71,18 @@ def paint_background(state, picture):  # type: ignore[no-untyped-def]
     saturation_shift = between(state, 0.4, 0.6)
     value_scale = between(state, 0.3, 0.6)
     value_shift = between(state, 0.4, 0.6)
+    # Every colour is a function of the cloud's height: worked out once per height.
+    table = np.empty((HEIGHTS, 3), np.uint8)
+    for n in range(HEIGHTS):
+        cloud = n / (HEIGHTS - 1.0)
+        hue = hue_scale * cloud + hue_shift
+        saturation = min(saturation_scale * cloud + saturation_shift, 1.0)
+        value = min(value_scale * cloud + value_shift, 1.0)
+        for c in range(3):
+            table[n, c] = byte(hue_channel(hue, saturation, value, c))
     for y in range(height):
         for x in range(width):
-            cloud = clouds[y, x]
-            hue = hue_scale * cloud + hue_shift
-            saturation = min(saturation_scale * cloud + saturation_shift, 1.0)
-            value = min(value_scale * cloud + value_shift, 1.0)
-            for c in range(3):
-                picture[y, x, c] = byte(hue_channel(hue, saturation, value, c))
+            n = np.uint64(clouds[y, x] * (HEIGHTS - 1.0) + 0.5)
+            picture[y, x, 0] = table[n, 0]
+            picture[y, x, 1] = table[n, 1]
+            picture[y, x, 2] = table[n, 2]

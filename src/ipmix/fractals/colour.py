@@ -137,8 +137,9 @@ def position(turns):  # type: ignore[no-untyped-def]
 
 @inlined
 def blur_level(width):  # type: ignore[no-untyped-def]
-    """The palette's level that averages ``width`` turns (> 0)."""
-    return np.int64(min(max(2.0 * logarithm(width * PALETTE_SIZE + 1e-9) + 0.5, 0.0), LEVELS - 1.0))
+    """The palette's level that averages ``width`` turns: half octaves, read off the number's own bits."""
+    raw = np.float64(max(width, 1e-6) * PALETTE_SIZE).view(np.int64)
+    return min(max((raw >> np.int64(51)) - np.int64(2046), np.int64(0)), np.int64(LEVELS - 1))
 
 
 @inlined

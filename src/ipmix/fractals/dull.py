@@ -6,8 +6,11 @@ from ipmix.compiling import compiled
 from ipmix.fractals.colour import luma
 from ipmix.fractals.elementary import logarithm
 
-LEAST_ENTROPY = 4.0
+LEAST_ENTROPY = 3.5
 """Bits in the histogram of 64 luma levels (at most 6; photographs lie around 5.2)."""
+
+DARKEST, LIGHTEST = 45.0, 225.0
+"""Bounds of the mean luma, in 0..255."""
 
 MOST_OF_ONE_COLOUR = 0.5
 """Share of the pixels that may fall into one of 4096 colours (4 bits a channel)."""
@@ -15,42 +18,76 @@ MOST_OF_ONE_COLOUR = 0.5
 LEAST_DETAIL = 2.0
 """Mean absolute luma step between neighbours, in levels."""
 
+MOST_NOISE = 0.62
+"""Mean squared luma step over twice the variance: 0 for a smooth picture, 1 for white noise."""
+
+MOST_PARALLEL = 0.55
+"""Coherence of the luma gradient's direction: 0 for no direction, 1 for parallel stripes."""
+
 
 @compiled
 def measure(picture):  # type: ignore[no-untyped-def]
-    """Entropy in bits, largest colour's share and mean luma step of ``picture``, uint8[h, w, 3]."""
+    """Mean luma, entropy (bits), largest colour's share, mean luma step, noise, coherence: uint8[h, w, 3].
+
+    Steps are taken to the right and downwards, on every second line.
+    """
     height, width, _ = picture.shape
     levels = np.zeros(64, np.int64)
     colours = np.zeros(4096, np.int64)
     steps = np.int64(0)
-    above = np.zeros(width, np.int64)
-    for y in range(height):
-        left = np.int64(0)
-        for x in range(width):
-            r = picture[y, x, 0]
-            g = picture[y, x, 1]
-            b = picture[y, x, 2]
-            light = luma(r, g, b)
-            levels[light >> 2] += 1
-            colours[((np.int64(r) >> 4) << 8) | ((np.int64(g) >> 4) << 4) | (np.int64(b) >> 4)] += 1
-            if x > 0:
-                steps += abs(light - left)
-            if y > 0:
-                steps += abs(light - above[x])
-            left = light
-            above[x] = light
-    total = float(height * width)
+    squares_x = np.int64(0)
+    squares_y = np.int64(0)
+    products = np.int64(0)
+    sums = np.int64(0)
+    squares = np.int64(0)
+    n = 0
+    line = np.empty(width, np.int64)
+    below_it = np.empty(width, np.int64)
+    for y in range(0, height, 2):
+        down = min(y + 1, height - 1)
+        for x in range(np.uint64(width)):
+            line[x] = luma(picture[y, x, 0], picture[y, x, 1], picture[y, x, 2])
+            below_it[x] = luma(picture[down, x, 0], picture[down, x, 1], picture[down, x, 2])
+        for x in range(np.uint64(width - 1)):
+            dx = line[x + np.uint64(1)] - line[x]
+            dy = below_it[x] - line[x]
+            steps += abs(dx) + abs(dy)
+            squares_x += dx * dx
+            squares_y += dy * dy
+            products += dx * dy
+            sums += line[x]
+            squares += line[x] * line[x]
+        for x in range(np.uint64(width)):
+            r = np.uint64(picture[y, x, 0]) >> np.uint64(4)
+            g = np.uint64(picture[y, x, 1]) >> np.uint64(4)
+            b = np.uint64(picture[y, x, 2]) >> np.uint64(4)
+            levels[np.uint64(line[x]) >> np.uint64(2)] += 1
+            colours[(r << np.uint64(8)) | (g << np.uint64(4)) | b] += 1
+        n += width
     entropy = 0.0
     for count in levels:
         if count > 0:
-            entropy -= count / total * logarithm(count / total)
-    return entropy, colours.max() / total, steps / max(1.0, 2.0 * total)
+            entropy -= count / n * logarithm(count / n)
+    pairs = max(n - (height + 1) // 2, 1)
+    variance = max(squares / pairs - (sums / pairs) * (sums / pairs), 1e-6)
+    energy = max(float(squares_x + squares_y), 1.0)
+    tilt = float(squares_x - squares_y)
+    coherence = np.sqrt(tilt * tilt + 4.0 * float(products) * float(products)) / energy
+    noise = energy / (4.0 * variance * pairs)
+    middle = sums / pairs
+    return middle, entropy, colours.max() / n, steps / (2.0 * pairs), noise, coherence
 
 
 @compiled
 def is_dull(picture):  # type: ignore[no-untyped-def]
-    """True for a picture (uint8[h, w, 3]) that is nearly blank, nearly one colour or nearly flat."""
-    entropy, largest, detail = measure(picture)
-    # A small picture has too few pixels to fill the histogram.
-    least = min(LEAST_ENTROPY, 0.7 * logarithm(float(picture.shape[0] * picture.shape[1])) - 1.0)
-    return entropy < least or largest > MOST_OF_ONE_COLOUR or detail < LEAST_DETAIL
+    """True for a picture (uint8[h, w, 3]) nearly blank, of one colour, flat, noise, or parallel stripes."""
+    height, width, _ = picture.shape
+    middle, entropy, largest, detail, noise, coherence = measure(picture)
+    # A small picture has too few pixels to fill the histogram, and its detail is finer than its pixels.
+    small = min(height, width) < 64
+    least = min(LEAST_ENTROPY, 0.7 * logarithm(float(height * width)) - 1.0)
+    if entropy < least or largest > MOST_OF_ONE_COLOUR or detail < LEAST_DETAIL:
+        return True
+    if not DARKEST <= middle <= LIGHTEST:
+        return True
+    return coherence > MOST_PARALLEL or (noise > MOST_NOISE and not small)

@@ -16,11 +16,9 @@ from ipmix.compiling import inlined
 @inlined
 def sine_of_turns(turns):  # type: ignore[no-untyped-def]
     """sin(2 pi turns)."""
-    r = turns - np.floor(turns + 0.5)
-    # Fold [-1/2, 1/2] onto [-1/4, 1/4], where the series below converges quickly.
-    r = 0.5 - r if r > 0.25 else r
-    r = -0.5 - r if r < -0.25 else r
-    x = r * 6.283185307179586
+    # The triangle wave that folds every turn onto [-1/4, 1/4], where the series below converges quickly.
+    t = turns - 0.25
+    x = (abs(t - np.floor(t) - 0.5) - 0.25) * 6.283185307179586
     y = x * x
     # Taylor's series up to x**15; the next term is at most (pi/2)**17 / 17! = 6e-12.
     p = -7.647163731819816e-13 * y + 1.605904383682161e-10
@@ -56,6 +54,18 @@ def logarithm(x):  # type: ignore[no-untyped-def]
     p = p * y + 0.6666666666666666
     p = p * y + 2.0
     return np.float64(exponent) + s * p * 1.4426950408889634
+
+
+@inlined
+def rough_logarithm(x):  # type: ignore[no-untyped-def]
+    """log2(x) to within 2e-4, for a positive normal x: for colours, at half the price."""
+    raw = np.float64(x).view(np.int64)
+    m = np.int64((raw & np.int64(0xFFFFFFFFFFFFF)) | np.int64(0x3FF0000000000000)).view(np.float64)
+    p = -0.0816157681 * m + 0.6451423713
+    p = p * m - 2.1206751311
+    p = p * m + 4.0700907918
+    p = p * m - 2.5128546239
+    return np.float64((raw >> np.int64(52)) - np.int64(1023)) + p
 
 
 @inlined

@@ -20,6 +20,12 @@ ATTEMPTS_MOST = 40
 BAND_PIXELS = 4096
 SURVEY_SIDE = 24
 
+NARROWEST = 0.002
+"""The narrowest view: at 512 pixels a pixel is still 30 single-precision roundings of 1 wide."""
+
+SINGLE_PRECISION_SIZE = 512
+"""Up to this size orbits run in single precision, which is twice as fast and looks the same."""
+
 TRAPS = ("point", "line", "cross", "circle", "ellipse", "parabola", "hyperbola")
 
 # The parameters kept for the manifest.
@@ -125,8 +131,8 @@ def zoom(state, p, levels, buffer):  # type: ignore[no-untyped-def]
         if level == levels:
             break
         order[:] = np.argsort(counts, kind="mergesort")
-        # Among the latest eighth; never a place that does not escape (-1 sorts first).
-        chosen = order[total - 1 - below(state, total // 8)]
+        # Among the latest fifth; never a place that does not escape (-1 sorts first).
+        chosen = order[total - 1 - below(state, total // 5)]
         if counts[chosen] < 0:
             return 0.0
         step = p[VIEW_WIDTH] / SURVEY_SIDE
@@ -136,7 +142,7 @@ def zoom(state, p, levels, buffer):  # type: ignore[no-untyped-def]
         sin = sine_of_turns(p[VIEW_TURN])
         p[VIEW_X] += step * (cos * u - sin * v)
         p[VIEW_Y] += step * (sin * u + cos * v)
-        p[VIEW_WIDTH] /= between(state, 3.0, 6.0)
+        p[VIEW_WIDTH] = max(p[VIEW_WIDTH] / between(state, 3.0, 6.0), NARROWEST)
     late = 0
     for count in counts:
         if count >= 6.0:
@@ -162,7 +168,7 @@ def draw(state, julia, p, buffer):  # type: ignore[no-untyped-def]
     p[VIEW_TURN] = uniform(state)
     _whole_plane(p, False)
     if not julia:
-        late = zoom(state, p, 1 + below(state, 5), buffer)
+        late = zoom(state, p, 1 + below(state, 4), buffer)
         return late > 0.25
     if zoom(state, p, 2 + below(state, 2), buffer) <= 0.0:
         return False

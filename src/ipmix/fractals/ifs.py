@@ -34,57 +34,84 @@ LEAST_COVER = 0.06
 MOST_COVER = 0.9
 """The share of the pixels that the fractal, not the clouds, must take."""
 
+PREVIEW_SIDE = 32
+PREVIEW_POINTS = 2000
+PREVIEW_COVER = 0.11
+
+HISTORIES = 1024
+COUNT_SHIFT = np.uint64(40)
+ONE = np.uint64(1 << 40)
+"""A cell of the chaos game holds its count in the upper 24 bits, the sum of histories in the lower 40."""
+
 # The parameters kept for the manifest: maps in use, attempt-independent window, colouring, then the maps.
 COUNT, LEFT, TOP, WIDE, HIGH, BY_PALETTE, COVER, MAPS = range(8)
 PARAMETERS = MAPS + 6 * MAPS_MOST
 
 
 @compiled
-def chaos_game(state, maps, table, points, window, counts, histories):  # type: ignore[no-untyped-def]
+def chaos_game(state, maps, table, points, window, cells):  # type: ignore[no-untyped-def]
     """Play ``points`` points and add them up per pixel inside ``window`` (left, top, width, height).
 
-    ``counts`` and ``histories`` are float32[h, w]; a point's history is the running mean (halving at each
-    step) of the numbers of the maps it went through, in [0, 1]: neighbours on the fractal share it.
+    ``cells``, uint64[h, w], gets :data:`ONE` per point plus the point's history: the mean, halving at each
+    step, of the numbers of the maps it went through, in 0 .. HISTORIES - 1. Neighbours on the fractal share
+    it. Two points walk in turns: one alone would spend its time waiting for its own last position.
     """
-    height, width = counts.shape
+    height, width = cells.shape
     scale_x = width / window[2]
     scale_y = height / window[3]
-    last = 1.0 / max(table[-1], 1)
+    left = window[0]
+    top = window[1]
+    own = np.empty(MAPS_MOST, np.uint64)
+    for i in range(MAPS_MOST):
+        own[i] = i * (HISTORIES - 1) // max(np.int64(table[-1]), 1)
     x, y = fixed_point(maps, 0)
-    history = 0.5
+    x2 = x
+    y2 = y
+    history = np.uint64(HISTORIES // 2)
+    history2 = history
     mask = np.uint64((1 << TABLE_BITS) - 1)
-    played = 0
-    while played < points:
+    one = np.uint64(1)
+    for _ in range((points + 3) // 4):
         drawn = bits(state)
-        for _ in range(64 // TABLE_BITS):
-            i = table[drawn & mask]
+        for _ in range(2):
+            i = np.uint64(table[drawn & mask])
+            drawn = drawn >> np.uint64(TABLE_BITS)
+            j = np.uint64(table[drawn & mask])
             drawn = drawn >> np.uint64(TABLE_BITS)
             new_x = maps[i, 0] * x + maps[i, 1] * y + maps[i, 4]
             y = maps[i, 2] * x + maps[i, 3] * y + maps[i, 5]
             x = new_x
-            history = 0.5 * (history + i * last)
-            column = (x - window[0]) * scale_x
-            row = (y - window[1]) * scale_y
-            if 0.0 <= column < width and 0.0 <= row < height:
-                counts[int(row), int(column)] += np.float32(1.0)
-                histories[int(row), int(column)] += np.float32(history)
-            played += 1
+            new_x = maps[j, 0] * x2 + maps[j, 1] * y2 + maps[j, 4]
+            y2 = maps[j, 2] * x2 + maps[j, 3] * y2 + maps[j, 5]
+            x2 = new_x
+            history = (history + own[i]) >> one
+            history2 = (history2 + own[j]) >> one
+            column = (x - left) * scale_x
+            row = (y - top) * scale_y
+            if (column >= 0.0) & (column < width) & (row >= 0.0) & (row < height):
+                cells[np.uint64(row), np.uint64(column)] += ONE + history
+            column = (x2 - left) * scale_x
+            row = (y2 - top) * scale_y
+            if (column >= 0.0) & (column < width) & (row >= 0.0) & (row < height):
+                cells[np.uint64(row), np.uint64(column)] += ONE + history2
 
 
 @compiled
-def stamp(field, patch, out):  # type: ignore[no-untyped-def]
-    """Draw every point as the 3 x 3 binary ``patch`` instead of a dot: ``field`` convolved into ``out``."""
-    height, width = field.shape
-    for y in range(height):
-        for x in range(width):
-            out[y, x] = 0.0
+def stamp(cells, patch, out):  # type: ignore[no-untyped-def]
+    """Draw every point as the 3 x 3 binary ``patch`` instead of a dot: ``cells`` convolved into ``out``."""
+    size = cells.shape[0]
+    out[:] = np.uint64(0)
     for dy in range(-1, 2):
         for dx in range(-1, 2):
             if patch[dy + 1, dx + 1] == 0:
                 continue
-            for y in range(max(0, dy), min(height, height + dy)):
-                for x in range(max(0, dx), min(width, width + dx)):
-                    out[y, x] += field[y - dy, x - dx]
+            first = max(0, dx)
+            width = np.uint64(size - abs(dx))
+            for y in range(max(0, dy), size + min(0, dy)):
+                source = cells[y - dy, first - dx :]
+                target = out[y, first:]
+                for x in range(width):
+                    target[x] += source[x]
 
 
 @compiled
@@ -97,58 +124,93 @@ def _draw_patch(state, patch):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _paint_hue(state, density, picture):  # type: ignore[no-untyped-def]
+def _most(cells):  # type: ignore[no-untyped-def]
+    # The largest count, at least 1.
+    most = np.uint64(1)
+    for cell in cells.ravel():
+        most = max(most, cell >> COUNT_SHIFT)
+    return np.float64(most)
+
+
+@compiled
+def _paint_hue(state, cells, picture):  # type: ignore[no-untyped-def]
     # The authors' colouring: hue turns with the density, saturation and value are constant.
     shift = uniform(state)
     saturation = between(state, 0.3, 1.0)
     value = between(state, 0.5, 1.0)
-    scale = 1.0 / max(density.max(), 1e-9)
+    table = np.empty((256, 3), np.uint8)
+    for n in range(256):
+        for c in range(3):
+            table[n, c] = byte(hue_channel(n / 256.0 + shift, saturation, value, c))
+    scale = 255.0 / _most(cells)
     for y in range(picture.shape[0]):
         for x in range(picture.shape[1]):
-            if density[y, x] > 0.0:
-                for c in range(3):
-                    picture[y, x, c] = byte(hue_channel(density[y, x] * scale + shift, saturation, value, c))
+            if cells[y, x] > 0:
+                n = np.uint64(np.float64(cells[y, x] >> COUNT_SHIFT) * scale)
+                picture[y, x, 0] = table[n, 0]
+                picture[y, x, 1] = table[n, 1]
+                picture[y, x, 2] = table[n, 2]
 
 
 @compiled
-def _paint_palette(state, density, histories, picture):  # type: ignore[no-untyped-def]
+def _paint_palette(state, cells, picture):  # type: ignore[no-untyped-def]
     palette = np.empty((LEVELS, PALETTE_SIZE, 3), np.float32)
     draw_palette(state, palette)
     shift = uniform(state)
     spread = between(state, 0.5, 1.2)
     by_density = between(state, 0.0, 0.35)
-    scale = 1.0 / max(logarithm(1.0 + density.max()), 1e-9)
-    for y in range(picture.shape[0]):
-        for x in range(picture.shape[1]):
-            if density[y, x] > 0.0:
-                level = logarithm(1.0 + density[y, x]) * scale
-                turns = shift + spread * histories[y, x] / density[y, x] + by_density * level
-                opacity = min(1.0, 0.45 + 1.6 * level)
-                light = 0.55 + 0.5 * level
-                entry = position(turns)
+    scale = 1.0 / logarithm(1.0 + _most(cells))
+    from_history = spread / (HISTORIES - 1.0)
+    mask = ONE - np.uint64(1)
+    size = picture.shape[0]
+    levels = np.empty(size)
+    entries = np.empty(size, np.int64)
+    for y in range(size):
+        for x in range(np.uint64(size)):
+            count = np.float64(np.int64(cells[y, x] >> COUNT_SHIFT))
+            level = logarithm(1.0 + count) * scale
+            history = np.float64(np.int64(cells[y, x] & mask))
+            turns = shift + from_history * history / max(count, 1.0) + by_density * level
+            entries[x] = position(turns)
+            levels[x] = level
+        for x in range(np.uint64(size)):
+            if cells[y, x] > 0:
+                opacity = min(1.0, 0.45 + 1.6 * levels[x])
+                light = (0.55 + 0.5 * levels[x]) * 255.0 * opacity
+                entry = np.uint64(entries[x])
                 for c in range(3):
-                    colour = palette[0, entry, c] * light * 255.0
-                    picture[y, x, c] = np.uint8(
-                        min(picture[y, x, c] + opacity * (colour - picture[y, x, c]) + 0.5, 255.0)
-                    )
+                    value = picture[y, x, c] * (1.0 - opacity) + palette[0, entry, c] * light
+                    picture[y, x, c] = np.uint8(min(value + 0.5, 255.0))
 
 
 @compiled
 def blur(picture, sigma):  # type: ignore[no-untyped-def]
     """Blur ``picture`` (uint8[h, w, 3]) in place by a 3 x 3 Gaussian; edges repeat."""
     side = exponential(-0.7213475204444817 / (sigma * sigma))  # exp(-1 / (2 sigma^2))
+    # Weights in 1/32768 and integers throughout: one row of sums, then one of results.
+    outer = np.int32(32768.0 * side / (1.0 + 2.0 * side) + 0.5)
+    inner = np.int32(32768) - np.int32(2) * outer
     height, width, _ = picture.shape
-    rows = np.empty((height, width, 3))
-    for y in range(height):
-        for x in range(width):
-            for c in range(3):
-                ends = 1.0 * picture[y, max(x - 1, 0), c] + picture[y, min(x + 1, width - 1), c]
-                rows[y, x, c] = (picture[y, x, c] + side * ends) / (1.0 + 2.0 * side)
-    for y in range(height):
-        for x in range(width):
-            for c in range(3):
-                ends = rows[max(y - 1, 0), x, c] + rows[min(y + 1, height - 1), x, c]
-                picture[y, x, c] = np.uint8((rows[y, x, c] + side * ends) / (1.0 + 2.0 * side) + 0.5)
+    n = np.uint64(3 * width)
+    lines = np.empty((3, 3 * width), np.int32)  # the line above, this one, the one below, blurred sideways
+    flat = picture.reshape(height, 3 * width)
+    for y in range(-1, height):
+        below_it = flat[min(y + 1, height - 1)]
+        lines[0] = lines[1]
+        lines[1] = lines[2]
+        for i in range(np.uint64(3), n - np.uint64(3)):
+            ends = np.int32(below_it[i - np.uint64(3)]) + np.int32(below_it[i + np.uint64(3)])
+            lines[2, i] = (inner * np.int32(below_it[i]) + outer * ends) >> np.int32(7)
+        for c in range(3):
+            lines[2, c] = ((inner + outer) * below_it[c] + outer * below_it[min(c + 3, 3 * width - 3 + c)]) >> 7
+            k = 3 * width - 3 + c
+            lines[2, k] = ((inner + outer) * below_it[k] + outer * below_it[max(k - 3, c)]) >> 7
+        if y < 0:
+            lines[1] = lines[2]
+            continue
+        for i in range(n):
+            ends = np.int64(lines[0, i]) + np.int64(lines[2, i])
+            flat[y, i] = (np.int64(inner) * lines[1, i] + np.int64(outer) * ends + np.int64(1 << 22)) >> np.int64(23)
 
 
 @compiled
@@ -159,6 +221,23 @@ def _draw_window(state, box, window):  # type: ignore[no-untyped-def]
         middle = box[axis] + 0.5 * extent + extent * between(state, -0.2, 0.2)
         window[2 + axis] = extent * between(state, 0.5, 2.0)
         window[axis] = middle - 0.5 * window[2 + axis]
+
+
+@compiled
+def _cover(cells):  # type: ignore[no-untyped-def]
+    # The share of the cells that are not empty.
+    filled = 0
+    for cell in cells.ravel():
+        filled += 1 if cell > 0 else 0
+    return filled / cells.size
+
+
+@compiled
+def _promises_little(state, maps, table, window):  # type: ignore[no-untyped-def]
+    # A cheap look before the whole game: hardly any of the window's coarse cells are touched.
+    coarse = np.zeros((PREVIEW_SIDE, PREVIEW_SIDE), np.uint64)
+    chaos_game(state, maps, table, PREVIEW_POINTS, window, coarse)
+    return _cover(coarse) < PREVIEW_COVER
 
 
 @compiled
@@ -187,10 +266,8 @@ def paint(seed, salt, index, plain, picture, parameters):  # type: ignore[no-unt
     box = np.empty(4)
     window = np.empty(4)
     patch = np.empty((3, 3), np.int64)
-    counts = np.empty((size, size), np.float32)
-    histories = np.empty((size, size), np.float32)
-    density = np.empty((size, size), np.float32)
-    colours = np.empty((size, size), np.float32)
+    cells = np.empty((size, size), np.uint64)
+    stamped = np.empty((size, size), np.uint64)
     for attempt in range(ATTEMPTS_MOST):
         last = attempt == ATTEMPTS_MOST - 1
         state = stream(seed, salt, index, attempt)
@@ -198,21 +275,21 @@ def paint(seed, salt, index, plain, picture, parameters):  # type: ignore[no-unt
         if count == 0 or not survey(state, maps, table, box):
             continue
         _draw_window(state, box, window)
-        counts[:] = 0.0
-        histories[:] = 0.0
-        chaos_game(state, maps, table, points, window, counts, histories)
+        if not last and _promises_little(state, maps, table, window):
+            continue
+        cells[:] = np.uint64(0)
+        chaos_game(state, maps, table, points, window, cells)
         _draw_patch(state, patch)
-        stamp(counts, patch, density)
-        cover = (density > 0.0).sum() / (size * size)
+        stamp(cells, patch, stamped)
+        cover = _cover(stamped)
         if not last and not LEAST_COVER <= cover <= MOST_COVER:
             continue
-        stamp(histories, patch, colours)
         paint_background(state, picture)
         by_palette = uniform(state) < 0.5
         if by_palette:
-            _paint_palette(state, density, colours, picture)
+            _paint_palette(state, stamped, picture)
         else:
-            _paint_hue(state, density, picture)
+            _paint_hue(state, stamped, picture)
             if uniform(state) < 0.5:
                 blur(picture, between(state, 0.5, 1.0))
         if last or not is_dull(picture):

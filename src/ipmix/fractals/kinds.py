@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ipmix.errors import InputError
-from ipmix.fractals import escape_time, ifs
+from ipmix.fractals import escape_time, flame, ifs
 from ipmix.fractals.orbits import FIELDS
 
 PICTURES_VERSION = 1
@@ -50,17 +50,22 @@ def _paint_ifs(plain: bool) -> Callable[[int, int, int, int], Picture]:
 
 
 def _paint_escape_time(julia: bool) -> Callable[[int, int, int, int], Picture]:
-    # A Julia picture's windows are wide enough for single precision, which is twice as fast.
-    precision = np.float32 if julia else np.float64
-
     def paint(seed: int, salt: int, index: int, size: int) -> Picture:
         pixels = np.empty((size, size, 3), np.uint8)
         parameters = np.zeros(escape_time.PARAMETERS)
+        precision = np.float32 if size <= escape_time.SINGLE_PRECISION_SIZE else np.float64
         buffer = np.empty((FIELDS, escape_time.BAND_PIXELS + 16), precision)
         attempts = escape_time.paint(seed, salt, index, julia, pixels, parameters, buffer)
         return Picture(pixels, int(attempts), escape_time.describe(parameters))
 
     return paint
+
+
+def _paint_flame(seed: int, salt: int, index: int, size: int) -> Picture:
+    pixels = np.empty((size, size, 3), np.uint8)
+    parameters = np.zeros(flame.PARAMETERS)
+    attempts = flame.paint(seed, salt, index, pixels, parameters)
+    return Picture(pixels, int(attempts), flame.describe(parameters))
 
 
 KINDS: dict[str, Kind] = {
@@ -70,13 +75,14 @@ KINDS: dict[str, Kind] = {
         Kind("fractaldb", 1002, "affine systems by FractalDB's sampling, before clouds", _paint_ifs(True)),
         Kind("julia", 1003, "Julia sets with orbit traps", _paint_escape_time(True)),
         Kind("mandelbrot", 1004, "Mandelbrot windows with orbit traps", _paint_escape_time(False)),
+        Kind("flame", 1005, "fractal flames before clouds", _paint_flame),
     )
 }
 
 ALIASES = {"escape": ("mandelbrot", "julia")}
 """Names that stand for several kinds in equal parts."""
 
-DEFAULT_MIX: Mapping[str, int] = {"ifs": 3000, "fractaldb": 1000, "escape": 5000}
+DEFAULT_MIX: Mapping[str, int] = {"ifs": 3000, "fractaldb": 1000, "escape": 5000, "flame": 4000}
 
 
 def paint(kind: str, seed: int, index: int, size: int) -> Picture:

@@ -12,7 +12,6 @@ which gives points, lines, crosses, circles, ellipses, parabolas and hyperbolas 
 import numpy as np
 
 from ipmix.compiling import compiled
-from ipmix.fractals.elementary import logarithm
 
 ROUND = 8
 BAILOUT = 256.0
@@ -166,10 +165,3 @@ def iterate(buffer, n, formula, most, tolerance, q, counts, norms, traps):  # ty
         counts[pixel] = -1.0
         norms[pixel] = buffer[NORM, i]
         traps[pixel] = buffer[TRAP, i]
-
-
-@compiled
-def smooth(count, norm, degree):  # type: ignore[no-untyped-def]
-    """The continuous escape count, for a count >= 0: it grows by less where the bailout was overshot."""
-    over = logarithm(norm) / logarithm(BAILOUT)
-    return count + 1.0 - logarithm(max(over, 1.0)) / logarithm(degree)

@@ -3,9 +3,9 @@
 import numpy as np
 
 from ipmix.compiling import compiled
-from ipmix.fractals.colour import blur_level, position
-from ipmix.fractals.elementary import cosine_of_turns, logarithm, sine_of_turns
-from ipmix.fractals.orbits import smooth
+from ipmix.fractals.colour import LEVELS, blur_level, position
+from ipmix.fractals.elementary import cosine_of_turns, logarithm, rough_logarithm, sine_of_turns
+from ipmix.fractals.orbits import BAILOUT
 from ipmix.randomness import between, uniform
 
 CYCLES, SHIFT, TRAP_SHARE, GLOW, RELIEF, LIGHT_TURN, INSIDE_SHIFT = range(7)
@@ -31,68 +31,93 @@ def draw_shading(state, p):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _standardise(values, inside, wanted, out):  # type: ignore[no-untyped-def]
-    # out = (values - mean) / deviation over the pixels with inside == wanted.
+def _standardise(values, counts, wanted):  # type: ignore[no-untyped-def]
+    # (mean, 1 / deviation) of the pixels that escaped (wanted 1), did not (0) or all (2); every third pixel.
     n = 0
     total = 0.0
     squares = 0.0
-    for i in range(values.size):
-        if inside[i] == wanted:
+    for i in range(0, values.size, 3):
+        if wanted == 2 or (counts[i] >= 0) == (wanted == 1):
             n += 1
             total += values[i]
             squares += values[i] * values[i]
     if n == 0:
-        return
+        return 0.0, 1.0
     mean = total / n
-    scale = 1.0 / np.sqrt(max(squares / n - mean * mean, 1e-6))
-    for i in range(values.size):
-        if inside[i] == wanted:
-            out[i] = (values[i] - mean) * scale
+    return mean, 1.0 / np.sqrt(max(squares / n - mean * mean, 1e-6))
+
+
+@compiled
+def positions(degree, p, counts, norms, traps, turns, glows):  # type: ignore[no-untyped-def]
+    """Every pixel's place on the palette (``turns``) and closeness to the trap (``glows``, 0..1)."""
+    n = np.uint64(counts.size)
+    by_bailout = 1.0 / logarithm(BAILOUT)
+    by_degree = 1.0 / logarithm(degree)
+    for i in range(n):
+        # The continuous escape count: it grows by less where the bailout was overshot.
+        over = max(rough_logarithm(np.float64(norms[i])) * by_bailout, 1.0)
+        count = np.float64(counts[i]) + 1.0 - rough_logarithm(over) * by_degree
+        turns[i] = rough_logarithm(max(2.0 + count, 1.0))
+        glows[i] = rough_logarithm(min(max(np.float64(traps[i]), 1e-7), 1e3))
+    outer_mean, outer_scale = _standardise(turns, counts, 1)
+    trap_mean, trap_scale = _standardise(glows, counts, 1)
+    inner_mean, inner_scale = _standardise(glows, counts, 0)
+    cycles = 0.4 * p[CYCLES]
+    share = p[TRAP_SHARE]
+    shift = p[SHIFT]
+    inside_shift = p[SHIFT] + p[INSIDE_SHIFT]
+    for i in range(n):
+        inside = counts[i] < 0
+        trap = (glows[i] - inner_mean) * inner_scale if inside else (glows[i] - trap_mean) * trap_scale
+        outer = (turns[i] - outer_mean) * outer_scale
+        mixed = trap if inside else outer + share * (trap - outer)
+        turns[i] = cycles * mixed + (inside_shift if inside else shift)
+        glows[i] = min(max(-0.6 * trap - 0.48, 0.0), 1.0)
 
 
 @compiled
 def shade(degree, p, palette, counts, norms, traps, picture):  # type: ignore[no-untyped-def]
-    """Colour the fields of :func:`orbits.iterate` into ``picture``, uint8[s, s, 3]."""
+    """Colour the fields of :func:`orbits.iterate` into ``picture``, uint8[s, s, 3].
+
+    The palette is blurred by how far its place moves within a pixel; relief fades out where that is far,
+    for a slope that changes from pixel to pixel is noise.
+    """
     size = picture.shape[0]
-    n = size * size
-    inside = np.empty(n, np.uint8)
-    outer = np.empty(n)
-    inner = np.empty(n)
-    for i in range(n):
-        inside[i] = counts[i] < 0
-        outer[i] = logarithm(max(2.0 + smooth(float(counts[i]), float(norms[i]), degree), 1.0))
-        inner[i] = logarithm(min(max(float(traps[i]), 1e-7), 1e3))
-    _standardise(outer, inside, 0, outer)
-    _standardise(inner, inside, 0, inner)
-    _standardise(inner, inside, 1, inner)
-    share = p[TRAP_SHARE]
-    turns = np.empty(n)
-    for i in range(n):
-        mixed = outer[i] + share * (inner[i] - outer[i])
-        turns[i] = p[CYCLES] * 0.4 * (inner[i] if inside[i] else mixed) + p[SHIFT]
-        turns[i] += p[INSIDE_SHIFT] if inside[i] else 0.0
-    light_x = cosine_of_turns(p[LIGHT_TURN])
-    light_y = sine_of_turns(p[LIGHT_TURN])
-    resolution = size / 256.0
+    turns = np.empty(size * size)
+    glows = np.empty(size * size)
+    positions(degree, p, counts, norms, traps, turns, glows)
+    field = turns.reshape(size, size)
+    light_x = cosine_of_turns(p[LIGHT_TURN]) * p[RELIEF]
+    light_y = sine_of_turns(p[LIGHT_TURN]) * p[RELIEF]
+    steepness = 6.0 * size / 256.0
+    levels = np.empty(size, np.int64)
+    entries = np.empty(size, np.int64)
+    lights = np.empty(size)
+    padded = np.empty(size + 2)
     for y in range(size):
-        up = max(y - 1, 0) * size
-        down = min(y + 1, size - 1) * size
-        for x in range(size):
-            i = y * size + x
-            left = y * size + max(x - 1, 0)
-            right = y * size + min(x + 1, size - 1)
-            dx = 0.5 * (turns[right] - turns[left])
-            dy = 0.5 * (turns[down + x] - turns[up + x])
-            level = blur_level(abs(dx) + abs(dy))
-            entry = position(turns[i])
-            slope_x = dx * 12.0 * resolution
-            slope_y = dy * 12.0 * resolution
-            steep = (slope_x * light_x + slope_y * light_y) / np.sqrt(
-                1.0 + slope_x * slope_x + slope_y * slope_y
-            )
-            light = 1.0 + p[RELIEF] * steep
-            glow = p[GLOW] * min(max((-inner[i] - 0.8) * 0.6, 0.0), 1.0)
-            for c in range(3):
-                colour = palette[level, entry, c] * light
-                colour += glow * (1.0 - colour)
-                picture[y, x, c] = np.uint8(min(max(colour, 0.0), 1.0) * 255.0 + 0.5)
+        above = field[max(y - 1, 0)]
+        here = field[y]
+        under = field[min(y + 1, size - 1)]
+        glow = glows[y * size : (y + 1) * size]
+        padded[1 : size + 1] = here
+        padded[0] = here[0]
+        padded[size + 1] = here[size - 1]
+        for x in range(np.uint64(size)):
+            dx = padded[x + np.uint64(2)] - padded[x]
+            dy = under[x] - above[x]
+            level = blur_level(0.5 * (abs(dx) + abs(dy)))
+            levels[x] = level
+            entries[x] = position(here[x])
+            dx *= steepness
+            dy *= steepness
+            fade = 1.0 - level * (1.0 / LEVELS)
+            lights[x] = 1.0 + fade * (dx * light_x + dy * light_y) / (0.7 + abs(dx) + abs(dy))
+        for x in range(np.uint64(size)):
+            level = np.uint64(levels[x])
+            entry = np.uint64(entries[x])
+            shine = p[GLOW] * glow[x]
+            light = lights[x] * (1.0 - shine) * 255.0
+            add = shine * 255.0 + 0.5
+            picture[y, x, 0] = np.uint8(min(palette[level, entry, 0] * light + add, 255.0))
+            picture[y, x, 1] = np.uint8(min(palette[level, entry, 1] * light + add, 255.0))
+            picture[y, x, 2] = np.uint8(min(palette[level, entry, 2] * light + add, 255.0))
