@@ -5,7 +5,7 @@ As Pillow's ``ImageEnhance``: ``degenerate + factor * (picture - degenerate)`` i
 
 import numpy as np
 
-from ipmix.compiling import compiled, inlined
+from ipmix.compiling import compiled_disjoint, inlined
 from ipmix.engines.compiled.pointwise import blend_table
 
 U = np.uintp
@@ -30,7 +30,7 @@ def _grey(planes, i):  # type: ignore[no-untyped-def]
     return (total + planes.shape[0] // 2) // planes.shape[0]
 
 
-@compiled
+@compiled_disjoint
 def color(source, target, first, last, factor):  # type: ignore[no-untyped-def]
     """Blend bytes ``first`` to ``last`` of every channel with the picture's grey version."""
     for i in range(first, last):
@@ -39,7 +39,7 @@ def color(source, target, first, last, factor):  # type: ignore[no-untyped-def]
             target[c, U(i)] = _blend(grey, source[c, U(i)], F(factor))
 
 
-@compiled
+@compiled_disjoint
 def contrast_table(source, count, factor, table):  # type: ignore[no-untyped-def]
     """The table, uint8[C, 256], that blends with the picture's mean grey, rounded."""
     total = np.int64(0)
@@ -50,7 +50,7 @@ def contrast_table(source, count, factor, table):  # type: ignore[no-untyped-def
         blend_table(mean, factor, table[c])
 
 
-@compiled
+@compiled_disjoint
 def sharpness(source, target, height, width, top, bottom, factor):  # type: ignore[no-untyped-def]
     """Blend with the picture smoothed by (1 1 1, 1 5 1, 1 1 1) / 13; border pixels are not smoothed."""
     f = F(factor)

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from ipmix.compiling import compiled, inlined
+from ipmix.compiling import compiled_disjoint, inlined
 from ipmix.operations import MIRROR, ROTATE, SHEAR_X, SHEAR_Y, TRANSLATE_X
 
 U = np.uintp
@@ -18,24 +18,25 @@ U16 = np.uint16
 U32 = np.uint32
 
 LANES = 16
-"""Bytes written at a time where rows are cut into runs; the last write of a run may spill this far."""
+"""Where rows are cut into runs, a run's length is rounded up to a multiple of this, so that it is vectorised to
+its end. What spills over is overwritten by the next run, row or plane."""
 
 SLACK = 64
 """Padding behind every plane: room for the spill, and a multiple of a cache line."""
 
 
 @inlined
-def move(code, level, source, target, height, width, top, bottom, padded, fractions, offsets):  # type: ignore[no-untyped-def]
-    """Carry out one geometric operation. ``padded`` uint8[C, *], ``fractions`` uint16[*] and ``offsets``
-    int32[*] are scratch (see ``kernel.py``)."""
+def move(code, level, source, target, height, width, top, bottom, padded, fractions, runs):  # type: ignore[no-untyped-def]
+    """Carry out one geometric operation. ``padded`` uint8[C, *], ``fractions`` uint16[2, *] and ``runs``
+    int32[2, W + 1] are scratch (see ``kernel.py``)."""
     if code == MIRROR:
         _mirror(source, target, width, top, bottom)
     elif code == ROTATE:
-        _rotate(source, target, height, width, top, bottom, np.float64(level), padded)
+        _rotate(source, target, height, width, top, bottom, np.float64(level), padded, fractions)
     elif code == SHEAR_X or code == TRANSLATE_X:
         _shift_rows(code == SHEAR_X, source, target, width, top, bottom, np.float64(level))
     elif code == SHEAR_Y:
-        _shear_columns(source, target, height, width, top, bottom, np.float64(level), fractions, offsets)
+        _shear_columns(source, target, height, width, top, bottom, np.float64(level), fractions[0], runs)
     else:
         _translate_columns(source, target, height, width, top, bottom, int(level))
 
@@ -55,7 +56,7 @@ def _to_byte(value):  # type: ignore[no-untyped-def]
     return np.uint8(U16(value + 4) >> 8)
 
 
-@compiled
+@compiled_disjoint
 def _mirror(source, target, width, top, bottom):  # type: ignore[no-untyped-def]
     for c in range(source.shape[0]):
         a, b = source[c], target[c]
@@ -66,7 +67,7 @@ def _mirror(source, target, width, top, bottom):  # type: ignore[no-untyped-def]
                 b[U(row + x)] = a[U(last - x)]
 
 
-@compiled
+@compiled_disjoint
 def _translate_columns(source, target, height, width, top, bottom, shift):  # type: ignore[no-untyped-def]
     for c in range(source.shape[0]):
         a, b = source[c], target[c]
@@ -81,7 +82,7 @@ def _translate_columns(source, target, height, width, top, bottom, shift):  # ty
                     b[U(row + x)] = 0
 
 
-@compiled
+@compiled_disjoint
 def _shift_rows(shear, source, target, width, top, bottom, level):  # type: ignore[no-untyped-def]
     """Every row shifted sideways: by ``level`` pixels, or for a shear by level * (y + 1/2)."""
     for y in range(top, bottom):
@@ -99,68 +100,73 @@ def _shift_rows(shear, source, target, width, top, bottom, level):  # type: igno
         other = row + offset
         for c in range(source.shape[0]):
             a, b = source[c], target[c]
-            for x in range(inside):
-                b[U(row + x)] = 0
-            for x in range(inside, begin):
-                b[U(row + x)] = a[U(row)]
             if fraction == 0:
                 for x in range(begin, end):
                     b[U(row + x)] = a[U(other + x)]
             else:
-                for x in range(begin, end):
+                for x in range(begin, begin + _whole_lanes(end - begin)):
                     b[U(row + x)] = _to_byte(_between(a[U(other + x)], a[U(other + x + 1)], fraction))
-            for x in range(end, outside):
-                b[U(row + x)] = a[U(row + width - 1)]
-            for x in range(outside, width):
-                b[U(row + x)] = 0
+            _fill(b, row, row + inside, np.uint8(0))
+            _fill(b, row + inside, row + begin, a[U(row)])
+            _fill(b, row + end, row + outside, a[U(row + width - 1)])
+            _fill(b, row + outside, row + width, np.uint8(0))
 
 
-@compiled
-def _shear_columns(source, target, height, width, top, bottom, level, fractions, offsets):  # type: ignore[no-untyped-def]
+@inlined
+def _fill(plane, first, last, value):  # type: ignore[no-untyped-def]
+    i = first
+    while i < last:  # a handful of pixels: not worth a vectorised loop, which is what "for" would become
+        plane[U(i)] = value
+        i += 1
+
+
+@compiled_disjoint
+def _shear_columns(source, target, height, width, top, bottom, level, fractions, runs):  # type: ignore[no-untyped-def]
     """Every column shifted by level * (x + 1/2). Neighbouring columns mostly share the whole part of the shift:
     such a run of columns is interpolated between two rows, with a fraction for each column."""
+    count = 0
     for x in range(width):
         shift = level * (x + 0.5)
         whole = math.floor(shift)
-        offsets[U(x)] = np.int32(whole)
         fractions[U(x)] = U16(min((shift - whole) * 65536.0 + 0.5, 65535.0))
+        if count == 0 or runs[1, U(count - 1)] != whole:
+            runs[0, U(count)] = x
+            runs[1, U(count)] = whole
+            count += 1
+    runs[0, U(count)] = width
     for c in range(source.shape[0]):
         a, b = source[c], target[c]
         for y in range(top, bottom):
             row = y * width
-            x = 0
-            while x < width:
-                offset = np.int64(offsets[U(x)])
-                end = x + 1
-                while end < width and offsets[U(end)] == offset:
-                    end += 1
-                upper = y + offset
+            for r in range(count):
+                begin, end = np.int64(runs[0, U(r)]), np.int64(runs[0, U(r + 1)])
+                upper = y + np.int64(runs[1, U(r)])
                 if 0 <= upper and upper + 1 < height:
-                    _interpolate_run(a, b, upper * width, row, width, x, end, fractions)
+                    _interpolate_run(a, b, upper * width, row, width, begin, end, fractions)
                 else:
-                    for i in range(x, end):
-                        position = y + 0.5 + level * (i + 0.5)
-                        nearest = min(max(upper, 0), height - 1)
-                        b[U(row + i)] = a[U(nearest * width + i)] if 0.0 <= position < height else 0
-                x = end
+                    nearest = min(max(upper, 0), height - 1) * width
+                    for x in range(begin, end):
+                        position = y + 0.5 + level * (x + 0.5)
+                        b[U(row + x)] = a[U(nearest + x)] if 0.0 <= position < height else 0
 
 
 @inlined
 def _interpolate_run(a, b, upper, row, width, begin, end, fractions):  # type: ignore[no-untyped-def]
-    x = begin
-    while x < end:
-        # Whole blocks: what spills over the run's end is overwritten by the next run, row or plane.
-        for i in range(LANES):
-            k = U(x + i)
-            b[U(row) + k] = _to_byte(_between(a[U(upper) + k], a[U(upper + width) + k], fractions[k]))
-        x += LANES
+    for x in range(begin, begin + _whole_lanes(end - begin)):
+        k = U(x)
+        b[U(row) + k] = _to_byte(_between(a[U(upper) + k], a[U(upper + width) + k], fractions[k]))
+
+
+@inlined
+def _whole_lanes(length):  # type: ignore[no-untyped-def]
+    return (length + (LANES - 1)) // LANES * LANES
 
 
 # --- rotation ---------------------------------------------------------------------------------------------
 
 
-@compiled
-def _rotate(source, target, height, width, top, bottom, degrees, padded):  # type: ignore[no-untyped-def]
+@compiled_disjoint
+def _rotate(source, target, height, width, top, bottom, degrees, padded, fractions):  # type: ignore[no-untyped-def]
     """Turn about the centre (Pillow's matrix), row by row.
 
     For a small angle, neighbouring pixels of a row come from neighbouring pixels of one source row: the row is
@@ -173,6 +179,9 @@ def _rotate(source, target, height, width, top, bottom, degrees, padded):  # typ
     across = cosine * (-width / 2.0) + sine * (-height / 2.0) + width / 2.0
     down = -sine * (-width / 2.0) + cosine * (-height / 2.0) + height / 2.0
     stride = width + 2
+    # How many pixels it takes to fall a column behind, and to change the row.
+    along = 1.0 / min(cosine - 1.0, -1e-9)
+    aslant = -1.0 / sine if abs(sine) > 1e-9 else 1e9
     first, last = _rows_needed(sine, cosine, down, height, width, top, bottom)
     _pad(source, padded, height, width, first, last)
     for y in range(top, bottom):
@@ -192,13 +201,13 @@ def _rotate(source, target, height, width, top, bottom, degrees, padded):  # typ
             v = -sine * (x + 0.5) + v0 + down - 0.5
             left = math.floor(u)
             upper = math.floor(v)
-            length = min(_steps_until(u - left, cosine - 1.0), _steps_until(v - upper, -sine), np.float64(end - x))
+            length = min(_steps_until(u - left, along), _steps_until(v - upper, aslant), end - x)
             start = (np.int64(upper) + 1) * stride + np.int64(left) + 1
-            _interpolate_block_run(
-                source.shape[0], target, padded, row + x, start, stride, np.int64(length),
-                np.float32(u - left), np.float32(cosine - 1.0), np.float32(v - upper), np.float32(-sine),
+            _interpolate_turned(
+                source.shape[0], target, padded, row + x, start, stride, length,
+                np.float32(u - left), np.float32(cosine - 1.0), np.float32(v - upper), np.float32(-sine), fractions,
             )  # fmt: skip
-            x += np.int64(length)
+            x += length
         for c in range(source.shape[0]):
             b = target[c]
             for i in range(row, row + begin):
@@ -215,16 +224,14 @@ def _inside(x, cosine, sine, u0, v0, across, down, height, width):  # type: igno
 
 
 @inlined
-def _steps_until(fraction, slope):  # type: ignore[no-untyped-def]
-    """How many pixels a position, which moves by ``slope`` a pixel, stays in its unit interval (at least 1)."""
-    if slope > 0.0:
-        return max(math.ceil((1.0 - fraction) / slope), 1.0)
-    if slope < 0.0:
-        return math.floor(fraction / -slope) + 1.0
-    return np.inf
+def _steps_until(fraction, steps):  # type: ignore[no-untyped-def]
+    """How many pixels a position stays in its unit interval (at least 1) if it needs ``steps``, which are
+    negative for a position that falls, to cross one."""
+    left = (1.0 - fraction) * steps if steps > 0.0 else fraction * -steps
+    return np.int64(left) + 1
 
 
-@compiled
+@compiled_disjoint
 def _rows_needed(sine, cosine, down, height, width, top, bottom):  # type: ignore[no-untyped-def]
     """The source rows, one past the last, that target rows ``top`` to ``bottom`` can come from."""
     low = np.inf
@@ -237,7 +244,7 @@ def _rows_needed(sine, cosine, down, height, width, top, bottom):  # type: ignor
     return max(0, math.floor(low) - 2), min(height, math.ceil(high) + 2)
 
 
-@compiled
+@compiled_disjoint
 def _pad(source, padded, height, width, first, last):  # type: ignore[no-untyped-def]
     """Copy rows ``first`` to ``last`` into rows of width + 2 bytes, with the border repeated on all sides."""
     stride = width + 2
@@ -252,27 +259,42 @@ def _pad(source, padded, height, width, first, last):  # type: ignore[no-untyped
             b[U(other + 1 + width)] = a[U(row + width - 1)]
 
 
-@compiled
-def _interpolate_block_run(channels, target, padded, to, start, stride, length, u, du, v, dv):  # type: ignore[no-untyped-def]
-    """Interpolate ``length`` pixels from ``padded[start:]`` and the row below, in whole blocks.
+@compiled_disjoint
+def _interpolate_turned(channels, target, padded, to, start, stride, length, u, du, v, dv, fractions):  # type: ignore[no-untyped-def]
+    """Interpolate ``length`` pixels from ``padded[start:]`` and the row below.
 
     u, v are the first pixel's fractions between columns and rows; they grow by du, dv a pixel.
     """
-    across = np.empty(LANES, np.uint16)
-    down = np.empty(LANES, np.uint16)
-    for block in range(0, length, LANES):
-        for i in range(LANES):
-            n = np.float32(block + i)
-            across[i] = U16(np.int32(min(max(u + du * n, np.float32(0)), np.float32(1)) * np.float32(65535)))
-            down[i] = U16(np.int32(min(max(v + dv * n, np.float32(0)), np.float32(1)) * np.float32(65535)))
-        for c in range(channels):
-            a, b = padded[c], target[c]
-            for i in range(LANES):
-                k = U(start + block + i)
-                below = k + U(stride)
-                upper_value = _between(a[k], a[k + U(1)], across[i])
-                lower_value = _between(a[below], a[below + U(1)], across[i])
-                rest = U16(65535 - down[i])
-                upper_part = U16(U32(U32(upper_value) * U32(rest)) >> U32(16))
-                lower_part = U16(U32(U32(lower_value) * U32(down[i])) >> U32(16))
-                b[U(to + block + i)] = _to_byte(U16(upper_part + lower_part))
+    across, down = fractions[0], fractions[1]
+    length = _whole_lanes(length)
+    zero, most = np.float32(0), np.float32(65535)
+    u, du, v, dv = u * most, du * most, v * most, dv * most
+    for i in range(length):
+        n = np.float32(np.int32(i))
+        across[U(i)] = U16(np.int32(min(max(u + du * n, zero), most)))
+        down[U(i)] = U16(np.int32(min(max(v + dv * n, zero), most)))
+    c = 0
+    while c + 3 <= channels:  # three at a time: most runs are short, and starting a loop costs as much as they do
+        a0, a1, a2 = padded[c], padded[c + 1], padded[c + 2]
+        b0, b1, b2 = target[c], target[c + 1], target[c + 2]
+        for i in range(length):
+            k = U(start + i)
+            j = U(to + i)
+            b0[j] = _bilinear(a0, k, U(stride), across[U(i)], down[U(i)])
+            b1[j] = _bilinear(a1, k, U(stride), across[U(i)], down[U(i)])
+            b2[j] = _bilinear(a2, k, U(stride), across[U(i)], down[U(i)])
+        c += 3
+    while c < channels:
+        a, b = padded[c], target[c]
+        for i in range(length):
+            b[U(to + i)] = _bilinear(a, U(start + i), U(stride), across[U(i)], down[U(i)])
+        c += 1
+
+
+@inlined
+def _bilinear(a, k, stride, across, down):  # type: ignore[no-untyped-def]
+    upper = _between(a[k], a[k + U(1)], across)
+    lower = _between(a[k + stride], a[k + stride + U(1)], across)
+    upper_part = U16(U32(U32(upper) * U32(U16(65535 - down))) >> U32(16))
+    lower_part = U16(U32(U32(lower) * U32(down)) >> U32(16))
+    return _to_byte(U16(upper_part + lower_part))

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ipmix.compiling import compiled, inlined
-from ipmix.engines.compiled.blending import BLOCK, blend, to_planes
+from ipmix.compiling import compiled_disjoint, inlined
+from ipmix.engines.compiled.blending import blend, to_planes
 from ipmix.engines.compiled.enhance import color, contrast_table, sharpness
 from ipmix.engines.compiled.geometry import SLACK, move
 from ipmix.engines.compiled.mixers import mix_box
@@ -53,22 +53,26 @@ class Desk(NamedTuple):
     padded: np.ndarray
     """uint8[C, *]: a picture with a border, for rotations."""
     fractions: np.ndarray
-    """uint16[*]: a row of fractions, or of hashed numbers."""
-    offsets: np.ndarray
-    """int32[W]."""
+    """uint16[2, *]: rows of fractions, or of hashed numbers."""
+    runs: np.ndarray
+    """int32[2, W + 1]: where a row is cut."""
     powers: np.ndarray
     """float32[2, 256]: the factors of multiply."""
+    bits: np.ndarray
+    """int64[256]."""
     tables: np.ndarray
     """uint8[2, C, 256]: a chain's pending table, and one in the making."""
     counts: np.ndarray
     """int32[3, *, 256]: histograms of the clean picture, of a chain's, and scratch."""
+    cumulated: np.ndarray
+    """int32[256]."""
     known: np.ndarray
     """bool[1]: whether the clean picture's histograms are counted."""
     sums: np.ndarray
-    """int32[C, BLOCK]."""
+    """uint32[C, P]."""
 
 
-@compiled
+@compiled_disjoint
 def _set_desk(height, width, channels, chains):  # type: ignore[no-untyped-def]
     size = (height * width + SLACK + 63) // 64 * 64
     return Desk(
@@ -76,17 +80,19 @@ def _set_desk(height, width, channels, chains):  # type: ignore[no-untyped-def]
         width,
         np.empty((FIRST + chains, channels, size), np.uint8),
         np.empty((channels, (height + 2) * (width + 2) + SLACK), np.uint8),
-        np.empty(width + SLACK, np.uint16),
-        np.empty(width, np.int32),
+        np.empty((2, width + SLACK), np.uint16),
+        np.empty((2, width + 1), np.int32),
         np.empty((2, 256), np.float32),
+        np.empty(256, np.int64),
         np.empty((2, channels, 256), np.uint8),
         np.empty((3, max(channels, 4), 256), np.int32),
+        np.empty(256, np.int32),
         np.empty(1, np.bool_),
-        np.empty((channels, BLOCK), np.int32),
+        np.empty((channels, size), np.uint32),
     )
 
 
-@compiled
+@compiled_disjoint
 def apply_range(  # type: ignore[no-untyped-def]
     begin,
     end,
@@ -112,8 +118,8 @@ def apply_range(  # type: ignore[no-untyped-def]
     most = chains.shape[1]
     desk = _set_desk(height, width, channels, most)
     tall = planes.shape[2] // stride
-    sources = np.empty(most + 1, np.int64)
-    shares = np.empty(most + 1, np.int64)
+    sources = np.zeros(max(most + 1, 4), np.int64)
+    shares = np.zeros(max(most + 1, 4), np.uint32)
     for n in range(begin, end):
         head = heads[n]
         to_planes(images[n].ravel(), desk.work[CLEAN])
@@ -139,17 +145,18 @@ def apply_range(  # type: ignore[no-untyped-def]
                 top * stride + left,
             )
             if current == CLEAN:
-                shares[0] += chains[n, k].share
+                shares[0] += np.uint32(chains[n, k].share)
                 continue
             sources[used] = current
             shares[used] = chains[n, k].share
             used += 1
             if current == spare:
                 spare = own
+        shares[used:] = 0  # up to four pictures are read, and those that are missing must count for nothing
         byte_row = n if as_bytes else 0
         float_row = 0 if as_bytes else n
         blend(
-            desk.work, sources, shares, used, height * width, planar, as_bytes, scale, bias,
+            desk.work, OTHER, sources, shares, used, height * width, planar, as_bytes, scale, bias,
             out_bytes[byte_row], out_floats[float_row], desk.sums,
         )  # fmt: skip
 
@@ -200,7 +207,8 @@ def _run_chain(desk, length, steps, overflow, own, spare, picture, stride, origi
                 rows,
                 start,
                 desk.powers,
-                desk.fractions,
+                desk.bits,
+                desk.fractions[0],
             )
     if pending:
         target = spare if current == own else own
@@ -252,7 +260,7 @@ def _extend_table(desk, code, level, pending, current):  # type: ignore[no-untyp
             push_forward(desk.tables[0], desk.counts[where], desk.counts[2])
             where = 2
     made = 1 if pending else 0
-    make_table(code, level, desk.counts[where], desk.tables[made])
+    make_table(code, level, desk.counts[where], desk.tables[made], desk.cumulated)
     if pending:
         compose(desk.tables[0], desk.tables[1])
 
@@ -273,7 +281,7 @@ def _operate(desk, code, level, source, target, left, top, right, bottom):  # ty
     elif is_table(code):
         # Only for a box of the clean picture: a chain's own tables are composed, not applied one by one.
         where = _count(desk, source) if code != BRIGHTNESS else 0
-        make_table(code, level, desk.counts[where], desk.tables[1])
+        make_table(code, level, desk.counts[where], desk.tables[1], desk.cumulated)
         apply_table(desk.tables[1], a, b, width, left, top, right, bottom)
     else:
-        move(code, level, a, b, desk.height, width, top, bottom, desk.padded, desk.fractions, desk.offsets)
+        move(code, level, a, b, desk.height, width, top, bottom, desk.padded, desk.fractions, desk.runs)

@@ -7,7 +7,7 @@ a signed index could be negative, which stops LLVM from vectorising.
 
 import numpy as np
 
-from ipmix.compiling import compiled, inlined
+from ipmix.compiling import compiled_disjoint, inlined
 from ipmix.operations import AUTOCONTRAST, BRIGHTNESS, EQUALIZE, INVERT, POSTERIZE, SOLARIZE
 
 U = np.uintp
@@ -26,7 +26,7 @@ def is_table(code):  # type: ignore[no-untyped-def]
     return code == EQUALIZE or code == AUTOCONTRAST or code == BRIGHTNESS
 
 
-@compiled
+@compiled_disjoint
 def arithmetic(code, level, source, target, first, last):  # type: ignore[no-untyped-def]
     """Posterize, solarize or invert bytes ``first`` to ``last`` of every channel.
 
@@ -55,7 +55,7 @@ def _arithmetic_constants(code, level):  # type: ignore[no-untyped-def]
     return keep, threshold
 
 
-@compiled
+@compiled_disjoint
 def apply_table(table, source, target, width, left, top, right, bottom):  # type: ignore[no-untyped-def]
     """Map a box of every channel through that channel's table, uint8[C, 256]."""
     across, rows = right - left, bottom - top
@@ -69,7 +69,7 @@ def apply_table(table, source, target, width, left, top, right, bottom):  # type
                 b[U(i)] = t[a[U(i)]]
 
 
-@compiled
+@compiled_disjoint
 def histograms(source, count, counts, work):  # type: ignore[no-untyped-def]
     """Count the bytes 0 .. count-1 of every channel: ``counts`` int32[C, 256]; ``work`` int32[1024]."""
     for c in range(source.shape[0]):
@@ -88,7 +88,7 @@ def histograms(source, count, counts, work):  # type: ignore[no-untyped-def]
             h[U(v)] = work[U(v)] + work[U(256 + v)] + work[U(512 + v)] + work[U(768 + v)]
 
 
-@compiled
+@compiled_disjoint
 def push_forward(table, counts, pushed):  # type: ignore[no-untyped-def]
     """The histograms of a picture after ``table``, from those before it; all int32[C, 256]."""
     for c in range(table.shape[0]):
@@ -97,13 +97,16 @@ def push_forward(table, counts, pushed):  # type: ignore[no-untyped-def]
             pushed[c, table[c, U(v)]] += counts[c, U(v)]
 
 
-@compiled
-def make_table(code, level, counts, table):  # type: ignore[no-untyped-def]
-    """The table, uint8[C, 256], of any operation of this file; ``counts`` int32[C, 256] where it is needed."""
+@compiled_disjoint
+def make_table(code, level, counts, table, sums):  # type: ignore[no-untyped-def]
+    """The table, uint8[C, 256], of any operation of this file; ``counts`` int32[C, 256] where it is needed.
+
+    ``sums`` int32[256] is scratch.
+    """
     for c in range(table.shape[0]):
         t = table[c]
         if code == EQUALIZE:
-            _equalize(counts[c], t)
+            _equalize(counts[c], t, sums)
         elif code == AUTOCONTRAST:
             _autocontrast(counts[c], level, t)
         elif code == BRIGHTNESS:
@@ -114,7 +117,7 @@ def make_table(code, level, counts, table):  # type: ignore[no-untyped-def]
                 t[U(v)] = 255 - v if v >= threshold and code != POSTERIZE else v & keep
 
 
-@compiled
+@compiled_disjoint
 def compose(table, after):  # type: ignore[no-untyped-def]
     """Put ``after`` behind ``table``, in place; both uint8[C, 256]."""
     for c in range(table.shape[0]):
@@ -122,8 +125,8 @@ def compose(table, after):  # type: ignore[no-untyped-def]
             table[c, U(v)] = after[c, table[c, U(v)]]
 
 
-@compiled
-def _equalize(counts, table):  # type: ignore[no-untyped-def]
+@compiled_disjoint
+def _equalize(counts, table, sums):  # type: ignore[no-untyped-def]
     """Pillow's ``ImageOps.equalize``: spread the cumulative histogram over 0 .. 255."""
     total = 0
     used = 0
@@ -138,15 +141,17 @@ def _equalize(counts, table):  # type: ignore[no-untyped-def]
         for v in range(256):
             table[U(v)] = v
         return
-    below = step // 2
+    below = np.int32(step // 2)
+    for v in range(256):
+        sums[U(v)] = below
+        below += counts[U(v)]
     # Dividing whole numbers through float64: half a unit keeps the quotient off the edge.
     inverse = 1.0 / step
     for v in range(256):
-        table[U(v)] = min(255, int((below + 0.5) * inverse))
-        below += counts[U(v)]
+        table[U(v)] = np.uint8(min(np.int32((np.float64(sums[U(v)]) + 0.5) * inverse), np.int32(255)))
 
 
-@compiled
+@compiled_disjoint
 def _autocontrast(counts, cutoff, table):  # type: ignore[no-untyped-def]
     """Pillow's ``ImageOps.autocontrast`` with a cutoff in percent at either end."""
     total = 0
@@ -165,7 +170,7 @@ def _autocontrast(counts, cutoff, table):  # type: ignore[no-untyped-def]
         table[U(v)] = min(max(int(v * scale + offset), 0), 255)
 
 
-@compiled
+@compiled_disjoint
 def _skip(counts, cut, start, direction):  # type: ignore[no-untyped-def]
     """The first value, seen from one end, of which more than ``cut`` pixels are left to count."""
     v = start
@@ -179,7 +184,7 @@ def _skip(counts, cut, start, direction):  # type: ignore[no-untyped-def]
     return 255 if direction > 0 else 0
 
 
-@compiled
+@compiled_disjoint
 def blend_table(grey, factor, table):  # type: ignore[no-untyped-def]
     """``grey + factor * (v - grey)`` for every byte v, in float32, cut and clipped as ``Image.blend`` does."""
     g = F(grey)
