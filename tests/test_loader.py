@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ipmix.cropping import CROP_SALT
 from ipmix.datasets import Pictures
 from ipmix.errors import InputError
-from ipmix.loader import CROP_SALT, ORDER_SALT, Batch, Loader
+from ipmix.loader import ORDER_SALT, Batch, Loader
 from ipmix.randomness import SHARED_VIEW, Key, below, bits
 
 

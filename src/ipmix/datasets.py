@@ -42,11 +42,7 @@ class Pictures:
     def __post_init__(self) -> None:
         images = self.images
         if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 4:
-            got = (
-                f"{images.dtype}{list(images.shape)}"
-                if isinstance(images, np.ndarray)
-                else type(images).__name__
-            )
+            got = f"{images.dtype}{list(images.shape)}" if isinstance(images, np.ndarray) else type(images).__name__
             raise InputError(
                 f"{self.name}: pictures are uint8[N, H, W, C], got {got}. "
                 "Scale float or 16-bit samples to 0..255 and convert them to uint8 first"
@@ -86,6 +82,23 @@ class PictureFiles:
     def __getitem__(self, index: int) -> np.ndarray:
         """Picture ``index`` as it is: uint8[H, W, 3]."""
         return decode(self.paths[index])
+
+    def whole(self, *, quiet: bool = False) -> tuple["PictureFiles", tuple[Path, ...]]:
+        """Decode every file once: the files that can be, and the broken ones."""
+        with (
+            ThreadPoolExecutor(os.cpu_count()) as pool,
+            counting(f"checking {self.name}", len(self), quiet=quiet) as advance,
+        ):
+            broken = []
+            for i, fails in enumerate(pool.map(_is_broken, self.paths)):
+                advance()
+                if fails:
+                    broken.append(i)
+        kept = np.setdiff1d(np.arange(len(self)), broken)
+        if not len(kept):
+            raise InputError(f"{self.name}: every one of the {len(self)} pictures is broken")
+        files = PictureFiles(tuple(self.paths[i] for i in kept), self.labels[kept], self.classes, self.name)
+        return files, tuple(self.paths[i] for i in broken)
 
     def read(self, *, size: int | None = None, skip_broken: bool = False, quiet: bool = False) -> Pictures:
         """Decode everything into memory. ``size`` and ``skip_broken`` as in :func:`load`."""
@@ -166,9 +179,7 @@ def splits(source: str | Path) -> tuple[str, ...]:
 
 def _check_labels(labels: np.ndarray, count: int, classes: int, name: str) -> None:
     if not isinstance(labels, np.ndarray) or labels.dtype != np.int64 or labels.shape != (count,):
-        got = (
-            f"{labels.dtype}{list(labels.shape)}" if isinstance(labels, np.ndarray) else type(labels).__name__
-        )
+        got = f"{labels.dtype}{list(labels.shape)}" if isinstance(labels, np.ndarray) else type(labels).__name__
         raise InputError(f"{name}: labels are int64[{count}], one for each picture, got {got}")
     if labels.min() < 0 or labels.max() >= classes:
         raise InputError(
@@ -245,6 +256,14 @@ def _decode_all(
     if images is None:
         images = np.zeros((0, 1, 1, 3), np.uint8)
     return images, np.array(broken, np.int64)
+
+
+def _is_broken(path: Path) -> bool:
+    try:
+        decode(path)
+    except BrokenPicture:
+        return True
+    return False
 
 
 def _sides(image: np.ndarray) -> str:

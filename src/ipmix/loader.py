@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 
 from ipmix.compiling import compiled
-from ipmix.datasets import Pictures
+from ipmix.cropping import pad_and_crop, resized_crops
+from ipmix.datasets import PictureFiles, Pictures
 from ipmix.errors import InputError
-from ipmix.randomness import SHARED_VIEW, below, bits, start
+from ipmix.randomness import SHARED_VIEW, bits, start
 
 ORDER_SALT = 0x6F72646572
-CROP_SALT = 0x63726F70
 AHEAD = 4
 """Batches kept ready."""
 
@@ -48,7 +48,7 @@ class Loader:
     """The batches of each epoch of training.
 
     Args:
-        pictures: what to train on.
+        pictures: what to train on; files are decoded for each batch.
         batch_size: pictures in a batch, over all processes together.
         seed: of the order, the crops and the augmentation.
         method: an augmentation method; None for none.
@@ -57,16 +57,17 @@ class Loader:
         clean: put the pictures without augmentation before the views (Jensen-Shannon training).
         flip: mirror each picture with probability 1/2.
         pad: crop at random after padding with this many zero pixels on each side; 0 for no crop.
+        size: of the random part that is cut out of each file (there ``pad`` plays no role).
         shuffle: a new order in each epoch; otherwise the set's own.
         drop_last: leave out a last batch that is not full.
-        threads: of the augmentation.
+        threads: of the augmentation and the decoding.
         engine: which engine augments.
         shard: (rank, processes): this loader's slice of every batch.
     """
 
     def __init__(
         self,
-        pictures: Pictures,
+        pictures: Pictures | PictureFiles,
         *,
         batch_size: int,
         seed: int,
@@ -76,6 +77,7 @@ class Loader:
         clean: bool = False,
         flip: bool = True,
         pad: int = 4,
+        size: int = 224,
         shuffle: bool = True,
         drop_last: bool = False,
         threads: int = 1,
@@ -83,19 +85,22 @@ class Loader:
         shard: tuple[int, int] = (0, 1),
     ) -> None:
         for name, value, least in (
-            ("batch_size", batch_size, 1), ("views", views, 1), ("pad", pad, 0), ("threads", threads, 1),
-        ):  # fmt: skip
+            ("batch_size", batch_size, 1),
+            ("views", views, 1),
+            ("pad", pad, 0),
+            ("size", size, 1),
+            ("threads", threads, 1),
+        ):
             if value < least:
                 raise InputError(f"a loader's {name} is at least {least}, got {value}")
         rank, processes = shard
         if not 0 <= rank < processes <= batch_size:
             raise InputError(
-                f"a loader's shard is (rank, processes) with rank < processes <= batch_size ({batch_size}), "
-                f"got {shard}"
+                f"a loader's shard is (rank, processes) with rank < processes <= batch_size ({batch_size}), got {shard}"
             )
         self.pictures, self.batch_size, self.seed = pictures, batch_size, seed
         self.method, self.mixing, self.views, self.clean = method, mixing, views, clean
-        self.flip, self.pad, self.shuffle, self.drop_last = flip, pad, shuffle, drop_last
+        self.flip, self.pad, self.size, self.shuffle, self.drop_last = flip, pad, size, shuffle, drop_last
         self.threads, self.engine, self.shard = threads, engine, shard
 
     def __len__(self) -> int:
@@ -159,18 +164,15 @@ class Loader:
         return min(self.batch_size, len(self.pictures) - number * self.batch_size)
 
     def _batch(self, indices: np.ndarray, epoch: int, pool: Executor | None) -> Batch:
-        images = self._gather(indices, epoch)
+        images = self._gather(indices, epoch, pool)
         views = tuple(self._augment(images, indices, epoch, view) for view in range(self.views))
         return Batch(indices, self.pictures.labels[indices], (images, *views) if self.clean else views)
 
-    def _gather(self, indices: np.ndarray, epoch: int) -> np.ndarray:
-        source = self.pictures.images
-        if not self.flip and not self.pad:
-            plain: np.ndarray = source[indices]
-            return plain
-        out = np.empty((len(indices), *source.shape[1:]), np.uint8)
-        _gather_cropped(source, indices, self.seed ^ CROP_SALT, epoch, self.flip, self.pad, out)
-        return out
+    def _gather(self, indices: np.ndarray, epoch: int, pool: Executor | None) -> np.ndarray:
+        seed, flip = self.seed, self.flip
+        if isinstance(self.pictures, PictureFiles):
+            return resized_crops(self.pictures, indices, size=self.size, seed=seed, epoch=epoch, flip=flip, pool=pool)
+        return pad_and_crop(self.pictures.images, indices, seed=seed, epoch=epoch, flip=flip, pad=self.pad)
 
     def _augment(self, images: np.ndarray, indices: np.ndarray, epoch: int, view: int) -> np.ndarray:
         if self.method is None:
@@ -184,9 +186,7 @@ class Loader:
         return augmented
 
 
-def _take(
-    ready: "Queue[Batch | BaseException | None]", worker: threading.Thread
-) -> Batch | BaseException | None:
+def _take(ready: "Queue[Batch | BaseException | None]", worker: threading.Thread) -> Batch | BaseException | None:
     """The next item; an error, not an endless wait, if the thread that makes them is gone."""
     while True:
         try:
@@ -205,24 +205,3 @@ def _order_keys(seed, epoch, count):  # type: ignore[no-untyped-def]
         start(state, np.int64(seed), np.int64(epoch), np.int64(i), np.int64(SHARED_VIEW))
         keys[i] = bits(state)
     return keys
-
-
-@compiled
-def _gather_cropped(source, indices, seed, epoch, flip, pad, out):  # type: ignore[no-untyped-def]
-    """Copy pictures into ``out``, mirrored with probability 1/2, then shifted by -pad..pad into zeros."""
-    height, width, channels = source.shape[1:]
-    state = np.empty(1, np.uint64)
-    for row in range(indices.size):
-        picture = source[indices[row]]
-        start(state, np.int64(seed), np.int64(epoch), np.int64(indices[row]), np.int64(SHARED_VIEW))
-        mirrored = below(state, 2) == 1 and flip
-        top = below(state, 2 * pad + 1) - pad
-        left = below(state, 2 * pad + 1) - pad
-        for y in range(height):
-            for x in range(width):
-                from_y, from_x = y + top, x + left
-                inside = 0 <= from_y < height and 0 <= from_x < width
-                if mirrored:
-                    from_x = width - 1 - from_x
-                for c in range(channels):
-                    out[row, y, x, c] = picture[from_y, from_x, c] if inside else np.uint8(0)

@@ -44,6 +44,8 @@ class Training:
         dropout: the network's rate; None for its own default.
         flip: mirror pictures at random.
         pad: zero pixels on each side before the random crop.
+        size: of the random part that is cut out of each picture file, when training on files (ImageNet).
+        size: of the random part that is cut out of each picture file, when training on files (ImageNet).
         pretrained: start from published weights (torchvision, timm).
         weights: a file of weights to start from.
         seed: of the first weights, the order, the crops, the augmentation and the dropout.
@@ -74,6 +76,7 @@ class Training:
     dropout: float | None = None
     flip: bool = True
     pad: int = 4
+    size: int = 224
     pretrained: bool = False
     weights: str | None = None
     seed: int = 0
@@ -85,6 +88,8 @@ class Training:
             ("batch_size", 1),
             ("accumulate", 1),
             ("pad", 0),
+            ("size", 1),
+            ("size", 1),
             ("log_steps", 1),
         ):
             if getattr(self, name) < least:
@@ -99,17 +104,13 @@ class Training:
             if getattr(self, name) not in allowed:
                 raise InputError(f"{name} is one of {', '.join(allowed)}, got {getattr(self, name)!r}")
         if self.warmup_epochs >= self.epochs:
-            raise InputError(
-                f"warmup_epochs ({self.warmup_epochs}) must be below the number of epochs ({self.epochs})"
-            )
+            raise InputError(f"warmup_epochs ({self.warmup_epochs}) must be below the number of epochs ({self.epochs})")
         if self.average is not None and not 0 < self.average < 1:
             raise InputError(f"average is a decay between 0 and 1 (such as 0.999), got {self.average}")
         if self.clip_norm is not None and self.clip_norm <= 0:
             raise InputError(f"clip_norm is above 0, got {self.clip_norm}")
         if self.accumulate > self.batch_size:
-            raise InputError(
-                f"a batch of {self.batch_size} pictures can't be computed in {self.accumulate} slices"
-            )
+            raise InputError(f"a batch of {self.batch_size} pictures can't be computed in {self.accumulate} slices")
 
 
 def optimiser_of(config: Training, network: nn.Module) -> torch.optim.Optimizer:

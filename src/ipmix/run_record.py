@@ -7,15 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from ipmix.datasets import Pictures
+from ipmix.datasets import PictureFiles, Pictures
 from ipmix.optimising import Training
+from ipmix.sources import OnDisk
 
 SAMPLE = 32
 """Pictures of a mixing set that its hash is made of."""
 
 
-def record_of(config: Training, pictures: Pictures, test: Pictures | None, method: Any, mixing: Any) -> dict[str, Any]:
-    """The run's record. Two runs with the same record and the same version give the same network."""
+def record_of(
+    config: Training, pictures: Pictures | PictureFiles, test: Pictures | OnDisk | None, method: Any, mixing: Any
+) -> dict[str, Any]:
+    """The run's record. Two runs with the same record and the same version give the same network.
+
+    Pictures in memory are identified by their bytes, files on disk by their names.
+    """
     return {
         "training": dataclasses.asdict(config),
         "data": _pictures(pictures),
@@ -25,7 +31,18 @@ def record_of(config: Training, pictures: Pictures, test: Pictures | None, metho
     }
 
 
-def _pictures(pictures: Pictures) -> dict[str, Any]:
+def _pictures(pictures: Pictures | PictureFiles | OnDisk) -> dict[str, Any]:
+    if isinstance(pictures, OnDisk):
+        return {**_pictures(pictures.files), "size": pictures.size, "crop": pictures.crop}
+    if isinstance(pictures, PictureFiles):
+        names = "\n".join(f"{path.parent.name}/{path.name}" for path in pictures.paths)
+        code = zlib.crc32(pictures.labels.tobytes(), zlib.crc32(names.encode()))
+        return {
+            "name": pictures.name,
+            "files": len(pictures),
+            "classes": len(pictures.classes),
+            "crc32": f"{code:08x}",
+        }
     images = np.ascontiguousarray(pictures.images)
     return {
         "name": pictures.name,

@@ -20,7 +20,7 @@ from torch import nn
 
 from ipmix import models
 from ipmix.checkpoint import RunFolder
-from ipmix.datasets import Pictures
+from ipmix.datasets import PictureFiles, Pictures
 from ipmix.errors import InputError
 from ipmix.interrupting import Interruption, interruption
 from ipmix.loader import Batch, Loader
@@ -29,6 +29,7 @@ from ipmix.optimising import Training, learning_rate, optimiser_of
 from ipmix.processes import Processes
 from ipmix.randomness import Key
 from ipmix.run_record import record_of
+from ipmix.sources import InMemory, OnDisk
 from ipmix.training_display import TrainingDisplay
 
 DROPOUT_SALT = 0x64726F70
@@ -74,8 +75,8 @@ class _Position:
 
 def train(
     config: Training,
-    pictures: Pictures,
-    test: Pictures | None = None,
+    pictures: Pictures | PictureFiles,
+    test: Pictures | OnDisk | None = None,
     out: str | Path | None = None,
     *,
     method: Any = None,
@@ -92,7 +93,7 @@ def train(
 
     Args:
         config: how.
-        pictures: what to train on.
+        pictures: what to train on; files are decoded in each epoch, a random part of each.
         test: what to measure the error on after each epoch; the classes must be the same.
         out: the run's folder (see :mod:`ipmix.checkpoint`); None to write nothing.
         method: the augmentation; None for flips and crops alone.
@@ -140,8 +141,8 @@ class _Run:
     def __init__(
         self,
         config: Training,
-        pictures: Pictures,
-        test: Pictures | None,
+        pictures: Pictures | PictureFiles,
+        test: Pictures | OnDisk | None,
         processes: Processes,
         method: Any,
         mixing: Any,
@@ -159,6 +160,7 @@ class _Run:
             clean=config.jsd,
             flip=config.flip,
             pad=config.pad,
+            size=config.size,
             threads=threads,
             engine=engine,
             shard=(processes.rank, processes.count),
@@ -166,7 +168,9 @@ class _Run:
         if not len(self.loader):
             raise InputError(f"{pictures.name} has too few pictures ({len(pictures)}) for one batch")
         torch.manual_seed(config.seed)
-        channels, size = pictures.images.shape[3], pictures.images.shape[1]
+        channels, size = 3, config.size
+        if isinstance(pictures, Pictures):
+            channels, size = pictures.images.shape[3], pictures.images.shape[1]
         self.classifier = models.build(
             config.model,
             pictures.classes,
@@ -188,9 +192,7 @@ class _Run:
         self.facts: dict[str, Any] = {"size": size}
         self.position = _Position()
 
-    def go(
-        self, folder: RunFolder | None, stop: Interruption, display: TrainingDisplay, save_seconds: float
-    ) -> None:
+    def go(self, folder: RunFolder | None, stop: Interruption, display: TrainingDisplay, save_seconds: float) -> None:
         """The loop: epochs, batches, and what is written after them."""
         saved = time.monotonic()
         while self.position.epoch < self.config.epochs:
@@ -267,9 +269,7 @@ class _Run:
             loss = cross_entropy(logits, targets, smoothing=config.smoothing)
         return loss, (clean.detach().argmax(1) != targets).sum()
 
-    def _settle(
-        self, figures: torch.Tensor, folder: RunFolder | None, display: TrainingDisplay
-    ) -> tuple[bool, bool]:
+    def _settle(self, figures: torch.Tensor, folder: RunFolder | None, display: TrainingDisplay) -> tuple[bool, bool]:
         """Read a step's figures: sum them up, log them; whether anybody wishes to stop or to save."""
         loss, wrong, seen, stop, save = figures.tolist()
         at = self.position
@@ -327,26 +327,28 @@ class _Run:
         self._save(folder)
         display.end_epoch(row)
 
-    def _measure(self, test: Pictures) -> dict[str, float]:
+    def _measure(self, test: Pictures | OnDisk) -> dict[str, float]:
         """Error (percent) and mean cross-entropy on the test pictures, each counted once."""
         processes = self.processes
         network = self.published()
         processes.same_buffers(network)
         network.eval()
         rank, count = processes.rank, processes.count
-        first, end = len(test) * rank // count, len(test) * (rank + 1) // count
-        sums = torch.zeros(2, dtype=torch.float64, device=processes.device)
+        source = InMemory(test) if isinstance(test, Pictures) else test
+        first, end = len(source.labels) * rank // count, len(source.labels) * (rank + 1) // count
+        sums = torch.zeros(3, dtype=torch.float64, device=processes.device)
         with torch.no_grad(), processes.autocast():
             for begin in range(first, end, EVALUATION_BATCH):
-                chosen = slice(begin, min(begin + EVALUATION_BATCH, end))
-                images = _on_device(test.images[chosen], processes.device, self.config.channels_last)
-                labels = torch.from_numpy(test.labels[chosen]).to(processes.device)
+                pixels, places = source.read(begin, min(begin + EVALUATION_BATCH, end))
+                images = _on_device(pixels, processes.device, self.config.channels_last)
+                labels = torch.from_numpy(source.labels[places]).to(processes.device)
                 logits = network(images)
                 sums[0] += (logits.argmax(1) != labels).sum()
                 sums[1] += cross_entropy(logits, labels) * len(labels)
+                sums[2] += len(labels)
         processes.add_up(sums)
-        wrong, loss = sums.tolist()
-        return {"test_error": 100 * wrong / len(test), "test_loss": loss / len(test)}
+        wrong, loss, seen = sums.tolist()
+        return {"test_error": 100 * wrong / seen, "test_loss": loss / seen}
 
     def published(self) -> models.Classifier:
         """The network that is measured and kept: the moving average where there is one."""

@@ -71,7 +71,7 @@ class TrainingDisplay:
             self._bar.update(self._task, completed=done, figures=self._figures(now))
         elif now - self._line > PLAIN_SECONDS:
             self._line = now
-            self._write(f"epoch {self._epoch + 1}/{self._config.epochs}  {self._figures(now)}")
+            self._write(self._figures(now))
 
     def end_epoch(self, row: dict[str, Any]) -> None:
         """An epoch is measured and saved: its line of figures."""
@@ -105,8 +105,9 @@ class TrainingDisplay:
         left = (self._config.epochs - self._epoch) * self._steps - self._batch
         rate = (now - self._began) / max(self._done, 1)
         return (
-            f"loss {self._loss:.3f}  error {self._error:.1f}%  {self._images / seconds:.0f} images/s  "
-            f"waiting {100 * self._waited / seconds:.0f}%  {duration(rate * left)} left"
+            f"epoch {self._epoch + 1}/{self._config.epochs}  loss {self._loss:.3f}  error {self._error:.1f}%  "
+            f"{self._images / seconds:.0f} images/s  waiting {100 * self._waited / seconds:.0f}%  "
+            f"{duration(rate * left)} left"
         )
 
     def _write(self, line: str) -> None:
@@ -125,7 +126,7 @@ def _bar() -> Any:
     except ImportError:
         return None
     return progress.Progress(
-        progress.BarColumn(bar_width=24),
+        progress.BarColumn(bar_width=16),
         progress.TaskProgressColumn(),
         progress.TextColumn("{task.fields[figures]}"),
         console=Console(stderr=True),
