@@ -1,7 +1,8 @@
 """Corruptions and perturbations of images: -C, C-bar and -P, for any size, compiled.
 
-``corrupt`` and ``perturb`` are pure functions of (seed, name, severity or difficulty, index). The names are in
-:mod:`ipmix.corruptions.severities`, together with every constant and the rule for sizes other than 32 and 224.
+``corrupt`` and ``perturb`` are pure functions of (seed, name, severity or difficulty, index). The names are
+in :mod:`ipmix.corruptions.severities`, together with every constant and the rule for sizes other than 32
+and 224.
 """
 
 from ipmix.corruptions.corrupting import corrupt

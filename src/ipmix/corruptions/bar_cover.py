@@ -130,7 +130,8 @@ def checker_all(images, out, indices, seed, salt, fraction):  # type: ignore[no-
 def trace_line(row, column, end_row, end_column, height, width, places, values):  # type: ignore[no-untyped-def]
     """An anti-aliased line (Zingl's form of Bresenham's): what of it lies inside the image.
 
-    Fills places (int64[n, 2]) and values (float64[n], 1 on the line), returns how many. A pixel may come twice.
+    Fills places (int64[n, 2]) and values (float64[n], 1 on the line), returns how many. A pixel may come
+    twice.
     """
     wide, high = abs(end_column - column), abs(end_row - row)
     step_column = 1 if column < end_column else -1

@@ -1,8 +1,8 @@
 """C-bar: brownish noise and blue noise sampling, both noise with a given power at each frequency.
 
-The public code fills the Fourier plane with chosen amplitudes and random phases, mirrored by turning the plane by
-180 degrees, and keeps the real part of its inverse transform. The real part belongs to the plane's Hermitian half,
-so that a real transform of half the size gives the same.
+The public code fills the Fourier plane with chosen amplitudes and random phases, mirrored by turning the
+plane by 180 degrees, and keeps the real part of its inverse transform. The real part belongs to the plane's
+Hermitian half, so that a real transform of half the size gives the same.
 """
 
 import numpy as np
@@ -18,15 +18,19 @@ TURNS = np.exp(2j * np.pi * np.arange(PHASES) / PHASES).astype(np.complex64)
 
 
 def brownish_noise(task: Task) -> None:
-    """x + 6.4 level n, with noise n of amplitude 1 / (k^2 + 1) at frequency k and deviation 1, per channel."""
+    """x + 6.4 level n, with noise n of amplitude 1 / (k^2 + 1) at frequency k and deviation 1, per
+    channel."""
     (level,) = task.constants()
     amplitudes = 1.0 / (distance_squared(task.height, task.width) + 1.0)
     for noise, image, out in _noises(task, amplitudes, task.channels):
-        add_noise(image, out, noise, (6.4 * level / noise.std(axis=(0, 1))).astype(np.float32))
+        # A single pixel has no deviation, and no noise.
+        deviation = np.maximum(noise.std(axis=(0, 1)), 1e-20)
+        add_noise(image, out, noise, (6.4 * level / deviation * (deviation > 1e-20)).astype(np.float32))
 
 
 def blue_noise_sample(task: Task) -> None:
-    """Keep the pixels where blue noise (amplitude k, deviation 1) is above 0.3 level - 2.5; others turn black."""
+    """Keep the pixels where blue noise (amplitude k, deviation 1) is above 0.3 level - 2.5; others turn
+    black."""
     (level,) = task.constants()
     amplitudes = np.sqrt(distance_squared(task.height, task.width))
     for noise, image, out in _noises(task, amplitudes, 1):
@@ -36,7 +40,8 @@ def blue_noise_sample(task: Task) -> None:
 def distance_squared(height: int, width: int) -> np.ndarray:
     """Squared distance of each frequency from the middle of the plane: float64[H, W].
 
-    In units of the shorter side: in an image that is not square a direction has the same spectrum as any other.
+    In units of the shorter side: in an image that is not square a direction has the same spectrum as any
+    other.
     """
     side = min(height, width)
     y = (np.arange(height) - height / 2) * (side / height)
@@ -57,7 +62,8 @@ def _noises(task: Task, amplitudes: np.ndarray, channels: int):  # type: ignore[
 
 @compiled
 def draw_phases(phases, counter):  # type: ignore[no-untyped-def]
-    """Fill int16[H, W] with random phases, the right half the left turned by 180 degrees; returns the counter.
+    """Fill int16[H, W] with random phases, the right half the left turned by 180 degrees; returns the
+    counter.
 
     A middle column (odd width) is mirrored in itself, with phase 0 in its middle.
     """
@@ -103,7 +109,8 @@ def fill_spectrum(spectrum, amplitudes, turns, index, seed, salt):  # type: igno
 
 @compiled
 def add_noise(image, out, noise, scale):  # type: ignore[no-untyped-def]
-    """image + scale * noise, of shape [H, W, C] with a scale per channel (float32[C]), cut to 0 .. 255 and cut off."""
+    """image + scale * noise, of shape [H, W, C] with a scale per channel (float32[C]), cut to 0 .. 255 and
+    cut off."""
     height, width, channels = image.shape
     for y in range(height):
         for x in range(width):

@@ -37,7 +37,8 @@ def transverse_chromatic_abberation(task: Task) -> None:
 
 
 def circular_motion_blur(task: Task) -> None:
-    """The weighted mean of 21 rotations by up to 1.5 level degrees either way; black comes in at the corners."""
+    """The weighted mean of 21 rotations by up to 1.5 level degrees either way; black comes in at the
+    corners."""
     (level,) = task.constants()
     share = np.linspace(-1.0, 1.0, TURNS)
     weights = np.exp(-2.0 * share**2)
@@ -71,7 +72,8 @@ def spline_weights(t):  # type: ignore[no-untyped-def]
 
 @compiled
 def enlarge_all(images, out, indices, seed, salt, from_y, weight_y, from_x, weight_x):  # type: ignore[no-untyped-def]
-    """Enlarge the channels of uint8[n, H, W, C] by three factors in random order (a fourth takes the first again)."""
+    """Enlarge the channels of uint8[n, H, W, C] by three factors in random order (a fourth takes the first
+    again)."""
     count, height, width, channels = images.shape
     column = np.empty(width, np.float32)
     order = np.empty(3, np.int64)

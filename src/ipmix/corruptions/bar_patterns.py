@@ -31,7 +31,8 @@ def plasma_noise(task: Task) -> None:
 
 
 def perlin_noise(task: Task) -> None:
-    """(1 - a) x + 255 a n with a = 0.05 level and n = 0.5 turbulence + 0.5, cells of a seventh of the side."""
+    """(1 - a) x + 255 a n with a = 0.05 level and n = 0.5 turbulence + 0.5, cells of a seventh of the
+    side."""
     (level,) = task.constants()
     perlin_all(task.images, task.out, *task.key, 0.05 * level, 7.0 / task.side)
 
@@ -170,7 +171,8 @@ def perlin_all(images, out, indices, seed, salt, share, scale):  # type: ignore[
             for x in range(width):
                 total = 0.0
                 for octave in OCTAVES:
-                    total += abs(gradient_noise(octave * y * scale, octave * x * scale, order, gradients)) / octave
+                    value = gradient_noise(octave * y * scale, octave * x * scale, order, gradients)
+                    total += abs(value) / octave
                 added = 255.0 * share * min(max(0.5 * total + 0.5, 0.0), 1.0)
                 for c in range(channels):
                     out[i, y, x, c] = cut((1.0 - share) * images[i, y, x, c] + added)

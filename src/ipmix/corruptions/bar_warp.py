@@ -16,7 +16,8 @@ TURN = 6.28318530718
 def pinch_and_twirl(task: Task) -> None:
     """Cells of 3 x 3 (5 x 5 from 85 pixels on) are pinched and turned by level pi / 20 either way.
 
-    The public code has 5 x 5 cells at 224 pixels and 3 x 3 at any other size; 85 is the geometric mean of 32 and 224.
+    The public code has 5 x 5 cells at 224 pixels and 3 x 3 at any other size; 85 is the geometric mean of
+    32 and 224.
     """
     (level,) = task.constants()
     cells = 5 if task.side >= 85 else 3
@@ -39,7 +40,7 @@ def caustic_refraction(task: Task) -> None:
 def bilinear(picture, y, x, c):  # type: ignore[no-untyped-def]
     """One channel of [H, W, C] between pixels, 0 outside."""
     height, width = picture.shape[0], picture.shape[1]
-    above, left = int(math.floor(y)), int(math.floor(x))
+    above, left = math.floor(y), math.floor(x)
     share_y, share_x = y - above, x - left
     total = 0.0
     if 0 <= above < height:

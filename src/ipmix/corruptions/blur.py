@@ -35,8 +35,8 @@ def defocus_blur(task: Task) -> None:
 def glass_blur(task: Task) -> None:
     """Gaussian filter, then each pixel trades places with a near one, then the filter again.
 
-    Form "original": the public code's exchange of two array views copies the near pixel and leaves that one as it
-    is. "corrected": the two pixels are exchanged.
+    Form "original": the public code's exchange of two array views copies the near pixel and leaves that one
+    as it is. "corrected": the two pixels are exchanged.
     """
     sigma, reach, rounds = task.constants()
     shatter_all(
@@ -74,9 +74,7 @@ def disk(radius: float, softness: float) -> np.ndarray:
         # Mirrored at the kernel's own edge, which a disk of radius 8 or 10 reaches.
         padded = np.pad(kernel, [(taps // 2,) * 2 if a == axis else (0, 0) for a in (0, 1)], mode="reflect")
         length = len(line)
-        kernel = sum(
-            weight * np.take(padded, np.arange(k, k + length), axis) for k, weight in enumerate(weights)
-        )
+        kernel = sum(weight * np.take(padded, np.arange(k, k + length), axis) for k, weight in enumerate(weights))
     used = np.flatnonzero(kernel.max(axis=0) > 1e-9)
     return kernel[used[0] : used[-1] + 1, used[0] : used[-1] + 1]
 
@@ -85,8 +83,8 @@ def steps_of(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A kernel that is symmetric up and down, as the steps of its rows.
 
     A row of weights is a stair; with the running sum S of a line of the image, the row's sum is
-    ``sum over steps of height * S[x + place]``: a disk's row has few steps. Returns for row offsets 0 .. radius the
-    first step (int64[radius + 2]), and for each step its place (int64) and height (float32).
+    ``sum over steps of height * S[x + place]``: a disk's row has few steps. Returns for row offsets 0 ..
+    radius the first step (int64[radius + 2]), and for each step its place (int64) and height (float32).
     """
     radius = len(kernel) // 2
     first, places, heights = [0], [], []
@@ -156,7 +154,8 @@ def defocus_all(images, out, first, places, heights):  # type: ignore[no-untyped
 
 @compiled
 def displace(image, state, reach, rounds, exchange):  # type: ignore[no-untyped-def]
-    """Move each pixel of uint8[H, W, C] in place, from the lower right: up to ``reach`` away, ``rounds`` times."""
+    """Move each pixel of uint8[H, W, C] in place, from the lower right: up to ``reach`` away, ``rounds``
+    times."""
     height, width, channels = image.shape
     for _ in range(rounds):
         for y in range(height - reach, reach, -1):

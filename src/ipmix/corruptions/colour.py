@@ -1,8 +1,8 @@
 """Brightness, saturation and contrast.
 
-The public code goes through hue, saturation and value. A change of value alone multiplies a pixel's channels by one
-factor, and a change of saturation alone scales their distances from the largest channel, so that no hue is ever
-computed here; both forms hold for any number of channels.
+The public code goes through hue, saturation and value. A change of value alone multiplies a pixel's
+channels by one factor, and a change of saturation alone scales their distances from the largest channel, so
+that no hue is ever computed here; both forms hold for any number of channels.
 """
 
 import numpy as np
@@ -37,7 +37,8 @@ def _pixels(images: np.ndarray) -> np.ndarray:
 
 
 def brightness_tables(offset: float) -> tuple[np.ndarray, np.ndarray]:
-    """For each largest channel: the level it becomes (uint8[256]), and its ratio to that before (float64[256])."""
+    """For each largest channel: the level it becomes (uint8[256]), and its ratio to that before
+    (float64[256])."""
     value = np.clip(LEVELS + offset, 0, 1)
     ratio = value / np.where(LEVELS == 0, 1, LEVELS)
     return truncated(value), ratio
@@ -45,7 +46,8 @@ def brightness_tables(offset: float) -> tuple[np.ndarray, np.ndarray]:
 
 @compiled
 def brighten(pixels, out, level, ratio):  # type: ignore[no-untyped-def]
-    """Scale each pixel (uint8[n, C]) so that its largest channel v becomes level[v]; ratio[v] is the factor."""
+    """Scale each pixel (uint8[n, C]) so that its largest channel v becomes level[v]; ratio[v] is the
+    factor."""
     count, channels = pixels.shape
     for i in range(count):
         value = pixels[i, 0]
@@ -58,7 +60,8 @@ def brighten(pixels, out, level, ratio):  # type: ignore[no-untyped-def]
 
 @compiled
 def change_saturation(pixels, out, factor, offset, same):  # type: ignore[no-untyped-def]
-    """Change each pixel's saturation (uint8[n, C]); ``same`` (uint8[256]) is what an unchanged level becomes."""
+    """Change each pixel's saturation (uint8[n, C]); ``same`` (uint8[256]) is what an unchanged level
+    becomes."""
     count, channels = pixels.shape
     for i in range(count):
         value, least = pixels[i, 0], pixels[i, 0]

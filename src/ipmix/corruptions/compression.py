@@ -15,7 +15,8 @@ PRECISION = 22
 
 
 def jpeg_compression(task: Task) -> None:
-    """Write as JPEG of quality c and read again (three channels as colour, any other number channel by channel)."""
+    """Write as JPEG of quality c and read again (three channels as colour, any other number channel by
+    channel)."""
     (quality,) = task.constants()
     for image, out in zip(task.images, task.out):
         if task.channels == 3:
@@ -43,7 +44,8 @@ def pixelate(task: Task) -> None:
 
 @lru_cache(maxsize=256)
 def box_weights(before: int, after: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pillow's box filter from ``before`` to ``after`` pixels: first pixels, counts, int64[after, n] weights."""
+    """Pillow's box filter from ``before`` to ``after`` pixels: first pixels, counts, int64[after, n]
+    weights."""
     scale = before / after
     stretch = max(scale, 1.0)
     first, count = np.empty(after, np.int64), np.empty(after, np.int64)
@@ -62,7 +64,8 @@ def box_weights(before: int, after: int) -> tuple[np.ndarray, np.ndarray, np.nda
 
 @compiled
 def _resize(image, rows, out, y_first, y_count, y_weights, x_first, x_count, x_weights):  # type: ignore[no-untyped-def]
-    # Across first, then down, with 8-bit values in between, as Pillow does; a pass that changes nothing is exact.
+    # Across first, then down, with 8-bit values in between, as Pillow does; a pass that changes nothing is
+    # exact.
     channels = image.shape[2]
     half = np.int64(1) << (PRECISION - 1)
     for y in range(image.shape[0]):
@@ -83,7 +86,8 @@ def _resize(image, rows, out, y_first, y_count, y_weights, x_first, x_count, x_w
 
 @compiled
 def shrink_and_enlarge(images, out, small, a, b, c, d, e, f, g, h, i, j, k, l):  # type: ignore[no-untyped-def] # noqa: E741
-    """Pixelate every image; ``small`` is room for the small picture, then the weights down and up (y, x each)."""
+    """Pixelate every image; ``small`` is room for the small picture, then the weights down and up (y, x
+    each)."""
     rows_down = np.empty((images.shape[1], small.shape[1], small.shape[2]), np.uint8)
     rows_up = np.empty((small.shape[0], images.shape[2], small.shape[2]), np.uint8)
     for n in range(images.shape[0]):

@@ -32,13 +32,14 @@ def corrupt(
 
     Args:
         images: uint8[N, H, W, C], any H and W, C of 1, 3 or more. Left as it is.
-        name: one of :data:`CORRUPTIONS` (the 15 of -C), :data:`VALIDATION` (its 4 more), :data:`C_BAR_CIFAR` and
-            :data:`C_BAR_IMAGENET`. The constants are the public ones at 32 and 224 pixels; for other sizes see
-            :mod:`ipmix.corruptions.severities`.
+        name: one of :data:`CORRUPTIONS` (the 15 of -C), :data:`VALIDATION` (its 4 more),
+            :data:`C_BAR_CIFAR` and :data:`C_BAR_IMAGENET`. The constants are the public ones at 32 and 224
+            pixels; for other sizes see :mod:`ipmix.corruptions.severities`.
         severity: 1 to 5.
         seed: any integer of 64 bits.
-        indices: int64[N], the name of each image's randomness; 0 .. N-1 where not given. An image's result depends
-            on (seed, name, severity, index) alone: not on the batch, the order, or the number of threads.
+        indices: int64[N], the name of each image's randomness; 0 .. N-1 where not given. An image's result
+            depends on (seed, name, severity, index) alone: not on the batch, the order, or the number of
+            threads.
         form: "original" keeps the slips of the public generators, which the published numbers contain;
             "corrected" mends them (``glass_blur`` swaps pixels, ``frost`` uses all six pictures,
             ``elastic_transform`` takes its lengths from the image's side and not from 244).
@@ -64,9 +65,7 @@ def corrupt(
     seed = checked_seed(seed)
 
     def run(part: slice) -> None:
-        RUN[name](
-            Task(images[part], out[part], indices[part], seed, salt, name, severity, form == "corrected")
-        )
+        RUN[name](Task(images[part], out[part], indices[part], seed, salt, name, severity, form == "corrected"))
 
     in_chunks(run, len(images), threads)
     return out
@@ -86,9 +85,7 @@ def in_chunks(run: Callable[[slice], None], count: int, threads: int, most: int 
         list(pool.map(run, parts))
 
 
-def checked_batch(
-    images: np.ndarray, indices: Sequence[int] | np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
+def checked_batch(images: np.ndarray, indices: Sequence[int] | np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """The images C-contiguous and the indices as int64[N], or an InputError."""
     if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 4:
         raise InputError(

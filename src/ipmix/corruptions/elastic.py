@@ -17,10 +17,11 @@ PUBLIC_SIDE = 244
 
 
 def elastic_transform(task: Task) -> None:
-    """Affine map of three points moved by up to ``reach``, then displacements ``amplitude * gaussian(U(-1, 1))``.
+    """Affine map of three points moved by up to ``reach``, then displacements ``amplitude * gaussian(U(-1,
+    1))``.
 
-    The three constants are shares of the side. Form "original": at 224 pixels the public code multiplies them with
-    244; "corrected": with the side. Other sizes keep the same proportion.
+    The three constants are shares of the side. Form "original": at 224 pixels the public code multiplies
+    them with 244; "corrected": with the side. Other sizes keep the same proportion.
     """
     amplitude, sigma, reach = task.constants()
     side = float(task.side)
@@ -35,9 +36,9 @@ def elastic_transform(task: Task) -> None:
 def reflecting_gaussian(size: int, sigma: float) -> tuple[np.ndarray, np.ndarray]:
     """A Gaussian filter along a line of ``size`` pixels that is mirrored at its edges (edge pixel repeated).
 
-    Cut off at 3 deviations. Returns the filter as a matrix, float32[size, size], whose row k says where pixel k
-    goes, and int64[size, 2], the part of each row that isn't 0. The mirrored tails are folded in: a filter wider
-    than the image costs no more than the image.
+    Cut off at 3 deviations. Returns the filter as a matrix, float32[size, size], whose row k says where
+    pixel k goes, and int64[size, 2], the part of each row that isn't 0. The mirrored tails are folded in: a
+    filter wider than the image costs no more than the image.
     """
     radius = int(3.0 * sigma + 0.5)
     offsets = np.arange(-radius, radius + 1)
@@ -75,7 +76,8 @@ def smooth(field, out, matrix_y, bounds_y, matrix_x, bounds_x):  # type: ignore[
 
 @compiled
 def inverse_affine(state, height, width, reach):  # type: ignore[no-untyped-def]
-    """The map from a pixel back to its source: three points about the centre move by U(-reach, reach) each way."""
+    """The map from a pixel back to its source: three points about the centre move by U(-reach, reach) each
+    way."""
     middle_x, middle_y, third = float(width // 2), float(height // 2), float(min(height, width) // 3)
     x = np.array([middle_x + third, middle_x + third, middle_x - third])
     y = np.array([middle_y + third, middle_y - third, middle_y - third])
@@ -147,7 +149,8 @@ def warp_affine(rows, out, channels, inverse):  # type: ignore[no-untyped-def]
 
 @compiled
 def displace(rows, out, channels, shift_y, shift_x, amplitude):  # type: ignore[no-untyped-def]
-    """Move every pixel's source by ``amplitude`` times the fields: bilinear, mirrored with the edge repeated."""
+    """Move every pixel's source by ``amplitude`` times the fields: bilinear, mirrored with the edge
+    repeated."""
     height, width = rows.shape[0], rows.shape[1] // channels
     for y in range(height):
         for x in range(width):
@@ -159,7 +162,7 @@ def displace(rows, out, channels, shift_y, shift_x, amplitude):  # type: ignore[
                 above, left = np.int64(np.floor(place_y)), np.int64(np.floor(place_x))
             share_y, share_x = np.float32(place_y - above), np.float32(place_x - left)
             below, right = min(above + 1, height - 1), min(left + 1, width - 1)
-            above, left = max(above, 0), max(left, 0)
+            above, left = max(above, np.int64(0)), max(left, np.int64(0))
             blend(rows, out, y, x * channels, channels, above, below, left, right, share_y, share_x)
 
 

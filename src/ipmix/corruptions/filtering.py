@@ -1,7 +1,7 @@
 """Separable filters over interleaved float32 rows: an image of C channels is float32[H, W * C].
 
-A shift by one pixel is a shift by C values, so that every pass is a sum of shifted rows, which the compiler turns
-into wide instructions for any number of channels.
+A shift by one pixel is a shift by C values, so that every pass is a sum of shifted rows, which the compiler
+turns into wide instructions for any number of channels.
 """
 
 import math
@@ -12,12 +12,14 @@ import numpy as np
 from ipmix.compiling import compiled, inlined
 
 ROUNDING = np.float32(1.0 / 1024.0)
-"""Added before a level is cut off: sums in float32 may fall just below the whole number that they stand for."""
+"""Added before a level is cut off: sums in float32 may fall just below the whole number that they stand
+for."""
 
 
 @lru_cache(maxsize=256)
 def gaussian_weights(sigma: float, truncate: float = 4.0) -> np.ndarray:
-    """One half of a Gaussian kernel, centre first, that sums to 1 with its mirror image: float32[radius + 1]."""
+    """One half of a Gaussian kernel, centre first, that sums to 1 with its mirror image: float32[radius +
+    1]."""
     radius = int(truncate * sigma + 0.5)
     if radius == 0:
         return np.ones(1, np.float32)
@@ -68,7 +70,8 @@ def to_levels(rows, image):  # type: ignore[no-untyped-def]
 def blur_across(rows, out, channels, weights, padded):  # type: ignore[no-untyped-def]
     """Filter every row with a symmetric kernel (one half of it, centre first); the edge pixel is repeated.
 
-    rows and out are float32[H, W * C] and may be the same array; ``padded`` is room, float32[(W + 2 radius) * C].
+    rows and out are float32[H, W * C] and may be the same array; ``padded`` is room, float32[(W + 2 radius)
+    * C].
     """
     height, width = rows.shape
     radius = weights.size - 1
@@ -152,8 +155,8 @@ def smear(image, out, channels, weights, degrees):  # type: ignore[no-untyped-de
         total = out[y]
         total[:] = np.float32(0.0)
         for i in range(count):
-            right = int(math.ceil(i * cosine - 0.5)) * channels
-            below = int(math.ceil(i * sine - 0.5))
+            right = math.ceil(i * cosine - 0.5) * channels
+            below = math.ceil(i * sine - 0.5)
             source = padded[min(max(y + below, 0), height - 1), margin + right : margin + right + width]
             weight = weights[i]
             for x in range(width):

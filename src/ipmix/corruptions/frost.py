@@ -1,9 +1,9 @@
 """Frost: a crop of a picture of frost laid over the image.
 
 The six photographs belong to the public -C code. They are taken from the folder that the environment variable
-``IPMIX_FROST_PICTURES`` names, or else from the package ``imagecorruptions`` (on PyPI: imagecorruptions-imaug)
-where it is installed; without either, frost is grown by a procedure, and results are not comparable with published
-ones: see :func:`comparable`.
+``IPMIX_FROST_PICTURES`` names, or else from the package ``imagecorruptions`` (on PyPI:
+imagecorruptions-imaug) where it is installed; without either, frost is grown by a procedure, and results
+are not comparable with published ones: see :func:`comparable`.
 """
 
 import importlib.util
@@ -54,7 +54,8 @@ def folder() -> Path | None:
 
 
 def comparable() -> bool:
-    """Whether frost is made of the public photographs, so that results may be compared with published ones."""
+    """Whether frost is made of the public photographs, so that results may be compared with published
+    ones."""
     return folder() is not None
 
 
@@ -69,8 +70,9 @@ def pictures(place: Path | None) -> tuple[np.ndarray, ...]:
 def shrunk(picture: np.ndarray, height: int, width: int) -> np.ndarray:
     """A picture at the scale that suits images of this size, and larger than they are.
 
-    A fifth at 32 pixels (every fifth pixel from the third on: the public code's bilinear resize to 0.2 comes to that)
-    and as it is at 224. Between them the scale follows the rule for numbers; beyond them it goes with the side.
+    A fifth at 32 pixels (every fifth pixel from the third on: the public code's bilinear resize to 0.2
+    comes to that) and as it is at 224. Between them the scale follows the rule for numbers; beyond them it
+    goes with the side.
     """
     side = min(height, width)
     if side == SMALL:
@@ -93,7 +95,8 @@ def resized(picture: np.ndarray, width: int, height: int) -> np.ndarray:
 
 @lru_cache(maxsize=8)
 def sheet(place: Path | None, height: int, width: int, channels: int) -> tuple[np.ndarray, np.ndarray]:
-    """All six at the right scale in one line of uint8, and int64[6, 3]: where each begins, its height and width.
+    """All six at the right scale in one line of uint8, and int64[6, 3]: where each begins, its height and
+    width.
 
     In colour for three channels; for any other number their luma, the same in every channel.
     """

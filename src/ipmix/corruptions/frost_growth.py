@@ -1,4 +1,5 @@
-"""Frost grown by a procedure, for where the public photographs can't be had. Not comparable with published results."""
+"""Frost grown by a procedure, for where the public photographs can't be had. Not comparable with published
+results."""
 
 import math
 
@@ -12,7 +13,8 @@ PLUMES = 70
 
 
 def grow(height: int, width: int, seed: int) -> np.ndarray:
-    """A picture of frost, uint8[height, width, 3]: feathers of ice over a dim blue ground, a function of the seed."""
+    """A picture of frost, uint8[height, width, 3]: feathers of ice over a dim blue ground, a function of
+    the seed."""
     ice = np.zeros((height, width))
     draw_plumes(ice, np.int64(seed), np.int64(PLUMES))
     grain = np.zeros((height, width))

@@ -1,9 +1,9 @@
 """Gaussian, shot, impulse and speckle noise.
 
-Each of them changes a value (one of 256 levels) independently of all others, so that its whole law is a table of
-256 x 256 probabilities: the exact chance that level ``v`` becomes level ``k`` after the public code's clipping and
-truncation. Sampling is one look-up per value with Walker's alias method, 24 random bits each (8 choose the column,
-16 decide between the column and its alias; a probability is exact to 2**-24).
+Each of them changes a value (one of 256 levels) independently of all others, so that its whole law is a
+table of 256 x 256 probabilities: the exact chance that level ``v`` becomes level ``k`` after the public
+code's clipping and truncation. Sampling is one look-up per value with Walker's alias method, 24 random bits
+each (8 choose the column, 16 decide between the column and its alias; a probability is exact to 2**-24).
 """
 
 import math
@@ -104,7 +104,8 @@ def normal_probabilities(deviations):  # type: ignore[no-untyped-def]
 
 @compiled
 def poisson_probabilities(means, outcome):  # type: ignore[no-untyped-def]
-    """P(level v becomes k): means float64[256] of the counts, outcome int64[n] the level that a count shows."""
+    """P(level v becomes k): means float64[256] of the counts, outcome int64[n] the level that a count
+    shows."""
     chances = np.zeros((256, 256))
     for level in range(256):
         if means[level] == 0.0:
@@ -121,10 +122,11 @@ def poisson_probabilities(means, outcome):  # type: ignore[no-untyped-def]
 
 @compiled
 def alias_tables(chances):  # type: ignore[no-untyped-def]
-    """Walker's alias tables (Vose's construction) for every row: float64[256, 256] -> uint16, uint8 [256, 256].
+    """Walker's alias tables (Vose's construction) for every row: float64[256, 256] -> uint16, uint8 [256,
+    256].
 
-    Draw a column j and 16 bits b: the outcome is j where b < threshold[row, j], else alias[row, j]. A threshold of
-    65535 stands for 65536: there the alias is j itself.
+    Draw a column j and 16 bits b: the outcome is j where b < threshold[row, j], else alias[row, j]. A
+    threshold of 65535 stands for 65536: there the alias is j itself.
     """
     threshold = np.empty((256, 256), np.uint16)
     alias = np.empty((256, 256), np.uint8)

@@ -28,16 +28,18 @@ def perturb(
 
     Args:
         images: uint8[N, H, W, C]. Left as they are.
-        name: one of :data:`PERTURBATIONS_CIFAR`, :data:`PERTURBATIONS_IMAGENET`, :data:`PERTURBATIONS_VALIDATION`.
+        name: one of :data:`PERTURBATIONS_CIFAR`, :data:`PERTURBATIONS_IMAGENET`,
+            :data:`PERTURBATIONS_VALIDATION`.
         seed: any integer of 64 bits.
         difficulty: 1 to 3. For the noises a higher one means more noise (frame 0 is the clean image); for the
             others it is the stride: every ``difficulty``-th frame is kept. Published numbers use 1.
         indices: int64[N], the name of each image's randomness; 0 .. N-1 where not given.
         threads: how many threads share the batch.
-        crop: cut the middle ``crop`` pixels out at the end. ImageNet-P moves, turns and scales images whose shorter
-            side is 256 and then crops 224, so that less black comes in: give such images and ``crop=224``.
-        form: "original" turns and scales about a point half a pixel off the centre, as torchvision did when -P was
-            made; "corrected" about the centre.
+        crop: cut the middle ``crop`` pixels out at the end. ImageNet-P moves, turns and scales images whose
+            shorter side is 256 and then crops 224, so that less black comes in: give such images and
+            ``crop=224``.
+        form: "original" turns and scales about a point half a pixel off the centre, as torchvision did when
+            -P was made; "corrected" about the centre.
 
     Returns:
         uint8[N, T, H, W, C] (H = W = crop where that is given). T is 31 at most sizes and names; motion blur has 21
@@ -46,8 +48,8 @@ def perturb(
     Raises:
         InputError: an unknown name, a difficulty outside 1 .. 3, images of another type or shape.
 
-    Source: Hendrycks and Dietterich (ICLR 2019), section 3.2, and the public code for CIFAR-10-P and ImageNet-P.
-    ImageNet-P is stored as H.264 video; these frames are not compressed.
+    Source: Hendrycks and Dietterich (ICLR 2019), section 3.2, and the public code for CIFAR-10-P and
+    ImageNet-P. ImageNet-P is stored as H.264 video; these frames are not compressed.
     """
     images, indices = checked_batch(images, indices)
     if name not in PERTURBATIONS:
@@ -65,9 +67,7 @@ def perturb(
     out = np.empty((len(images), -(-frames // stride), height, width, images.shape[3]), np.uint8)
 
     def run(part: slice) -> None:
-        scene = Scene(
-            images[part], indices[part], seed, name, difficulty, crop, corrected=form == "corrected"
-        )
+        scene = Scene(images[part], indices[part], seed, name, difficulty, crop, corrected=form == "corrected")
         for number, frame in enumerate(SEQUENCES[name](scene)):
             if number % stride == 0:
                 out[part, number // stride] = frame

@@ -16,8 +16,8 @@ BINS = 65536
 def normal_table() -> np.ndarray:
     """The mean of the standard normal in each of 65536 equally likely bins: float32[65536].
 
-    The first and last entry hold the bounds of the tails (about -4.17 and 4.17) instead: a number in a tail is
-    drawn anew by :func:`fill_normal`.
+    The first and last entry hold the bounds of the tails (about -4.17 and 4.17) instead: a number in a tail
+    is drawn anew by :func:`fill_normal`.
     """
     law = NormalDist()
     bounds = np.array([law.inv_cdf(k / BINS) for k in range(1, BINS // 2 + 1)])
@@ -46,7 +46,7 @@ def fill_normal(state, out, mean, deviation, table):  # type: ignore[no-untyped-
             word = mix(counter)
         index = np.int64(word & np.uint64(0xFFFF))
         word >>= np.uint64(16)
-        value = np.float64(table[index])
+        value = float(table[index])
         if index == 0 or index == BINS - 1:
             state[0] = counter
             value = math.copysign(_tail(state, abs(value)), value)

@@ -1,13 +1,15 @@
 """The names and constants of every corruption, at 32 and at 224 pixels, and the rule for other sizes.
 
 Sources: Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and
-Perturbations" (ICLR 2019) and its public code for -C and -P; Mintun, Kirillov and Xie, "On Interaction Between
-Augmentations and Corruptions in Natural Corruption Robustness" (NeurIPS 2021) and its public code for C-bar.
+Perturbations" (ICLR 2019) and its public code for -C and -P; Mintun, Kirillov and Xie, "On Interaction
+Between Augmentations and Corruptions in Natural Corruption Robustness" (NeurIPS 2021) and its public code
+for C-bar.
 
 The rule for other sizes. Let ``side`` be the shorter side, and ``t = log(side / 32) / log(224 / 32)``, cut to
-[0, 1]. A plain number is ``(1 - t) * small + t * large``. A length (in pixels) is interpolated as a share of the
-side, ``side * ((1 - t) * small / 32 + t * large / 224)``, so that it keeps growing with the image above 224 and
-shrinking below 32. A count or a kind is that of the nearer size. At 32 and 224 these are the published tables.
+[0, 1]. A plain number is ``(1 - t) * small + t * large``. A length (in pixels) is interpolated as a share
+of the side, ``side * ((1 - t) * small / 32 + t * large / 224)``, so that it keeps growing with the image
+above 224 and shrinking below 32. A count or a kind is that of the nearer size. At 32 and 224 these are the
+published tables.
 """
 
 import math
@@ -60,8 +62,8 @@ ALL_CORRUPTIONS = CORRUPTIONS + VALIDATION + C_BAR
 SMALL, LARGE = 32, 224
 """The two sizes that the public tables are made for."""
 
-# One letter per constant: n a plain number, l a length in pixels, k a count or kind. Then severities 1 to 5 at
-# 32 pixels, and at 224.
+# One letter per constant: n a plain number, l a length in pixels, k a count or kind. Then severities 1 to 5
+# at 32 pixels, and at 224.
 _TABLES: dict[str, tuple[str, tuple[tuple[float, ...], ...], tuple[tuple[float, ...], ...]]] = {
     # standard deviation (image in [0, 1])
     "gaussian_noise": ("n", ((0.04,), (0.06,), (0.08,), (0.09,), (0.1,)),
@@ -201,8 +203,8 @@ def between(kind: str, small: float, large: float, side: float) -> float:
 def constants(name: str, severity: int, height: int, width: int) -> tuple[float, ...]:
     """The constants of a corruption at a severity (1 .. 5) for images of this height and width.
 
-    Equal to the public CIFAR table where the shorter side is 32 and to the ImageNet table where it is 224. For
-    C-bar a single number, the level (0 .. 10) that its public code calls severity.
+    Equal to the public CIFAR table where the shorter side is 32 and to the ImageNet table where it is 224.
+    For C-bar a single number, the level (0 .. 10) that its public code calls severity.
     """
     side = min(height, width)
     if name in _TABLES:

@@ -64,7 +64,8 @@ def _gradient(picture, across, down):  # type: ignore[no-untyped-def]
 
 @compiled
 def edges(picture, marks):  # type: ignore[no-untyped-def]
-    """Canny's edges of uint8[H, W] (thresholds 50 and 150, |dx| + |dy|): ``marks`` (uint8[H, W]) becomes 2 on them."""
+    """Canny's edges of uint8[H, W] (thresholds 50 and 150, |dx| + |dy|): ``marks`` (uint8[H, W]) becomes 2
+    on them."""
     height, width = picture.shape
     across, down = np.empty((height, width), np.int32), np.empty((height, width), np.int32)
     _gradient(picture, across, down)

@@ -14,9 +14,9 @@ VIEW = 0x0C0552
 class Task:
     """A chunk of a batch for one corruption at one severity.
 
-    ``images`` and ``out`` are C-contiguous uint8[n, H, W, C] and share no memory; ``indices`` (int64[n]) names each
-    image's randomness; ``salt`` tells corruptions and severities apart. A corruption fills ``out`` from these
-    alone, so that the result depends on neither the chunk nor the thread.
+    ``images`` and ``out`` are C-contiguous uint8[n, H, W, C] and share no memory; ``indices`` (int64[n])
+    names each image's randomness; ``salt`` tells corruptions and severities apart. A corruption fills
+    ``out`` from these alone, so that the result depends on neither the chunk nor the thread.
     """
 
     images: np.ndarray

@@ -8,8 +8,8 @@ from ipmix.compiling import compiled
 def tilt_map(height: int, width: int, degrees: float) -> np.ndarray:
     """The map from a pixel of the tilted image back to the image, float64[3, 3], homogeneous (x, y, 1).
 
-    The plane turns by ``degrees`` about both its axes, at the distance ``sqrt(W^2 + H^2)`` from a camera of that
-    focal length.
+    The plane turns by ``degrees`` about both its axes, at the distance ``sqrt(W^2 + H^2)`` from a camera of
+    that focal length.
     """
     angle, far = np.deg2rad(degrees), np.hypot(width, height)
     cosine, sine = np.cos(angle), np.sin(angle)
@@ -24,7 +24,8 @@ def tilt_map(height: int, width: int, degrees: float) -> np.ndarray:
 
 @compiled
 def tilt_all(images, out, inverse):  # type: ignore[no-untyped-def]
-    """Warp uint8[n, H, W, C], bilinear between places that are multiples of 1/32 pixel (as OpenCV), 0 outside."""
+    """Warp uint8[n, H, W, C], bilinear between places that are multiples of 1/32 pixel (as OpenCV), 0
+    outside."""
     count, height, width, channels = images.shape
     for y in range(height):
         for x in range(width):

@@ -11,7 +11,8 @@ from ipmix.randomness import between, start, uniform
 
 
 def snow(task: Task) -> None:
-    """Flakes (normal noise, enlarged, what is below a threshold removed) that fall at an angle, over a paler image.
+    """Flakes (normal noise, enlarged, what is below a threshold removed) that fall at an angle, over a
+    paler image.
 
     The flakes are added twice, the second time turned by 180 degrees. Angle from U(-135, -45) degrees.
     """
@@ -105,7 +106,8 @@ def snow_all(images, out, indices, seed, salt, numbers, table, down, across, wei
 
 @compiled
 def cloud(state, field, decay):  # type: ignore[no-untyped-def]
-    """Fill float64[n, n], n a power of two, with a diamond-square fractal that wraps around, scaled to [0, 1].
+    """Fill float64[n, n], n a power of two, with a diamond-square fractal that wraps around, scaled to [0,
+    1].
 
     The roughness of a level is its amplitude squared, as in the public code: ``a * U(-a, a)``, with a = 100 at the
     first level and a / decay at each next.

@@ -21,10 +21,10 @@ def zoom_blur(task: Task) -> None:
 def zoom_line(factor: float, size: int, corrected: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Where each of ``size`` pixels comes from when a line is cropped about its centre and enlarged.
 
-    The public code crops ``ceil(size / factor)`` pixels, enlarges them with SciPy's ``zoom`` (order 1: the corner
-    pixels keep their centres) and trims the rest. Returns the pixel to the left (int64[size]) and the weights of
-    it and of the next one (float32[size] each). SciPy takes a coordinate that rounding has put past the last
-    pixel for outside and gives it 0, unless ``corrected``.
+    The public code crops ``ceil(size / factor)`` pixels, enlarges them with SciPy's ``zoom`` (order 1: the
+    corner pixels keep their centres) and trims the rest. Returns the pixel to the left (int64[size]) and
+    the weights of it and of the next one (float32[size] each). SciPy takes a coordinate that rounding has
+    put past the last pixel for outside and gives it 0, unless ``corrected``.
     """
     cropped = min(math.ceil(size / factor), size)
     begin = (size - cropped) // 2
@@ -42,9 +42,7 @@ def zoom_line(factor: float, size: int, corrected: bool) -> tuple[np.ndarray, np
 
 
 @lru_cache(maxsize=64)
-def zoom_tables(
-    factors: tuple[float, ...], size: int, corrected: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def zoom_tables(factors: tuple[float, ...], size: int, corrected: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """:func:`zoom_line` for each factor, stacked."""
     lines = [zoom_line(factor, size, corrected) for factor in factors]
     left, keep, share = (np.stack([line[k] for line in lines]) for k in range(3))
@@ -94,9 +92,7 @@ def blend_zooms(images, out, left_y, keep_y, share_y, left_x, keep_x, share_x): 
         to_rows(images[i], rows)
         total[:] = rows
         for k in range(factors):
-            add_zoomed(
-                rows, total, channels, left_y[k], keep_y[k], share_y[k], left_x[k], keep_x[k], share_x[k]
-            )
+            add_zoomed(rows, total, channels, left_y[k], keep_y[k], share_y[k], left_x[k], keep_x[k], share_x[k])
         target = out[i].reshape(height, width * channels)
         for y in range(height):
             for x in range(width * channels):
