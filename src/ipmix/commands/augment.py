@@ -1,0 +1,131 @@
+"""``ipmix augment``: augmented versions of one's own pictures, in a grid; or one of them taken apart."""
+
+import io
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ipmix.augmentation import augment as augment_batch
+from ipmix.augmentation import draw
+from ipmix.checking import check_count
+from ipmix.commands.choosing import method_named
+from ipmix.decoding import BrokenPicture, is_picture, open_rgb
+from ipmix.errors import InputError
+from ipmix.explain import explain as take_apart
+from ipmix.mixing_set import MixingSet, margin
+from ipmix.sheet import Line, draw_sheet
+from ipmix.writing import refuse_existing, write_bytes
+
+FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+
+
+def augment(
+    pictures: list[Path],
+    *,
+    out: Path = Path("augmented.png"),
+    method: str = "ipmix",
+    preset: str | None = None,
+    method_option: dict[str, str] | None = None,
+    mixing_set: Path | None = None,
+    mixing_count: int = 64,
+    count: int = 8,
+    size: int = 224,
+    seed: int = 0,
+    epoch: int = 0,
+    explain: bool = False,
+    cell: int = 144,
+    engine: str = "compiled",
+    skip_broken: bool = False,
+    force: bool = False,
+) -> None:
+    """Draw a sheet of augmented pictures: a row for each picture, with several versions of it.
+
+    With --explain, each picture's first version is taken apart instead: every chain and every step, labelled.
+
+    Args:
+        pictures: Picture files, or folders of them.
+        out: Where the sheet goes: .png, .jpg or .webp.
+        method: The augmentation.
+        preset: The method's settings by name, such as paper-cifar or code-imagenet.
+        method_option: One of the method's settings, such as k=4 or patch_sizes=[4,8].
+        mixing_set: A folder of pictures or a made mixing set to mix in.
+        mixing_count: How many mixing pictures are generated where none are given.
+        count: Versions of each picture.
+        size: Larger pictures are brought to this longer side before they are augmented.
+        seed: Of everything random.
+        epoch: Which epoch's versions to show.
+        explain: Take the first version of each picture apart.
+        cell: Longer side of a picture on the sheet, in pixels.
+        engine: What augments: compiled or reference.
+        skip_broken: Pass over pictures that can't be decoded.
+        force: Replace an existing file.
+    """
+    for name, value, least in (("--count", count, 1), ("--size", size, 1), ("--cell", cell, 16)):
+        check_count(name, value, least)
+    check_count("--mixing-count", mixing_count, 1)
+    form = FORMATS.get(out.suffix.lower())
+    if form is None:
+        raise InputError(f"--out {out}: expected a name that ends in {', '.join(FORMATS)}")
+    refuse_existing(out, force=force)
+    chosen = method_named(method, preset, method_option or {})
+    if chosen is None:
+        raise InputError('--method none leaves pictures as they are; choose a method, such as "ipmix"')
+    images = _read(pictures, size, skip_broken)
+    mixing = None
+    if chosen.needs_pictures:
+        side = max(margin(image.shape[0], image.shape[1]) for _, image in images)
+        mixing = MixingSet.open(mixing_set) if mixing_set else MixingSet.generate(mixing_count, side, seed)
+    lines: list[Line] = []
+    for index, (name, image) in enumerate(images):
+        mixing_pictures = 0 if mixing is None else len(mixing)
+        where: dict[str, Any] = {"seed": seed, "epoch": epoch, "indices": [index]}
+        if explain:
+            recipe = draw(chosen, (1, *image.shape), mixing_pictures, **where)[0]
+            sys.stdout.write(f"{name}: {recipe}\n")
+            for row in take_apart(image, recipe, mixing):
+                lines.append(Line(row.label, row.pictures))
+            continue
+        versions = [
+            augment_batch(image[None], chosen, mixing, view=view, engine=engine, **where)[0] for view in range(count)
+        ]
+        lines.append(Line("", [(name, image), *(("", version) for version in versions)]))
+    title = f"{method}{f' ({preset})' if preset else ''}, seed {seed}, epoch {epoch}"
+    buffer = io.BytesIO()
+    draw_sheet(lines, cell=cell, title=title).save(buffer, form)
+    write_bytes(out, buffer.getvalue())
+    sys.stdout.write(f"wrote {out}\n")
+
+
+def _read(paths: list[Path], size: int, skip_broken: bool) -> list[tuple[str, np.ndarray]]:
+    files: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            found = sorted(p for p in path.iterdir() if is_picture(p))
+            if not found:
+                raise InputError(f"{path} is a folder without pictures; give pictures, or a folder that holds some")
+            files += found
+        else:
+            files.append(path)
+    images: list[tuple[str, np.ndarray]] = []
+    skipped: list[Path] = []
+    for file in files:
+        try:
+            picture = open_rgb(file)
+        except BrokenPicture:
+            if not skip_broken:
+                raise
+            skipped.append(file)
+            continue
+        if max(picture.size) > size:
+            scale = size / max(picture.size)
+            sides = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+            picture = picture.resize(sides, Image.Resampling.LANCZOS)
+        images.append((file.name, np.asarray(picture)))
+    if skipped:
+        sys.stderr.write(f"passed over {len(skipped)} broken pictures, the first {skipped[0]}\n")
+    if not images:
+        raise InputError(f"none of the {len(files)} pictures can be decoded")
+    return images

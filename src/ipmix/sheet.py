@@ -1,0 +1,80 @@
+"""A sheet of labelled pictures: rows of cells on white, drawn with Pillow alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+INK, FAINT, PAPER = (24, 24, 27), (113, 113, 122), (255, 255, 255)
+GAP = 12
+MOST_TEXT = 12  # points
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """One row of a sheet: a heading over it ("" for none), and cells (label, uint8[H, W, C])."""
+
+    heading: str
+    cells: Sequence[tuple[str, np.ndarray]]
+
+
+def draw_sheet(lines: Sequence[Line], *, cell: int = 144, title: str = "") -> Image.Image:
+    """Draw the rows under each other; each picture's longer side is brought to ``cell`` pixels.
+
+    Small pictures are enlarged without smoothing, so that their own pixels are seen; labels are wrapped to the
+    width of their cell.
+    """
+    font = _font(MOST_TEXT)
+    strong = _font(MOST_TEXT + 2)
+    blocks = [[(_wrap(label, font, cell), _fit(picture, cell)) for label, picture in line.cells] for line in lines]
+    columns = max((len(block) for block in blocks), default=1)
+    width = GAP + columns * (cell + GAP)
+    if title:
+        width = max(width, 2 * GAP + int(_font(MOST_TEXT + 6).getlength(title)))
+    heights = []
+    for line, block in zip(lines, blocks):
+        text = max((len(words) for words, _ in block), default=0) * (MOST_TEXT + 4)
+        heading = MOST_TEXT + 12 if line.heading else 0
+        heights.append((heading, max((p.height for _, p in block), default=0), text + (6 if text else 0)))
+    top = GAP + (MOST_TEXT + 22 if title else 0)
+    sheet = Image.new("RGB", (width, top + sum(sum(h) + GAP for h in heights)), PAPER)
+    ink = ImageDraw.Draw(sheet)
+    if title:
+        ink.text((GAP, GAP), title, INK, _font(MOST_TEXT + 6))
+    y = top
+    for line, block, (heading, tall, text) in zip(lines, blocks, heights):
+        if heading:
+            ink.text((GAP, y), line.heading, INK, strong)
+        for column, (words, picture) in enumerate(block):
+            x = GAP + column * (cell + GAP)
+            sheet.paste(picture, (x + (cell - picture.width) // 2, y + heading + tall - picture.height))
+            for i, word in enumerate(words):
+                ink.text((x, y + heading + tall + 4 + i * (MOST_TEXT + 4)), word, FAINT, font)
+        y += heading + tall + text + GAP
+    return sheet
+
+
+@lru_cache(maxsize=8)
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)
+
+
+def _fit(picture: np.ndarray, cell: int) -> Image.Image:
+    pixels = picture[:, :, 0] if picture.shape[2] < 3 else picture[:, :, :3]
+    image = Image.fromarray(np.ascontiguousarray(pixels)).convert("RGB")
+    scale = cell / max(image.size)
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image.resize(size, Image.Resampling.NEAREST if scale > 1 else Image.Resampling.LANCZOS)
+
+
+def _wrap(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> list[str]:
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and font.getlength(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
