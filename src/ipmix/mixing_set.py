@@ -24,9 +24,9 @@ from PIL import Image
 from ipmix.errors import InputError
 from ipmix.fractals.kinds import PICTURES_VERSION, compose
 from ipmix.fractals.making import default_threads, make
-from ipmix.fractals.manifest import Entry, Plan, read, shard_name
+from ipmix.fractals.manifest import Entry, Plan, place_in_shard, read, shard_name
+from ipmix.fractals.pictures import EXTENSIONS, decode, find, fit
 
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm")
 MEMORY_MOST = 512 * 2**20
 """Bytes of planes kept in memory; larger ones are mapped from a file in the cache."""
 
@@ -38,6 +38,7 @@ class Source(Protocol):
     """Where a set's pictures come from."""
 
     channels: int
+
     @property
     def identity(self) -> str:
         """A hash of where the pictures come from: equal for equal sets."""
@@ -94,7 +95,7 @@ class FolderSource:
 
 
 class ShardSource:
-    """The memory-mapped parts of a set, uint8[pictures, 3, size, size] each; part p holds p-1, p-1+parts..."""
+    """The memory-mapped parts of a set, uint8[pictures, 3, size, size] each."""
 
     channels = 3
 
@@ -105,20 +106,13 @@ class ShardSource:
     def __len__(self) -> int:
         return sum(len(part) for part in self.parts)
 
+    def fits(self, side: int, channels: int) -> bool:
+        """Whether the one part is what planes() must return, as it is."""
+        return len(self.parts) == 1 and self.parts[0].shape[1:] == (channels, side, side)
+
     def picture(self, index: int) -> np.ndarray:
-        part = self.parts[index % len(self.parts)]
-        return np.ascontiguousarray(part[index // len(self.parts)].transpose(1, 2, 0))
-
-
-def decode(path: Path) -> np.ndarray:
-    """A picture file as uint8[h, w, 3]; :class:`InputError` names a file that is none."""
-    try:
-        with Image.open(path) as picture:
-            return np.array(picture.convert("RGB"))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(
-            f"{path} can't be decoded as a picture ({error}); remove or replace it, or skip broken pictures"
-        ) from error
+        part, row = place_in_shard(index, len(self.parts))
+        return np.ascontiguousarray(self.parts[part][row].transpose(1, 2, 0))
 
 
 def margin(height: int, width: int) -> int:
@@ -127,23 +121,6 @@ def margin(height: int, width: int) -> int:
     The authors' Resize(36) and RandomCrop(32), Resize(256) and RandomCrop(224): 8/7 of the longer side.
     """
     return 8 * max(height, width) // 7
-
-
-def fit(picture: np.ndarray, side: int) -> np.ndarray:
-    """``picture`` (uint8[h, w, c]) with its short side resized to ``side``, centre-cropped: uint8[s, s, c]."""
-    height, width, channels = picture.shape
-    if (height, width) == (side, side):
-        return picture
-    scale = side / min(height, width)
-    size = (max(side, round(width * scale)), max(side, round(height * scale)))
-    if channels == 3:
-        resized = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
-    else:
-        layers = [Image.fromarray(np.ascontiguousarray(picture[:, :, c])) for c in range(channels)]
-        resized = np.stack([np.asarray(x.resize(size, Image.Resampling.LANCZOS)) for x in layers], axis=2)
-    top = (size[1] - side) // 2
-    left = (size[0] - side) // 2
-    return resized[top : top + side, left : left + side]
 
 
 class MixingSet:
@@ -158,6 +135,7 @@ class MixingSet:
         self._cache = cache
         self._planes: dict[tuple[int, int], np.ndarray] = {}
         self._calls = 0
+        self.plan: Plan | None = None
         self.entries: list[Entry] = []
         self.skipped: list[Path] = []
 
@@ -189,18 +167,10 @@ class MixingSet:
     def array(cls, pictures: np.ndarray) -> "MixingSet":
         """Wrap ``pictures``, uint8[pictures, height, width, channels], without a copy."""
         if not isinstance(pictures, np.ndarray) or pictures.dtype != np.uint8 or pictures.ndim != 4:
-            got = (
-                f"{pictures.dtype}{list(pictures.shape)}"
-                if isinstance(pictures, np.ndarray)
-                else type(pictures)
-            )
-            raise InputError(
-                f"a mixing set wraps an array uint8[pictures, height, width, channels], got {got}"
-            )
+            got = f"{pictures.dtype}{list(pictures.shape)}" if isinstance(pictures, np.ndarray) else type(pictures)
+            raise InputError(f"a mixing set wraps an array uint8[pictures, height, width, channels], got {got}")
         if 0 in pictures.shape:
-            raise InputError(
-                f"a mixing set needs at least one picture of one pixel, got {list(pictures.shape)}"
-            )
+            raise InputError(f"a mixing set needs at least one picture of one pixel, got {list(pictures.shape)}")
         return cls(ArraySource(pictures))
 
     @classmethod
@@ -217,9 +187,7 @@ class MixingSet:
         in ``skipped``); without it a broken one raises :class:`InputError` when it is read.
         """
         root = Path(path)
-        if not root.is_dir():
-            raise InputError(f"{root} is not a folder; expected a folder of pictures")
-        paths = sorted(p for p in root.rglob("*") if p.suffix.lower() in EXTENSIONS and p.is_file())
+        paths = find(root)
         skipped: list[Path] = []
         if skip_broken:
             with ThreadPoolExecutor(default_threads()) as pool:
@@ -232,17 +200,13 @@ class MixingSet:
         return mixing
 
     @classmethod
-    def open(
-        cls, path: str | os.PathLike[str], *, cache: str | os.PathLike[str] | None = None
-    ) -> "MixingSet":
+    def open(cls, path: str | os.PathLike[str], *, cache: str | os.PathLike[str] | None = None) -> "MixingSet":
         """Open a set made by ``ipmix mixing-set make`` (all its parts present), or any folder of pictures."""
         root = Path(path)
         manifests = sorted(root.glob("manifest*.json"))
         if not manifests:
             if list(root.glob("manifest*.journal")):
-                raise InputError(
-                    f"{root} holds an unfinished mixing set; run the same 'make' again to finish it"
-                )
+                raise InputError(f"{root} holds an unfinished mixing set; run the same 'make' again to finish it")
             return cls.folder(root, cache=cache)
         plans, entries, identity = [], [], hashlib.sha256()
         for manifest in manifests:
@@ -259,10 +223,9 @@ class MixingSet:
             paths = [root / entry.file for entry in entries]
             for file in paths:
                 if not file.is_file():
-                    raise InputError(
-                        f"{file} is listed in the manifest but missing; remove the manifest, make again"
-                    )
+                    raise InputError(f"{file} is listed in the manifest but missing; remove the manifest, make again")
             mixing = cls(FolderSource(paths), cache)
+        mixing.plan = plans[0]
         mixing.entries = entries
         return mixing
 
@@ -322,9 +285,8 @@ class MixingSet:
 
     def _make_planes(self, side: int, channels: int) -> np.ndarray:
         source = self._source
-        if isinstance(source, ShardSource) and len(source.parts) == 1 and channels == 3:
-            if source.parts[0].shape[2] == side:
-                return source.parts[0]
+        if isinstance(source, ShardSource) and source.fits(side, channels):
+            return source.parts[0]
         shape = (len(self), channels, side, side)
         if int(np.prod(shape)) <= MEMORY_MOST:
             planes = np.empty(shape, np.uint8)
@@ -386,16 +348,12 @@ def _decodes(path: Path) -> bool:
 
 def _check_parts(root: Path, plans: list[Plan]) -> None:
     first = plans[0]
-    alike = {
-        (plan.seed, plan.size, str(plan.mix), plan.files, plan.parts, plan.pictures_version) for plan in plans
-    }
+    alike = {(plan.seed, plan.size, str(plan.mix), plan.files, plan.parts, plan.pictures_version) for plan in plans}
     if len(alike) > 1:
         raise InputError(f"{root} holds parts of different mixing sets; put each set into its own folder")
     missing = sorted(set(range(1, first.parts + 1)) - {plan.part for plan in plans})
     if missing:
-        raise InputError(
-            f"{root} lacks part {', '.join(map(str, missing))} of {first.parts} of its mixing set"
-        )
+        raise InputError(f"{root} lacks part {', '.join(map(str, missing))} of {first.parts} of its mixing set")
     plans.sort(key=lambda plan: plan.part)
 
 
@@ -404,9 +362,7 @@ def _map_shard(path: Path, plan: Plan) -> np.memmap:
     try:
         shard = np.lib.format.open_memmap(path, mode="r")
     except (OSError, ValueError) as error:
-        raise InputError(
-            f"{path} can't be read ({error}); remove the manifest and make the set again"
-        ) from error
+        raise InputError(f"{path} can't be read ({error}); remove the manifest and make the set again") from error
     if shard.shape != expected or shard.dtype != np.uint8:
         raise InputError(f"{path} should hold uint8{list(expected)}, got {shard.dtype}{list(shard.shape)}")
     return shard

@@ -51,9 +51,9 @@ def diamond_square(state, decay, clouds):  # type: ignore[no-untyped-def]
         k += 1
     low = clouds.min()
     scale = 1.0 / max(clouds.max() - low, 1e-9)
-    for y in range(side):
-        for x in range(side):
-            clouds[y, x] = (clouds[y, x] - low) * scale
+    for i in range(side):
+        for j in range(side):
+            clouds[i, j] = (clouds[i, j] - low) * scale
 
 
 @compiled
@@ -82,7 +82,7 @@ def paint_background(state, picture):  # type: ignore[no-untyped-def]
             table[n, c] = byte(hue_channel(hue, saturation, value, c))
     for y in range(height):
         for x in range(width):
-            n = np.uint64(clouds[y, x] * (HEIGHTS - 1.0) + 0.5)
-            picture[y, x, 0] = table[n, 0]
-            picture[y, x, 1] = table[n, 1]
-            picture[y, x, 2] = table[n, 2]
+            entry = np.uint64(clouds[y, x] * (HEIGHTS - 1.0) + 0.5)
+            picture[y, x, 0] = table[entry, 0]
+            picture[y, x, 1] = table[entry, 1]
+            picture[y, x, 2] = table[entry, 2]

@@ -10,7 +10,7 @@ import numpy as np
 from ipmix.compiling import compiled
 from ipmix.fractals.colour import LEVELS, PALETTE_SIZE, draw_palette
 from ipmix.fractals.dull import is_dull
-from ipmix.fractals.elementary import cosine_of_turns, exponential, sine_of_turns
+from ipmix.fractals.elementary import cosine_of_turns, sine_of_turns
 from ipmix.fractals.tone import paint_light
 from ipmix.fractals.variations import VARIATIONS, vary
 from ipmix.randomness import below, between, bits, stream, uniform

@@ -62,8 +62,9 @@ def chaos_game(state, maps, table, points, window, cells):  # type: ignore[no-un
     left = window[0]
     top = window[1]
     own = np.empty(MAPS_MOST, np.uint64)
-    for i in range(MAPS_MOST):
-        own[i] = i * (HISTORIES - 1) // max(np.int64(table[-1]), 1)
+    maps_used = max(int(table[-1]), 1)
+    for k in range(MAPS_MOST):
+        own[k] = k * (HISTORIES - 1) // maps_used
     x, y = fixed_point(maps, 0)
     x2 = x
     y2 = y
@@ -146,10 +147,10 @@ def _paint_hue(state, cells, picture):  # type: ignore[no-untyped-def]
     for y in range(picture.shape[0]):
         for x in range(picture.shape[1]):
             if cells[y, x] > 0:
-                n = np.uint64(np.float64(cells[y, x] >> COUNT_SHIFT) * scale)
-                picture[y, x, 0] = table[n, 0]
-                picture[y, x, 1] = table[n, 1]
-                picture[y, x, 2] = table[n, 2]
+                entry = np.uint64(np.float64(cells[y, x] >> COUNT_SHIFT) * scale)
+                picture[y, x, 0] = table[entry, 0]
+                picture[y, x, 1] = table[entry, 1]
+                picture[y, x, 2] = table[entry, 2]
 
 
 @compiled
@@ -209,8 +210,9 @@ def blur(picture, sigma):  # type: ignore[no-untyped-def]
             lines[1] = lines[2]
             continue
         for i in range(n):
-            ends = np.int64(lines[0, i]) + np.int64(lines[2, i])
-            flat[y, i] = (np.int64(inner) * lines[1, i] + np.int64(outer) * ends + np.int64(1 << 22)) >> np.int64(23)
+            sides = np.int64(lines[0, i]) + np.int64(lines[2, i])
+            total = np.int64(inner) * lines[1, i] + np.int64(outer) * sides
+            flat[y, i] = (total + np.int64(1 << 22)) >> np.int64(23)
 
 
 @compiled

@@ -6,7 +6,7 @@ and the manifest takes the journal's place only when everything is there.
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -17,7 +17,7 @@ import numpy as np
 
 from ipmix.errors import InputError
 from ipmix.fractals import formats
-from ipmix.fractals.kinds import KINDS, SIZE_LEAST, SIZE_MOST, paint
+from ipmix.fractals.kinds import EXTERNAL, KINDS, SIZE_LEAST, SIZE_MOST, Painter, Picture, paint
 from ipmix.fractals.manifest import (
     FILE_FORMATS,
     Entry,
@@ -26,6 +26,7 @@ from ipmix.fractals.manifest import (
     header,
     journal_name,
     manifest_name,
+    place_in_shard,
     read,
     read_entry,
     rounded,
@@ -47,8 +48,8 @@ def default_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def check_plan(plan: Plan) -> None:
-    """Raise :class:`InputError` for a plan that can't be made."""
+def check_plan(plan: Plan, painters: Mapping[str, Painter]) -> None:
+    """Raise :class:`InputError` for a plan that can't be made with these painters."""
     if not SIZE_LEAST <= plan.size <= SIZE_MOST:
         raise InputError(f"size must lie in {SIZE_LEAST}..{SIZE_MOST} pixels, got {plan.size}")
     if not -(2**63) <= plan.seed < 2**63:
@@ -58,22 +59,32 @@ def check_plan(plan: Plan) -> None:
     if not 1 <= plan.part <= plan.parts:
         raise InputError(f"part {plan.part} of {plan.parts} does not exist; parts count from 1")
     for kind in plan.mix:
-        if kind not in KINDS:
+        if kind in EXTERNAL and kind not in painters:
+            needed = "a network to visualise" if kind == "feature" else "a folder of pictures"
+            raise InputError(f"pictures of the kind {kind!r} need {needed}; give one, or leave them out of the mix")
+        if kind not in KINDS and kind not in EXTERNAL:
             raise InputError(f"unknown kind of picture {kind!r}; expected some of: {', '.join(KINDS)}")
 
 
-def make(plan: Plan, folder: str | os.PathLike[str], threads: int | None = None) -> Iterator[int]:
+def make(
+    plan: Plan,
+    folder: str | os.PathLike[str],
+    threads: int | None = None,
+    painters: Mapping[str, Painter] | None = None,
+) -> Iterator[int]:
     """Make the plan's part of a set in ``folder``; yields how many of its pictures are done so far.
 
-    Goes on where an interrupted run stopped. A finished set of the same plan is left as it is; a set of
-    another plan, or a full or unwritable disk, raises :class:`InputError`.
+    ``painters`` paint the plan's external kinds. Goes on where an interrupted run stopped. A finished set of
+    the same plan is left as it is; a set of another plan, or a full or unwritable disk, raises
+    :class:`InputError`.
     """
-    check_plan(plan)
+    painters = painters or {}
+    check_plan(plan, painters)
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _alone(folder / f".lock{plan.suffix()}"):
-            yield from _make(plan, folder, threads or default_threads())
+            yield from _make(plan, folder, threads or default_threads(), painters)
     except OSError as error:
         raise InputError(
             f"can't write the mixing set to {folder}: {error.strerror or error}; what is there is kept and valid: "
@@ -81,7 +92,7 @@ def make(plan: Plan, folder: str | os.PathLike[str], threads: int | None = None)
         ) from error
 
 
-def _make(plan: Plan, folder: Path, threads: int) -> Iterator[int]:
+def _make(plan: Plan, folder: Path, threads: int, painters: Mapping[str, Painter]) -> Iterator[int]:
     finished = folder / manifest_name(plan)
     if finished.exists():
         if read(finished)[0] != plan:
@@ -97,7 +108,9 @@ def _make(plan: Plan, folder: Path, threads: int) -> Iterator[int]:
         ThreadPoolExecutor(threads) as pool,
     ):
         for start in range(0, len(missing), BATCH):
-            entries = list(pool.map(partial(_make_one, plan, output), missing[start : start + BATCH]))
+            numbers = missing[start : start + BATCH]
+            ready = _paint_external(plan, numbers, painters)
+            entries = list(pool.map(partial(_make_one, plan, output, ready), numbers))
             output.flush()
             for entry in entries:
                 done[entry.number] = entry
@@ -110,9 +123,22 @@ def _make(plan: Plan, folder: Path, threads: int) -> Iterator[int]:
     (folder / journal_name(plan)).unlink()
 
 
-def _make_one(plan: Plan, output: "_Output", number: int) -> Entry:
+def _paint_external(plan: Plan, numbers: list[int], painters: Mapping[str, Painter]) -> dict[int, Picture]:
+    wanted: dict[str, list[int]] = {}
+    for number in numbers:
+        kind, _ = plan.picture(number)
+        if kind in painters:
+            wanted.setdefault(kind, []).append(number)
+    ready: dict[int, Picture] = {}
+    for kind, some in wanted.items():
+        pictures = painters[kind](plan.seed, [plan.picture(number)[1] for number in some], plan.size)
+        ready.update(zip(some, pictures))
+    return ready
+
+
+def _make_one(plan: Plan, output: "_Output", ready: dict[int, Picture], number: int) -> Entry:
     kind, index = plan.picture(number)
-    picture = paint(kind, plan.seed, index, plan.size)
+    picture = ready[number] if number in ready else paint(kind, plan.seed, index, plan.size)
     file = output.write(number, kind, index, picture.pixels)
     return Entry(
         number=number,
@@ -150,7 +176,7 @@ class _Output:
 
     def write(self, number: int, kind: str, index: int, pixels: np.ndarray) -> str:
         if self.shard is not None:
-            self.shard[(number - self.plan.part + 1) // self.plan.parts] = pixels.transpose(2, 0, 1)
+            self.shard[place_in_shard(number, self.plan.parts)[1]] = pixels.transpose(2, 0, 1)
             return ""
         name = f"{kind}/{kind}-{index:05d}.{formats.EXTENSIONS[self.plan.files]}"
         write_bytes(self.folder / name, formats.encode(pixels, self.plan.files))

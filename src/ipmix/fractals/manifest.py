@@ -10,15 +10,18 @@ import json
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ipmix.errors import InputError
-from ipmix.fractals.kinds import KINDS, PICTURES_VERSION, SIZE_LEAST, SIZE_MOST
+from ipmix.fractals.kinds import EXTERNAL, KINDS, PICTURES_VERSION, SIZE_LEAST, SIZE_MOST
 
 FORMAT = "ipmix mixing set"
 VERSION = 1
+BLOCK = 8
+"""Pictures that stay together when a set is made in parts."""
+
 FILE_FORMATS = ("png", "jpeg", "webp", "shard")
 
 
@@ -26,8 +29,8 @@ FILE_FORMATS = ("png", "jpeg", "webp", "shard")
 class Plan:
     """What a set is to hold: the same plan gives the same pictures anywhere.
 
-    ``mix`` maps kinds to counts; ``part`` of ``parts`` (from 1) holds the pictures whose number leaves
-    part - 1 when divided by parts.
+    ``mix`` maps kinds to counts. The set is cut into blocks of 8 pictures, dealt in turn to its ``parts``;
+    ``part`` counts from 1. ``sources`` says what the external kinds are made from (a network, a folder).
     """
 
     seed: int
@@ -36,6 +39,7 @@ class Plan:
     files: str
     part: int = 1
     parts: int = 1
+    sources: dict[str, str] = field(default_factory=dict)
     pictures_version: int = PICTURES_VERSION
 
     @property
@@ -47,9 +51,9 @@ class Plan:
         """What tells this part's files from the other parts': '' for a set in one part."""
         return "" if self.parts == 1 else f"-{self.part:02d}-of-{self.parts:02d}"
 
-    def numbers(self) -> range:
+    def numbers(self) -> list[int]:
         """The numbers, in the whole set, of this part's pictures."""
-        return range(self.part - 1, self.count, self.parts)
+        return [n for n in range(self.count) if n // BLOCK % self.parts == self.part - 1]
 
     def picture(self, number: int) -> tuple[str, int]:
         """(kind, index within the kind) of a picture by its number in the whole set."""
@@ -103,6 +107,12 @@ def rounded(value: Any) -> Any:
     return value
 
 
+def place_in_shard(number: int, parts: int) -> tuple[int, int]:
+    """(part from 0, row in the part's shard) of a picture by its number in the whole set."""
+    block, rest = divmod(number, BLOCK)
+    return block % parts, block // parts * BLOCK + rest
+
+
 def header(plan: Plan) -> dict[str, Any]:
     """The plan as the manifest's first fields."""
     return {"format": FORMAT, "version": VERSION, **asdict(plan)}
@@ -150,25 +160,25 @@ def read(path: str | os.PathLike[str]) -> tuple[Plan, list[Entry]]:
 
 
 def _read_plan(path: Path, content: dict[str, Any]) -> Plan:
-    wanted = {"seed": int, "size": int, "mix": dict, "files": str, "part": int, "parts": int}
+    wanted = {
+        "seed": int, "size": int, "mix": dict, "files": str, "part": int, "parts": int, "sources": dict,
+        "pictures_version": int,
+    }  # fmt: skip
     for name, kind in wanted.items():
         if not isinstance(content.get(name), kind) or isinstance(content.get(name), bool):
             raise InputError(f"{path}: {name!r} must be of type {kind.__name__}, got {content.get(name)!r}")
     if not SIZE_LEAST <= content["size"] <= SIZE_MOST:
         raise InputError(f"{path}: 'size' must lie in {SIZE_LEAST}..{SIZE_MOST}, got {content['size']}")
     if content["files"] not in FILE_FORMATS:
-        raise InputError(
-            f"{path}: 'files' must be one of {', '.join(FILE_FORMATS)}, got {content['files']!r}"
-        )
+        raise InputError(f"{path}: 'files' must be one of {', '.join(FILE_FORMATS)}, got {content['files']!r}")
     if not 1 <= content["part"] <= content["parts"]:
         raise InputError(f"{path}: part {content['part']} of {content['parts']} does not exist")
     for kind, count in content["mix"].items():
         if not isinstance(count, int) or isinstance(count, bool) or count < 1:
             raise InputError(f"{path}: the count of {kind!r} must be a whole number above 0, got {count!r}")
-    version = content.get("pictures_version")
-    if not isinstance(version, int):
-        raise InputError(f"{path}: 'pictures_version' must be of type int, got {version!r}")
-    return Plan(**{name: content[name] for name in wanted}, pictures_version=version)
+        if kind not in KINDS and kind not in EXTERNAL:
+            raise InputError(f"{path}: unknown kind of picture {kind!r} in the mix")
+    return Plan(**{name: content[name] for name in wanted})
 
 
 def read_entry(place: str, item: Any) -> Entry:
@@ -192,13 +202,13 @@ def read_entry(place: str, item: Any) -> Entry:
 
 def _check_against_plan(path: Path, plan: Plan, entries: list[Entry]) -> None:
     numbers = [entry.number for entry in entries]
-    if numbers != list(plan.numbers()):
+    if numbers != plan.numbers():
         raise InputError(
             f"{path} lists {len(numbers)} pictures where part {plan.part} of {plan.parts} of a set of "
             f"{plan.count} has {len(plan.numbers())}, or lists them out of order; make the set again"
         )
     for entry in entries:
-        if (entry.kind, entry.index) != plan.picture(entry.number) or entry.kind not in KINDS:
+        if (entry.kind, entry.index) != plan.picture(entry.number):
             raise InputError(
                 f"{path}: picture {entry.number} is called {entry.kind} {entry.index}, which does not fit "
                 f"the mix {plan.mix}"

@@ -1,0 +1,75 @@
+"""Pictures from a folder as a part of a mixing set: real textures, artworks, whatever one has a right to."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ipmix.errors import InputError
+from ipmix.fractals.kinds import Picture
+
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm")
+
+
+def find(root: Path) -> list[Path]:
+    """All picture files in a folder and the folders below it, sorted."""
+    if not root.is_dir():
+        raise InputError(f"{root} is not a folder; expected a folder of pictures")
+    return sorted(path for path in root.rglob("*") if path.suffix.lower() in EXTENSIONS and path.is_file())
+
+
+def decode(path: Path) -> np.ndarray:
+    """A picture file as uint8[h, w, 3]; :class:`InputError` names a file that is none."""
+    try:
+        with Image.open(path) as picture:
+            return np.array(picture.convert("RGB"))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(
+            f"{path} can't be decoded as a picture ({error}); remove or replace it, or skip broken pictures"
+        ) from error
+
+
+def fit(picture: np.ndarray, side: int) -> np.ndarray:
+    """``picture`` (uint8[h, w, c]) with its short side resized to ``side``, centre-cropped: uint8[s, s, c].
+
+    Lanczos with antialiasing.
+    """
+    height, width, channels = picture.shape
+    if (height, width) == (side, side):
+        return picture
+    scale = side / min(height, width)
+    size = (max(side, round(width * scale)), max(side, round(height * scale)))
+    if channels == 3:
+        resized = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
+    else:
+        layers = [Image.fromarray(np.ascontiguousarray(picture[:, :, c])) for c in range(channels)]
+        resized = np.stack([np.asarray(x.resize(size, Image.Resampling.LANCZOS)) for x in layers], axis=2)
+    top = (size[1] - side) // 2
+    left = (size[0] - side) // 2
+    return resized[top : top + side, left : left + side]
+
+
+class FolderPainter:
+    """Paints the kind ``image``: picture i of the folder, resized and cropped; more than there are repeat."""
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.root = Path(folder)
+        self.paths = find(self.root)
+        if not self.paths:
+            raise InputError(f"{self.root} holds no pictures ({', '.join(EXTENSIONS)})")
+        names = "\n".join(f"{path.relative_to(self.root)} {path.stat().st_size}" for path in self.paths)
+        self.identity = f"{len(self.paths)} pictures {hashlib.sha256(names.encode()).hexdigest()[:16]}"
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __call__(self, seed: int, indices: list[int], size: int) -> list[Picture]:
+        """Pictures ``indices``; the seed changes nothing."""
+        return [self._one(index, size) for index in indices]
+
+    def _one(self, index: int, size: int) -> Picture:
+        path = self.paths[index % len(self.paths)]
+        pixels = np.ascontiguousarray(fit(decode(path), size))
+        return Picture(pixels, 1, {"from": str(path.relative_to(self.root))})
