@@ -125,8 +125,8 @@ def _settle(buffer, n, tolerance, counts, norms, traps):  # type: ignore[no-unty
 def iterate(buffer, n, formula, most, tolerance, q, counts, norms, traps):  # type: ignore[no-untyped-def]
     """Run the first ``n`` orbits of ``buffer`` (rows ZX, ZY, CX, CY and PIXEL are set) to their end.
 
-    ``counts``, ``norms`` and ``traps`` are float64[pixels]: the steps until \|z\|**2 exceeded
-    :data:`BAILOUT` (-1: it never did), \|z\|**2 there, and the trap's value. ``most`` bounds the steps
+    ``counts``, ``norms`` and ``traps`` are float64[pixels]: the steps until |z|**2 exceeded
+    :data:`BAILOUT` (-1: it never did), |z|**2 there, and the trap's value. ``most`` bounds the steps
     (rounded up to a multiple of 8); ``tolerance`` is the squared distance at which an orbit counts as having
     returned; ``q`` is the trap's conic, float64[6].
     """
