@@ -6,7 +6,7 @@ from PIL import Image
 
 from ipmix import models
 from ipmix.cli import main
-from ipmix.commands.train import method_named
+from ipmix.commands.choosing import method_named
 from ipmix.errors import InputError
 from ipmix.methods import METHODS
 
@@ -69,14 +69,15 @@ def test_broken_pictures_are_named_or_counted(data: Path, tmp_path: Path, capsys
     [
         (["nowhere"], "nowhere is not a folder"),
         (["DATA", "--method", "sharpen"], "no method 'sharpen'"),
-        (["DATA", "--method", "none", "--preset", "paper-cifar"], "leave out --preset"),
-        (["DATA", "--method", "none", "--mixing-set", "x"], "leave out --mixing-set"),
+        (["DATA", "--method", "none", "--preset", "paper-cifar"], "leave out the preset"),
+        (["DATA", "--method", "none", "--mixing-set", "x"], "leave out the mixing set"),
         (["DATA", "--mixing-set", "nowhere"], "nowhere"),
         (["DATA", "--method-option", "q=3"], "no option 'q'"),
         (["DATA", "--method-option", "k=0"], "k must be a whole number of at least 1"),
         (["DATA", "--model", "lenet", "--method", "none"], "unknown model 'lenet'"),
         (["DATA", "--weights", "nowhere.pt", "--method", "none"], "nowhere.pt"),
         (["DATA", "--test-split", "test", "--method", "none"], "no 'test' folder"),
+        (["digits", "--crop", "resized"], "digits is not one"),
         (["DATA", "--resume", "--force"], "pass one of them"),
         (["DATA", "--epochs", "0"], "epochs is at least 1"),
     ],

@@ -2,10 +2,9 @@
 
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from ipmix.commands.choosing import method_named
-from ipmix.datasets import Pictures, load, splits
+from ipmix.commands.choosing import values_of
 from ipmix.errors import InputError
 
 
@@ -19,6 +18,7 @@ def train(
     method_option: dict[str, str] | None = None,
     mixing_set: Path | None = None,
     mixing_count: int = 2000,
+    mixing_seed: int = 0,
     jsd: bool = False,
     epochs: int = 100,
     batch_size: int = 128,
@@ -45,6 +45,7 @@ def train(
     weights: Path | None = None,
     seed: int = 0,
     size: int | None = None,
+    crop: Literal["pad", "resized"] = "pad",
     test_split: str | None = None,
     root: Path | None = None,
     download: bool = False,
@@ -70,6 +71,7 @@ def train(
         method_option: One of the method's settings, such as k=4 or patch_sizes=[4,8].
         mixing_set: A folder of pictures or a made mixing set to mix in.
         mixing_count: How many mixing pictures are generated where none are given.
+        mixing_seed: Seed of the generated mixing pictures.
         jsd: Make predictions consistent over the clean picture and two augmented views (the paper's headline
             results; three times the computing).
         epochs: Passes over the training pictures (paper: 100; ResNet and ResNeXt 200).
@@ -97,6 +99,8 @@ def train(
         weights: Start from a file of weights.
         seed: Of everything random; the same seed gives the same network on a CPU.
         size: Bring all pictures to this side.
+        crop: pad keeps pictures in memory and shifts them; resized reads files in every epoch and brings a
+            random part of each to --size (ImageNet; 224 if --size is left out).
         test_split: What to test on after each epoch; test or val, whichever is there, if left out.
         root: Where CIFAR's files lie.
         download: Fetch CIFAR if it is missing.
@@ -109,59 +113,50 @@ def train(
         force: Replace the run in --out.
         quiet: Show no progress.
     """
-    from ipmix.checkpoint import refuse_taken
+    from ipmix import experiment
     from ipmix.optimising import Training
-    from ipmix.training import train as train_network
 
     if resume and force:
         raise InputError("--resume goes on with a run and --force replaces it: pass one of them")
-    config = Training(
-        model=model,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        minimum_learning_rate=minimum_learning_rate,
-        warmup_epochs=warmup_epochs,
-        schedule=schedule,
-        optimiser=optimiser,
-        momentum=momentum,
-        nesterov=nesterov,
-        weight_decay=weight_decay,
-        jsd=jsd,
-        smoothing=smoothing,
-        precision=precision,
-        channels_last=channels_last,
-        compile=compile,
-        accumulate=accumulate,
-        clip_norm=clip_norm,
-        average=average,
-        sync_batchnorm=sync_batchnorm,
-        dropout=dropout,
-        flip=flip,
-        pad=pad,
-        pretrained=pretrained,
-        weights=None if weights is None else str(weights),
-        seed=seed,
+    chosen = experiment.Experiment(
+        experiment.Data(data, size, crop, test_split, skip_broken),
+        experiment.Method(method, preset, values_of(method_option or {})),
+        experiment.Mixing(None if mixing_set is None else str(mixing_set), mixing_count, mixing_seed),
+        Training(
+            model=model,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            minimum_learning_rate=minimum_learning_rate,
+            warmup_epochs=warmup_epochs,
+            schedule=schedule,
+            optimiser=optimiser,
+            momentum=momentum,
+            nesterov=nesterov,
+            weight_decay=weight_decay,
+            jsd=jsd,
+            smoothing=smoothing,
+            precision=precision,
+            channels_last=channels_last,
+            compile=compile,
+            accumulate=accumulate,
+            clip_norm=clip_norm,
+            average=average,
+            sync_batchnorm=sync_batchnorm,
+            dropout=dropout,
+            flip=flip,
+            pad=pad,
+            pretrained=pretrained,
+            weights=None if weights is None else str(weights),
+            seed=seed,
+            size=size or 224,
+        ),
     )
-    chosen = method_named(method, preset, method_option or {})
-    # At once, before any picture is read.
-    refuse_taken(out, resume=resume, force=force)
-    pictures, test = pictures_of(
-        data,
-        size=size,
-        test_split=test_split,
+    outcome = experiment.train(
+        chosen,
+        out,
         root=root,
         download=download,
-        skip_broken=skip_broken,
-        quiet=quiet,
-    )
-    outcome = train_network(
-        config,
-        pictures,
-        test,
-        out,
-        method=chosen,
-        mixing=mixing_for(chosen, pictures, mixing_set, mixing_count, seed),
         resume=resume,
         force=force,
         threads=threads,
@@ -174,42 +169,3 @@ def train(
         for label, row in (("last", outcome.last), ("best", outcome.best)):
             where = out / f"{label}.safetensors"
             sys.stdout.write(f"{label}: epoch {row['epoch']}, test error {row['test_error']:.2f}%  ({where})\n")
-
-
-def pictures_of(
-    data: str,
-    *,
-    size: int | None,
-    test_split: str | None,
-    root: Path | None,
-    download: bool,
-    skip_broken: bool,
-    quiet: bool,
-) -> tuple[Pictures, Pictures | None]:
-    """The pictures to train on, and those to test on (None if the folder has none)."""
-    where: dict[str, Any] = {"root": root, "download": download, "skip_broken": skip_broken, "quiet": quiet}
-    pictures = load(data, "train", size=size, **where)
-    side = size
-    if side is None and pictures.images.shape[1] == pictures.images.shape[2]:
-        side = pictures.images.shape[1]
-    split = test_split or next((name for name in ("test", "val") if name in splits(data)), None)
-    test = None if split is None else load(data, split, size=side, **where)
-    for loaded in (pictures, test):
-        if loaded is not None and loaded.skipped:
-            count, first = len(loaded.skipped), loaded.skipped[0]
-            sys.stderr.write(f"{loaded.name}: passed over {count} broken pictures, the first {first}\n")
-    return pictures, test
-
-
-def mixing_for(method: Any, pictures: Pictures, folder: Path | None, count: int, seed: int) -> Any:
-    """The mixing set that a method needs: the given one, or one generated for the pictures' size."""
-    if method is None or not method.needs_pictures:
-        if folder is not None:
-            raise InputError("this method mixes in no pictures: leave out --mixing-set")
-        return None
-    from ipmix.mixing_set import MixingSet, margin
-
-    if folder is not None:
-        return MixingSet.open(folder)
-    height, width = pictures.images.shape[1:3]
-    return MixingSet.generate(count, margin(height, width), seed)

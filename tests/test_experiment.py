@@ -1,0 +1,103 @@
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ipmix import models
+from ipmix.cli import main
+from ipmix.errors import InputError
+from ipmix.experiment import Data, Experiment, Method, Mixing, open_pictures, train
+from ipmix.method_choice import chosen_method
+from ipmix.optimising import Training
+from ipmix.settings_file import read
+
+FILES = sorted((Path(__file__).parent.parent / "experiments").glob("*.yaml"))
+TRAINING = {"model": "wrn-10-1", "epochs": 1, "batch_size": 8, "size": 16}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two classes of pictures of different sizes."""
+    draws = np.random.default_rng(0)
+    for split, count in (("train", 6), ("test", 4)):
+        for name in ("cat", "dog"):
+            (tmp_path / "data" / split / name).mkdir(parents=True)
+            for i in range(count):
+                sides = tuple(draws.integers(18, 40, 2))
+                pixels = draws.integers(0, 256, (*sides, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(tmp_path / "data" / split / name / f"{i}.jpg")
+    return tmp_path / "data"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_experiment_file_reads(path: Path) -> None:
+    experiment = read(Experiment, path)
+    chosen_method(experiment.method.name, experiment.method.preset, experiment.method.options)
+    header = path.read_text().split("\n\n")[0]
+    # The header is the record: the command, what it ran on, how long, what to expect.
+    for word in ("Command:", "Hardware:", "Time:", "Expected:"):
+        assert word in header, word
+    assert re.search(rf"ipmix experiment experiments/{re.escape(path.name)} --out \S+", header)
+    assert path.stem.startswith(Path(experiment.data.source).name)
+
+
+def test_there_are_experiment_files() -> None:
+    assert len(FILES) >= 8
+
+
+def test_training_on_files_of_any_size(folder: Path, tmp_path: Path) -> None:
+    data = Data(str(folder), crop="resized")
+    experiment = Experiment(data, Method("ipmix"), Mixing(count=4), Training(**TRAINING, jsd=True))
+    runs = []
+    for threads in (1, 3):
+        out = tmp_path / f"run{threads}"
+        runs.append(train(experiment, out, threads=threads, device="cpu", quiet=True))
+        assert models.facts(out / "last.safetensors")["size"] == 16
+    first, second = (run.model.state_dict() for run in runs)
+    assert all(np.array_equal(first[key], second[key]) for key in first)
+    assert (tmp_path / "run1" / "metrics.jsonl").read_bytes() == (tmp_path / "run3" / "metrics.jsonl").read_bytes()
+
+
+def test_broken_files_are_found_before_training(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "train" / "cat" / "2.jpg").write_bytes(b"no")
+    files, _ = open_pictures(Data(str(folder), crop="resized", skip_broken=True), 16, quiet=True)
+    assert len(files) == 11
+    assert "passed over 1 broken pictures" in capsys.readouterr().err
+    experiment = Experiment(Data(str(folder), crop="resized"), Method("none"), training=Training(**TRAINING))
+    with pytest.raises(InputError, match=r"2\.jpg"):
+        train(experiment, folder.parent / "run", device="cpu", quiet=True)
+
+
+def test_a_whole_experiment_from_its_file(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        f"""
+data: {{source: {folder}, size: 16}}
+method: {{name: none}}
+training: {{model: wrn-10-1, epochs: 5, batch_size: 8}}
+evaluation: {{corruptions: [gaussian_noise], severities: [1], attack: false}}
+"""
+    )
+    command = ["experiment", str(tmp_path / "mine.yaml"), "--out", str(tmp_path / "run"), "--quiet", "--device", "cpu"]
+    assert main([*command, "--set", "training.epochs=2"]) == 0
+    results: dict[str, Any] = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert results["record"]["training"]["epochs"] == 2
+    assert results["last"]["epoch"] == 2
+    assert "last" in results["measured"]
+    measured = results["measured"]["last"]["measures"]
+    error = next(value for key, value in measured.items() if "error" in key)
+    assert error
+    before = (tmp_path / "run" / "results.json").read_bytes()
+    assert main([*command, "--set", "training.epochs=2"]) == 2
+    assert main([*command, "--set", "training.epochs=2", "--resume"]) == 0
+    assert (tmp_path / "run" / "results.json").read_bytes() == before
+    assert main([*command, "--set", "training.epoch=2"]) == 2
+    assert "did you mean 'epochs'" in capsys.readouterr().err
+
+
+def test_cifar_has_no_files_to_crop() -> None:
+    with pytest.raises(InputError, match="reads files"):
+        Data("cifar10", crop="resized")
