@@ -19,7 +19,7 @@ def grow(height: int, width: int, seed: int) -> np.ndarray:
     draw_plumes(ice, np.int64(seed), np.int64(PLUMES))
     grain = np.zeros((height, width))
     add_grain(grain, np.int64(seed))
-    light = 1.0 - np.exp(-(0.8 * ice + 0.55 * grain))
+    light = 1.0 - np.exp(-(0.55 * ice + 0.35 * grain))
     ground, bright = np.array([38.0, 62.0, 96.0]), np.array([232.0, 243.0, 252.0])
     picture: np.ndarray = (ground + light[..., None] * (bright - ground)).round().astype(np.uint8)
     return picture
