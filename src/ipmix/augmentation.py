@@ -73,7 +73,7 @@ def apply(
             f"the recipes are for {len(table)} pictures of {table.width}x{table.height}, "
             f"got {len(images)} of {images.shape[2]}x{images.shape[1]}"
         )
-    out = _check_out(out, form, images.shape)
+    out = _check_out(out, form, images)
     table, planes = _pictures_for(table, images, mixing)
     if len(images):
         find_engine(engine).apply(table, images, planes, form, threads, out)
@@ -136,25 +136,25 @@ def augment(
     )
 
 
-def check_images(images: Any) -> np.ndarray:
-    """``images`` as C-contiguous uint8[N, H, W, C]; :class:`InputError` for anything else."""
+def check_images(images: Any, name: str = "images") -> np.ndarray:
+    """``images`` as C-contiguous uint8[N, H, W, C]; :class:`InputError` for anything else, by this name."""
     if not isinstance(images, np.ndarray):
-        raise InputError(f"images must be a NumPy array uint8[N, H, W, C], got {type(images).__name__}")
+        raise InputError(f"{name} must be a NumPy array uint8[N, H, W, C], got {type(images).__name__}")
     if images.dtype != np.uint8:
         hint = ""
         if np.issubdtype(images.dtype, np.floating):
             bad = "with NaN or infinite values " if not np.isfinite(images).all() else ""
-            hint = f": got numbers {bad}- for pictures in [0, 1], (255 * images).round().astype(numpy.uint8)"
+            hint = f": got numbers {bad}- for pictures in [0, 1], (255 * {name}).round().astype(numpy.uint8)"
         elif images.dtype == np.uint16:
-            hint = ": for 16-bit pictures, (images >> 8).astype(numpy.uint8)"
-        raise InputError(f"images must be uint8, got {images.dtype}{hint}")
+            hint = f": for 16-bit pictures, ({name} >> 8).astype(numpy.uint8)"
+        raise InputError(f"{name} must be uint8, got {images.dtype}{hint}")
     if images.ndim != 4 or 0 in images.shape[1:]:
-        raise InputError(f"images must have the shape [N, H, W, C], none of H, W, C zero, got {list(images.shape)}")
+        raise InputError(f"{name} must have the shape [N, H, W, C], none of H, W, C zero, got {list(images.shape)}")
     return np.ascontiguousarray(images)
 
 
-def _check_out(out: np.ndarray | None, form: Output, shape: tuple[int, ...]) -> np.ndarray:
-    expected = form.shape(shape[0], shape[1], shape[2])
+def _check_out(out: np.ndarray | None, form: Output, images: np.ndarray) -> np.ndarray:
+    expected = form.shape(*images.shape[:3])
     if out is None:
         return np.empty(expected, form.kind)
     if not isinstance(out, np.ndarray) or out.shape != expected or out.dtype != form.kind:
@@ -162,6 +162,8 @@ def _check_out(out: np.ndarray | None, form: Output, shape: tuple[int, ...]) -> 
         raise InputError(f"out must be {form.kind}{list(expected)}, got {got}")
     if not (out.flags.c_contiguous and out.flags.writeable):
         raise InputError("out must be C-contiguous and writeable")
+    if np.may_share_memory(out, images):
+        raise InputError("out must not share memory with images: engines read a picture while they write")
     return out
 
 
@@ -177,7 +179,7 @@ def _pictures_for(table: RecipeTable, images: np.ndarray, mixing: Any) -> tuple[
         raise InputError(f"a recipe uses mixing picture {used.max()}, and the set has {len(mixing)}")
     if hasattr(mixing, "planes"):
         return table, mixing.planes(height, width, channels)
-    return _gather(table, check_images(mixing), height, width, channels)
+    return _gather(table, check_images(mixing, "mixing"), height, width, channels)
 
 
 def _gather(

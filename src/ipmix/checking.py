@@ -32,9 +32,12 @@ def check_choice(name: str, value: Any, known: Iterable[str]) -> None:
 def check_subset(name: str, values: str | Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
     """The values as a tuple, each once, in order; :class:`InputError` if one is unknown or there is none."""
     known = tuple(known)
-    chosen = (values,) if isinstance(values, str) else tuple(dict.fromkeys(values))
-    for value in chosen:
+    if not isinstance(values, Iterable):
+        raise InputError(f"{name} must be one or several of {', '.join(known)}, got {values!r}")
+    given = (values,) if isinstance(values, str) else tuple(values)
+    for value in given:
         check_choice(f"each of {name}", value, known)
+    chosen = tuple(dict.fromkeys(given))
     if not chosen:
         raise InputError(f"{name} is empty; give at least one of {', '.join(known)}")
     return chosen

@@ -125,13 +125,15 @@ def operation_names(chosen: str | Iterable[str]) -> tuple[str, ...]:
                 f"or give a list of names out of {', '.join(CODES)}"
             )
         return GROUPS[chosen]
-    names = tuple(dict.fromkeys(chosen))
-    unknown = [name for name in names if name not in CODES]
+    if not isinstance(chosen, Iterable):
+        raise InputError(f"operations must be a group ({', '.join(GROUPS)}) or a list of names, got {chosen!r}")
+    names = tuple(chosen)
+    unknown = [name for name in names if not isinstance(name, str) or name not in CODES]
     if unknown:
         raise InputError(f"unknown operation {unknown[0]!r}; known are {', '.join(CODES)}")
     if not names:
         raise InputError("operations is empty; give at least one name, or switch the image level off")
-    return names
+    return tuple(dict.fromkeys(names))
 
 
 @compiled

@@ -64,13 +64,15 @@ class Keys:
     @classmethod
     def of(cls, seed: int, epoch: int, indices: Any, view: int = 0) -> "Keys":
         """Checked keys from integers and anything that NumPy reads as integers, of shape [N]."""
-        Key(seed, epoch, 0, view)  # the check of the three integers
+        key = Key(seed, epoch, 0, view)
         array = np.asarray(indices)
         if array.ndim != 1 or (array.size and not np.issubdtype(array.dtype, np.integer)):
             raise InputError(
                 f"indices must be a one-dimensional array of integers, got shape {array.shape}, dtype {array.dtype}"
             )
-        return cls(seed, epoch, np.ascontiguousarray(array, np.int64), view)
+        if array.dtype == np.uint64 and array.max(initial=0) >= 2**63:
+            raise InputError(f"indices must fit 64 bits with a sign, got {array.max()}")
+        return cls(key.seed, key.epoch, np.ascontiguousarray(array, np.int64), key.view)
 
     def __len__(self) -> int:
         return len(self.indices)

@@ -32,6 +32,9 @@ SOURCES = ("picture", "original")
 """What a box is mixed with: the mixing picture, or the clean picture (after an operation, if one is named)."""
 PICTURE, ORIGINAL = range(len(SOURCES))
 
+MOST = 65536
+"""The largest level of a step; far beyond what any operation can use."""
+
 NO_OPERATION = 255
 NO_PICTURE = -1
 
@@ -153,6 +156,12 @@ class Recipe:
         total = self.clean + sum(chain.share for chain in self.chains)
         if total != WHOLE or self.clean < 0 or any(chain.share < 0 for chain in self.chains):
             raise InputError(f"a recipe's shares must be 0 or more and sum to {WHOLE}, got a sum of {total}")
+        _check_ranges(self, "recipe", height=(1, 2**31), width=(1, 2**31), picture=(NO_PICTURE, 2**31))
+        _check_ranges(self, "recipe", crop_x=(0, 2**32), crop_y=(0, 2**32))
+        _check_known("recipe", "overflow", self.overflow, OVERFLOWS)
+        for i, chain in enumerate(self.chains):
+            for j, step in enumerate(chain.steps):
+                _check_step(step, self, f"chain {i}, step {j}")
 
     def __str__(self) -> str:
         lines = [f"{self.width}x{self.height} picture"]
@@ -181,7 +190,7 @@ class Recipe:
         """Read what :meth:`to_json` wrote. Raises :class:`InputError` naming the key that is wrong."""
         try:
             values = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:  # also numbers too long, and lists too deep, for Python
             raise InputError(f"this is no recipe: not valid JSON ({error})") from None
         if not isinstance(values, dict) or values.get("format") != FORMAT:
             raise InputError(f'this is no recipe of format {FORMAT}: expected {{"format": {FORMAT}, ...}}')
@@ -295,6 +304,50 @@ def _describe_operation(name: str, level: float) -> str:
     return f"{name} {number or f'{level:.3g}'}{unit}"
 
 
+# --- checks: engines trust a recipe, so that what it holds must be possible ---------------------------------
+
+
+def _check_step(step: Step, recipe: Recipe, where: str) -> None:
+    _check_known(where, "mixer", step.mixer, MIXERS)
+    _check_known(where, "source", step.source, SOURCES)
+    _check_known(where, "operation", step.operation, ("", *CODES))
+    if step.operation:
+        low, high = {"posterize": (0, 8), "autocontrast": (0, 100)}.get(step.operation, (-MOST, MOST))
+        _check_number(step, "level", low, high, where)
+        if step.operation in ("translate_x", "translate_y") and step.level != int(step.level):
+            raise InputError(f"{where}: the level of {step.operation} must be whole pixels, got {step.level!r}")
+    elif not step.mixer:
+        raise InputError(f"{where}: it has neither a mixer nor an operation; name one of them")
+    if not step.mixer:
+        return
+    _check_ranges(step, where, left=(0, step.right + 1), right=(0, recipe.width + 1))
+    _check_ranges(step, where, top=(0, step.bottom + 1), bottom=(0, recipe.height + 1), seed=(0, 2**32))
+    _check_number(step, "a", -8 if step.mixer == "add" else 0, 8 if step.mixer in ("add", "multiply") else 1, where)
+    _check_number(step, "b", -8, 8, where)
+    if step.source == "picture" and recipe.picture == NO_PICTURE:
+        raise InputError(f'{where}: source is "picture", and the recipe\'s picture is {NO_PICTURE}: name a picture')
+
+
+def _check_known(where: str, name: str, value: Any, known: Sequence[str]) -> None:
+    if value not in known:
+        raise InputError(f"{where}: unknown {name} {value!r}; known are {', '.join(filter(None, known))}")
+
+
+def _check_number(step: Step, name: str, low: float, high: float, where: str) -> None:
+    value = getattr(step, name)
+    if not low <= value <= high:  # NaN is in no range
+        raise InputError(f"{where}: {name} must be in {low} .. {high}, got {value!r}")
+
+
+def _check_ranges(item: Any, where: str, **ranges: tuple[int, int]) -> None:
+    for name, (low, end) in ranges.items():
+        if not low <= getattr(item, name) < end:
+            raise InputError(f"{where}: {name} must be in {low} .. {end - 1}, got {getattr(item, name)!r}")
+
+
+# --- reading JSON -----------------------------------------------------------------------------------------
+
+
 def _list(value: Any, name: str) -> list[Any]:
     if not isinstance(value, list):
         raise InputError(f"a recipe's {name} must be a list, got {value!r}")
@@ -313,10 +366,7 @@ def _chain(value: Any, number: int) -> Chain:
 def _step(value: Any, where: str) -> Step:
     if not isinstance(value, dict):
         raise InputError(f"{where} of the recipe must be an object, got {value!r}")
-    step = _build(Step, value, where)
-    for name, known in (("mixer", MIXERS), ("source", SOURCES), ("operation", ("", *CODES))):
-        if getattr(step, name) not in known:
-            raise InputError(f"{where}: unknown {name} {getattr(step, name)!r}; known are {', '.join(known)}")
+    step: Step = _build(Step, value, where)
     return step
 
 
@@ -331,8 +381,6 @@ def _build(cls: Any, values: dict[str, Any], where: str, **parts: Any) -> Any:
         expected = _KINDS.get(key, (str,) if key in ("mixer", "source", "operation", "overflow") else (int,))
         if isinstance(value, bool) or not isinstance(value, expected):
             raise InputError(f"{where}: {key} must be {' or '.join(t.__name__ for t in expected)}, got {value!r}")
-    if cls is Recipe and values.get("overflow", "clip") not in OVERFLOWS:
-        raise InputError(f"{where}: overflow must be one of {', '.join(OVERFLOWS)}, got {values['overflow']!r}")
     try:
         return cls(**values, **parts)
     except TypeError:

@@ -45,11 +45,17 @@ def make_output(
 
     mean and std may be one number for all channels; they apply to "float32" only. Raises :class:`InputError`.
     """
-    return _make_output(kind, layout, channels, _key(mean), _key(std))
+    return _make_output(kind, layout, channels, _key("mean", mean), _key("std", std))
 
 
-def _key(value: float | Sequence[float] | None) -> tuple[float, ...] | float | None:
-    return value if value is None or isinstance(value, int | float) else tuple(float(v) for v in value)
+def _key(name: str, value: float | Sequence[float] | None) -> tuple[float, ...] | None:
+    """The value in a form that the cache below can hold."""
+    if value is None:
+        return None
+    try:
+        return tuple(float(v) for v in np.atleast_1d(np.asarray(value, np.float64)))
+    except (TypeError, ValueError):
+        raise InputError(f"{name} must be a number, or one number for each channel, got {value!r}") from None
 
 
 @lru_cache(maxsize=64)
@@ -57,8 +63,8 @@ def _make_output(
     kind: str,
     layout: str,
     channels: int,
-    mean: tuple[float, ...] | float | None,
-    std: tuple[float, ...] | float | None,
+    mean: tuple[float, ...] | None,
+    std: tuple[float, ...] | None,
 ) -> Output:
     check_choice("output", kind, KINDS)
     check_choice("layout", layout, LAYOUTS)
@@ -68,13 +74,13 @@ def _make_output(
     stds = _per_channel("std", std, 1.0, channels)
     if not (np.isfinite(means).all() and np.isfinite(stds).all() and (stds > 0).all()):
         raise InputError(f"mean must be finite and std finite and above 0, got mean {mean}, std {std}")
-    if np.abs(means).max() > 1 and means.max() > 1:
+    if np.abs(means).max() > 1:
         raise InputError(f"mean is in the unit of pictures in [0, 1], got {mean}; divide it by 255")
     scale = (1.0 / (255.0 * WHOLE * stds)).astype(np.float32)
     return Output(kind, layout, scale, (-means / stds).astype(np.float32))
 
 
-def _per_channel(name: str, value: tuple[float, ...] | float | None, default: float, channels: int) -> np.ndarray:
+def _per_channel(name: str, value: tuple[float, ...] | None, default: float, channels: int) -> np.ndarray:
     values = np.atleast_1d(np.asarray(default if value is None else value, np.float64))
     if values.shape not in ((1,), (channels,)):
         raise InputError(f"{name} needs one number or {channels} (one a channel), got {len(values)}")
