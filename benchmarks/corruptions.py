@@ -25,7 +25,7 @@ from types import ModuleType
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ipmix.corruptions import CORRUPTIONS, VALIDATION, corrupt
+from ipmix.corruptions import CORRUPTIONS, VALIDATION, corrupt, perturb
 from ipmix.corruptions.planning import set_names
 from ipmix.corruptions.sources import cropped
 
@@ -163,12 +163,12 @@ def network(arguments: argparse.Namespace) -> None:
     for seed in range(3):
         torch.manual_seed(seed)
         model = nn.Sequential(
-            *block(3, 32), *block(32, 32), nn.MaxPool2d(2), *block(32, 64), *block(64, 64), nn.MaxPool2d(2),
-            *block(64, 128), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(128, len(classes)),
+            *block(3, 16), nn.MaxPool2d(2), *block(16, 32), nn.MaxPool2d(2), *block(32, 64), *block(64, 64),
+            nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, len(classes)),
         )  # fmt: skip
-        optimiser = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, nesterov=True, weight_decay=5e-4)
+        optimiser = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4)
         batches = len(train_images) // 128
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.1, total_steps=arguments.epochs * batches)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.2, total_steps=arguments.epochs * batches)
         for epoch in range(arguments.epochs):
             model.train()
             order = torch.randperm(len(train_images)).numpy()
@@ -213,15 +213,21 @@ def picture(arguments: argparse.Namespace) -> None:
     """Draw every corruption of a set at every severity on one image."""
     size, tile, label = arguments.size, arguments.tile, 150
     image = np.asarray(cropped(Image.open(arguments.image).convert("RGB"), size))
-    names = set_names(arguments.set, size, validation=arguments.set == "c")
+    names = set_names(arguments.set, size, validation=arguments.set != "c-bar")
     sheet = Image.new("RGB", (label + 6 * tile, 20 + len(names) * tile), "white")
     draw = ImageDraw.Draw(sheet)
-    for column, title in enumerate(("clean", *(f"severity {s}" for s in range(1, 6)))):
+    sequence = arguments.set == "p"
+    titles = ("first", "", "middle", "", "last") if sequence else tuple(f"severity {s}" for s in range(1, 6))
+    for column, title in enumerate(("clean", *titles)):
         draw.text((label + column * tile + 4, 4), title, fill="black")
     for row, name in enumerate(names):
         title = name.replace("transverse_", "transverse\n")
         draw.text((4, 20 + row * tile + tile // 2 - 6), title, fill="black")
-        results = [image, *(corrupt(image[None], name, s, seed=arguments.seed)[0] for s in range(1, 6))]
+        if sequence:
+            frames = perturb(image[None], name, seed=arguments.seed)[0]
+            results = [image, *frames[np.linspace(0, len(frames) - 1, 5).astype(int)]]
+        else:
+            results = [image, *(corrupt(image[None], name, s, seed=arguments.seed)[0] for s in range(1, 6))]
         for column, result in enumerate(results):
             shown = Image.fromarray(result).resize((tile - 2, tile - 2), Image.Resampling.LANCZOS)
             sheet.paste(shown, (label + column * tile, 20 + row * tile))
@@ -238,7 +244,7 @@ def main() -> None:
         if function is picture:
             command.add_argument("image")
             command.add_argument("out")
-            command.add_argument("--set", default="c", choices=("c", "c-bar"))
+            command.add_argument("--set", default="c", choices=("c", "c-bar", "p"))
             command.add_argument("--size", type=int, default=224)
             command.add_argument("--tile", type=int, default=112)
             continue

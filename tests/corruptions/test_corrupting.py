@@ -63,10 +63,9 @@ def test_corruptions_and_severities_draw_different_numbers():
     assert 0.2 < (a & b).sum() / max(a.sum() * b.mean(), 1e-9) < 5.0
 
 
-@pytest.mark.parametrize("name", CORRUPTIONS + VALIDATION)
+@pytest.mark.parametrize("name", sorted({*CORRUPTIONS, *VALIDATION} - {"saturate", "elastic_transform", "glass_blur"}))
 def test_severities_get_worse(name):
-    if name in ("saturate", "elastic_transform", "glass_blur"):
-        pytest.skip("its severities are of different kinds")
+    # The three left out change in kind from severity to severity, not in strength alone.
     images = pictures(20, 32, 32, seed=3)
     change = [np.abs(corrupt(images, name, s, seed=0).astype(int) - images).mean() for s in range(1, 6)]
     assert change[4] > change[0] > 0

@@ -6,6 +6,8 @@ and 224.
 """
 
 from ipmix.corruptions.corrupting import corrupt
+from ipmix.corruptions.frost import comparable as frost_comparable
+from ipmix.corruptions.official import open_set
 from ipmix.corruptions.perturbations import perturb
 from ipmix.corruptions.severities import (
     ALL_CORRUPTIONS,
@@ -32,5 +34,7 @@ __all__ = [
     "PERTURBATIONS_VALIDATION",
     "VALIDATION",
     "corrupt",
+    "frost_comparable",
+    "open_set",
     "perturb",
 ]

@@ -54,8 +54,10 @@ def folder() -> Path | None:
 
 
 def comparable() -> bool:
-    """Whether frost is made of the public photographs, so that results may be compared with published
-    ones."""
+    """Whether frost is made of the public photographs, so that results may be compared with published ones.
+
+    Where it isn't, mark every result that contains frost as not comparable.
+    """
     return folder() is not None
 
 

@@ -3,7 +3,7 @@
 Each of them changes a value (one of 256 levels) independently of all others, so that its whole law is a
 table of 256 x 256 probabilities: the exact chance that level ``v`` becomes level ``k`` after the public
 code's clipping and truncation. Sampling is one look-up per value with Walker's alias method, 24 random bits
-each (8 choose the column, 16 decide between the column and its alias; a probability is right to about one in a million).
+each (8 choose the column, 16 decide between the column and its alias); a probability is right to one in a million.
 """
 
 import math
