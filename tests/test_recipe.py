@@ -94,7 +94,7 @@ FLOAT32 = {"width": 32, "allow_nan": False}
 def steps(draw: st.DrawFn, height: int, width: int, picture: int) -> Step:
     mixer = draw(st.sampled_from(MIXERS))
     operation = draw(st.sampled_from([*CODES, ""] if mixer else [*CODES]))
-    low, high = {"posterize": (0, 8), "autocontrast": (0, 100)}.get(operation, (-400, 400))
+    low, high = {"posterize": (1, 8), "autocontrast": (0, 100)}.get(operation, (-400, 400))
     level = draw(st.floats(low, high, **FLOAT32)) if operation else 0.0
     if operation.startswith("translate"):
         level = float(int(level))
@@ -269,7 +269,7 @@ def test_another_format_is_refused(text: str) -> None:
         ("chains/0/steps/0/operation", None, "chain 0, step 0: it has neither a mixer nor an operation"),
         ("chains/0/steps/0/level", float("nan"), "chain 0, step 0: level must be in -65536 .. 65536, got nan"),
         ("chains/0/steps/0/level", 1e300, "chain 0, step 0: level must be in"),
-        ("chains/1/steps/1/level", 9, "chain 1, step 1: level must be in 0 .. 8, got 9"),
+        ("chains/1/steps/1/level", 9, "chain 1, step 1: level must be in 1 .. 8, got 9"),
         ("chains/1/steps/0/left", -1, "chain 1, step 0: left must be in 0 .. 11, got -1"),
         ("chains/1/steps/0/left", 12, "chain 1, step 0: left must be in 0 .. 11, got 12"),
         ("chains/1/steps/0/right", 33, "chain 1, step 0: right must be in 0 .. 32, got 33"),

@@ -312,7 +312,7 @@ def _check_step(step: Step, recipe: Recipe, where: str) -> None:
     _check_known(where, "source", step.source, SOURCES)
     _check_known(where, "operation", step.operation, ("", *CODES))
     if step.operation:
-        low, high = {"posterize": (0, 8), "autocontrast": (0, 100)}.get(step.operation, (-MOST, MOST))
+        low, high = {"posterize": (1, 8), "autocontrast": (0, 100)}.get(step.operation, (-MOST, MOST))
         _check_number(step, "level", low, high, where)
         if step.operation in ("translate_x", "translate_y") and step.level != int(step.level):
             raise InputError(f"{where}: the level of {step.operation} must be whole pixels, got {step.level!r}")
