@@ -156,7 +156,7 @@ def test_frost_without_photographs_is_marked(array, tmp_path, monkeypatch):
     from ipmix.corruptions import frost
 
     monkeypatch.delenv(frost.VARIABLE, raising=False)
-    monkeypatch.setattr(frost.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(frost, "find_folder", lambda named: None)
     command(str(array[0]), str(tmp_path / "out"), names=["frost"], severities=[1])
     assert "not comparable" in json.loads((tmp_path / "out/settings.json").read_text())["frost"]
 

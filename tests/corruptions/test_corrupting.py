@@ -130,6 +130,19 @@ def test_no_images_give_none():
     assert corrupt(IMAGES[:0], "snow", 1, seed=0).shape == (0, 32, 32, 3)
 
 
+def test_read_only_and_mapped_images_compile_nothing_anew(tmp_path):
+    from ipmix.corruptions.noise import resample
+
+    expected = corrupt(IMAGES, "shot_noise", 2, seed=0)
+    before = len(resample.signatures)
+    np.save(tmp_path / "images.npy", IMAGES)
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    out = np.lib.format.open_memmap(tmp_path / "out.npy", mode="w+", dtype=np.uint8, shape=IMAGES.shape)
+    np.testing.assert_array_equal(corrupt(mapped, "shot_noise", 2, seed=0, out=out), expected)
+    np.testing.assert_array_equal(corrupt(mapped[::2], "shot_noise", 2, seed=0, indices=[0, 2, 4]), expected[::2])
+    assert len(resample.signatures) == before
+
+
 def test_views_are_taken():
     turned = IMAGES[:, ::-1, ::2]
     np.testing.assert_array_equal(

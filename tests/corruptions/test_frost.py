@@ -25,7 +25,7 @@ def photographs(tmp_path, monkeypatch):
 @pytest.fixture
 def no_photographs(monkeypatch):
     monkeypatch.delenv(frost.VARIABLE, raising=False)
-    monkeypatch.setattr(frost.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(frost, "find_folder", lambda named: None)
 
 
 @pytest.mark.parametrize("side", [32, 224])

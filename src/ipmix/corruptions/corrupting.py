@@ -63,9 +63,12 @@ def corrupt(
     out = checked_out(out, images)
     salt = ALL_CORRUPTIONS.index(name) * 16 + severity
     seed = checked_seed(seed)
+    target = np.asarray(out)  # the plain array, were it a memory-mapped one
 
     def run(part: slice) -> None:
-        RUN[name](Task(images[part], out[part], indices[part], seed, salt, name, severity, form == "corrected"))
+        RUN[name](
+            Task(writeable(images[part]), target[part], indices[part], seed, salt, name, severity, form == "corrected")
+        )
 
     in_chunks(run, len(images), threads)
     return out
@@ -100,6 +103,11 @@ def checked_batch(images: np.ndarray, indices: Sequence[int] | np.ndarray | None
     if names.shape != (len(images),) or (names.size and names.dtype.kind not in "iu"):
         raise InputError(f"indices must be {len(images)} integers, one per image, got {describe(names)}")
     return np.ascontiguousarray(images), np.ascontiguousarray(names, dtype=np.int64)
+
+
+def writeable(images: np.ndarray) -> np.ndarray:
+    """The images, copied where they are read-only: for such arrays every kernel would be compiled anew."""
+    return images if images.flags.writeable else images.copy()
 
 
 def checked_level(what: str, value: int, most: int) -> int:

@@ -37,7 +37,12 @@ def frost(task: Task) -> None:
 
 def folder() -> Path | None:
     """Where the six photographs are; None where they can't be found."""
-    named = os.environ.get(VARIABLE)
+    return find_folder(os.environ.get(VARIABLE, ""))
+
+
+@lru_cache(maxsize=8)
+def find_folder(named: str) -> Path | None:
+    """The folder that is named, or if none is the package's; looked up once."""
     if named:
         missing = [name for name in FILES if not (Path(named) / name).is_file()]
         if missing:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ipmix.corruptions.corrupting import checked_batch, checked_level, checked_seed, in_chunks
+from ipmix.corruptions.corrupting import checked_batch, checked_level, checked_seed, in_chunks, writeable
 from ipmix.corruptions.sequences import SEQUENCES, Scene, frame_count
 from ipmix.corruptions.severities import PERTURBATIONS
 from ipmix.errors import InputError
@@ -67,7 +67,9 @@ def perturb(
     out = np.empty((len(images), -(-frames // stride), height, width, images.shape[3]), np.uint8)
 
     def run(part: slice) -> None:
-        scene = Scene(images[part], indices[part], seed, name, difficulty, crop, corrected=form == "corrected")
+        scene = Scene(
+            writeable(images[part]), indices[part], seed, name, difficulty, crop, corrected=form == "corrected"
+        )
         for number, frame in enumerate(SEQUENCES[name](scene)):
             if number % stride == 0:
                 out[part, number // stride] = frame
