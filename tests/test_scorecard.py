@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from ipmix.errors import InputError
+from ipmix.measure_names import MEASURES
 from ipmix.measures import bootstrap, calibration, clean
 from ipmix.predictions import PredictionFile, PredictionFolder
-from ipmix.scorecard import MEASURES, score
+from ipmix.scorecard import score
 
 COUNT, CLASSES = 230, 6
 

@@ -76,14 +76,10 @@ class PredictionFolder:
         """
         folder = Path(path)
         if not (folder / "run.json").is_file():
-            raise InputError(
-                f"{folder} holds no predictions (no run.json); expected what ipmix evaluate wrote"
-            )
+            raise InputError(f"{folder} holds no predictions (no run.json); expected what ipmix evaluate wrote")
         manifest = _read_json(folder / "run.json")
         if manifest.get("format") != FORMAT:
-            raise InputError(
-                f"{folder}/run.json is of format {manifest.get('format')!r}; expected {FORMAT!r}"
-            )
+            raise InputError(f"{folder}/run.json is of format {manifest.get('format')!r}; expected {FORMAT!r}")
         return cls(folder, manifest)
 
     def has(self, part: int) -> bool:
@@ -127,6 +123,15 @@ class PredictionFile:
         yield Part(self.path)
 
 
+def open_predictions(path: str | Path) -> PredictionFolder | PredictionFile:
+    """Predictions in a folder (also that of a whole evaluation) or in somebody else's ``.npz``."""
+    given = Path(path)
+    if not given.is_dir():
+        return PredictionFile(given)
+    inside = given / "predictions"
+    return PredictionFolder.open(inside if inside.is_dir() else given)
+
+
 class Part:
     """One file of predictions; arrays are read when they are asked for."""
 
@@ -136,9 +141,7 @@ class Part:
             with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 self._names = {("clean" if name == "logits" else name): name for name in file.files}
         except (zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
-            raise InputError(
-                f"{path} can't be read as predictions ({error}); delete it to make it again"
-            ) from None
+            raise InputError(f"{path} can't be read as predictions ({error}); delete it to make it again") from None
 
     def names(self) -> set[str]:
         """Which arrays there are."""
@@ -163,7 +166,5 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
-        raise InputError(
-            f"{path} can't be read ({error}); it should be a JSON file of ipmix evaluate"
-        ) from None
+        raise InputError(f"{path} can't be read ({error}); it should be a JSON file of ipmix evaluate") from None
     return content

@@ -4,69 +4,22 @@ A figure that can't be had says why instead: ``{"value": null, "reason": "..."}`
 part and a condition at a time and reduced to a few numbers per picture.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ipmix.corruptions.severities import C_BAR, VALIDATION
 from ipmix.errors import InputError
-from ipmix.measures import bootstrap, calibration, clean, consistency, corruption, outputs, selective
+from ipmix.measures import anomaly, bootstrap, calibration, clean, consistency, corruption, outputs, selective
 from ipmix.predictions import PredictionFile, PredictionFolder, Predictions
 
 SCHEMA = "ipmix scorecard 1"
 SAMPLES = 1000
 WORST = 24
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """How a figure is named and shown."""
-
-    title: str
-    meaning: str
-    unit: str = "%"
-    """"%" for fractions that are shown times 100; "" for numbers shown as they are."""
-    better: str = "lower"
-
-
-MEASURES: dict[str, Measure] = {
-    "clean_error": Measure("Clean error", "wrong answers on untouched pictures"),
-    "clean_error_top5": Measure("Clean error, top 5", "the label is not among the five likeliest classes"),
-    "mean_corruption_error": Measure("Corruption error (mCE)", "wrong answers, mean over corruptions"),
-    "normalised_mean_corruption_error": Measure(
-        "mCE against AlexNet", "each corruption's error divided by AlexNet's; 100% is AlexNet"
-    ),
-    "attack_error": Measure("Adversarial error", "wrong answers after a gradient attack (PGD)"),
-    "rms_calibration_error": Measure(
-        "Calibration error (RMS)", "distance of confidence from accuracy, bins of 100 pictures"
-    ),
-    "rms_calibration_error_published": Measure(
-        "RMS, last bin skipped", "the same as published code counts it, to compare with papers"
-    ),
-    "mean_flip_probability": Measure("Flip probability (mFP)", "answers that change from frame to frame"),
-    "top5_distance": Measure("Top-5 distance", "how far the five likeliest classes move, of 15", unit=""),
-    "expected_calibration_error": Measure("ECE", "15 equally wide bins"),
-    "maximum_calibration_error": Measure("MCE", "the worst of 15 equally wide bins"),
-    "corruption_rms_calibration_error": Measure(
-        "RMS under corruption", "mean RMS calibration error over corruptions and severities"
-    ),
-    "brier_score": Measure("Brier score", "squared distance of probabilities from the label", unit=""),
-    "negative_log_likelihood": Measure("Log loss", "mean -log(probability of the label), nats", unit=""),
-    "area_under_risk_coverage": Measure("Risk-coverage (AURC)", "mean error over all coverages"),
-    "coverage_at_1_percent": Measure(
-        "Coverage at 1% risk", "pictures that can be answered with 1% error", better="higher"
-    ),
-}
-HEADLINE = (
-    "clean_error",
-    "mean_corruption_error",
-    "mean_flip_probability",
-    "attack_error",
-    "rms_calibration_error",
-)
-"""The paper's measures on CIFAR, in its order of columns."""
 
 
 @dataclass(eq=False)
@@ -79,6 +32,7 @@ class Outcomes:
     loss: list[NDArray[np.float64]] = field(default_factory=list)
     brier: list[NDArray[np.float64]] = field(default_factory=list)
     predicted: list[NDArray[np.int64]] = field(default_factory=list)
+    logit_score: list[NDArray[np.float64]] = field(default_factory=list)
 
     def add(self, found: Predictions) -> None:
         self.correct.append(clean.correct(found.logits, found.labels))
@@ -88,6 +42,7 @@ class Outcomes:
         self.loss.append(calibration.log_losses(found.logits, found.labels))
         self.brier.append(calibration.brier_scores(found.logits, found.labels))
         self.predicted.append(outputs.predicted(found.logits))
+        self.logit_score.append(anomaly.maximum_logit_score(found.logits))
 
     def whole(self, name: str) -> NDArray[Any]:
         parts = getattr(self, name)
@@ -95,12 +50,17 @@ class Outcomes:
 
 
 def score(
-    kept: PredictionFolder | PredictionFile, *, seed: int = 0, samples: int = SAMPLES
+    kept: PredictionFolder | PredictionFile,
+    *,
+    anomalies: PredictionFolder | PredictionFile | None = None,
+    seed: int = 0,
+    samples: int = SAMPLES,
 ) -> dict[str, Any]:
     """The scorecard of kept predictions.
 
     Args:
         kept: from :func:`ipmix.evaluate.predict`, or a third party's file.
+        anomalies: the same model's predictions on pictures of nothing it knows (their labels don't count).
         seed: of the bootstrap intervals.
         samples: how often pictures are drawn for an interval; 0 for no intervals.
 
@@ -129,6 +89,8 @@ def score(
         wrong = ~conditions["attack"].whole("correct")
         measures["attack_error"] = _mean_of(wrong, interval)
     _add_consistency(measures, frames, top5, interval)
+    if anomalies is not None:
+        _add_anomaly(measures, plain, _read(anomalies)[0]["clean"], interval)
     broken = int(np.isnan(plain.whole("confidence")).sum())
     return {
         "schema": SCHEMA,
@@ -165,9 +127,7 @@ def _read(
         found_labels = part.array("labels")
         begin = sum(map(len, labels))
         labels.append(found_labels)
-        indices.append(
-            part.array("indices") if "indices" in part.names() else begin + np.arange(len(found_labels))
-        )
+        indices.append(part.array("indices") if "indices" in part.names() else begin + np.arange(len(found_labels)))
         for name in sorted(part.names() - {"labels", "indices"}):
             if name.startswith(("frames/", "top5/")):
                 sequences.setdefault(name, []).append(part.array(name))
@@ -190,10 +150,12 @@ class _Intervals:
     seed: int
     samples: int
 
-    def of(self, statistic: Callable[[NDArray[np.intp]], float], count: int) -> list[float] | None:
+    def of(
+        self, statistic: Callable[[NDArray[np.intp]], float], count: int, groups: Sequence[int] | None = None
+    ) -> list[float] | None:
         if not self.samples or count < 2:
             return None
-        return list(bootstrap.interval(statistic, count, seed=self.seed, samples=self.samples))
+        return list(bootstrap.interval(statistic, count, seed=self.seed, samples=self.samples, groups=groups))
 
 
 def _mean_of(values: NDArray[Any], interval: _Intervals) -> dict[str, Any]:
@@ -225,9 +187,7 @@ def _add_clean(measures: dict[str, dict[str, Any]], plain: Outcomes, interval: _
     measures["negative_log_likelihood"] = _mean_of(plain.whole("loss"), interval)
     of_pairs: dict[str, Callable[[NDArray[Any], NDArray[Any]], float]] = {
         "rms_calibration_error": calibration.rms_calibration_error,
-        "rms_calibration_error_published": lambda c, r: calibration.rms_calibration_error(
-            c, r, last_bin="skip"
-        ),
+        "rms_calibration_error_published": lambda c, r: calibration.rms_calibration_error(c, r, last_bin="skip"),
         "expected_calibration_error": calibration.expected_calibration_error,
         "maximum_calibration_error": calibration.maximum_calibration_error,
         "area_under_risk_coverage": selective.area_under_risk_coverage,
@@ -247,9 +207,7 @@ def _of_pairs(
         value = measure(sure, correct)
     except InputError as error:
         return _none(str(error))
-    return _figure(
-        value, interval.of(lambda drawn: measure(sure[drawn], correct[drawn]), sure.size), sure.size
-    )
+    return _figure(value, interval.of(lambda drawn: measure(sure[drawn], correct[drawn]), sure.size), sure.size)
 
 
 def _corruption_levels(conditions: Mapping[str, Outcomes]) -> dict[str, dict[int, Outcomes]]:
@@ -266,13 +224,14 @@ def _corruption_levels(conditions: Mapping[str, Outcomes]) -> dict[str, dict[int
 def _add_corruption(
     measures: dict[str, dict[str, Any]], levels: dict[str, dict[int, Outcomes]], interval: _Intervals
 ) -> None:
+    groups = {"validation_corruption_error": VALIDATION, "c_bar_error": C_BAR}
+    for measure, members in groups.items():
+        if chosen := {name: by for name, by in levels.items() if name in members}:
+            measures[measure] = _mean_of(_wrong_shares(chosen).mean(axis=1), interval)
     test = {name: by for name, by in levels.items() if name in corruption.ALEXNET}
     if not test:
         return
-    # Per picture and corruption: the share of severities that went wrong. Pictures are drawn whole.
-    wrong = np.stack(
-        [1.0 - np.mean([o.whole("correct") for o in by.values()], axis=0) for by in test.values()], axis=1
-    )
+    wrong = _wrong_shares(test)
     measures["mean_corruption_error"] = _mean_of(wrong.mean(axis=1), interval)
     if len(test) == len(corruption.ALEXNET):
         weights = 1.0 / np.array([corruption.ALEXNET[name] for name in test])
@@ -288,6 +247,47 @@ def _add_corruption(
                 measures["corruption_rms_calibration_error"] = _none(str(error))
                 return
     measures["corruption_rms_calibration_error"] = _figure(float(np.mean(values)), None, len(wrong))
+
+
+def _wrong_shares(levels: Mapping[str, Mapping[int, Outcomes]]) -> NDArray[np.float64]:
+    """For each picture and corruption the share of severities answered wrongly: pictures are drawn whole."""
+    return np.stack(
+        [1.0 - np.mean([o.whole("correct") for o in by.values()], axis=0) for by in levels.values()], axis=1
+    )
+
+
+def _add_anomaly(measures: dict[str, dict[str, Any]], known: Outcomes, unknown: Outcomes, interval: _Intervals) -> None:
+    scores = {
+        "": np.concatenate([-known.whole("confidence"), -unknown.whole("confidence")]),
+        "_logit": np.concatenate([known.whole("logit_score"), unknown.whole("logit_score")]),
+    }
+    count = len(known.whole("correct"))
+    anomalous = np.arange(len(scores[""])) >= count
+    figures: dict[str, Callable[[NDArray[Any], NDArray[Any]], float]] = {
+        "anomaly_aupr": anomaly.aupr,
+        "anomaly_auroc": anomaly.auroc,
+        "anomaly_fpr95": anomaly.fpr95,
+    }
+    for suffix, found in scores.items():
+        for name, measure in figures.items():
+            try:
+                value = measure(found, anomalous)
+            except InputError as error:
+                measures[name + suffix] = _none(str(error))
+                continue
+            again = partial(_resampled, measure, found, anomalous)
+            measures[name + suffix] = _figure(
+                value, interval.of(again, len(found), [count, len(found) - count]), len(found)
+            )
+
+
+def _resampled(
+    measure: Callable[[NDArray[Any], NDArray[Any]], float],
+    values: NDArray[Any],
+    against: NDArray[Any],
+    drawn: NDArray[np.intp],
+) -> float:
+    return measure(values[drawn], against[drawn])
 
 
 def _add_consistency(

@@ -50,3 +50,14 @@ def test_bad_input_is_refused(values, options):
 def test_a_statistic_that_fails_is_refused():
     with pytest.raises(InputError, match="NaN"):
         bootstrap.interval(lambda drawn: float("nan"), 10, seed=0)
+
+
+def test_groups_keep_their_sizes():
+    def share(drawn):
+        assert (drawn < 3).sum() == 3
+        assert drawn.max() < 10
+        return float(drawn.mean())
+
+    bootstrap.interval(share, 10, seed=0, groups=[3, 7])
+    with pytest.raises(InputError, match="sum to 10"):
+        bootstrap.interval(share, 10, seed=0, groups=[3, 6])

@@ -1,9 +1,9 @@
 import csv
 import io
 
+from ipmix.measure_names import HEADLINE
 from ipmix.report import tables
 from ipmix.report.numbers import run_names, verdicts, written
-from ipmix.scorecard import HEADLINE
 
 
 def test_how_figures_are_written():

@@ -59,9 +59,7 @@ def fpr95(score: ArrayLike, anomalous: ArrayLike, *, recall: float = 0.95) -> fl
     return float(alarms[first] / known)
 
 
-def _counts(
-    score: ArrayLike, anomalous: ArrayLike
-) -> tuple[NDArray[np.float64], NDArray[np.float64], int, int]:
+def _counts(score: ArrayLike, anomalous: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64], int, int]:
     """Anomalies and known pictures at or above each distinct threshold, highest first; and their totals."""
     values = np.asarray(score, dtype=np.float64)
     positive = np.asarray(anomalous)
@@ -78,8 +76,7 @@ def _counts(
     known = positive.size - anomalies
     if not anomalies or not known:
         raise InputError(
-            "anomaly detection needs pictures of both kinds, "
-            f"got {anomalies} anomalous and {known} known ones"
+            f"anomaly detection needs pictures of both kinds, got {anomalies} anomalous and {known} known ones"
         )
     order = np.argsort(-values, kind="stable")
     last_of_equals = np.flatnonzero(np.append(np.diff(values[order]) != 0.0, True))

@@ -4,7 +4,7 @@ The percentile method (Efron, 1979): draw as many pictures with replacement, mea
 speaks of the test pictures only, not of another training run.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,6 +21,7 @@ def interval(
     seed: int,
     level: float = 0.95,
     samples: int = 1000,
+    groups: Sequence[int] | None = None,
 ) -> tuple[float, float]:
     """The central ``level`` of ``statistic`` over resampled pictures: (low, high).
 
@@ -31,27 +32,31 @@ def interval(
         seed: the same seed gives the same interval; a non-negative integer.
         level: between 0 and 1.
         samples: how often to draw.
+        groups: sizes of consecutive groups that are drawn from one by one and keep their sizes (known and
+            anomalous pictures, say), summing to ``count``; one group by default.
     """
     _check(count, level, samples)
+    sizes = [count] if groups is None else [int(size) for size in groups]
+    if sum(sizes) != count or min(sizes) < 1:
+        raise InputError(f"groups must be sizes of at least 1 that sum to {count}, got {sizes}")
     generator = np.random.Generator(np.random.Philox(key=[seed, _SALT]))
-    figures = np.array(
-        [statistic(generator.integers(0, count, size=count)) for _ in range(samples)], dtype=np.float64
-    )
+    starts = np.cumsum([0, *sizes[:-1]])
+
+    def draw() -> NDArray[np.intp]:
+        return np.concatenate([begin + generator.integers(0, n, size=n) for begin, n in zip(starts, sizes)])
+
+    figures = np.array([statistic(draw()) for _ in range(samples)], dtype=np.float64)
     return _central(figures, level)
 
 
-def mean_interval(
-    values: ArrayLike, *, seed: int, level: float = 0.95, samples: int = 1000
-) -> tuple[float, float]:
+def mean_interval(values: ArrayLike, *, seed: int, level: float = 0.95, samples: int = 1000) -> tuple[float, float]:
     """:func:`interval` for the mean of one number per picture, ``values`` [N]: errors, flips, losses."""
     numbers = np.asarray(values, dtype=np.float64)
     if numbers.ndim != 1:
         raise InputError(f"values must be one number per picture, got shape {list(numbers.shape)}")
     if np.isnan(numbers).any():
         raise InputError(f"values hold {int(np.isnan(numbers).sum())} NaN; a mean of them means nothing")
-    return interval(
-        lambda drawn: float(numbers[drawn].mean()), numbers.size, seed=seed, level=level, samples=samples
-    )
+    return interval(lambda drawn: float(numbers[drawn].mean()), numbers.size, seed=seed, level=level, samples=samples)
 
 
 def _check(count: int, level: float, samples: int) -> None:

@@ -44,9 +44,7 @@ def rms_calibration_error(
     if bin_size < 1:
         raise InputError(f"bin_size must be at least 1, got {bin_size}")
     if sure.size < bin_size:
-        raise InputError(
-            f"RMS calibration error needs at least {bin_size} pictures (one bin), got {sure.size}"
-        )
+        raise InputError(f"RMS calibration error needs at least {bin_size} pictures (one bin), got {sure.size}")
     order = np.argsort(sure, kind="stable")
     starts = np.arange(sure.size // bin_size) * bin_size
     sizes = np.diff(np.append(starts, sure.size))

@@ -77,9 +77,7 @@ def top5_distances(order: ArrayLike, *, reference: Reference = "previous") -> ND
     """
     frames = np.asarray(order)
     if frames.ndim != 3 or frames.shape[1] < 2 or frames.shape[2] < 5:
-        raise InputError(
-            f"order must be [sequences, frames >= 2, classes >= 5], got shape {list(frames.shape)}"
-        )
+        raise InputError(f"order must be [sequences, frames >= 2, classes >= 5], got shape {list(frames.shape)}")
     best = frames[:, :, :5]
     after = best[:, 1:]
     before = best[:, :-1] if reference == "previous" else np.broadcast_to(best[:, :1], after.shape)

@@ -54,8 +54,7 @@ def corruption_errors(errors: Mapping[str, ArrayLike]) -> dict[str, float]:
             raise InputError(f"errors of {name!r} must be one number per severity, got shape {levels.shape}")
         if not np.isfinite(levels).all() or levels.min() < 0.0 or levels.max() > 1.0:
             raise InputError(
-                f"errors of {name!r} must be fractions in [0, 1], got {levels.tolist()}; "
-                "divide percentages by 100"
+                f"errors of {name!r} must be fractions in [0, 1], got {levels.tolist()}; divide percentages by 100"
             )
         result[name] = float(levels.mean())
     return result
@@ -88,9 +87,7 @@ def mean_corruption_error(
     reference = _baseline(baseline)
     missing = [name for name in own if name not in reference]
     if missing:
-        raise InputError(
-            f"the baseline has no error for {', '.join(missing)}; it knows {', '.join(sorted(reference))}"
-        )
+        raise InputError(f"the baseline has no error for {', '.join(missing)}; it knows {', '.join(sorted(reference))}")
     return float(np.mean([own[name] / reference[name] for name in own]))
 
 

@@ -10,9 +10,7 @@ from ipmix.errors import InputError
 from ipmix.measures.outputs import as_confidence_and_correct
 
 
-def risk_coverage(
-    confidence: ArrayLike, correct: ArrayLike
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def risk_coverage(confidence: ArrayLike, correct: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The risk-coverage curve: coverage float64[M] rising to 1, risk float64[M].
 
     One point per distinct confidence, because a threshold can't separate equals.

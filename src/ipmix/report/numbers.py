@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ipmix.scorecard import MEASURES
+from ipmix.measure_names import MEASURES
 
 
 def written(name: str, value: float | None) -> str:

@@ -11,9 +11,9 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from ipmix.errors import InputError
+from ipmix.measure_names import HEADLINE, MEASURES
 from ipmix.report import charts, numbers
 from ipmix.report.pictures import data_uri
-from ipmix.scorecard import HEADLINE, MEASURES
 from ipmix.writing import write_text
 
 SERIES = 6

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
+from ipmix.measure_names import HEADLINE, MEASURES
 from ipmix.report.numbers import figure_of, measure_names, run_names, verdicts, written, written_interval
-from ipmix.scorecard import HEADLINE, MEASURES
 
 
 def comparison(
@@ -62,11 +62,16 @@ def plain(header: Sequence[str], rows: Sequence[Sequence[str]], title: str = "")
 
 
 def markdown(cards: Sequence[Mapping[str, Any]]) -> str:
-    """A Markdown table of every measure. Pipes in run names are escaped."""
+    """A Markdown table of every measure. Pipes and tags in run names are escaped."""
     header, rows = comparison(cards)
-    table = [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in (header, *rows)]
+    table = [[inline(cell).replace("|", "\\|") for cell in row] for row in (header, *rows)]
     ruler = ["---", *["---:"] * (len(header) - 1)]
     return "\n".join("| " + " | ".join(row) + " |" for row in (table[0], ruler, *table[1:])) + "\n"
+
+
+def inline(text: object) -> str:
+    """Text that stays text in Markdown: no tags, no line breaks."""
+    return " ".join(str(text).split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def to_csv(cards: Sequence[Mapping[str, Any]]) -> str:

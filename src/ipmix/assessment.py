@@ -1,0 +1,265 @@
+"""From a model's name and a folder of pictures to predictions, a scorecard and a page: ``ipmix evaluate``."""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from ipmix import datasets
+from ipmix.corruptions.severities import (
+    C_BAR_CIFAR,
+    C_BAR_IMAGENET,
+    CORRUPTIONS,
+    PERTURBATIONS_CIFAR,
+    PERTURBATIONS_IMAGENET,
+    VALIDATION,
+)
+from ipmix.errors import InputError
+from ipmix.evaluate import Attack, Plan, predict
+from ipmix.measures.subsets import subset as subset_classes
+from ipmix.model_sources import open_model
+from ipmix.scorecard import score
+from ipmix.sources import InMemory, OnDisk, Source
+from ipmix.writing import write_text
+
+__all__ = ["Attack", "Plan", "Request", "assess", "plan_of"]
+
+SMALL_SIDE = 64
+"""Up to this side, "bar" and the like mean the CIFAR forms; above it, the ImageNet forms."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """Which model on which pictures, and where results go; see ``ipmix evaluate --help``."""
+
+    model: str
+    data: str
+    out: Path
+    name: str | None = None
+    split: str | None = None
+    size: int | None = None
+    crop: float = 1.0
+    subset: str | None = None
+    limit: int | None = None
+    anomalies: Path | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    classes: int | None = None
+    root: Path | None = None
+    trust: bool = False
+    skip_broken: bool = False
+
+
+def plan_of(
+    corruptions: Sequence[str],
+    severities: Sequence[int],
+    form: Any,
+    perturbations: Sequence[str],
+    seed: int,
+    size: int | None,
+    attack: Attack | None,
+) -> Plan:
+    """The plan that words such as "test", "bar" and "cifar" stand for."""
+    small = size is None or size <= SMALL_SIDE
+    groups = {
+        "none": (),
+        "test": CORRUPTIONS,
+        "validation": VALIDATION,
+        "bar": C_BAR_CIFAR if small else C_BAR_IMAGENET,
+    }
+    films = {"none": (), "cifar": PERTURBATIONS_CIFAR, "imagenet": PERTURBATIONS_IMAGENET}
+    return Plan(
+        corruptions=_expanded(corruptions, groups),
+        severities=tuple(severities),
+        form=form,
+        attack=attack,
+        perturbations=_expanded(perturbations, films),
+        seed=seed,
+    )
+
+
+def assess(
+    request: Request,
+    plan: Plan,
+    *,
+    batch_size: int = 128,
+    device: str = "auto",
+    threads: int = 1,
+    force: bool = False,
+    quiet: bool = False,
+) -> dict[str, Any]:
+    """Predict, score, print the table, write ``scorecard.json`` and ``report.html``; gives the scorecard.
+
+    Raises:
+        InputError: the model, the data or the settings can't be used; nothing is written then.
+    """
+    model, source, columns = _model_and_source(request, quiet)
+    name = request.name or str(getattr(model, "name", Path(request.model).stem))
+    if plan.attack is not None and getattr(model, "differentiable", True) is False:
+        sys.stderr.write("This kind of model has no gradients: the adversarial error is not measured.\n")
+        plan = replace(plan, attack=None)
+    options: dict[str, Any] = {
+        "columns": columns, "batch_size": batch_size, "device": device, "threads": threads, "force": force,
+        "quiet": quiet,
+    }  # fmt: skip
+    kept = predict(model, source, plan, request.out / "predictions", name=name, **options)
+    unknown = None
+    if request.anomalies is not None:
+        unknown = _predict_anomalies(request, model, source, plan, name, options)
+    card = score(kept, anomalies=unknown, seed=plan.seed)
+    write_text(request.out / "scorecard.json", json.dumps(card, indent=1, allow_nan=False) + "\n")
+    _report(request, card, source, model, plan, device)
+    return card
+
+
+def _report(request: Request, card: dict[str, Any], source: Source, model: nn.Module, plan: Plan, device: str) -> None:
+    from ipmix.report import print_comparison, write_page
+    from ipmix.report.evidence import attention_panel, worst_panel
+    from ipmix.report.settings import facts_of
+
+    panels = [*worst_panel(card, source), *attention_panel(card, source, model, plan)]
+    write_page(
+        request.out / "report.html",
+        [card],
+        title=f"How safe is {card['run']['name']}?",
+        lead=f"Measured on {card['pictures']} pictures of {source.name}.",
+        panels=panels,
+        facts=facts_of(card),
+    )
+    print_comparison([card])
+    sys.stdout.write(
+        f"In brackets: 95% bootstrap intervals over {card['pictures']} pictures. "
+        f"All measures: {request.out / 'scorecard.json'}; open {request.out / 'report.html'}\n"
+    )
+
+
+def _model_and_source(request: Request, quiet: bool) -> tuple[nn.Module, Source, list[int] | None]:
+    """The model, the pictures, and which of the model's outputs are the data's classes."""
+    published = request.model.startswith(("timm:", "torchvision:"))
+    found = _scan(request, quiet, request.data, request.split)
+    count = request.classes or (1000 if published and request.model.count(":") == 1 else len(found.classes))
+    model = open_model(request.model, classes=count, mean=request.mean, std=request.std, trust=request.trust)
+    size = request.size or _own_size(request.model)
+    source, columns = _matched(_source(request, found, size), request, model)
+    return model, source, columns
+
+
+def _scan(request: Request, quiet: bool, data: str, split: str | None) -> datasets.Pictures | datasets.PictureFiles:
+    here = datasets.splits(data)
+    chosen = split or next((name for name in ("test", "val") if name in here), "test")
+    if data in datasets.BUILT_IN:
+        return datasets.load(data, chosen, root=request.root, quiet=quiet)
+    return datasets.scan(data, chosen)
+
+
+def _source(request: Request, found: datasets.Pictures | datasets.PictureFiles, size: int | None) -> InMemory | OnDisk:
+    chosen = np.arange(len(found))
+    if request.limit is not None:
+        if request.limit < 1:
+            raise InputError(f"--limit must be at least 1, got {request.limit}")
+        if request.limit < len(found):
+            chosen = np.linspace(0, len(found) - 1, request.limit).round().astype(np.int64)
+    return _picked(request, found, size, chosen, found.labels[chosen], found.classes)
+
+
+def _picked(
+    request: Request,
+    found: datasets.Pictures | datasets.PictureFiles,
+    size: int | None,
+    chosen: np.ndarray,
+    labels: np.ndarray,
+    classes: tuple[str, ...],
+) -> InMemory | OnDisk:
+    if isinstance(found, datasets.Pictures):
+        if size is not None and found.images.shape[1:3] != (size, size):
+            raise InputError(
+                f"{found.name} has pictures of {found.images.shape[1]} pixels; --size {size} is for folders"
+            )
+        return InMemory(replace(found, images=found.images[chosen], labels=labels, classes=classes))
+    paths = tuple(found.paths[i] for i in chosen)
+    files = replace(found, paths=paths, labels=labels, classes=classes)
+    return OnDisk(files, size=size, crop=request.crop, skip_broken=request.skip_broken)
+
+
+def _matched(source: InMemory | OnDisk, request: Request, model: nn.Module) -> tuple[Source, list[int] | None]:
+    """Bring data and model to the same classes: by subset, by name, or as they are."""
+    if request.subset is not None:
+        columns = subset_classes(request.subset).tolist()
+        if len(source.classes) == len(columns):
+            return source, columns
+        if len(source.classes) == 1000:
+            return _restricted(source, columns), columns
+        raise InputError(
+            f"--subset {request.subset} needs data with 200 classes (the set itself) or all 1,000 (of which 200 "
+            f"are taken); {source.name} has {len(source.classes)}"
+        )
+    names = getattr(model, "classes", None)
+    if names is None or _numbered(names) or tuple(names) == source.classes:
+        return source, None
+    missing = [name for name in source.classes if name not in names]
+    if missing:
+        raise InputError(
+            f"the model does not know {len(missing)} of the data's classes, such as {missing[0]!r}; "
+            f"it knows {', '.join(map(str, names[:4]))}, ... ({len(names)})"
+        )
+    return source, [list(names).index(name) for name in source.classes]
+
+
+def _restricted(source: InMemory | OnDisk, columns: list[int]) -> InMemory | OnDisk:
+    """Only the pictures of some classes, relabelled 0, 1, ... in the order of ``columns``."""
+    place = np.full(len(source.classes), -1, np.int64)
+    place[columns] = np.arange(len(columns))
+    chosen = np.flatnonzero(place[source.labels] >= 0)
+    labels, classes = place[source.labels[chosen]], tuple(source.classes[c] for c in columns)
+    if not len(chosen):
+        raise InputError(f"{source.name} has no picture of the subset's classes")
+    if isinstance(source, InMemory):
+        pictures = source.pictures
+        return InMemory(replace(pictures, images=pictures.images[chosen], labels=labels, classes=classes))
+    paths = tuple(source.files.paths[i] for i in chosen)
+    return replace(source, files=replace(source.files, paths=paths, labels=labels, classes=classes))
+
+
+def _predict_anomalies(
+    request: Request, model: nn.Module, source: Source, plan: Plan, name: str, options: dict[str, Any]
+) -> Any:
+    """Predictions on unknown pictures; their own labels mean nothing, so all are given class 0."""
+    assert request.anomalies is not None
+    found = _scan(request, True, str(request.anomalies), None)
+    size = request.size or _own_size(request.model)
+    if size is None and isinstance(source, InMemory):
+        size = source.pictures.images.shape[1]
+    everything = np.arange(len(found))
+    unknown = _picked(request, found, size, everything, np.zeros(len(found), np.int64), source.classes)
+    alone = replace(plan, corruptions=(), perturbations=(), attack=None)
+    return predict(model, unknown, alone, request.out / "predictions-anomalies", name=name, **options)
+
+
+def _own_size(model: str) -> int | None:
+    """The side of picture that one of our networks was trained on."""
+    from ipmix.models import weights
+
+    path = Path(model)
+    if path.is_dir():
+        path = path / "last.safetensors"
+    if path.suffix != ".safetensors" or not path.is_file():
+        return None
+    size = weights.facts(path).get("size")
+    return size if isinstance(size, int) else None
+
+
+def _numbered(names: Sequence[str]) -> bool:
+    """Whether classes were never named: then their order is all there is to go by."""
+    return tuple(names) == tuple(str(i) for i in range(len(names)))
+
+
+def _expanded(words: Sequence[str], groups: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
+    found: list[str] = []
+    for word in words:
+        found += groups.get(word, (word,))
+    return tuple(dict.fromkeys(found))

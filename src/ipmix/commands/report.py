@@ -1,0 +1,30 @@
+"""``ipmix report``: one page from the results of one or several evaluations."""
+
+from pathlib import Path
+from typing import Literal
+
+
+def report(
+    results: list[Path],
+    *,
+    out: Path = Path("report.html"),
+    format: Literal["html", "markdown", "csv", "json", "model-card"] | None = None,
+    title: str | None = None,
+    force: bool = False,
+) -> None:
+    """Compare evaluations side by side. The first is what the others are compared with.
+
+    Args:
+        results: Folders of ipmix evaluate or ipmix quickstart, or their scorecard.json and results.json.
+        out: The file to write.
+        format: What to write; told by --out's ending if left out (.html, .md, .csv, .json). A model card is a
+            Hugging Face README.md with the scorecard in it.
+        title: The page's heading.
+        force: Replace the file if it exists.
+    """
+    from ipmix.report import exports
+    from ipmix.writing import refuse_existing, write_text
+
+    refuse_existing(out, force=force)
+    cards = [card for path in results for card in exports.read_cards(path)]
+    write_text(out, exports.rendered(cards, format or exports.format_of(out), title=title))

@@ -1,0 +1,105 @@
+"""Scorecards in files: read back, and written as a page, Markdown, CSV, JSON or a model card."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ipmix.errors import InputError
+from ipmix.measure_names import HEADLINE, MEASURES
+from ipmix.report import tables
+from ipmix.report.numbers import figure_of, measure_names, run_names
+from ipmix.report.page import render_page
+from ipmix.report.settings import facts_of
+from ipmix.scorecard import SCHEMA
+
+ENDINGS = {".html": "html", ".htm": "html", ".md": "markdown", ".csv": "csv", ".json": "json"}
+
+
+def read_cards(path: str | Path) -> list[dict[str, Any]]:
+    """The scorecards in a file or folder: one of ``ipmix evaluate``, two of ``ipmix quickstart``.
+
+    Raises:
+        InputError: there are none, or the file is something else.
+    """
+    given = Path(path)
+    found = [given / name for name in ("scorecard.json", "results.json") if (given / name).is_file()]
+    file = found[0] if found else given
+    if not file.is_file():
+        raise InputError(f"{path} holds no results; expected scorecard.json of ipmix evaluate, or such a folder")
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{file} is not JSON ({error}); expected a scorecard of ipmix evaluate") from None
+    cards = list(content["runs"].values()) if isinstance(content, dict) and "runs" in content else [content]
+    for card in cards:
+        if not isinstance(card, dict) or card.get("schema") != SCHEMA:
+            raise InputError(f"{file} is not a scorecard (expected schema {SCHEMA!r})")
+    return cards
+
+
+def format_of(path: Path) -> str:
+    """What a file's ending stands for."""
+    if path.suffix.lower() not in ENDINGS:
+        raise InputError(f"{path}: can't tell what to write; end the name in {', '.join(ENDINGS)}, or pass --format")
+    return ENDINGS[path.suffix.lower()]
+
+
+def rendered(cards: Sequence[Mapping[str, Any]], form: str, *, title: str | None = None) -> str:
+    """The scorecards as text in one of the forms of ``ipmix report --format``."""
+    if form == "html":
+        names = run_names(cards)
+        heading = f"How safe is {names[0]}?" if len(cards) == 1 else "Safety scorecards compared"
+        facts = [(f"{name}: {key}", value) for name, card in zip(names, cards) for key, value in facts_of(card)]
+        return render_page(cards, title=title or heading, facts=facts_of(cards[0]) if len(cards) == 1 else facts)
+    if form == "markdown":
+        return tables.markdown(cards)
+    if form == "csv":
+        return tables.to_csv(cards)
+    if form == "model-card":
+        if len(cards) != 1:
+            raise InputError(f"a model card is about one model; got {len(cards)} results")
+        return model_card(cards[0], title=title)
+    return json.dumps({"schema": "ipmix comparison 1", "runs": dict(zip(run_names(cards), cards))}, indent=1) + "\n"
+
+
+def model_card(card: Mapping[str, Any], *, title: str | None = None) -> str:
+    """A Hugging Face model card: its metadata block, the scorecard as a table, and how it was measured."""
+    name = title or str(card["run"].get("name", "model"))
+    data = card["run"].get("data", {}).get("name", "unknown data")
+    metrics = []
+    for measure in HEADLINE:
+        value = figure_of(card, measure)["value"]
+        if value is not None:
+            metrics.append({"type": measure, "name": MEASURES[measure].title, "value": round(value, 6)})
+    metadata = {
+        "library_name": "ipmix",
+        "pipeline_tag": "image-classification",
+        "tags": ["image-classification", "robustness", "calibration"],
+        "model-index": [
+            {
+                "name": name,
+                "results": [
+                    {
+                        "task": {"type": "image-classification"},
+                        "dataset": {"name": data, "type": data},
+                        "metrics": metrics,
+                    }
+                ],
+            }
+        ],
+    }
+    # JSON is YAML: nothing in a name can break out of the block.
+    block = "\n".join(f"{key}: {json.dumps(value)}" for key, value in metadata.items())
+    facts = "\n".join(f"- {key}: {tables.inline(value)}" for key, value in facts_of(card))
+    missing = [
+        f"- {MEASURES[m].title}: {figure_of(card, m)['reason']}"
+        for m in measure_names([card])
+        if figure_of(card, m)["value"] is None
+    ]
+    not_given = "\n\nNot given:\n\n" + "\n".join(missing) if missing else ""
+    return (
+        f"---\n{block}\n---\n\n# {tables.inline(name)}\n\n## Safety scorecard\n\n"
+        f"Measured on {card['pictures']} pictures of {tables.inline(data)}; in brackets, 95% bootstrap intervals over "
+        f"them.\n\n{tables.markdown([card])}{not_given}\n\n## How it was measured\n\n{facts}\n"
+    )

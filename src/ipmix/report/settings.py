@@ -1,0 +1,60 @@
+"""What a run did, as pairs of name and value for the page's last section."""
+
+import platform
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+PACKAGES = ("ipmix", "torch", "numpy", "numba", "pillow")
+
+
+def facts_of(card: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Model, data, plan, seeds and versions of one scorecard; what isn't known is left out."""
+    run = card["run"]
+    facts: list[tuple[str, str]] = []
+    if model := run.get("model"):
+        facts.append(("model", f"{model['name']}, {model['parameters']:,} parameters"))
+        facts.append(("weights", f"sha256 {model['sha256'][:16]}…"))
+    if data := run.get("data"):
+        facts.append(("data", f"{data['name']}, {data['pictures']} pictures, {len(data['classes'])} classes"))
+    if plan := run.get("plan"):
+        facts += _plan_facts(plan)
+    level, samples = card["bootstrap"]["level"], card["bootstrap"]["samples"]
+    facts.append(("intervals", f"{100 * level:.0f}% bootstrap, {samples} resamples of the pictures"))
+    return [*facts, *versions()]
+
+
+def versions() -> list[tuple[str, str]]:
+    """Python and the packages that figures depend on."""
+    found = [("python", platform.python_version())]
+    for name in PACKAGES:
+        try:
+            found.append((name, version(name)))
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _plan_facts(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
+    facts = []
+    if plan["corruptions"]:
+        levels = ", ".join(map(str, plan["severities"]))
+        facts.append(("corruptions", f"{len(plan['corruptions'])}, severities {levels}, {plan['form']} form"))
+    if plan["perturbations"]:
+        facts.append(("perturbations", f"{len(plan['perturbations'])}, difficulty {plan['difficulty']}"))
+    if attack := plan["attack"]:
+        first = "" if attack["pictures"] is None else f", first {attack['pictures']} pictures"
+        facts.append(
+            (
+                "attack",
+                f"PGD, {attack['norm']}, epsilon {_in_255(attack['epsilon'])}, {attack['steps']} steps of "
+                f"{_in_255(attack['step_size'])}, {attack['restarts']} start, {attack['centre']} centre{first}",
+            )
+        )
+    facts.append(("seed", str(plan["seed"])))
+    return facts
+
+
+def _in_255(value: float) -> str:
+    steps = 255.0 * value
+    return f"{steps:.3g}/255" if abs(steps - round(steps, 2)) < 1e-6 else f"{value:.4g}"
