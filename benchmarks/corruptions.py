@@ -143,8 +143,9 @@ def network(arguments: argparse.Namespace) -> None:
     top = Path(arguments.images)
     classes = sorted(p.name for p in (top / "train").iterdir())
 
-    def split(name: str) -> tuple[np.ndarray, np.ndarray]:
+    def split(name: str, count: int) -> tuple[np.ndarray, np.ndarray]:
         files = [(path, k) for k, c in enumerate(classes) for path in sorted((top / name / c).iterdir())]
+        files = files[:: max(len(files) // count, 1)]
         return np.stack([np.asarray(Image.open(path).convert("RGB")) for path, _ in files]), np.array(
             [k for _, k in files]
         )
@@ -155,10 +156,8 @@ def network(arguments: argparse.Namespace) -> None:
     def block(before: int, after: int) -> list[nn.Module]:
         return [nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
 
-    train_images, train_labels = split("train")
-    test_images, test_labels = split("test")
-    step = max(len(test_images) // arguments.count, 1)
-    test_images, test_labels = test_images[::step], test_labels[::step]
+    train_images, train_labels = split("train", arguments.train)
+    test_images, test_labels = split("test", arguments.count)
     models = []
     for seed in range(3):
         torch.manual_seed(seed)
@@ -253,6 +252,7 @@ def main() -> None:
         command.add_argument("--count", type=int, default=500)
         command.add_argument("--size", type=int, default=32)
         command.add_argument("--epochs", type=int, default=4)
+        command.add_argument("--train", type=int, default=50_000, help="training pictures of the small network")
     arguments = parser.parse_args()
     arguments.run(arguments)
 

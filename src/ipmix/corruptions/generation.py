@@ -47,6 +47,7 @@ class Plan:
     data: str
     count: int
     frost: str
+    version: str
 
     @classmethod
     def frost_source(cls, names: Sequence[str]) -> str:

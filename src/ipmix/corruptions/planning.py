@@ -3,6 +3,7 @@ work."""
 
 import re
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 from ipmix.corruptions.corrupting import Form, checked_level, checked_seed
@@ -86,6 +87,7 @@ def make_plan(
         data=Path(data).name,
         count=len(source),
         frost=Plan.frost_source(chosen),
+        version=version("ipmix"),
     )
 
 
