@@ -327,3 +327,22 @@ def test_plain_lines_tell_how_it_goes(capsys: pytest.CaptureFixture[str]) -> Non
     assert lines[-1].startswith("epoch 3/3  loss ")
     for word in ("train error", "test error", "images/s", "waiting"):
         assert word in lines[-1]
+
+
+def test_trackers_get_every_figure(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    run(SMALL, tmp_path / "run", trackers=("tensorboard",))
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    (folder,) = {path.parent for path in (tmp_path / "run" / "trackers").rglob("events.*")}
+    events = EventAccumulator(str(folder)).Reload()
+    assert [event.step for event in events.Scalars("test_error")] == [3, 6, 9]
+    assert [event.step for event in events.Scalars("recent_loss")] == [2, 4, 6, 8]
+
+
+def test_unknown_trackers_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no tracker 'paper'"):
+        run(SMALL, tmp_path / "run", trackers=("paper",))
+    with pytest.raises(InputError, match="give one"):
+        run(SMALL, trackers=("tensorboard",))
+    assert not (tmp_path / "run").exists()

@@ -110,8 +110,8 @@ class RunFolder:
     def _found_state(self) -> dict[str, Any] | None:
         path = self.path / "state.pt"
         if not path.exists():
-            strangers = sorted(p.name for p in self.path.iterdir() if p.name not in (*FILES, "run.lock"))
-            strangers = [name for name in strangers if not name.endswith(".part")]
+            ours = (*FILES, "run.lock", "trackers")
+            strangers = sorted(p.name for p in self.path.iterdir() if p.name not in ours and p.suffix != ".part")
             if strangers:
                 raise InputError(
                     f"{self.path} holds no run to resume, but other things ({', '.join(strangers[:4])}); "

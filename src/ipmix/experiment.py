@@ -100,6 +100,7 @@ def train(
     engine: str = "compiled",
     device: str = "auto",
     checkpoint_seconds: float = 300.0,
+    trackers: Sequence[str] = (),
     quiet: bool = False,
 ) -> Outcome:
     """Train the experiment's network in the folder ``out``; the arguments are those of ``ipmix train``."""
@@ -127,6 +128,7 @@ def train(
         engine=engine,
         device=device,
         checkpoint_seconds=checkpoint_seconds,
+        trackers=trackers,
         quiet=quiet,
     )
 

@@ -1,7 +1,8 @@
 """One process or many, a CPU or accelerators: what the training loop needs of either, through Accelerate."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -24,16 +25,28 @@ class Processes:
         device: where this process computes.
     """
 
-    def __init__(self, precision: str, device: str = "auto") -> None:
+    def __init__(
+        self, precision: str, device: str = "auto", trackers: Sequence[str] = (), folder: Path | None = None
+    ) -> None:
         from accelerate import Accelerator
         from accelerate.state import AcceleratorState
+        from accelerate.tracking import get_available_trackers
 
         if device not in ("auto", "cpu"):
             raise InputError(f"the device is auto or cpu, got {device!r}")
+        usable = [str(getattr(name, "value", name)) for name in get_available_trackers()]
+        for name in trackers:
+            if name not in usable:
+                raise InputError(f"there is no tracker {name!r} here; installed are {', '.join(usable) or 'none'}")
         # Accelerate keeps its settings for the life of the process; another run may have used others.
         AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
         try:
-            self._accelerator = Accelerator(mixed_precision=_ACCELERATE[precision], cpu=device == "cpu")
+            self._accelerator = Accelerator(
+                mixed_precision=_ACCELERATE[precision],
+                cpu=device == "cpu",
+                log_with=list(trackers) or None,
+                project_dir=folder,
+            )
         except ValueError as error:
             raise InputError(f"precision {precision} can't be used here ({error})") from None
         self.rank: int = self._accelerator.process_index
@@ -49,6 +62,24 @@ class Processes:
         if compile:
             module = torch.compile(module)
         return module, prepared
+
+    @contextmanager
+    def tracking(self) -> Iterator[None]:
+        """The trackers are open within the block."""
+        if not self._accelerator.log_with:
+            yield
+            return
+        self._accelerator.init_trackers("trackers")
+        try:
+            yield
+        finally:
+            self._accelerator.end_training()
+
+    def track(self, row: Mapping[str, Any]) -> None:
+        """Give a line of figures to the trackers."""
+        if self._accelerator.log_with:
+            figures = {key: value for key, value in row.items() if key != "step"}
+            self._accelerator.log(figures, step=row["step"])
 
     def backward(self, loss: torch.Tensor) -> None:
         """Gradients of the loss, averaged over the processes, scaled where float16 needs it."""

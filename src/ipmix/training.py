@@ -9,6 +9,7 @@ import copy
 import dataclasses
 import math
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,11 +30,11 @@ from ipmix.optimising import Training, learning_rate, optimiser_of
 from ipmix.processes import Processes
 from ipmix.randomness import Key
 from ipmix.run_record import record_of
-from ipmix.sources import InMemory, OnDisk
+from ipmix.sources import OnDisk
 from ipmix.training_display import TrainingDisplay
+from ipmix.validation import error_and_loss, on_device
 
 DROPOUT_SALT = 0x64726F70
-EVALUATION_BATCH = 500
 
 
 class Diverged(InputError):
@@ -87,6 +88,7 @@ def train(
     engine: str = "compiled",
     device: str = "auto",
     checkpoint_seconds: float = 300.0,
+    trackers: Sequence[str] = (),
     quiet: bool = False,
 ) -> Outcome:
     """Train a classifier.
@@ -104,6 +106,7 @@ def train(
         engine: which engine augments.
         device: "auto" (the accelerator if there is one) or "cpu".
         checkpoint_seconds: save the run's state this often, besides after each epoch.
+        trackers: where the figures go besides the folder: names that Accelerate knows, such as "tensorboard".
         quiet: show no progress.
 
     Raises:
@@ -115,7 +118,9 @@ def train(
             f"{test.name} and {pictures.name} have different classes "
             f"({len(test.classes)} and {len(pictures.classes)}): training needs the same ones in both"
         )
-    processes = Processes(config.precision, device)
+    if trackers and out is None:
+        raise InputError("trackers write to the run's folder: give one")
+    processes = Processes(config.precision, device, trackers, None if out is None else Path(out))
     record = record_of(config, pictures, test, method, mixing)
     with processes.keeping_randomness():
         run = _Run(config, pictures, test, processes, method, mixing, threads, engine)
@@ -125,7 +130,7 @@ def train(
         try:
             run.restore(processes.shared(folder.state if folder else None))
             display = TrainingDisplay(config, len(run.loader), quiet=quiet or not processes.first)
-            with interruption() as stop, display:
+            with processes.tracking(), interruption() as stop, display:
                 run.go(folder, stop, display, checkpoint_seconds)
         finally:
             if folder:
@@ -251,7 +256,7 @@ class _Run:
         config, device = self.config, self.processes.device
         whole = len(part) == len(batch)
         views = [images if whole else images[part] for images in batch.images]
-        tensors = [_on_device(images, device, config.channels_last) for images in views]
+        tensors = [on_device(images, device, channels_last=config.channels_last) for images in views]
         targets = torch.from_numpy(batch.labels if whole else batch.labels[part]).to(device)
         logits = self.network(tensors[0] if len(tensors) == 1 else torch.cat(tensors))
         if config.jsd:
@@ -297,6 +302,7 @@ class _Run:
                 "learning_rate": learning_rate(self.config, step, steps),
             }
             at.recent_loss, at.recent_seen = 0.0, 0
+            self.processes.track(row)
             if folder:
                 folder.log("metrics.jsonl", row)
         return stop > 0, save > 0
@@ -311,8 +317,9 @@ class _Run:
             "train_error": 100 * at.wrong / at.seen,
         }
         if self.test is not None:
-            row |= self._measure(self.test)
+            row |= error_and_loss(self.published(), self.test, self.processes, channels_last=self.config.channels_last)
         at.rows.append(row)
+        self.processes.track(row)
         improved = self.test is not None and (at.best is None or row["test_error"] < at.best["test_error"])
         if improved:
             at.best = row
@@ -326,29 +333,6 @@ class _Run:
             folder.save_network("last", self.published(), facts)
         self._save(folder)
         display.end_epoch(row)
-
-    def _measure(self, test: Pictures | OnDisk) -> dict[str, float]:
-        """Error (percent) and mean cross-entropy on the test pictures, each counted once."""
-        processes = self.processes
-        network = self.published()
-        processes.same_buffers(network)
-        network.eval()
-        rank, count = processes.rank, processes.count
-        source = InMemory(test) if isinstance(test, Pictures) else test
-        first, end = len(source.labels) * rank // count, len(source.labels) * (rank + 1) // count
-        sums = torch.zeros(3, dtype=torch.float64, device=processes.device)
-        with torch.no_grad(), processes.autocast():
-            for begin in range(first, end, EVALUATION_BATCH):
-                pixels, places = source.read(begin, min(begin + EVALUATION_BATCH, end))
-                images = _on_device(pixels, processes.device, self.config.channels_last)
-                labels = torch.from_numpy(source.labels[places]).to(processes.device)
-                logits = network(images)
-                sums[0] += (logits.argmax(1) != labels).sum()
-                sums[1] += cross_entropy(logits, labels) * len(labels)
-                sums[2] += len(labels)
-        processes.add_up(sums)
-        wrong, loss, seen = sums.tolist()
-        return {"test_error": 100 * wrong / seen, "test_loss": loss / seen}
 
     def published(self) -> models.Classifier:
         """The network that is measured and kept: the moving average where there is one."""
@@ -380,15 +364,6 @@ class _Run:
 
 def _dropout_seed(seed: int, step: int, rank: int) -> int:
     return int(Key(seed ^ DROPOUT_SALT, 0, step, rank).stream()[0])
-
-
-def _on_device(images: np.ndarray, device: torch.device, channels_last: bool) -> torch.Tensor:
-    """uint8[B, H, W, C] -> uint8[B, C, H, W] on the device; the bytes stay in NHWC order if wanted."""
-    tensor = torch.from_numpy(images)
-    if device.type == "cuda":
-        tensor = tensor.pin_memory()
-    tensor = tensor.to(device, non_blocking=True).permute(0, 3, 1, 2)
-    return tensor if channels_last else tensor.contiguous()
 
 
 def _follow(average: nn.Module, network: nn.Module, decay: float) -> None:

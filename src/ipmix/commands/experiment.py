@@ -15,6 +15,7 @@ def experiment(
     threads: int = 1,
     device: Literal["auto", "cpu"] = "auto",
     checkpoint_seconds: float = 300.0,
+    trackers: tuple[str, ...] = (),
     resume: bool = False,
     force: bool = False,
     quiet: bool = False,
@@ -31,6 +32,7 @@ def experiment(
         threads: Threads of augmentation and corruptions; they don't change the result.
         device: auto takes an accelerator if there is one.
         checkpoint_seconds: Save the state this often, besides after each epoch.
+        trackers: Where the figures go besides --out: tensorboard, or others that Accelerate knows.
         resume: Go on with the run in --out, if there is one.
         force: Replace the run in --out.
         quiet: Show no progress.
@@ -52,5 +54,6 @@ def experiment(
         threads=threads,
         device=device,
         checkpoint_seconds=checkpoint_seconds,
+        trackers=trackers,
         quiet=quiet,
     )

@@ -54,6 +54,7 @@ def train(
     engine: str = "compiled",
     device: Literal["auto", "cpu"] = "auto",
     checkpoint_seconds: float = 300.0,
+    trackers: tuple[str, ...] = (),
     resume: bool = False,
     force: bool = False,
     quiet: bool = False,
@@ -109,6 +110,7 @@ def train(
         engine: What augments.
         device: auto takes an accelerator if there is one.
         checkpoint_seconds: Save the state this often, besides after each epoch.
+        trackers: Where the figures go besides --out: tensorboard, or others that Accelerate knows.
         resume: Go on with the run in --out, if there is one.
         force: Replace the run in --out.
         quiet: Show no progress.
@@ -163,6 +165,7 @@ def train(
         engine=engine,
         device=device,
         checkpoint_seconds=checkpoint_seconds,
+        trackers=trackers,
         quiet=quiet,
     )
     if "test_error" in outcome.last:
