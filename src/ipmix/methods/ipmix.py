@@ -5,6 +5,7 @@ Classifiers", NeurIPS 2023 (arXiv 2310.04780), appendix D, Algorithm 1; and the 
 (github.com/hzlsaber/IPMix). Where the two differ, both forms are presets; ``docs/fidelity.md`` has the list.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -92,6 +93,8 @@ class IPMix:
         if self.severity is not None and not 0.1 <= self.severity <= 10:
             raise InputError(f"severity must be in 0.1 .. 10, got {self.severity}")
         if self.patch_sizes is not None:
+            if not isinstance(self.patch_sizes, Iterable):
+                raise InputError(f"patch_sizes must be a list of sides in pixels, got {self.patch_sizes!r}")
             object.__setattr__(self, "patch_sizes", tuple(self.patch_sizes))
             for size in self.patch_sizes:
                 check_count("a patch size", size, 2)
