@@ -137,3 +137,25 @@ def test_unknown_splits_and_sizes() -> None:
         load("digits", "validation")
     with pytest.raises(InputError, match="at least 1 pixel"):
         load("digits", "train", size=0)
+
+
+def test_a_set_that_does_not_fit_into_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ipmix import datasets
+
+    make_folder(tmp_path / "train", {"a": 2}, (300, 300))
+    monkeypatch.setattr(datasets.os, "sysconf", lambda name: {"SC_PHYS_PAGES": 100, "SC_PAGE_SIZE": 4096}[name])
+    with pytest.raises(InputError, match=r"need 0\.0 GiB, this machine has 0\.0; pass a smaller --size"):
+        load(tmp_path, "train", quiet=True)
+    assert len(load(tmp_path, "train", size=100, quiet=True)) == 2
+
+
+def test_checking_files_finds_the_broken_ones(tmp_path: Path) -> None:
+    make_folder(tmp_path / "train", {"a": 3})
+    (tmp_path / "train" / "a" / "001.png").write_bytes(b"x")
+    files, broken = scan(tmp_path, "train").whole(quiet=True)
+    assert [path.name for path in files.paths] == ["000.png", "002.png"]
+    assert [path.name for path in broken] == ["001.png"]
+    (tmp_path / "train" / "a" / "000.png").write_bytes(b"x")
+    (tmp_path / "train" / "a" / "002.png").write_bytes(b"x")
+    with pytest.raises(InputError, match="every one of the 3 pictures is broken"):
+        scan(tmp_path, "train").whole(quiet=True)

@@ -243,6 +243,7 @@ def _decode_all(
                     continue
                 if images is None:
                     first = paths[i]
+                    _check_memory(len(paths) * result.nbytes, description)
                     images = np.zeros((len(paths), *result.shape), np.uint8)
                 if result.shape != images.shape[1:]:
                     raise InputError(
@@ -256,6 +257,19 @@ def _decode_all(
     if images is None:
         images = np.zeros((0, 1, 1, 3), np.uint8)
     return images, np.array(broken, np.int64)
+
+
+def _check_memory(needed: int, description: str) -> None:
+    """Say so before the machine grinds to a halt (systems that don't tell their memory are trusted)."""
+    try:
+        there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return
+    if needed > 0.8 * there:
+        raise InputError(
+            f"{description}: the decoded pictures need {needed / 2**30:.1f} GiB, this machine has {there / 2**30:.1f}; "
+            "pass a smaller --size, or --crop resized to read the files in each epoch instead"
+        )
 
 
 def _is_broken(path: Path) -> bool:
