@@ -127,6 +127,15 @@ def test_an_interrupted_run_goes_on(array, tmp_path, monkeypatch):
     np.testing.assert_array_equal(open_set(out).images("fog", 5), real(images, "fog", 5, seed=0))
 
 
+def test_what_a_killed_run_left_is_cleared(array, tmp_path):
+    out = tmp_path / "out"
+    command(str(array[0]), str(out), names=["contrast", "fog"])
+    (out / "fog.npy").unlink()
+    (out / ".fog.npy.123.part").write_bytes(b"half")
+    command(str(array[0]), str(out), names=["contrast", "fog"])
+    assert {p.name for p in out.iterdir()} == {"contrast.npy", "fog.npy", "labels.npy", "settings.json"}
+
+
 def test_pictures_that_are_there_are_kept(folder, tmp_path, monkeypatch):
     out = tmp_path / "out"
     command(str(folder), str(out), names=["contrast"])

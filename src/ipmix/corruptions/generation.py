@@ -119,6 +119,8 @@ class _growing:
 
     def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
         self._path, self._part = path, path.with_name(f".{path.name}.{os.getpid()}.part")
+        for left in path.parent.glob(f".{path.name}.*.part"):  # of a run that was killed
+            left.unlink()
         self._target = np.lib.format.open_memmap(self._part, mode="w+", dtype=np.uint8, shape=shape)
 
     def __enter__(self) -> np.memmap:
