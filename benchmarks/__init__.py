@@ -1,0 +1,1 @@
+"""Speed, memory and how cost grows: ``python -m benchmarks``. The README here is the contract."""

@@ -1,0 +1,127 @@
+"""How cost grows: images a second against side, k, t, batch size and threads."""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from benchmarks import yardstick
+from benchmarks.augmentation import FORMS, materials, ours
+from benchmarks.pictures import Source
+from benchmarks.results import Curve, Section, Suite, section
+from benchmarks.timing import Contestant, Effort, race
+from ipmix.methods.ipmix import IPMix
+from ipmix.mixing_set import MixingSet
+
+Say = Callable[[str], None]
+
+SIDES = (16, 24, 32, 48, 64, 96, 128, 160, 192, 224, 256, 320, 384, 448, 512)
+QUICK_SIDES = (16, 32, 64, 128, 224, 512)
+WIDTHS = (1, 2, 3, 4, 6, 8)
+DEPTHS = (1, 2, 3, 4, 6)
+BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+PIXELS = 2000 * 32 * 32
+"""In a call of the side's curve: the same at every side."""
+
+
+def run(effort: Effort, source: Source, say: Say) -> Suite:
+    """All of it."""
+    sections, curves = [], []
+    say("side")
+    parts = [side(effort, source)]
+    for size in FORMS:
+        say(f"k, t, batch size and threads at {size}x{size}")
+        parts += [
+            setting(f"k (chains), {size}x{size}", "k", [(k, IPMix(k=k)) for k in WIDTHS], size, effort, source),
+            setting(f"t (most steps), {size}x{size}", "t", [(t, IPMix(t=t)) for t in DEPTHS], size, effort, source),
+            batches(size, effort, source),
+            threads(size, effort, source),
+        ]
+    for part, curve in parts:
+        sections.append(part)
+        curves.append(curve)
+    return Suite("growth", "How cost grows", source.description, tuple(sections), curves=tuple(curves))
+
+
+def side(effort: Effort, source: Source) -> tuple[Section, Curve]:
+    """The default form from 16 to 512 pixels a side; up to 64 it has the CIFAR settings, above the ImageNet ones."""
+    module = yardstick.find()
+    racers: list[Contestant] = []
+    points: dict[str, list[tuple[float, str]]] = {}
+    for size in QUICK_SIDES if effort.quick else SIDES:
+        count = effort.count(max(8, PIXELS // size**2), 4)
+        images = source.images(count, size)
+        pictures = source.mixing(effort.count(64, 12), size)
+        mixing = MixingSet.array(pictures)
+        for label, output, layout in (("uint8, nhwc", "uint8", "nhwc"), ("float32, nchw", "float32", "nchw")):
+            racers.append(ours(f"{size}x{size}, {label}", images, IPMix(), mixing, output, layout))
+            points.setdefault(label, []).append((size, racers[-1].name))
+        if not isinstance(module, str):
+            form = yardstick.CIFAR if size <= 64 else yardstick.IMAGENET
+            sizes = tuple(min(part, size) for part in form.sizes)
+            form = yardstick.Form(form.severity, form.beta, sizes, form.original)
+            call = yardstick.runner(module, form, images, pictures, "uint8")
+            racers.append(Contestant(f"{size}x{size}, yardstick, uint8", call, count))
+            points.setdefault("yardstick, uint8", []).append((size, racers[-1].name))
+    note = "The default form: CIFAR settings up to 64 pixels, ImageNet settings above."
+    if not isinstance(module, str):
+        note += " The yardstick has the authors' form: a quarter of its chains is empty."
+    return _measured("side", "pixels a side", racers, points, effort, note)
+
+
+def setting(
+    title: str, axis: str, methods: Sequence[tuple[int, Any]], size: int, effort: Effort, source: Source
+) -> tuple[Section, Curve]:
+    """One option of the method over a range."""
+    images, pictures = materials(size, effort, source)
+    mixing = MixingSet.array(pictures)
+    racers = [ours(f"{axis} = {value}", images, method, mixing) for value, method in methods]
+    points = {f"{size}x{size}": [(value, racer.name) for (value, _), racer in zip(methods, racers)]}
+    return _measured(title, axis, racers, points, effort, "uint8, nhwc.")
+
+
+def batches(size: int, effort: Effort, source: Source) -> tuple[Section, Curve]:
+    """Images a call; several calls where the batch is small, so that each row has about the same pictures."""
+    images, pictures = materials(size, effort, source)
+    mixing = MixingSet.array(pictures)
+    racers = [_in_batches(images, batch, mixing) for batch in BATCHES if batch <= len(images)]
+    points = {f"{size}x{size}": [(batch, racer.name) for batch, racer in zip(BATCHES, racers)]}
+    return _measured(f"batch size, {size}x{size}", "images a call", racers, points, effort, "uint8, nhwc, one thread.")
+
+
+def _in_batches(images: Any, batch: int, mixing: MixingSet) -> Contestant:
+    whole = min(len(images), 512) // batch * batch if batch <= 512 else batch
+    parts = [ours("", images[first : first + batch], IPMix(), mixing) for first in range(0, whole, batch)]
+
+    def call(number: int) -> None:
+        for part in parts:
+            part.run(number)
+
+    return Contestant(f"{batch} a call", call, whole)
+
+
+def threads(size: int, effort: Effort, source: Source) -> tuple[Section, Curve]:
+    """One thread up to one for each processor, and two more."""
+    images, pictures = materials(size, effort, source)
+    mixing = MixingSet.array(pictures)
+    processors = os.cpu_count() or 1
+    counts = sorted(
+        {n for n in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64) if n <= processors} | {processors, processors + 2}
+    )
+    racers = [ours(f"{n} thread{'s' if n > 1 else ''}", images, IPMix(), mixing, "uint8", "nhwc", n) for n in counts]
+    points = {f"{size}x{size}": [(n, racer.name) for n, racer in zip(counts, racers)]}
+    note = f"uint8, nhwc, {len(images)} images a call; this machine has {processors} processors."
+    return _measured(f"threads, {size}x{size}", "threads", racers, points, effort, note)
+
+
+def _measured(
+    title: str,
+    axis: str,
+    racers: Sequence[Contestant],
+    points: dict[str, list[tuple[float, str]]],
+    effort: Effort,
+    note: str,
+) -> tuple[Section, Curve]:
+    timings = race(racers, effort)
+    lines = {label: [(x, timings[name].rate) for x, name in pairs] for label, pairs in points.items()}
+    beside = racers[0].name if len(points) == 1 else ""
+    return section(f"Against {title}", timings, beside, note=note), Curve(title, axis, lines)

@@ -1,0 +1,195 @@
+"""Results as JSON (all figures), a Markdown page (tables) and plots, in one folder."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from benchmarks.results import Check, Curve, Row, Section, Suite
+from ipmix.writing import replacing, write_text
+
+ONLY_QUIET = 0.93
+"""A row whose threads got less of their processor than this was disturbed; so is one far above it."""
+
+COLOURS = ("#1b6ca8", "#d1495b", "#3a9d5d", "#8a5fbf")
+INK, GRID = "#222222", "#dddddd"
+
+
+def write(suite: Suite, folder: Path) -> list[Path]:
+    """Write ``<name>.json``, ``<name>.md`` and, where there is something to draw, ``<name>*.png``; the paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = [folder / f"{suite.name}.json", folder / f"{suite.name}.md"]
+    plots = _plots(suite, folder)
+    write_text(written[0], json.dumps(as_json(suite), indent=1, allow_nan=False) + "\n")
+    write_text(written[1], markdown(suite, [path.name for path in plots]))
+    return written + plots
+
+
+def as_json(suite: Suite) -> dict[str, Any]:
+    """Everything, in types that JSON knows; checks with their verdict."""
+    content = asdict(suite)
+    for check, entry in zip(suite.checks, content["checks"]):
+        entry["verdict"] = check.verdict
+    return content
+
+
+def markdown(suite: Suite, plots: Sequence[str] = ()) -> str:
+    """The page: circumstances, targets, plots, tables."""
+    lines = [f"# {suite.title}", "", *_circumstances(suite), ""]
+    if suite.checks:
+        lines += ["## Targets", "", *targets(suite.checks), ""]
+    lines += [line for name in plots for line in (f"![{suite.title}]({name})", "")]
+    for section in suite.sections:
+        lines += [f"## {section.title}", "", *table(section), ""]
+    if suite.text:
+        lines += ["```text", suite.text.rstrip(), "```", ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _circumstances(suite: Suite) -> list[str]:
+    words = dict(suite.metadata)
+    lines = [f"Pictures: {suite.pictures}."] if suite.pictures else []
+    versions = words.pop("versions", None)
+    lines += [f"{name.capitalize()}: {value}." for name, value in words.items() if value is not None]
+    if isinstance(versions, dict):
+        lines.append("Versions: " + ", ".join(f"{name} {value}" for name, value in versions.items()) + ".")
+    return [f"- {line}" for line in lines]
+
+
+def targets(checks: Sequence[Check]) -> list[str]:
+    """The targets as a Markdown table."""
+    lines = ["| | measured | target | aim | |", "|---|---:|---:|---:|---|"]
+    for check in checks:
+        sign = "at most" if check.at_most else "at least"
+        aim = "" if check.aim is None else number(check.aim)
+        lines.append(
+            f"| {check.name} ({check.unit}) | {number(check.value)} | {sign} {number(check.least)} | {aim} "
+            f"| {check.verdict} |"
+        )
+    return lines
+
+
+def table(section: Section) -> list[str]:
+    """A section as Markdown: its note, its rows, what was absent."""
+    beside, memory = bool(section.beside), any(row.memory for row in section.rows)
+    notes = any(row.note for row in section.rows)
+    heads = ["", section.unit, "slowest to fastest round"]
+    heads += [f"times {section.beside}"] * beside + ["MiB before", "MiB at most"] * memory + ["note"] * notes
+    lines = [section.note, ""] if section.note else []
+    lines += ["| " + " | ".join(heads) + " |", "|---|" + "---:|" * (len(heads) - 1 - notes) + "---|" * notes]
+    for row in section.rows:
+        cells = [row.name + ("" if quiet(row) else " (disturbed)"), number(row.rate)]
+        cells.append(f"{number(row.slowest)} to {number(row.fastest)}")
+        cells += [number(row.times) if row.times is not None else ""] * beside
+        cells += [f"{value:.0f}" for value in row.memory] if row.memory else ["", ""] * memory
+        lines.append("| " + " | ".join(cells + [row.note] * notes) + " |")
+    if section.absent:
+        lines += ["", "Absent:", *(f"- {one.name}: {one.reason}" for one in section.absent)]
+    return lines
+
+
+def quiet(row: Row) -> bool:
+    """Whether one thread had a processor to itself; rows of several threads are not judged."""
+    return row.threads > 1 or row.busy >= ONLY_QUIET
+
+
+def number(value: float) -> str:
+    """Three figures, or whole above 100: 0.0123, 4.56, 78.9, 123,456."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    if abs(value) >= 99.95:
+        return f"{value:,.0f}"
+    return f"{value:.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"
+
+
+def _plots(suite: Suite, folder: Path) -> list[Path]:
+    if suite.curves:
+        return [_draw_curves(suite.curves, folder / f"{suite.name}.png")]
+    drawn = [section for section in suite.sections if section.unit.endswith("/s") and section.rows]
+    return [_draw_bars(drawn, folder / f"{suite.name}.png")] if drawn else []
+
+
+def _draw_bars(sections: Sequence[Section], path: Path) -> Path:
+    """One panel a section: bars on a logarithmic axis, with their figures."""
+    from matplotlib.figure import Figure
+
+    heights = [0.32 * len(section.rows) + 0.9 for section in sections]
+    figure = Figure(figsize=(9, sum(heights)), layout="constrained")
+    panels = figure.subplots(len(sections), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for panel, section in zip(panels, sections):
+        rates = [row.rate for row in section.rows]
+        colours = [COLOURS[1] if row.name.startswith("yardstick") else COLOURS[0] for row in section.rows]
+        panel.barh(range(len(rates)), rates, color=colours, height=0.72)
+        panel.set_yticks(range(len(rates)), [row.name for row in section.rows], fontsize=8, color=INK)
+        panel.invert_yaxis()
+        panel.set_xscale("log")
+        panel.set_xlim(min(rates) / 2, max(rates) * 3)
+        for place, rate in enumerate(rates):
+            panel.text(rate * 1.06, place, number(rate), va="center", fontsize=8, color=INK)
+        panel.set_title(f"{section.title} ({section.unit}, logarithmic)", loc="left", fontsize=9, color=INK)
+        panel.tick_params(axis="x", labelsize=7)
+        panel.tick_params(axis="y", length=0)
+        panel.spines[["top", "right", "left"]].set_visible(False)
+        panel.grid(axis="x", color=GRID, linewidth=0.6)
+        panel.set_axisbelow(True)
+    return _save(figure, path)
+
+
+def _draw_curves(curves: Sequence[Curve], path: Path) -> Path:
+    """The side's curve in two panels (images, megapixels); others of one axis share a panel, relative to their first."""
+    from matplotlib.figure import Figure
+
+    groups: dict[str, dict[str, Sequence[tuple[float, float]]]] = {}
+    panels_of: list[tuple[str, str, dict[str, Sequence[tuple[float, float]]]]] = []
+    for curve in curves:
+        if curve.axis == "pixels a side":
+            panels_of.append((curve.axis, "images/s", dict(curve.points)))
+            millions = {label: [(x, rate * x * x / 1e6) for x, rate in pairs] for label, pairs in curve.points.items()}
+            panels_of.append((curve.axis, "megapixels/s", millions))
+            continue
+        relative = {label: [(x, rate / pairs[0][1]) for x, rate in pairs] for label, pairs in curve.points.items()}
+        if curve.axis not in groups:
+            groups[curve.axis] = {}
+            panels_of.append((curve.axis, "speed, relative to the first", groups[curve.axis]))
+        groups[curve.axis].update(relative)
+    down = math.ceil(len(panels_of) / 2)
+    figure = Figure(figsize=(10, 3.3 * down), layout="constrained")
+    panels = figure.subplots(down, 2, squeeze=False).ravel()
+    for panel, (axis, unit, lines) in zip(panels, panels_of):
+        _draw_lines(panel, axis, unit, lines)
+    for panel in panels[len(panels_of) :]:
+        panel.set_axis_off()
+    return _save(figure, path)
+
+
+def _draw_lines(panel: Any, axis: str, unit: str, lines: dict[str, Sequence[tuple[float, float]]]) -> None:
+    for colour, (label, pairs) in zip(COLOURS, lines.items()):
+        panel.plot(*zip(*pairs), marker="o", markersize=3.5, linewidth=1.4, color=colour, label=label)
+    places = sorted({x for pairs in lines.values() for x, _ in pairs})
+    if axis in ("pixels a side", "images a call"):
+        panel.set_xscale("log", base=2)
+        shown = places if len(places) <= 11 else [x for x in places if math.log2(x).is_integer()]
+        panel.set_xticks(shown, [f"{x:g}" for x in shown])
+        panel.minorticks_off()
+    else:
+        panel.set_xticks(places, [f"{x:g}" for x in places])
+    if axis == "pixels a side" and unit == "images/s":
+        panel.set_yscale("log")
+    else:
+        panel.set_ylim(bottom=0)
+    if axis == "threads":
+        panel.plot(places, places, linestyle="--", linewidth=1, color="#888888", label="each thread in full")
+    panel.set_xlabel(axis, fontsize=9, color=INK)
+    panel.set_ylabel(unit, fontsize=9, color=INK)
+    panel.tick_params(labelsize=8)
+    panel.spines[["top", "right"]].set_visible(False)
+    panel.grid(color=GRID, linewidth=0.6)
+    panel.legend(frameon=False, fontsize=8)
+
+
+def _save(figure: Any, path: Path) -> Path:
+    with replacing(path) as file:
+        figure.savefig(file, format="png", dpi=130, facecolor="white", metadata={"Software": None})
+    return path
