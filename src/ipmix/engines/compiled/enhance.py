@@ -45,7 +45,7 @@ def contrast_table(source, count, factor, table):  # type: ignore[no-untyped-def
     total = np.int64(0)
     for i in range(count):
         total += _grey(source, U(i))
-    mean = int(total / count + 0.5)
+    mean = np.int64(total / count + 0.5)
     for c in range(table.shape[0]):
         blend_table(mean, factor, table[c])
 

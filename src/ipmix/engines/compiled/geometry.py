@@ -101,7 +101,7 @@ def _shift_rows(shear, source, target, width, top, bottom, level):  # type: igno
         for c in range(source.shape[0]):
             a, b = source[c], target[c]
             if fraction == 0:
-                for x in range(begin, end):
+                for x in range(begin, begin + _whole_lanes(end - begin)):
                     b[U(row + x)] = a[U(other + x)]
             else:
                 for x in range(begin, begin + _whole_lanes(end - begin)):

@@ -38,6 +38,7 @@ from ipmix.operations import (
 from ipmix.recipe import NO_OPERATION, OPERATION, ORIGINAL
 
 U = np.uintp
+ZERO = np.int64(0)  # a literal 0 is a type of its own, for which the callee would be compiled once more
 
 CLEAN, OTHER, SPARE, FIRST = 0, 1, 2, 3
 """Buffers: the clean picture, what a box is mixed with, one to ping-pong with, and one for each chain."""
@@ -53,7 +54,9 @@ class Desk(NamedTuple):
     padded: np.ndarray
     """uint8[C, *]: a picture with a border, for rotations."""
     fractions: np.ndarray
-    """uint16[2, *]: rows of fractions, or of hashed numbers."""
+    """uint16[2, *]: rows of fractions."""
+    masks: np.ndarray
+    """uint8[*]: rows of mixing masks."""
     runs: np.ndarray
     """int32[2, W + 1]: where a row is cut."""
     powers: np.ndarray
@@ -81,6 +84,7 @@ def _set_desk(height, width, channels, chains):  # type: ignore[no-untyped-def]
         np.empty((FIRST + chains, channels, size), np.uint8),
         np.empty((channels, (height + 2) * (width + 2) + SLACK), np.uint8),
         np.empty((2, width + SLACK), np.uint16),
+        np.empty(max(2 * width + SLACK, 2048), np.uint8),
         np.empty((2, width + 1), np.int32),
         np.empty((2, 256), np.float32),
         np.empty(256, np.int64),
@@ -129,7 +133,7 @@ def apply_range(  # type: ignore[no-untyped-def]
         left = np.int64(head.crop_x) * (stride - width + 1) >> 32
         sources[0] = CLEAN
         shares[0] = head.clean
-        used = 1
+        used = np.int64(1)
         spare = np.int64(SPARE)
         for k in range(most):
             own = np.int64(FIRST + k)
@@ -208,7 +212,7 @@ def _run_chain(desk, length, steps, overflow, own, spare, picture, stride, origi
                 start,
                 desk.powers,
                 desk.bits,
-                desk.fractions[0],
+                desk.masks,
             )
     if pending:
         target = spare if current == own else own
@@ -230,7 +234,9 @@ def changes_nothing(code, level):  # type: ignore[no-untyped-def]
 def _settle(desk, pending, source, target):  # type: ignore[no-untyped-def]
     """Bring the chain's picture into a buffer of its own: through the pending table, or as a copy."""
     if pending:
-        apply_table(desk.tables[0], desk.work[source], desk.work[target], desk.width, 0, 0, desk.width, desk.height)
+        apply_table(
+            desk.tables[0], desk.work[source], desk.work[target], desk.width, ZERO, ZERO, desk.width, desk.height
+        )
         return
     for c in range(desk.work.shape[1]):
         a, b = desk.work[source, c], desk.work[target, c]

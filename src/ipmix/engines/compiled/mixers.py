@@ -15,11 +15,14 @@ from ipmix.recipe import ADD, MULTIPLY, RANDOM_ELEMENTS
 U = np.uintp
 F = np.float32
 
+LANES = 16
+"""Masks come in rows of a multiple of this."""
+
 
 @inlined
-def mix_box(step, overflow, current, other, width, stride, origin, powers, bits, numbers):  # type: ignore[no-untyped-def]
-    """Carry out one mixing step. ``powers`` float32[2, 256], ``bits`` int64[256] and ``numbers``
-    uint16[*] are scratch."""
+def mix_box(step, overflow, current, other, width, stride, origin, powers, bits, masks):  # type: ignore[no-untyped-def]
+    """Carry out one mixing step. ``powers`` float32[2, 256], ``bits`` int64[256] and ``masks``
+    uint8[*], of a row of whole lanes or more, are scratch."""
     left, top, right, bottom = (
         np.int64(step.left),
         np.int64(step.top),
@@ -37,7 +40,7 @@ def mix_box(step, overflow, current, other, width, stride, origin, powers, bits,
     else:
         threshold = np.uint32(step.a * F(65536))
         planes = current.shape[0] if step.mixer == RANDOM_ELEMENTS else 1
-        _choose(step.seed, threshold, planes, current, other, across, down, a0, width, b0, stride, numbers)
+        _choose(step.seed, threshold, planes, current, other, across, down, a0, width, b0, stride, masks)
 
 
 @inlined
@@ -115,20 +118,41 @@ def _multiply(powers, overflow, current, other, across, down, a0, width, b0, str
 
 
 @compiled_disjoint
-def _choose(seed, threshold, planes, current, other, across, down, a0, width, b0, stride, numbers):  # type: ignore[no-untyped-def]
-    """Keep a pixel where its 16 hashed bits are below the threshold, else take the other picture's."""
+def _choose(seed, threshold, planes, current, other, across, down, a0, width, b0, stride, keep):  # type: ignore[no-untyped-def]
+    """Keep a pixel where its 16 hashed bits are below the threshold, else take the other picture's.
+
+    The masks of several rows are made at once, as bytes of ones (keep) or zeros, in rows of ``pitch`` bytes: small
+    boxes have short rows. Past a row's end the mask keeps, so that whole lanes can be written back.
+    """
     pairs = (across + 1) // 2
+    pitch = (across + LANES - 1) // LANES * LANES
+    most = keep.size // pitch
     channels = current.shape[0] // planes
     for p in range(planes):
-        for y in range(down):
-            first = np.uint32((p * down + y) * pairs)
-            for x in range(pairs):
-                hashed = mask_hash(seed, first + np.uint32(x))
-                numbers[U(2 * x)] = np.uint16(hashed)
-                numbers[U(2 * x + 1)] = np.uint16(hashed >> np.uint32(16))
-            i, j = a0 + y * width, b0 + y * stride
+        for first in range(0, down, most):
+            rows = min(most, down - first)
+            _make_masks(seed, threshold, (p * down + first) * pairs, rows, pairs, across, pitch, keep)
             for c in range(p * channels, (p + 1) * channels):
                 a, b = current[c], other[c]
-                for x in range(across):
-                    kept, taken = a[U(i + x)], b[U(j + x)]
-                    a[U(i + x)] = kept if numbers[U(x)] < threshold else taken
+                for y in range(rows):
+                    i, j, k = a0 + (first + y) * width, b0 + (first + y) * stride, y * pitch
+                    # The other picture may end right behind the box.
+                    length = min(pitch, b.size - j)
+                    for x in range(length):
+                        mask = keep[U(k + x)]
+                        a[U(i + x)] = (a[U(i + x)] & mask) | (b[U(j + x)] & ~mask)
+
+
+@inlined
+def _make_masks(seed, threshold, position, rows, pairs, across, pitch, keep):  # type: ignore[no-untyped-def]
+    for y in range(rows):
+        start = np.uint32(position + y * pairs)
+        for x in range(pairs):
+            hashed = mask_hash(seed, start + np.uint32(x))
+            low, high = np.uint16(hashed), np.uint16(hashed >> np.uint32(16))
+            keep[U(y * pitch + 2 * x)] = 255 if low < threshold else 0
+            keep[U(y * pitch + 2 * x + 1)] = 255 if high < threshold else 0
+        x = across
+        while x < pitch:
+            keep[U(y * pitch + x)] = 255
+            x += 1
