@@ -1,3 +1,4 @@
+import copy
 import json
 import os
 import signal
@@ -346,3 +347,14 @@ def test_unknown_trackers_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="give one"):
         run(SMALL, trackers=("tensorboard",))
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("average", [None, 0.5])
+def test_the_returned_network_is_an_ordinary_one(tmp_path: Path, average: float | None) -> None:
+    """Half precision is a matter of training: what comes back computes in float32, as the file does."""
+    config = replace(SMALL, precision="bfloat16", average=average)
+    model = run(config, tmp_path / "run").model
+    images = torch.from_numpy(pictures().images).permute(0, 3, 1, 2)
+    with torch.no_grad():
+        assert torch.equal(model(images), models.load(tmp_path / "run" / "last.safetensors")(images))
+    assert type(copy.deepcopy(model)) is models.Classifier

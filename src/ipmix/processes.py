@@ -11,6 +11,7 @@ from torch import nn
 from ipmix.errors import InputError
 
 Thing = TypeVar("Thing")
+Network = TypeVar("Network", bound=nn.Module)
 
 _ACCELERATE = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
 
@@ -80,6 +81,11 @@ class Processes:
         if self._accelerator.log_with:
             figures = {key: value for key, value in row.items() if key != "step"}
             self._accelerator.log(figures, step=row["step"])
+
+    def bare(self, network: Network) -> Network:
+        """The network without what :meth:`prepare` has put around it (half precision)."""
+        unwrapped: Network = self._accelerator.unwrap_model(network, keep_fp32_wrapper=False)
+        return unwrapped
 
     def backward(self, loss: torch.Tensor) -> None:
         """Gradients of the loss, averaged over the processes, scaled where float16 needs it."""

@@ -137,7 +137,8 @@ def train(
                 folder.close()
     rows = run.position.rows
     best = run.position.best or rows[-1]
-    return Outcome(run.published().cpu().eval(), tuple(rows), rows[-1], best)
+    model = processes.bare(run.published()).cpu().to(memory_format=torch.contiguous_format)
+    return Outcome(model.eval(), tuple(rows), rows[-1], best)
 
 
 class _Run:
