@@ -1,6 +1,8 @@
 """``ipmix evaluate`` and ``ipmix report`` from the words to the files."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -59,6 +61,28 @@ def test_a_checkpoint_on_a_folder(folder, network, tmp_path, capsys):
     assert (out / "scorecard.json").read_bytes() == before
     assert main(words(network, folder, "--out", out, "--seed", "1", *QUICK)) == 2
     assert "--force" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_same(folder, network, tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    assert main(words(network, folder, "--out", one, *QUICK)) == 0
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    script = tmp_path / "run.py"
+    script.write_text(
+        "import sys\nfrom ipmix import evaluate\nevaluate.PART = 7\n"
+        "from ipmix.cli import main\nsys.exit(main(sys.argv[1:]))\n"
+    )
+    done = subprocess.run(
+        [*command, str(script), *words(network, folder, "--out", two, *QUICK)],
+        capture_output=True, text=True, timeout=400, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert len(list((two / "predictions").glob("part-*.npz"))) == 4
+    assert done.stdout.count("Clean error") == 1
+    first, second = (json.loads((out / "scorecard.json").read_text()) for out in (one, two))
+    assert first["measures"]["clean_error"] == second["measures"]["clean_error"]
+    assert first["corruptions"] == second["corruptions"]
 
 
 def test_classes_are_matched_by_name(folder, tmp_path):

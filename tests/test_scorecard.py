@@ -5,7 +5,7 @@ import pytest
 
 from ipmix.errors import InputError
 from ipmix.measure_names import MEASURES
-from ipmix.measures import bootstrap, calibration, clean
+from ipmix.measures import bootstrap, calibration, clean, corruption
 from ipmix.predictions import PredictionFile, PredictionFolder
 from ipmix.scorecard import score
 
@@ -123,3 +123,19 @@ def test_worst_are_the_most_confidently_wrong(tmp_path):
 def test_nothing_yet(tmp_path):
     with pytest.raises(InputError, match="no predictions yet"):
         score(PredictionFolder.begin(tmp_path / "run", {}))
+
+
+@pytest.mark.parametrize(("classes", "given"), [(1000, True), (10, False)])
+def test_alexnet_s_table_is_for_imagenet_only(tmp_path, classes, given):
+    labels = np.zeros(4, int)
+    made = {
+        f"corruption/{name}/1": np.random.default_rng(i).normal(size=(4, classes)).astype(np.float32)
+        for i, name in enumerate(corruption.ALEXNET)
+    }
+    np.savez(tmp_path / "all.npz", logits=np.zeros((4, classes), np.float32), labels=labels, **made)
+    card = score(PredictionFile(tmp_path / "all.npz"), samples=0)
+    assert ("normalised_mean_corruption_error" in card["measures"]) == given
+    if given:
+        errors = {name: clean.error(made[f"corruption/{name}/1"], labels) for name in corruption.ALEXNET}
+        expected = corruption.mean_corruption_error(errors, baseline="alexnet")
+        assert card["measures"]["normalised_mean_corruption_error"]["value"] == pytest.approx(expected)

@@ -1,6 +1,7 @@
 """From a model's name and a folder of pictures to predictions, a scorecard and a page: ``ipmix evaluate``."""
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
 from ipmix import datasets
@@ -20,9 +22,10 @@ from ipmix.corruptions.severities import (
     VALIDATION,
 )
 from ipmix.errors import InputError
-from ipmix.evaluate import Attack, Plan, predict
+from ipmix.evaluate import Attack, Plan, describe, predict
 from ipmix.measures.subsets import subset as subset_classes
 from ipmix.model_sources import open_model
+from ipmix.predictions import PredictionFolder
 from ipmix.scorecard import score
 from ipmix.sources import InMemory, OnDisk, Source
 from ipmix.writing import write_text
@@ -95,6 +98,8 @@ def assess(
 ) -> dict[str, Any]:
     """Predict, score, print the table, write ``scorecard.json`` and ``report.html``; gives the scorecard.
 
+    Started by torchrun, all processes predict together; the first scores and writes, the others give ``{}``.
+
     Raises:
         InputError: the model, the data or the settings can't be used; nothing is written then.
     """
@@ -103,18 +108,46 @@ def assess(
     if plan.attack is not None and getattr(model, "differentiable", True) is False:
         sys.stderr.write("This kind of model has no gradients: the adversarial error is not measured.\n")
         plan = replace(plan, attack=None)
+    team = _Team(device)
     options: dict[str, Any] = {
-        "columns": columns, "batch_size": batch_size, "device": device, "threads": threads, "force": force,
-        "quiet": quiet,
+        "columns": columns, "batch_size": batch_size, "device": team.device, "threads": threads,
+        "shard": (team.rank, team.count), "quiet": quiet or team.rank > 0,
     }  # fmt: skip
-    kept = predict(model, source, plan, request.out / "predictions", name=name, **options)
+    folder = request.out / "predictions"
+    if team.rank == 0:
+        PredictionFolder.begin(folder, describe(model, source, plan, name=name, columns=columns), force=force)
+    team.wait()
+    kept = predict(model, source, plan, folder, name=name, **options)
     unknown = None
     if request.anomalies is not None:
+        options["force"] = force and team.count == 1
         unknown = _predict_anomalies(request, model, source, plan, name, options)
+    team.wait()
+    if team.rank > 0:
+        return {}
     card = score(kept, anomalies=unknown, seed=plan.seed)
     write_text(request.out / "scorecard.json", json.dumps(card, indent=1, allow_nan=False) + "\n")
     _report(request, card, source, model, plan, device)
     return card
+
+
+class _Team:
+    """The processes that torchrun started, or just this one."""
+
+    def __init__(self, device: str) -> None:
+        self.rank, self.count, self.device = 0, 1, device
+        self._state: Any = None
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            from accelerate import PartialState
+
+            self._state = PartialState(cpu=device == "cpu" or not torch.cuda.is_available())
+            self.rank, self.count = self._state.process_index, self._state.num_processes
+            self.device = str(self._state.device) if device == "auto" else device
+
+    def wait(self) -> None:
+        """Until all processes are here."""
+        if self._state is not None:
+            self._state.wait_for_everyone()
 
 
 def _report(request: Request, card: dict[str, Any], source: Source, model: nn.Module, plan: Plan, device: str) -> None:

@@ -86,6 +86,7 @@ def predict(
     threads: int = 1,
     force: bool = False,
     quiet: bool = False,
+    shard: tuple[int, int] = (0, 1),
 ) -> PredictionFolder:
     """Put every picture of ``source`` through ``model`` under every condition of ``plan``; keep the logits.
 
@@ -104,6 +105,8 @@ def predict(
         threads: that make corruptions.
         force: replace predictions of another run.
         quiet: show no progress.
+        shard: (rank, processes): predict only this process's share of the parts. All processes write to the
+            same folder; with several, ``force`` must have been settled by one of them beforehand.
 
     Raises:
         InputError: the model's outputs don't match the data's classes, or the folder holds another run.
@@ -111,13 +114,12 @@ def predict(
     check_count("batch_size", batch_size, 1)
     target = _Target(model, _device(device), batch_size, None if columns is None else list(columns))
     run = describe(model, source, plan, name=name, columns=columns)
-    kept = PredictionFolder.begin(folder, run, force=force)
+    rank, processes = shard
+    kept = PredictionFolder.begin(folder, run, force=force and processes == 1)
     count = len(source.labels)
-    todo = [part for part in range(-(-count // PART)) if not kept.has(part)]
+    todo = [part for part in range(rank, -(-count // PART), processes) if not kept.has(part)]
     with (
-        counting(
-            f"{name}: pictures", passes(plan, count, [PART * part for part in todo]), quiet=quiet
-        ) as advance,
+        counting(f"{name}: pictures", passes(plan, count, [PART * part for part in todo]), quiet=quiet) as advance,
         ThreadPoolExecutor(1) as ahead,
     ):
         for part in todo:
@@ -130,9 +132,7 @@ def predict(
                     arrays[condition] = target.logits(pictures, advance)
                 if attacked := _attacked_count(plan, indices):
                     first = slice(attacked)
-                    arrays["attack"] = _attacked(
-                        target, plan, images[first], labels[first], indices[first], advance
-                    )
+                    arrays["attack"] = _attacked(target, plan, images[first], labels[first], indices[first], advance)
                 for perturbation in plan.perturbations:
                     arrays |= _sequences(target, plan, perturbation, images, indices, advance)
             kept.write(part, arrays)
@@ -188,9 +188,7 @@ def passes(plan: Plan, count: int, starts: Sequence[int]) -> int:
 class _Target:
     """The model on its device, asked in batches."""
 
-    def __init__(
-        self, model: nn.Module, device: torch.device, batch_size: int, columns: list[int] | None
-    ) -> None:
+    def __init__(self, model: nn.Module, device: torch.device, batch_size: int, columns: list[int] | None) -> None:
         # Convolutions on NHWC memory are up to twice as fast on a CPU; the results' shapes don't change.
         self.model = model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         self.device, self.batch_size, self.columns = device, batch_size, columns
@@ -237,9 +235,7 @@ class _Target:
             array: NDArray[np.float32] = logits.cpu().numpy()
             return array
 
-    def logits(
-        self, images: NDArray[np.uint8], advance: Counter, restrict: bool = True
-    ) -> NDArray[np.float32]:
+    def logits(self, images: NDArray[np.uint8], advance: Counter, restrict: bool = True) -> NDArray[np.float32]:
         found = []
         for batch in self.batches(len(images)):
             found.append(self.answer(self.tensor(images[batch]), restrict))
@@ -320,9 +316,7 @@ def _sequences(
     predicted, distances = [], []
     for start in range(0, len(images), step):
         chosen = slice(start, start + step)
-        made = perturb(
-            images[chosen], name, seed=plan.seed, difficulty=plan.difficulty, indices=indices[chosen]
-        )
+        made = perturb(images[chosen], name, seed=plan.seed, difficulty=plan.difficulty, indices=indices[chosen])
         count, length = made.shape[:2]
         logits = target.logits(made.reshape(count * length, *made.shape[2:]), advance)
         predicted.append(outputs.predicted(logits).reshape(count, length))

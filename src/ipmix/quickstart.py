@@ -278,7 +278,7 @@ def _taken_apart(settings: Settings, images: np.ndarray, mixing: MixingSet, coun
         "Each chain starts from the clean picture and goes through its steps; the result mixes the chains "
         "and the clean picture by the shares given."
     )
-    return [Panel("IPMix taken apart", text, rows, 92)]
+    return [Panel("IPMix taken apart", text, rows, 92, per_column=len(rows) // count)]
 
 
 def _exception(settings: Settings) -> str:

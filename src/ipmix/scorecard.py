@@ -33,8 +33,10 @@ class Outcomes:
     brier: list[NDArray[np.float64]] = field(default_factory=list)
     predicted: list[NDArray[np.int64]] = field(default_factory=list)
     logit_score: list[NDArray[np.float64]] = field(default_factory=list)
+    classes: int = 0
 
     def add(self, found: Predictions) -> None:
+        self.classes = found.logits.shape[1]
         self.correct.append(clean.correct(found.logits, found.labels))
         if found.logits.shape[1] > 5:
             self.correct_top5.append(clean.correct(found.logits, found.labels, top=5))
@@ -84,7 +86,9 @@ def score(
         name: {str(s): float(1 - o.whole("correct").mean()) for s, o in by_severity.items()}
         for name, by_severity in levels.items()
     }
-    _add_corruption(measures, levels, interval)
+    # AlexNet's table was measured on ImageNet: for other data, dividing by it means nothing.
+    imagenet = plain.classes == 1000 or bool(kept.run.get("columns") and plain.classes == 200)
+    _add_corruption(measures, levels, interval, imagenet)
     if "attack" in conditions:
         wrong = ~conditions["attack"].whole("correct")
         measures["attack_error"] = _mean_of(wrong, interval)
@@ -222,7 +226,10 @@ def _corruption_levels(conditions: Mapping[str, Outcomes]) -> dict[str, dict[int
 
 
 def _add_corruption(
-    measures: dict[str, dict[str, Any]], levels: dict[str, dict[int, Outcomes]], interval: _Intervals
+    measures: dict[str, dict[str, Any]],
+    levels: dict[str, dict[int, Outcomes]],
+    interval: _Intervals,
+    imagenet: bool,
 ) -> None:
     groups = {"validation_corruption_error": VALIDATION, "c_bar_error": C_BAR}
     for measure, members in groups.items():
@@ -233,7 +240,7 @@ def _add_corruption(
         return
     wrong = _wrong_shares(test)
     measures["mean_corruption_error"] = _mean_of(wrong.mean(axis=1), interval)
-    if len(test) == len(corruption.ALEXNET):
+    if imagenet and len(test) == len(corruption.ALEXNET):
         weights = 1.0 / np.array([corruption.ALEXNET[name] for name in test])
         measures["normalised_mean_corruption_error"] = _mean_of(wrong @ weights / len(test), interval)
     values = []

@@ -85,7 +85,7 @@ def reliability(
 ) -> Markup:
     """A reliability diagram: accuracy of each bin of confidence against the diagonal, and where pictures lie.
 
-    The hatched part of a column is the gap between what the model claims and what comes true.
+    The red part of a column is the gap between what the model claims and what comes true.
     """
     size, strip = 200, 44
     left, top = 52, 10

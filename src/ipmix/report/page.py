@@ -37,6 +37,8 @@ class Panel:
     rows: Sequence[tuple[str, Sequence[Figure]]]
     scale: int = 64
     """How wide a picture is shown, CSS pixels."""
+    per_column: int | None = None
+    """On wide pages rows go down in columns of this many; by default they flow from left to right."""
 
 
 def write_page(
@@ -246,7 +248,14 @@ def _panel(panel: Panel) -> dict[str, Any]:
     ]
     # Short rows stand beside each other: a row is as wide as its longest strip of thumbnails.
     width = max((len(row["figures"]) for row in rows), default=1) * (panel.scale + 8)
-    return {"title": panel.title, "text": panel.text, "rows": rows, "scale": panel.scale, "width": width}
+    return {
+        "title": panel.title,
+        "text": panel.text,
+        "rows": rows,
+        "scale": panel.scale,
+        "width": width,
+        "per_column": panel.per_column,
+    }
 
 
 def _warnings(cards: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[str]:
