@@ -1,6 +1,6 @@
 """Draw, then apply: the one place that joins a method, an engine and a mixing set."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,6 +22,9 @@ class Method(Protocol):
 
     def draw(self, keys: Keys, scene: Scene) -> RecipeTable:
         """One recipe for each key."""
+
+    def drawer(self, seed: int, scene: Scene) -> tuple[RecipeTable, Callable[[int, int, int], None]]:
+        """A table for one picture, and a function of (epoch, index, view) that fills it."""
 
 
 def draw(
@@ -120,6 +123,8 @@ def augment(
         InputError: naming what was expected and what was received.
     """
     images = check_images(images)
+    if mixing is not None and not hasattr(mixing, "__len__"):
+        raise InputError(f"mixing must be a MixingSet or an array uint8[M, h, w, C], got {type(mixing).__name__}")
     count = 0 if mixing is None else len(mixing)
     table = draw(method, images.shape, count, seed=seed, epoch=epoch, indices=indices, view=view)
     return apply(
@@ -134,6 +139,79 @@ def augment(
         threads=threads,
         out=out,
     )
+
+
+class Augmenter:
+    """:func:`augment` made ready for one picture at a time, in the compiled engine.
+
+    Checks are done once and arrays are kept, so that a call costs little more than the work. The result is that of
+    ``augment(image[None], method, mixing, seed=seed, epoch=epoch, indices=[index], view=view, ...)[0]``. Not for
+    several threads at once: give each its own.
+
+    Args:
+        method, mixing, seed, output, mean, std, layout: as in :func:`augment`.
+        shape: (H, W, C) of every picture.
+    """
+
+    def __init__(
+        self,
+        method: Method,
+        mixing: Any = None,
+        *,
+        shape: Sequence[int],
+        seed: int,
+        output: str = "uint8",
+        mean: float | Sequence[float] | None = None,
+        std: float | Sequence[float] | None = None,
+        layout: str = "nhwc",
+    ) -> None:
+        if len(shape) != 3:
+            raise InputError(f"shape must be (H, W, C), got {tuple(shape)}")
+        height, width, channels = (int(side) for side in shape)
+        self._method, self._mixing = method, mixing
+        self._settings = {
+            "shape": (height, width, channels),
+            "seed": seed,
+            "output": output,
+            "mean": mean,
+            "std": std,
+            "layout": layout,
+        }
+        self._image = (height, width, channels)
+        scene = Scene(height, width, channels, 0 if mixing is None else len(mixing))
+        if mixing is None:
+            planes = np.zeros((1, channels, height, width), np.uint8)
+        elif hasattr(mixing, "planes"):
+            planes = mixing.planes(height, width, channels)
+        else:
+            planes = _as_planes(check_images(mixing), height, width, channels)
+        form = make_output(output, layout, channels, mean, std)
+        self._out = form.shape(1, height, width)[1:], np.dtype(form.kind)
+        table, self._draw = method.drawer(seed, scene)
+        self._run = find_engine("compiled").applier(table, np.asarray(planes), form)
+
+    def __call__(
+        self, image: np.ndarray, *, epoch: int = 0, index: int = 0, view: int = 0, out: np.ndarray | None = None
+    ) -> np.ndarray:
+        """The augmented picture, of the output's shape and dtype; written to ``out`` if one is given."""
+        if type(image) is not np.ndarray or image.shape != self._image or image.dtype != np.uint8:
+            got = f"{image.dtype}{list(image.shape)}" if isinstance(image, np.ndarray) else type(image).__name__
+            raise InputError(f"this augmenter takes uint8{list(self._image)}, got {got}")
+        shape, dtype = self._out
+        if out is None:
+            out = np.empty(shape, dtype)
+        elif out.shape != shape or out.dtype != dtype or not out.flags.c_contiguous:
+            raise InputError(f"out must be C-contiguous {dtype}{list(shape)}, got {out.dtype}{list(out.shape)}")
+        self._draw(epoch, index, view)
+        self._run(image if image.flags.c_contiguous else np.ascontiguousarray(image), out)
+        return out
+
+    def __reduce__(self) -> Any:  # machine code can't be sent to another process: make it ready again there
+        return _make_augmenter, (self._method, self._mixing, self._settings)
+
+
+def _make_augmenter(method: Method, mixing: Any, settings: dict[str, Any]) -> Augmenter:
+    return Augmenter(method, mixing, **settings)
 
 
 def check_images(images: Any, name: str = "images") -> np.ndarray:
@@ -178,13 +256,41 @@ def _pictures_for(table: RecipeTable, images: np.ndarray, mixing: Any) -> tuple[
     if len(used) and used.max(initial=NO_PICTURE) >= len(mixing):
         raise InputError(f"a recipe uses mixing picture {used.max()}, and the set has {len(mixing)}")
     if hasattr(mixing, "planes"):
-        return table, mixing.planes(height, width, channels)
+        planes = mixing.planes(height, width, channels)
+        if not isinstance(planes, np.memmap):
+            return table, planes
+        # A set larger than memory: only this batch's pictures are read.
+        table, chosen = _renumbered(table)
+        return table, mixing.gather(chosen, height, width, channels)
     return _gather(table, check_images(mixing, "mixing"), height, width, channels)
 
 
 def _gather(
     table: RecipeTable, pictures: np.ndarray, height: int, width: int, channels: int
 ) -> tuple[RecipeTable, np.ndarray]:
+    _check_pictures(pictures, height, width, channels)
+    # Only the pictures that this batch uses are rearranged.
+    table, chosen = _renumbered(table)
+    return table, np.ascontiguousarray(pictures[chosen].transpose(0, 3, 1, 2))
+
+
+def _renumbered(table: RecipeTable) -> tuple[RecipeTable, np.ndarray]:
+    """The table with its picture numbers pointing into the pictures it uses, and those: int64[n], n >= 1."""
+    used = table.heads["picture"]
+    chosen, places = np.unique(used[used != NO_PICTURE], return_inverse=True)
+    heads = table.heads.copy()
+    heads["picture"][used != NO_PICTURE] = places
+    if not len(chosen):
+        chosen = np.zeros(1, np.int64)
+    return RecipeTable(table.height, table.width, heads, table.chains, table.steps), chosen
+
+
+def _as_planes(pictures: np.ndarray, height: int, width: int, channels: int) -> np.ndarray:
+    _check_pictures(pictures, height, width, channels)
+    return np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))
+
+
+def _check_pictures(pictures: np.ndarray, height: int, width: int, channels: int) -> None:
     if pictures.shape[3] != channels:
         raise InputError(f"the images have {channels} channels, the mixing pictures {pictures.shape[3]}: convert one")
     if pictures.shape[1] < height or pictures.shape[2] < width:
@@ -192,12 +298,3 @@ def _gather(
             f"mixing pictures must be at least as large as the images ({width}x{height}), got "
             f"{pictures.shape[2]}x{pictures.shape[1]}; MixingSet.array(pictures) resizes them"
         )
-    # Only the pictures that this batch uses are rearranged.
-    used = table.heads["picture"]
-    chosen, places = np.unique(used[used != NO_PICTURE], return_inverse=True)
-    heads = table.heads.copy()
-    heads["picture"][used != NO_PICTURE] = places
-    planes = np.ascontiguousarray(pictures[chosen].transpose(0, 3, 1, 2))
-    if not len(chosen):
-        planes = np.zeros((1, channels, height, width), np.uint8)
-    return RecipeTable(table.height, table.width, heads, table.chains, table.steps), planes

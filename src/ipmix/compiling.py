@@ -36,6 +36,17 @@ def inlined(function: Callable[..., Any]) -> Any:
     return numba.njit(nogil=True, cache=True, error_model="numpy", inline="always")(function)
 
 
+def direct(function: Any) -> Callable[..., Any]:
+    """The machine code of a compiled function that has been called with exactly one combination of types.
+
+    Skips Numba's look at the types of the arguments, which costs more than a 32x32 picture's augmentation takes.
+    Nothing checks the arguments any more: they must be of the types of that first call.
+    """
+    (only,) = function.overloads.values()
+    entry: Callable[..., Any] = only.entry_point
+    return entry
+
+
 class _Disjoint(CompilerBase):
     """Numba's usual pipeline with the flag that marks array arguments as not overlapping."""
 

@@ -5,7 +5,7 @@ Classifiers", NeurIPS 2023 (arXiv 2310.04780), appendix D, Algorithm 1; and the 
 (github.com/hzlsaber/IPMix). Where the two differ, both forms are presets; ``docs/fidelity.md`` has the list.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ipmix.checking import check_choice, check_count, check_positive, check_subset
-from ipmix.compiling import compiled
+from ipmix.compiling import compiled, direct
 from ipmix.errors import InputError
 from ipmix.operations import CODES, draw_level, operation_names
 from ipmix.randomness import SHARED_VIEW, Keys, below, beta, bits, dirichlet, start, uniform
@@ -23,6 +23,7 @@ from ipmix.recipe import (
     MULTIPLY,
     NO_OPERATION,
     NO_PICTURE,
+    OPERATION,
     ORIGINAL,
     OVERFLOWS,
     PICTURE,
@@ -144,6 +145,23 @@ class IPMix:
         )
         return table
 
+    def drawer(self, seed: int, scene: Scene) -> tuple[RecipeTable, Callable[[int, int, int], None]]:
+        """What :class:`~ipmix.augmentation.Augmenter` uses: a table for one picture, and a quick function.
+
+        The function fills the table with the recipe of the key (seed, epoch, index, view), given the last three.
+        """
+        table = self.draw(Keys.of(seed, 0, [0]), scene)  # checks, and compiles
+        entry, options = direct(_draw_table), _options(self, scene.height, scene.width)
+        indices = np.zeros(1, np.int64)
+        size = (scene.height, scene.width, scene.pictures)
+        arrays = (table.heads, table.chains, table.steps)
+
+        def fill(epoch: int, index: int, view: int) -> None:
+            indices[0] = index
+            entry(seed, epoch, indices, view, options, *size, *arrays)
+
+        return table, fill
+
 
 PRESETS = {
     "paper-cifar": IPMix(patch_sizes=(4, 8, 16, 32), severity=3.0, beta=3.0),
@@ -235,6 +253,8 @@ def _draw_recipe(state, o, height, width, w, head, chains, steps):  # type: igno
         patch_level = o.patch_levels and (not o.image_level or below(state, 2) == 0)  # 6
         length = o.min_ops + below(state, o.t - o.min_ops + 1)  # 8, 18
         for j in range(length):
+            steps[i, j].mixer = OPERATION
+            steps[i, j].seed = 0
             if patch_level:  # 7
                 _draw_patch(state, o, height, width, steps[i, j])  # 9 - 16
             else:

@@ -4,11 +4,14 @@ Agrees with ``engines.reference`` byte for byte, except ``rotate`` and the shear
 Pillow's exact value lies close to a whole number) and ``multiply`` (likewise).
 """
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
+from ipmix.compiling import direct
 from ipmix.engines.compiled.kernel import apply_range
 from ipmix.engines.output import Output
 from ipmix.recipe import RecipeTable
@@ -23,14 +26,7 @@ def apply(
     C-contiguous. The result does not depend on the number of threads.
     """
     count = len(table)
-    as_bytes = output.kind == "uint8"
-    flat = out.reshape(count, -1)
-    arguments = (
-        *(table.heads, table.chains, table.steps, images),
-        *(planes.reshape(planes.shape[0], planes.shape[1], -1), planes.shape[3]),
-        *(as_bytes, output.layout == "nchw", output.scale, output.bias),
-        *((flat, _NO_FLOATS) if as_bytes else (_NO_BYTES, flat)),
-    )
+    arguments = _arguments(table, images, planes, output, out)
     parts = min(threads, count)
     if parts <= 1:
         apply_range(0, count, *arguments)
@@ -39,6 +35,40 @@ def apply(
     with ThreadPoolExecutor(parts) as pool:
         for done in [pool.submit(apply_range, a, b, *arguments) for a, b in pairwise(edges)]:
             done.result()
+
+
+def applier(table: RecipeTable, planes: np.ndarray, output: Output) -> Callable[[np.ndarray, np.ndarray], None]:
+    """What :class:`~ipmix.augmentation.Augmenter` uses: a quick function of (image, out) for a table of one recipe.
+
+    image uint8[H, W, C] and out must be C-contiguous and fit the table and the output; nothing checks it.
+    """
+    shape = (1, table.height, table.width, len(output.scale))
+    image, out = np.zeros(shape, np.uint8), np.zeros(output.shape(*shape[:3]), output.kind)
+    arguments = _arguments(table, image, planes, output, out)
+    apply_range(0, 1, *arguments)  # compiles
+    entry = direct(apply_range)
+    before, between, after = arguments[:3], arguments[4:10], arguments[10:]
+    as_bytes, unused = output.kind == "uint8", after[1] if output.kind == "uint8" else after[0]
+
+    def run(image: np.ndarray, out: np.ndarray) -> None:
+        flat = out.reshape(1, -1)
+        targets = (flat, unused) if as_bytes else (unused, flat)
+        entry(0, 1, *before, image[None], *between, *targets)
+
+    return run
+
+
+def _arguments(
+    table: RecipeTable, images: np.ndarray, planes: np.ndarray, output: Output, out: np.ndarray
+) -> tuple[Any, ...]:
+    as_bytes = output.kind == "uint8"
+    flat = out.reshape(len(table), -1)
+    return (
+        *(table.heads, table.chains, table.steps, images),
+        *(planes.reshape(planes.shape[0], planes.shape[1], -1), planes.shape[3]),
+        *(as_bytes, output.layout == "nchw", output.scale, output.bias),
+        *((flat, _NO_FLOATS) if as_bytes else (_NO_BYTES, flat)),
+    )
 
 
 _NO_BYTES = np.empty((1, 1), np.uint8)
