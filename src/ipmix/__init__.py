@@ -15,6 +15,7 @@ _HOMES = {
     "Key": "ipmix.randomness",
     "Recipe": "ipmix.recipe",
     "RecipeTable": "ipmix.recipe",
+    "Augmenter": "ipmix.augmentation",
     "InputError": "ipmix.errors",
     "apply": "ipmix.augmentation",
     "augment": "ipmix.augmentation",
@@ -27,6 +28,7 @@ _ROOMS = ("ascent", "corruptions", "datasets", "losses", "measures", "models", "
 __all__ = [*_HOMES, *_ROOMS]
 
 if TYPE_CHECKING:  # what a type checker and an editor see
+    from ipmix.augmentation import Augmenter as Augmenter
     from ipmix.augmentation import apply as apply
     from ipmix.augmentation import augment as augment
     from ipmix.augmentation import draw as draw
