@@ -78,11 +78,9 @@ def test_grey_versions_of_other_pictures(channels: int, make_pictures: Any) -> N
     grey = np.floor(image.astype(np.float64).mean(axis=2) + 0.5)
     for name, other in (("color", grey[:, :, None]), ("contrast", math.floor(grey.mean() + 0.5))):
         for level in (0.0, 0.118, 0.5, 1.0, 1.9):
-            blended = other + level * (image - other)
-            expected = np.clip(blended, 0, 255)
+            expected = np.clip(other + level * (image.astype(np.float64) - other), 0, 255)
             got = reference.operate(name, image, level)
-            assert np.abs(got - np.floor(expected + 1e-4)).max() <= (np.abs(expected % 1 - 0.5) > 0.499).any()
-            assert np.all((got <= expected + 1e-3) & (got > expected - 1 - 1e-3))
+            assert np.all((got <= expected + 1e-3) & (got > expected - 1 - 1e-3)), "the fraction is cut"
     if channels == 1:  # a grey picture is its own grey version
         assert np.array_equal(reference.operate("color", image, 0.3), image)
         expected = np.asarray(ImageEnhance.Contrast(Image.fromarray(image[:, :, 0])).enhance(0.3))
