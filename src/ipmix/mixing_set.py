@@ -10,9 +10,10 @@ needs. What does not fit into memory is mapped from a file, and stays there.
 """
 
 import hashlib
-import mmap
 import os
 import tempfile
+import threading
+import weakref
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,15 +24,13 @@ from PIL import Image
 
 from ipmix.errors import InputError
 from ipmix.fractals.kinds import PICTURES_VERSION, compose
-from ipmix.fractals.making import default_threads, make
+from ipmix.fractals.making import default_threads, make, reserve
 from ipmix.fractals.manifest import Entry, Plan, place_in_shard, read, shard_name
 from ipmix.fractals.pictures import EXTENSIONS, decode, find, fit
+from ipmix.randomness import Key, below
 
 MEMORY_MOST = 512 * 2**20
 """Bytes of planes kept in memory; larger ones are mapped from a file in the cache."""
-
-READS_BETWEEN_RELEASES = 2
-"""Calls of planes() after which a mapped set gives its pages back; see :meth:`MixingSet.release`."""
 
 
 class Source(Protocol):
@@ -94,25 +93,51 @@ class FolderSource:
         return decode(self.paths[index])
 
 
+class ArrayFile:
+    """A NumPy file, uint8[rows, ...], that is read row by row or mapped.
+
+    Reading rows leaves nothing resident. A map's pages count as the process's memory once they are touched,
+    and newer Linux kernels bring in up to 2 MiB around each of them.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.mapped = np.lib.format.open_memmap(self.path, mode="r")
+        self._descriptor = os.open(self.path, os.O_RDONLY)
+        self._close = weakref.finalize(self, os.close, self._descriptor)
+
+    def __reduce__(self) -> tuple[type["ArrayFile"], tuple[Path]]:
+        return ArrayFile, (self.path,)  # to another process goes the name, not the content
+
+    def rows(self, numbers: np.ndarray) -> np.ndarray:
+        """A copy of the rows ``numbers``: uint8[n, ...]. Safe from many threads and after a fork."""
+        out = np.empty((len(numbers), *self.mapped.shape[1:]), np.uint8)
+        for row, number in zip(out, numbers):
+            place = self.mapped.offset + int(number) * row.nbytes
+            if os.preadv(self._descriptor, [row.data], place) != row.nbytes:
+                raise InputError(f"{self.path} ends before picture {number}; make the set again")
+        return out
+
+
 class ShardSource:
-    """The memory-mapped parts of a set, uint8[pictures, 3, size, size] each."""
+    """The parts of a set in array files, uint8[pictures, 3, size, size] each."""
 
     channels = 3
 
-    def __init__(self, parts: list[np.memmap], identity: str) -> None:
+    def __init__(self, parts: list[ArrayFile], identity: str) -> None:
         self.parts = parts
         self.identity = identity
 
     def __len__(self) -> int:
-        return sum(len(part) for part in self.parts)
+        return sum(len(part.mapped) for part in self.parts)
 
     def fits(self, side: int, channels: int) -> bool:
         """Whether the one part is what planes() must return, as it is."""
-        return len(self.parts) == 1 and self.parts[0].shape[1:] == (channels, side, side)
+        return len(self.parts) == 1 and self.parts[0].mapped.shape[1:] == (channels, side, side)
 
     def picture(self, index: int) -> np.ndarray:
         part, row = place_in_shard(index, len(self.parts))
-        return np.ascontiguousarray(self.parts[part][row].transpose(1, 2, 0))
+        return np.ascontiguousarray(self.parts[part].rows(np.array([row]))[0].transpose(1, 2, 0))
 
 
 def margin(height: int, width: int) -> int:
@@ -133,8 +158,8 @@ class MixingSet:
     def __init__(self, source: Source, cache: str | os.PathLike[str] | None = None) -> None:
         self._source = source
         self._cache = cache
-        self._planes: dict[tuple[int, int], np.ndarray] = {}
-        self._calls = 0
+        self._planes: dict[tuple[int, int], np.ndarray | ArrayFile] = {}
+        self._lock = threading.Lock()
         self.plan: Plan | None = None
         self.entries: list[Entry] = []
         self.skipped: list[Path] = []
@@ -217,7 +242,7 @@ class MixingSet:
         _check_parts(root, plans)
         entries.sort(key=lambda entry: entry.number)
         if plans[0].files == "shard":
-            mapped = [_map_shard(root / shard_name(plan), plan) for plan in plans]
+            mapped = [_open_shard(root / shard_name(plan), plan) for plan in plans]
             mixing = cls(ShardSource(mapped, identity.hexdigest()), cache)
         else:
             paths = [root / entry.file for entry in entries]
@@ -251,6 +276,30 @@ class MixingSet:
         channel is the ITU-R BT.601 luma. C-contiguous, read-only where it is mapped from a file; computed
         once and kept. Another number of channels than the set has raises :class:`InputError`.
         """
+        planes = self._planes_for(height, width, channels)
+        return planes.mapped if isinstance(planes, ArrayFile) else planes
+
+    def gather(self, numbers: np.ndarray, height: int, width: int, channels: int = 3) -> np.ndarray:
+        """The planes of some pictures only: uint8[len(numbers), channels, s, s], ``planes()[numbers]``.
+
+        Where the planes are mapped from a file, these rows are read and nothing else becomes resident: this is
+        how a training reads a set that is larger than memory.
+        """
+        planes = self._planes_for(height, width, channels)
+        return planes.rows(numbers) if isinstance(planes, ArrayFile) else planes[numbers]
+
+    def crop(self, index: int, height: int, width: int, key: Key) -> np.ndarray:
+        """Picture ``index`` resized, then cropped at random by ``key`` alone: uint8[height, width, channels].
+
+        The authors' Resize and RandomCrop, for use outside of the engines (whose recipes hold their own crop).
+        """
+        planes = self.gather(np.array([index]), height, width, self.channels)[0]
+        state = key.stream()
+        top = below(state, planes.shape[1] - height + 1)
+        left = below(state, planes.shape[2] - width + 1)
+        return np.ascontiguousarray(planes[:, top : top + height, left : left + width].transpose(1, 2, 0))
+
+    def _planes_for(self, height: int, width: int, channels: int) -> "np.ndarray | ArrayFile":
         if channels != self.channels and not (channels == 1 and self.channels == 3):
             raise InputError(
                 f"images of {channels} channels need a mixing set of {channels}, this one has {self.channels}; "
@@ -260,30 +309,19 @@ class MixingSet:
         if side < 1:
             raise InputError(f"expected images of at least 1 x 1 pixel, got {height} x {width}")
         key = (side, channels)
-        if key not in self._planes:
-            self._planes[key] = self._make_planes(side, channels)
-        planes = self._planes[key]
-        if isinstance(planes, np.memmap):
-            self._calls += 1
-            if self._calls % READS_BETWEEN_RELEASES == 0:
-                self.release()
-        return planes
+        with self._lock:
+            if key not in self._planes:
+                self._planes[key] = self._make_planes(side, channels)
+        return self._planes[key]
 
-    def release(self) -> None:
-        """Give the memory of mapped pictures back to the system; they are read again when they are used.
+    def __getstate__(self) -> dict[str, object]:
+        # Planes are made or mapped again in the other process; a lock can't be sent.
+        return {**self.__dict__, "_planes": {}, "_lock": None}
 
-        :meth:`planes` does this on every second call, so that a training which asks once a batch keeps no
-        more than two batches' pictures resident, however large the set.
-        """
-        mapped: list[object] = list(self._planes.values())
-        if isinstance(self._source, ShardSource):
-            mapped += self._source.parts
-        for array in mapped:
-            raw = getattr(array, "_mmap", None)
-            if isinstance(array, np.memmap) and isinstance(raw, mmap.mmap) and hasattr(raw, "madvise"):
-                raw.madvise(mmap.MADV_DONTNEED)
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(state, _lock=threading.Lock())
 
-    def _make_planes(self, side: int, channels: int) -> np.ndarray:
+    def _make_planes(self, side: int, channels: int) -> "np.ndarray | ArrayFile":
         source = self._source
         if isinstance(source, ShardSource) and source.fits(side, channels):
             return source.parts[0]
@@ -307,9 +345,8 @@ class MixingSet:
         with ThreadPoolExecutor(default_threads()) as pool:
             for start in range(0, len(self), 256):
                 list(pool.map(fill, range(start, min(start + 256, len(self)))))
-                self.release()
 
-    def _mapped_planes(self, shape: tuple[int, ...]) -> np.memmap:
+    def _mapped_planes(self, shape: tuple[int, ...]) -> ArrayFile:
         folder = cache_folder(self._cache) / "planes"
         name = f"{self._source.identity[:32]}-{'x'.join(map(str, shape))}.npy"
         try:
@@ -317,7 +354,8 @@ class MixingSet:
             if not (folder / name).exists():
                 with tempfile.TemporaryDirectory(dir=folder) as scratch:
                     partial = Path(scratch) / name
-                    planes = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
+                    reserve(partial, shape)
+                    planes = np.lib.format.open_memmap(partial, mode="r+")
                     self._fill(planes)
                     planes.flush()
                     os.replace(partial, folder / name)
@@ -326,7 +364,7 @@ class MixingSet:
                 f"can't write the resized mixing pictures to {folder}: {error.strerror or error}; free some "
                 "space, or name another folder with cache="
             ) from error
-        return np.lib.format.open_memmap(folder / name, mode="r")
+        return ArrayFile(folder / name)
 
 
 def cache_folder(cache: str | os.PathLike[str] | None = None) -> Path:
@@ -357,12 +395,13 @@ def _check_parts(root: Path, plans: list[Plan]) -> None:
     plans.sort(key=lambda plan: plan.part)
 
 
-def _map_shard(path: Path, plan: Plan) -> np.memmap:
+def _open_shard(path: Path, plan: Plan) -> ArrayFile:
     expected = (len(plan.numbers()), 3, plan.size, plan.size)
     try:
-        shard = np.lib.format.open_memmap(path, mode="r")
+        shard = ArrayFile(path)
     except (OSError, ValueError) as error:
         raise InputError(f"{path} can't be read ({error}); remove the manifest and make the set again") from error
-    if shard.shape != expected or shard.dtype != np.uint8:
-        raise InputError(f"{path} should hold uint8{list(expected)}, got {shard.dtype}{list(shard.shape)}")
+    if shard.mapped.shape != expected or shard.mapped.dtype != np.uint8:
+        got = f"{shard.mapped.dtype}{list(shard.mapped.shape)}"
+        raise InputError(f"{path} should hold uint8{list(expected)}, got {got}; make the set again")
     return shard

@@ -21,7 +21,7 @@ LEAST_DETAIL = 2.0
 MOST_NOISE = 0.62
 """Mean squared luma step over twice the variance: 0 for a smooth picture, 1 for white noise."""
 
-MOST_PARALLEL = 0.55
+MOST_PARALLEL = 0.45
 """Coherence of the luma gradient's direction: 0 for no direction, 1 for parallel stripes."""
 
 

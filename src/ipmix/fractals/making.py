@@ -167,7 +167,7 @@ class _Output:
                 (self.folder / kind).mkdir(exist_ok=True)
             return self
         if self.fresh:
-            _reserve(self.unfinished, (len(self.plan.numbers()), 3, self.plan.size, self.plan.size))
+            reserve(self.unfinished, (len(self.plan.numbers()), 3, self.plan.size, self.plan.size))
         self.shard = np.lib.format.open_memmap(self.unfinished, mode="r+")
         return self
 
@@ -193,9 +193,11 @@ class _Output:
             os.replace(self.unfinished, self.folder / shard_name(self.plan))
 
 
-def _reserve(path: Path, shape: tuple[int, ...]) -> None:
-    # The whole shard at once: a disk too small for it must show here, as an error. Later, through a memory
-    # map, it would be a fatal signal.
+def reserve(path: Path, shape: tuple[int, ...]) -> None:
+    """Create a NumPy file for uint8 of this shape, with all its space taken.
+
+    A disk too small for it must show here, as an error: later, through a memory map, it is a fatal signal.
+    """
     size = int(np.prod(shape))
     with replacing(path) as file:
         description = {"descr": "|u1", "fortran_order": False, "shape": shape}

@@ -1,0 +1,128 @@
+"""Speed of the mixing set: painting per kind on one core, a whole set with encoding, memory while training.
+
+    python benchmarks/mixing_set.py                    per kind, on one core
+    python benchmarks/mixing_set.py --make 13000       also a whole set, written to a temporary folder
+    python benchmarks/mixing_set.py --resident FOLDER  memory while reading a set as training does
+    python benchmarks/mixing_set.py --structure PHOTOS compare spectra, entropy and colour with photographs
+
+Painting is measured in processor seconds of one thread, median of five runs after one to warm up (which
+compiles). Writing a set is measured by the clock.
+"""
+
+import argparse
+import os
+import platform
+import random
+import statistics as stats
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from ipmix.fractals import formats
+from ipmix.fractals.kinds import KINDS, compose, paint
+from ipmix.fractals.making import default_threads, make
+from ipmix.fractals.manifest import Plan
+
+SIZE = 256
+
+
+def per_kind(pictures: int) -> None:
+    """Pictures a second on one core, painting alone, then the encoders."""
+    kept = []
+    for kind in KINDS:
+        kept.append(paint(kind, 0, 0, SIZE).pixels)
+        rates = []
+        for run in range(5):
+            start = time.thread_time()
+            for index in range(run * pictures, (run + 1) * pictures):
+                paint(kind, 0, index, SIZE)
+            rates.append(pictures / (time.thread_time() - start))
+        print(f"{kind:<11} {stats.median(rates):8.0f} pictures/s   ({min(rates):.0f} to {max(rates):.0f})")
+    for files in formats.EXTENSIONS:
+        formats.encode(kept[0], files)
+        start = time.thread_time()
+        content = [formats.encode(pixels, files) for pixels in kept * 8]
+        rate = len(content) / (time.thread_time() - start)
+        print(f"{files:<11} {rate:8.0f} encoded/s      {sum(map(len, content)) / len(content) / 1024:.0f} KiB each")
+
+
+def whole_set(count: int, files: str) -> None:
+    """Seconds for a whole set, encoding and flushing to disk included."""
+    with tempfile.TemporaryDirectory() as folder:
+        plan = Plan(seed=0, size=SIZE, mix=compose(count), files=files)
+        start, used = time.perf_counter(), time.process_time()
+        for _ in make(plan, folder):
+            pass
+        seconds, used = time.perf_counter() - start, time.process_time() - used
+        written = sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file())
+    print(
+        f"{count} pictures as {files}: {seconds:.1f} s on {default_threads()} processors "
+        f"({used:.1f} processor seconds, {written / 2**20:.0f} MiB)"
+    )
+
+
+def resident(folder: Path, batches: int = 300, batch: int = 128) -> None:
+    """The most memory resident while reading random pictures at 224 x 224, in MiB."""
+    from ipmix.mixing_set import MixingSet
+
+    mixing = MixingSet.open(folder)
+    draws = random.Random(0)
+    most = 0.0
+    start = time.perf_counter()
+    for _ in range(batches):
+        numbers = np.array([draws.randrange(len(mixing)) for _ in range(batch)])
+        mixing.gather(numbers, 224, 224)[:, :, 16:240, 16:240].max()
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmRSS"):
+                most = max(most, int(line.split()[1]) / 1024)
+    seconds = time.perf_counter() - start
+    print(
+        f"{len(mixing)} pictures, {batches} batches of {batch}: {most:.0f} MiB resident at most, "
+        f"{batches * batch / seconds:.0f} pictures/s"
+    )
+
+
+def structures(photos: Path, count: int = 200) -> None:
+    """Median (and middle half) of the structural numbers per kind and of photographs."""
+    from ipmix.fractals.pictures import decode, find, fit
+    from ipmix.fractals.statistics import structure
+
+    groups = {kind: (paint(kind, 0, index, SIZE).pixels for index in range(count)) for kind in KINDS}
+    paths = find(photos)[:: max(1, len(find(photos)) // count)][:count]
+    groups["photographs"] = (fit(decode(path), SIZE) for path in paths)
+    names = ("slope", "entropy", "colourfulness", "contrast")
+    print(f"{'':<12}" + "".join(f"{name:>26}" for name in names))
+    for name, pictures in groups.items():
+        found = [structure(np.ascontiguousarray(pixels)) for pixels in pictures]
+        cells = []
+        for field in names:
+            low, middle, high = np.percentile([getattr(one, field) for one in found], (25, 50, 75))
+            cells.append(f"{middle:10.2f} ({low:.2f} to {high:.2f})")
+        print(f"{name:<12}" + "".join(f"{cell:>26}" for cell in cells))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pictures", type=int, default=40, help="pictures a run and kind")
+    parser.add_argument("--make", type=int, default=0, metavar="COUNT")
+    parser.add_argument("--files", default="png")
+    parser.add_argument("--resident", type=Path)
+    parser.add_argument("--structure", type=Path)
+    arguments = parser.parse_args()
+    print(
+        f"{platform.processor() or platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}"
+    )
+    if arguments.resident:
+        resident(arguments.resident)
+    elif arguments.structure:
+        structures(arguments.structure)
+    else:
+        per_kind(arguments.pictures)
+        if arguments.make:
+            whole_set(arguments.make, arguments.files)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""The functions of exactly rounded operations against the mathematics library."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from ipmix.compiling import compiled
+from ipmix.fractals import elementary
+
+
+@given(st.floats(-1000, 1000))
+def test_sine_and_cosine_of_turns(turns):
+    assert elementary.sine_of_turns(turns) == pytest.approx(math.sin(2 * math.pi * math.fmod(turns, 1)), abs=1e-9)
+    assert elementary.cosine_of_turns(turns) == pytest.approx(math.cos(2 * math.pi * math.fmod(turns, 1)), abs=1e-9)
+
+
+@given(st.floats(1e-300, 1e300))
+def test_logarithm(x):
+    assert elementary.logarithm(x) == pytest.approx(math.log2(x), abs=1e-9)
+    assert elementary.rough_logarithm(x) == pytest.approx(math.log2(x), abs=2e-4)
+
+
+def test_logarithm_of_zero_is_finite():
+    assert elementary.logarithm(0.0) < -1000
+    assert math.isfinite(elementary.logarithm(0.0))
+
+
+@given(st.floats(-900, 900))
+def test_exponential(x):
+    assert elementary.exponential(x) == pytest.approx(2.0**x, rel=1e-9)
+
+
+@given(st.floats(1e-6, 1e6), st.floats(-3, 3))
+def test_power(base, exponent):
+    assert elementary.power(base, exponent) == pytest.approx(base**exponent, rel=1e-8)
+
+
+@given(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6))
+def test_turns_of(y, x):
+    assume(max(abs(x), abs(y)) > 1e-290)  # below, there is no direction: 0
+    expected = math.atan2(y, x) / (2 * math.pi)
+    difference = elementary.turns_of(y, x) - expected
+    assert abs(difference - round(difference)) < 1e-9  # half a turn may come out as minus half a turn
+
+
+def test_no_call_to_a_mathematics_library():
+    # Another machine's sine may round differently: the compiled code must not contain one.
+    @compiled
+    def all_of_them(x):  # type: ignore[no-untyped-def]
+        return (
+            elementary.sine_of_turns(x)
+            + elementary.logarithm(x)
+            + elementary.exponential(x)
+            + elementary.turns_of(x, 0.5)
+            + elementary.power(x, 0.3)
+        )
+
+    all_of_them(0.3)
+    code = all_of_them.inspect_llvm(all_of_them.signatures[0])
+    for name in ("@sin", "@cos", "@log", "@exp", "@atan", "@pow", "@llvm.sin", "@llvm.pow", "@llvm.log", "@llvm.exp"):
+        assert f"{name}(" not in code
+        assert f"{name}.f64" not in code
+    assert " fast " not in code
+    assert " contract " not in code
+
+
+def test_the_compiled_form_equals_the_plain_one():
+    for x in np.random.default_rng(0).uniform(0.01, 50, 200):
+        assert elementary.sine_of_turns(x) == elementary.sine_of_turns.py_func(x)
+        assert elementary.logarithm(x) == elementary.logarithm.py_func(x)
