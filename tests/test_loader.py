@@ -150,6 +150,18 @@ def test_leaving_early_ends_the_thread() -> None:
     assert threading.active_count() == before
 
 
+class Swapping:
+    """A method whose pictures get other labels."""
+
+    name = "swapping"
+    mixes_labels = True
+
+
+def test_a_method_that_mixes_labels_is_not_trained_with_the_wrong_ones() -> None:
+    with pytest.raises(InputError, match="swapping mixes labels"):
+        Loader(pictures(), batch_size=4, seed=0, method=Swapping())
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -93,6 +93,8 @@ class Loader:
         ):
             if value < least:
                 raise InputError(f"a loader's {name} is at least {least}, got {value}")
+        if getattr(method, "mixes_labels", False):
+            raise InputError(f"{method.name} mixes labels: its targets are not the pictures' own, which a loader gives")
         rank, processes = shard
         if not 0 <= rank < processes <= batch_size:
             raise InputError(
