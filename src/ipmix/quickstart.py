@@ -25,6 +25,7 @@ from ipmix.explain import explain
 from ipmix.mixing_set import MixingSet
 from ipmix.progress import duration
 from ipmix.quickstart_worker import NAMES, Settings, method_of, mixing_of, pictures_of, work
+from ipmix.recipe import WHOLE, Recipe
 from ipmix.report import Figure, Panel, print_comparison, write_page
 from ipmix.writing import write_text
 
@@ -259,17 +260,17 @@ def panels(settings: Settings, pictures: Pictures, mixing: MixingSet) -> list[Pa
     ]
     return [
         Panel("Pictures and their IPMix versions", "Each row: the picture, then six versions of it.", grid, 58),
-        *_taken_apart(settings, some, mixing),
+        *_taken_apart(settings, images[:: max(1, len(images) // 64)], mixing),
         Panel("The corruptions", f"A picture at severity {SEVERITY_SHOWN} of 5.", [("", shown)], 84),
     ]
 
 
 def _taken_apart(settings: Settings, images: np.ndarray, mixing: MixingSet, count: int = 2) -> list[Panel]:
-    """The recipes that show most (the smallest share of the clean picture), chain by chain."""
+    """The recipes that show most, chain by chain."""
     table = draw(method_of(settings), images.shape, len(mixing), seed=settings.seed)
-    telling = np.argsort([int(head["clean"]) for head in table.heads], kind="stable")[:count]
+    telling = sorted(range(len(table)), key=lambda i: _telling(table[i]), reverse=True)[:count]
     rows: list[tuple[str, Sequence[Figure]]] = []
-    for i in sorted(telling.tolist()):
+    for i in sorted(telling):
         rows += [
             (row.label, [Figure(image, label) for label, image in row.pictures])
             for row in explain(images[i], table[i], mixing)
@@ -279,6 +280,13 @@ def _taken_apart(settings: Settings, images: np.ndarray, mixing: MixingSet, coun
         "and the clean picture by the shares given."
     )
     return [Panel("IPMix taken apart", text, rows, 92, per_column=len(rows) // count)]
+
+
+def _telling(recipe: Recipe) -> tuple[bool, int, int]:
+    """How much a recipe shows: neither all clean nor hardly any of it, both kinds of chain, many steps."""
+    steps = [step for chain in recipe.chains for step in chain.steps]
+    kinds = {bool(step.mixer) for step in steps}
+    return 0.15 < recipe.clean / WHOLE < 0.45, len(kinds), len(steps)
 
 
 def _exception(settings: Settings) -> str:
