@@ -110,3 +110,14 @@ def test_what_has_no_form_is_a_programming_error():
     for function in (strange, variadic):
         with pytest.raises(TypeError):
             signature.build("ipmix", function)
+
+
+def test_fractions_are_numbers(capsys):
+    assert parse("a", "--needed", "x", "--share", "2/255")["share"] == 2 / 255
+    for word in ("1/0", "two", "1/2/3"):
+        with pytest.raises(SystemExit):
+            parse("a", "--needed", "x", "--share", word)
+    assert "such as 2/255" in capsys.readouterr().err
+    assert signature._spell(2 / 255) == "2/255"
+    assert signature._spell(0.5 / 255) == "0.5/255"
+    assert signature._spell(0.05) == "0.05"

@@ -57,9 +57,7 @@ def build(program: str, function: Callable[..., Any]) -> argparse.ArgumentParser
 
 def read_docstring(text: str) -> tuple[str, dict[str, str]]:
     """A docstring's prose (up to its first section), and what its ``Args:`` section says of each name."""
-    prose = re.split(r"^(?:Args|Returns|Raises|Yields|Examples?):\s*$", text, maxsplit=1, flags=re.MULTILINE)[
-        0
-    ]
+    prose = re.split(r"^(?:Args|Returns|Raises|Yields|Examples?):\s*$", text, maxsplit=1, flags=re.MULTILINE)[0]
     meanings: dict[str, str] = {}
     section = re.search(r"^Args:\s*\n((?:[ \t]+.*\n?|\s*\n)*)", text, flags=re.MULTILINE)
     name = ""
@@ -86,6 +84,8 @@ def _add(parser: argparse.ArgumentParser, parameter: inspect.Parameter, hint: An
     flag = "--" + name.replace("_", "-")
     if hint is bool:
         on = parameter.default is True
+        if on and meaning:
+            options["help"] = "Leave this out: " + options["help"]
         options["action"] = "store_false" if on else "store_true"
         parser.add_argument("--no-" + flag[2:] if on else flag, dest=name, **options)
         return
@@ -140,10 +140,21 @@ def _converter(hint: Any) -> Callable[[str], Any]:
             return word
 
         return choose
+    if hint is float:
+        return _number
     if hint not in _SIMPLE:
         raise TypeError(f"no command-line form for {hint!r}")
     converter: Callable[[str], Any] = hint
     return converter
+
+
+def _number(word: str) -> float:
+    """A number, or a fraction such as 2/255."""
+    top, slash, bottom = word.partition("/")
+    try:
+        return float(top) / float(bottom) if slash else float(word)
+    except (ValueError, ZeroDivisionError):
+        raise argparse.ArgumentTypeError(f"{word!r} is not a number (or a fraction such as 2/255)") from None
 
 
 def _sequence(convert: Callable[[str], Any], kind: Callable[..., Any]) -> Callable[[str], Any]:
@@ -182,6 +193,10 @@ def _spell(value: Any) -> str:
     """A default as one would type it; nothing for None, empty and switches."""
     if value is None or value is False or value == () or value == [] or value == {}:
         return ""
+    if isinstance(value, float) and 0 < value < 0.1:  # steps of 8-bit pixels are easier to read as such
+        levels = 255.0 * value
+        if abs(levels - round(levels, 1)) < 1e-9:
+            return f"{levels:.3g}/255"
     return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
