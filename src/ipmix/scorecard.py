@@ -198,7 +198,9 @@ def _add_clean(measures: dict[str, dict[str, Any]], plain: Outcomes, interval: _
         "coverage_at_1_percent": lambda c, r: selective.coverage_at_risk(c, r, 0.01),
     }
     for name, measure in of_pairs.items():
-        measures[name] = _of_pairs(measure, sure, correct, interval)
+        # The bootstrap says nothing true about a maximum: resampling only adds to it.
+        chosen = _Intervals(0, 0) if name == "maximum_calibration_error" else interval
+        measures[name] = _of_pairs(measure, sure, correct, chosen)
 
 
 def _of_pairs(

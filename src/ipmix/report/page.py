@@ -235,10 +235,14 @@ def _flip_charts(cards: Sequence[Mapping[str, Any]], names: Sequence[str]) -> li
         title = perturbation.replace("_", " ")
         chart = charts.lines(
             series, title=f"Flips under {title}", x_label="frame", y_label="answers that changed",
-            width=340, height=220,
+            x_ticks=_frame_ticks(max(len(line.x) for line in series)), width=340, height=220,
         )  # fmt: skip
         found.append({"name": title, "chart": chart})
     return found
+
+
+def _frame_ticks(count: int) -> list[tuple[float, str]]:
+    return [(frame, str(frame)) for frame in sorted({1, *range(10, count + 1, 10)})]
 
 
 def _panel(panel: Panel) -> dict[str, Any]:
