@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ipmix import IPMix
-from ipmix.augmentation import apply, augment, draw
+from ipmix import IPMix, MixingSet
+from ipmix.augmentation import Augmenter, apply, augment, draw
 from ipmix.engines import reference
+from ipmix.engines.compiled import kernel
 from ipmix.operations import CODES, GROUPS, draw_level
 from ipmix.randomness import Key
 from ipmix.recipe import (
@@ -257,6 +258,16 @@ def test_single_operations_at_the_ends_of_their_range_and_beyond(name: str, make
                     assert difference(got, expected).max() <= (name in BESIDE), (step, height, width, channels)
 
 
+@pytest.mark.parametrize("mixer", MIXERS[1:])
+@pytest.mark.parametrize("box", [(0, 0, 0, 0), (5, 0, 5, 9), (0, 9, 9, 9), (9, 9, 9, 9)])
+def test_an_empty_box_changes_nothing(mixer: str, box: tuple[int, int, int, int], make_pictures: Any) -> None:
+    images = make_pictures(1, 9, 9)
+    step = Step(mixer, "picture", "", 0.0, *box, 0.5, 0.5)
+    got, expected = both(one(9, 9, step), images)
+    assert np.array_equal(got, images)
+    assert np.array_equal(expected, images)
+
+
 def test_chains_of_turns_and_shears_stay_within_a_level_for_each_step(make_pictures: Any) -> None:
     """Interpolation magnifies nothing: n steps are at most n levels away from the reference's whole chain."""
     draws = np.random.default_rng(0)
@@ -409,6 +420,26 @@ def test_inputs_are_left_alone(images: np.ndarray, mixing_pictures: np.ndarray) 
     assert np.array_equal(images, copies[0])
     assert np.array_equal(mixing_pictures, copies[1])
     assert [array.tobytes() for array in (table.heads, table.chains, table.steps)] == before
+
+
+def test_nothing_is_compiled_twice(images: np.ndarray, mixing_pictures: np.ndarray) -> None:
+    """Neither for read-only or sliced arrays, nor for parts of tables: compiling takes many seconds, and
+    :class:`Augmenter` counts on there being one form of the machine code."""
+    table = draw(IPMix(), images.shape, len(mixing_pictures), seed=0)
+    writeable, pictures = images.copy(), mixing_pictures.copy()
+    assert writeable.flags.writeable
+    assert not images.flags.writeable
+    expected = apply(table, writeable, pictures)
+    assert np.array_equal(apply(table, images, mixing_pictures), expected)
+    assert np.array_equal(apply(table[::2], images[::2], pictures), expected[::2])
+    assert np.array_equal(apply(table, images, MixingSet.array(mixing_pictures)), expected)
+    table.steps.flags.writeable = False
+    assert np.array_equal(apply(table, images, pictures), expected)
+    assert apply(table, images, pictures, output="float32", layout="nchw", mean=0.5).shape == (12, 3, 32, 32)
+    augmenter = Augmenter(IPMix(), mixing_pictures, shape=images.shape[1:], seed=0)
+    for index in (3, 0, 11):
+        assert np.array_equal(augmenter(images[index], index=index), expected[index])
+    assert len(kernel.apply_range.overloads) == 1
 
 
 def test_the_result_does_not_depend_on_what_was_done_before(make_pictures: Any) -> None:
