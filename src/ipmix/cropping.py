@@ -84,18 +84,31 @@ def random_part(stream: np.ndarray, width: int, height: int) -> tuple[int, int, 
 @compiled
 def _gather(source, indices, seed, epoch, flip, pad, out):  # type: ignore[no-untyped-def]
     height, width, channels = source.shape[1:]
+    line = width * channels
     state = np.empty(1, np.uint64)
     for row in range(indices.size):
-        picture = source[indices[row]]
+        picture = source[indices[row]].ravel()
+        target = out[row].ravel()
         start(state, np.int64(seed), np.int64(epoch), np.int64(indices[row]), np.int64(SHARED_VIEW))
         mirrored = below(state, 2) == 1 and flip
         top = below(state, 2 * pad + 1) - pad
         left = below(state, 2 * pad + 1) - pad
+        # Pixel (y, x) comes from (y + top, x + left) of the mirrored picture, where that lies inside.
+        begin, end = min(max(0, -left), width) * channels, max(width - max(0, left), 0) * channels
         for y in range(height):
-            for x in range(width):
-                from_y, from_x = y + top, x + left
-                inside = 0 <= from_y < height and 0 <= from_x < width
-                if mirrored:
-                    from_x = width - 1 - from_x
-                for c in range(channels):
-                    out[row, y, x, c] = picture[from_y, from_x, c] if inside else np.uint8(0)
+            to = y * line
+            if not 0 <= y + top < height:
+                target[to : to + line] = 0
+                continue
+            target[to : to + begin] = 0
+            target[to + end : to + line] = 0
+            base = (y + top) * line
+            if mirrored:
+                for x in range(begin // channels, end // channels):
+                    place = base + (width - 1 - (x + left)) * channels
+                    for c in range(channels):
+                        target[np.uintp(to + x * channels + c)] = picture[np.uintp(place + c)]
+            else:
+                shift = base + left * channels
+                for i in range(begin, end):
+                    target[np.uintp(to + i)] = picture[np.uintp(shift + i)]

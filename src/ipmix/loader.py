@@ -1,15 +1,14 @@
-"""Training batches: gather, flip, crop, augment; prepared in a thread of their own while the model computes.
+"""Training batches: gather, flip, crop, augment; prepared in threads while the model computes.
 
 Everything random is a pure function of (seed, epoch, picture): a batch is the same whatever the number of
 threads or processes, and an epoch can be entered at any batch.
 """
 
-import threading
+from collections import deque
 from collections.abc import Generator
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import nullcontext
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from queue import Empty, Full, Queue
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from ipmix.randomness import SHARED_VIEW, bits, start
 
 ORDER_SALT = 0x6F72646572
 AHEAD = 4
-"""Batches kept ready."""
+"""Batches in the making or ready, besides one for each further thread."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +59,7 @@ class Loader:
         size: of the random part that is cut out of each file (there ``pad`` plays no role).
         shuffle: a new order in each epoch; otherwise the set's own.
         drop_last: leave out a last batch that is not full.
-        threads: of the augmentation and the decoding.
+        threads: how many batches are made at the same time.
         engine: which engine augments.
         shard: (rank, processes): this loader's slice of every batch.
     """
@@ -122,37 +121,20 @@ class Loader:
         An error in the background is raised here, at the batch where it happened.
         """
         order = self.order(epoch)
-        ready: Queue[Batch | BaseException | None] = Queue(AHEAD)
-        stop = threading.Event()
-
-        def put(item: Batch | BaseException | None) -> None:
-            while not stop.is_set():
-                try:
-                    return ready.put(item, timeout=0.1)
-                except Full:
-                    continue
-
-        def prepare() -> None:
-            try:
-                with ThreadPoolExecutor(self.threads) if self.threads > 1 else nullcontext() as pool:
-                    for number in range(start, len(self)):
-                        if stop.is_set():
-                            return
-                        put(self._batch(self._indices(order, number), epoch, pool))
-                put(None)
-            except BaseException as error:
-                put(error)
-
-        worker = threading.Thread(target=prepare, name="ipmix loader", daemon=True)
-        worker.start()
+        numbers = iter(range(start, len(self)))
+        waiting: deque[Future[Batch]] = deque()
+        # Each thread makes whole batches by itself: nothing to wait for inside a batch.
+        pool = ThreadPoolExecutor(self.threads, thread_name_prefix="ipmix loader")
         try:
-            while (item := _take(ready, worker)) is not None:
-                if isinstance(item, BaseException):
-                    raise item
-                yield item
+            for number in islice(numbers, self.threads - 1 + AHEAD):
+                waiting.append(pool.submit(self._batch, self._indices(order, number), epoch))
+            while waiting:
+                batch = waiting.popleft().result()
+                for number in islice(numbers, 1):
+                    waiting.append(pool.submit(self._batch, self._indices(order, number), epoch))
+                yield batch
         finally:
-            stop.set()
-            worker.join()
+            pool.shutdown(wait=True, cancel_futures=True)
 
     def _indices(self, order: np.ndarray, number: int) -> np.ndarray:
         """This process's slice of batch ``number``: all slices differ by at most one picture in length."""
@@ -165,15 +147,15 @@ class Loader:
         """Pictures in batch ``number`` over all processes together."""
         return min(self.batch_size, len(self.pictures) - number * self.batch_size)
 
-    def _batch(self, indices: np.ndarray, epoch: int, pool: Executor | None) -> Batch:
-        images = self._gather(indices, epoch, pool)
+    def _batch(self, indices: np.ndarray, epoch: int) -> Batch:
+        images = self._gather(indices, epoch)
         views = tuple(self._augment(images, indices, epoch, view) for view in range(self.views))
         return Batch(indices, self.pictures.labels[indices], (images, *views) if self.clean else views)
 
-    def _gather(self, indices: np.ndarray, epoch: int, pool: Executor | None) -> np.ndarray:
+    def _gather(self, indices: np.ndarray, epoch: int) -> np.ndarray:
         seed, flip = self.seed, self.flip
         if isinstance(self.pictures, PictureFiles):
-            return resized_crops(self.pictures, indices, size=self.size, seed=seed, epoch=epoch, flip=flip, pool=pool)
+            return resized_crops(self.pictures, indices, size=self.size, seed=seed, epoch=epoch, flip=flip)
         return pad_and_crop(self.pictures.images, indices, seed=seed, epoch=epoch, flip=flip, pad=self.pad)
 
     def _augment(self, images: np.ndarray, indices: np.ndarray, epoch: int, view: int) -> np.ndarray:
@@ -183,19 +165,9 @@ class Loader:
 
         augmented: np.ndarray = augment(
             images, self.method, self.mixing, seed=self.seed, epoch=epoch, indices=indices, view=view,
-            engine=self.engine, threads=self.threads,
+            engine=self.engine,
         )  # fmt: skip
         return augmented
-
-
-def _take(ready: "Queue[Batch | BaseException | None]", worker: threading.Thread) -> Batch | BaseException | None:
-    """The next item; an error, not an endless wait, if the thread that makes them is gone."""
-    while True:
-        try:
-            return ready.get(timeout=1.0)
-        except Empty:
-            if not worker.is_alive() and ready.empty():
-                return RuntimeError("the loader's thread ended without a word")
 
 
 @compiled
