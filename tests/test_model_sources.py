@@ -130,3 +130,26 @@ def test_damaged_files_are_named(tmp_path, name):
 def test_an_empty_folder_is_no_run(tmp_path):
     with pytest.raises(InputError, match="holds no network"):
         open_model(str(tmp_path), classes=5)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_onnx(tmp_path, images):
+    onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    linear = torch.nn.Linear(192, 5)
+    helper, numpy_helper = onnx.helper, onnx.numpy_helper
+    graph = helper.make_graph(
+        [helper.make_node("Flatten", ["images"], ["flat"]), helper.make_node("Gemm", ["flat", "w", "b"], ["logits"], transB=1)],
+        "linear",
+        [helper.make_tensor_value_info("images", onnx.TensorProto.FLOAT, ["batch", 3, 8, 8])],
+        [helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, ["batch", 5])],
+        [
+            numpy_helper.from_array(linear.weight.detach().numpy(), "w"),
+            numpy_helper.from_array(linear.bias.detach().numpy(), "b"),
+        ],
+    )  # fmt: skip
+    opset = helper.make_opsetid("", 17)
+    onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=8), tmp_path / "model.onnx")
+    model = open_model(str(tmp_path / "model.onnx"), classes=5)
+    assert model.differentiable is False
+    assert torch.allclose(model(images), linear(images.flatten(1)), atol=1e-5)

@@ -35,12 +35,15 @@ class Outcomes:
     logit_score: list[NDArray[np.float64]] = field(default_factory=list)
     classes: int = 0
 
-    def add(self, found: Predictions) -> None:
+    def add(self, found: Predictions, *, brief: bool) -> None:
+        """Take in a part; ``brief`` keeps only what corruptions need, of which there are dozens."""
         self.classes = found.logits.shape[1]
         self.correct.append(clean.correct(found.logits, found.labels))
+        self.confidence.append(outputs.confidence(found.logits))
+        if brief:
+            return
         if found.logits.shape[1] > 5:
             self.correct_top5.append(clean.correct(found.logits, found.labels, top=5))
-        self.confidence.append(outputs.confidence(found.logits))
         self.loss.append(calibration.log_losses(found.logits, found.labels))
         self.brier.append(calibration.brier_scores(found.logits, found.labels))
         self.predicted.append(outputs.predicted(found.logits))
@@ -136,7 +139,7 @@ def _read(
             if name.startswith(("frames/", "top5/")):
                 sequences.setdefault(name, []).append(part.array(name))
             elif name in ("clean", "attack") or name.startswith("corruption/"):
-                conditions.setdefault(name, Outcomes()).add(part.predictions(name))
+                conditions.setdefault(name, Outcomes()).add(part.predictions(name), brief=name != "clean")
     if not labels:
         raise InputError(f"{kept.path} holds no predictions yet; run ipmix evaluate to the end")
     joined = {name: np.concatenate(parts) for name, parts in sequences.items()}
