@@ -138,8 +138,10 @@ def test_onnx(tmp_path, images):
     pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
     linear = torch.nn.Linear(192, 5)
     helper, numpy_helper = onnx.helper, onnx.numpy_helper
+    flatten = helper.make_node("Flatten", ["images"], ["flat"])
+    product = helper.make_node("Gemm", ["flat", "w", "b"], ["logits"], transB=1)
     graph = helper.make_graph(
-        [helper.make_node("Flatten", ["images"], ["flat"]), helper.make_node("Gemm", ["flat", "w", "b"], ["logits"], transB=1)],
+        [flatten, product],
         "linear",
         [helper.make_tensor_value_info("images", onnx.TensorProto.FLOAT, ["batch", 3, 8, 8])],
         [helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, ["batch", 5])],
