@@ -19,6 +19,9 @@ QUICK_SIDES = (16, 32, 64, 128, 224, 512)
 WIDTHS = (1, 2, 3, 4, 6, 8)
 DEPTHS = (1, 2, 3, 4, 6)
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+Points = dict[str, list[tuple[float, str]]]
+"""Label of a line -> its (x, name of the row) pairs."""
+
 PIXELS = 2000 * 32 * 32
 """In a call of the side's curve: the same at every side."""
 
@@ -46,7 +49,7 @@ def side(effort: Effort, source: Source) -> tuple[Section, Curve]:
     """The default form from 16 to 512 pixels a side; up to 64 it has the CIFAR settings, above the ImageNet ones."""
     module = yardstick.find()
     racers: list[Contestant] = []
-    points: dict[str, list[tuple[float, str]]] = {}
+    points: Points = {}
     for size in QUICK_SIDES if effort.quick else SIDES:
         count = effort.count(max(8, PIXELS // size**2), 4)
         images = source.images(count, size)
@@ -75,7 +78,7 @@ def setting(
     images, pictures = materials(size, effort, source)
     mixing = MixingSet.array(pictures)
     racers = [ours(f"{axis} = {value}", images, method, mixing) for value, method in methods]
-    points = {f"{size}x{size}": [(value, racer.name) for (value, _), racer in zip(methods, racers)]}
+    points: Points = {f"{size}x{size}": [(value, racer.name) for (value, _), racer in zip(methods, racers)]}
     return _measured(title, axis, racers, points, effort, "uint8, nhwc.")
 
 
@@ -84,7 +87,7 @@ def batches(size: int, effort: Effort, source: Source) -> tuple[Section, Curve]:
     images, pictures = materials(size, effort, source)
     mixing = MixingSet.array(pictures)
     racers = [_in_batches(images, batch, mixing) for batch in BATCHES if batch <= len(images)]
-    points = {f"{size}x{size}": [(batch, racer.name) for batch, racer in zip(BATCHES, racers)]}
+    points: Points = {f"{size}x{size}": [(batch, racer.name) for batch, racer in zip(BATCHES, racers)]}
     return _measured(f"batch size, {size}x{size}", "images a call", racers, points, effort, "uint8, nhwc, one thread.")
 
 
@@ -108,7 +111,7 @@ def threads(size: int, effort: Effort, source: Source) -> tuple[Section, Curve]:
         {n for n in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64) if n <= processors} | {processors, processors + 2}
     )
     racers = [ours(f"{n} thread{'s' if n > 1 else ''}", images, IPMix(), mixing, "uint8", "nhwc", n) for n in counts]
-    points = {f"{size}x{size}": [(n, racer.name) for n, racer in zip(counts, racers)]}
+    points: Points = {f"{size}x{size}": [(n, racer.name) for n, racer in zip(counts, racers)]}
     note = f"uint8, nhwc, {len(images)} images a call; this machine has {processors} processors."
     return _measured(f"threads, {size}x{size}", "threads", racers, points, effort, note)
 
@@ -117,7 +120,7 @@ def _measured(
     title: str,
     axis: str,
     racers: Sequence[Contestant],
-    points: dict[str, list[tuple[float, str]]],
+    points: Points,
     effort: Effort,
     note: str,
 ) -> tuple[Section, Curve]:

@@ -101,7 +101,7 @@ def arrays(effort: Effort, source: Source) -> tuple[Section, list[Check]]:
     check = Check("32x32 arrays, IPMix, 2 threads", fast.rate, 80_000, unit="images/s")
     plain = row_name(FORMS[0], 1)
     note = f"{len(pictures)} pictures, batches of {BATCH}; a JSD triple counts as one image."
-    table = section("32x32, arrays in memory", timings, plain, note=note, memory=memory, absent=absent)
+    table = section("32x32, arrays in memory", timings, plain, note=note, memory=memory, absent=absent, drawn=True)
     return table, [check]
 
 
@@ -114,13 +114,16 @@ def files(effort: Effort, source: Source, shorter: int | None) -> tuple[Section,
         kilobytes = source.write_jpegs(Path(top, "train"), count, shorter)
         pictures = scan(top, "train")
         timings = race([contestant(form, n, pictures, mixing) for form in FORMS for n in THREADS], effort)
-        memory, absent = {}, []
+        memory: dict[str, tuple[float, float]] = {}
+        absent: list[Absent] = []
         if shorter:
             memory, absent = _memory([(top, form, n, count) for form in FORMS for n in THREADS], effort)
     checks = [check for n in THREADS for check in _added(timings, n, what)] if shorter else []
     note = f"{count} files of {kilobytes:.0f} kB in the mean, batches of {BATCH}; a JSD triple counts as one image."
     plain = row_name(FORMS[0], 1)
-    return section(f"224x224, JPEG files, {what}", timings, plain, note=note, memory=memory, absent=absent), checks
+    return section(
+        f"224x224, JPEG files, {what}", timings, plain, note=note, memory=memory, absent=absent, drawn=True
+    ), checks
 
 
 def _added(timings: dict[str, Timing], threads: int, what: str) -> list[Check]:

@@ -45,7 +45,7 @@ class Source:
         paths = _take(_files(self.folder / "imagenet-sample")[1::2], count)
         return with_channels(np.stack([decode_square(path, side) for path in paths]), channels)
 
-    def write_jpegs(self, folder: Path, count: int, shorter: int | None = None, quality: int = 95) -> float:
+    def write_jpegs(self, folder: Path, count: int, shorter: int | None = None, quality: int = 97) -> float:
         """Write ``<class>/<number>.jpg`` files, ten classes; returns their mean size in kB.
 
         ``shorter`` brings the shorter side to this many pixels; None leaves files as they are.

@@ -10,10 +10,11 @@ from typing import Any
 from benchmarks.results import Check, Curve, Row, Section, Suite
 from ipmix.writing import replacing, write_text
 
-ONLY_QUIET = 0.93
-"""A row whose threads got less of their processor than this was disturbed; so is one far above it."""
+BUSY = (0.93, 1.15)
+"""Processor seconds per second that a row of one thread should show: below, something else had its processor."""
 
 COLOURS = ("#1b6ca8", "#d1495b", "#3a9d5d", "#8a5fbf")
+Lines = dict[str, Sequence[tuple[float, float]]]
 INK, GRID = "#222222", "#dddddd"
 
 
@@ -76,11 +77,12 @@ def table(section: Section) -> list[str]:
     beside, memory = bool(section.beside), any(row.memory for row in section.rows)
     notes = any(row.note for row in section.rows)
     heads = ["", section.unit, "slowest to fastest round"]
-    heads += [f"times {section.beside}"] * beside + ["MiB before", "MiB at most"] * memory + ["note"] * notes
+    compared = f"{section.beside} is times as fast" if section.inverse else f"times {section.beside}"
+    heads += [compared] * beside + ["MiB before", "MiB at most"] * memory + ["note"] * notes
     lines = [section.note, ""] if section.note else []
     lines += ["| " + " | ".join(heads) + " |", "|---|" + "---:|" * (len(heads) - 1 - notes) + "---|" * notes]
     for row in section.rows:
-        cells = [row.name + ("" if quiet(row) else " (disturbed)"), number(row.rate)]
+        cells = [row.name + suspicion(row), number(row.rate)]
         cells.append(f"{number(row.slowest)} to {number(row.fastest)}")
         cells += [number(row.times) if row.times is not None else ""] * beside
         cells += [f"{value:.0f}" for value in row.memory] if row.memory else ["", ""] * memory
@@ -90,9 +92,11 @@ def table(section: Section) -> list[str]:
     return lines
 
 
-def quiet(row: Row) -> bool:
-    """Whether one thread had a processor to itself; rows of several threads are not judged."""
-    return row.threads > 1 or row.busy >= ONLY_QUIET
+def suspicion(row: Row) -> str:
+    """What to distrust about a row of one thread; "" for nothing, and for rows of several threads."""
+    if row.threads > 1 or BUSY[0] <= row.busy <= BUSY[1]:
+        return ""
+    return " (disturbed)" if row.busy < BUSY[0] else " (used more than one thread)"
 
 
 def number(value: float) -> str:
@@ -107,49 +111,60 @@ def number(value: float) -> str:
 def _plots(suite: Suite, folder: Path) -> list[Path]:
     if suite.curves:
         return [_draw_curves(suite.curves, folder / f"{suite.name}.png")]
-    drawn = [section for section in suite.sections if section.unit.endswith("/s") and section.rows]
-    return [_draw_bars(drawn, folder / f"{suite.name}.png")] if drawn else []
+    drawn = [section for section in suite.sections if section.drawn and section.rows]
+    return [_draw_dots(drawn, folder / f"{suite.name}.png")] if drawn else []
 
 
-def _draw_bars(sections: Sequence[Section], path: Path) -> Path:
-    """One panel a section: bars on a logarithmic axis, with their figures."""
+def _draw_dots(sections: Sequence[Section], path: Path) -> Path:
+    """One panel a section (peers: fastest on top): the median as a dot, slowest to fastest round as a line."""
     from matplotlib.figure import Figure
 
-    heights = [0.32 * len(section.rows) + 0.9 for section in sections]
+    heights = [0.3 * len(section.rows) + 0.9 for section in sections]
     figure = Figure(figsize=(9, sum(heights)), layout="constrained")
     panels = figure.subplots(len(sections), 1, squeeze=False, height_ratios=heights)[:, 0]
     for panel, section in zip(panels, sections):
-        rates = [row.rate for row in section.rows]
-        colours = [COLOURS[1] if row.name.startswith("yardstick") else COLOURS[0] for row in section.rows]
-        panel.barh(range(len(rates)), rates, color=colours, height=0.72)
-        panel.set_yticks(range(len(rates)), [row.name for row in section.rows], fontsize=8, color=INK)
-        panel.invert_yaxis()
-        panel.set_xscale("log")
-        panel.set_xlim(min(rates) / 2, max(rates) * 3)
-        for place, rate in enumerate(rates):
-            panel.text(rate * 1.06, place, number(rate), va="center", fontsize=8, color=INK)
-        panel.set_title(f"{section.title} ({section.unit}, logarithmic)", loc="left", fontsize=9, color=INK)
-        panel.tick_params(axis="x", labelsize=7)
+        rows = sorted(section.rows, key=lambda row: row.rate) if section.inverse else section.rows[::-1]
+        least, widest = min(row.slowest for row in rows), max(row.fastest for row in rows)
+        logarithmic = widest > 30 * least
+        panel.set_xscale("log" if logarithmic else "linear")
+        panel.set_xlim(least / 1.5 if logarithmic else 0, widest * (2.5 if logarithmic else 1.12))
+        for place, row in enumerate(rows):
+            colour = COLOURS[0] if row.name.startswith("IPMix") else COLOURS[1]
+            panel.plot((row.slowest, row.fastest), (place, place), color=colour, linewidth=1.4, alpha=0.5)
+            panel.plot(row.rate, place, marker="o", markersize=5, color=colour)
+            panel.annotate(
+                number(row.rate), (row.fastest, place), (5, 0), textcoords="offset points",
+                va="center", fontsize=8, color=INK,
+            )  # fmt: skip
+        panel.set_yticks(range(len(rows)), [row.name for row in rows], fontsize=8, color=INK)
+        panel.set_ylim(-0.7, len(rows) - 0.3)
+        title = f"{section.title} ({section.unit}{', logarithmic' if logarithmic else ''})"
+        panel.set_title(title, loc="left", fontsize=9, color=INK)
+        panel.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        panel.xaxis.set_minor_formatter(lambda value, _: "")
+        panel.tick_params(axis="x", labelsize=8)
         panel.tick_params(axis="y", length=0)
         panel.spines[["top", "right", "left"]].set_visible(False)
-        panel.grid(axis="x", color=GRID, linewidth=0.6)
+        panel.grid(color=GRID, linewidth=0.6)
         panel.set_axisbelow(True)
     return _save(figure, path)
 
 
 def _draw_curves(curves: Sequence[Curve], path: Path) -> Path:
-    """The side's curve in two panels (images, megapixels); others of one axis share a panel, relative to their first."""
+    """The side's curve in two panels (images, megapixels); others of one axis share one, relative to their first."""
     from matplotlib.figure import Figure
 
-    groups: dict[str, dict[str, Sequence[tuple[float, float]]]] = {}
-    panels_of: list[tuple[str, str, dict[str, Sequence[tuple[float, float]]]]] = []
+    groups: dict[str, Lines] = {}
+    panels_of: list[tuple[str, str, Lines]] = []
     for curve in curves:
         if curve.axis == "pixels a side":
             panels_of.append((curve.axis, "images/s", dict(curve.points)))
             millions = {label: [(x, rate * x * x / 1e6) for x, rate in pairs] for label, pairs in curve.points.items()}
             panels_of.append((curve.axis, "megapixels/s", millions))
             continue
-        relative = {label: [(x, rate / pairs[0][1]) for x, rate in pairs] for label, pairs in curve.points.items()}
+        relative: Lines = {
+            label: [(x, rate / pairs[0][1]) for x, rate in pairs] for label, pairs in curve.points.items()
+        }
         if curve.axis not in groups:
             groups[curve.axis] = {}
             panels_of.append((curve.axis, "speed, relative to the first", groups[curve.axis]))
@@ -164,7 +179,7 @@ def _draw_curves(curves: Sequence[Curve], path: Path) -> Path:
     return _save(figure, path)
 
 
-def _draw_lines(panel: Any, axis: str, unit: str, lines: dict[str, Sequence[tuple[float, float]]]) -> None:
+def _draw_lines(panel: Any, axis: str, unit: str, lines: Lines) -> None:
     for colour, (label, pairs) in zip(COLOURS, lines.items()):
         panel.plot(*zip(*pairs), marker="o", markersize=3.5, linewidth=1.4, color=colour, label=label)
     places = sorted({x for pairs in lines.values() for x, _ in pairs})
@@ -178,9 +193,9 @@ def _draw_lines(panel: Any, axis: str, unit: str, lines: dict[str, Sequence[tupl
     if axis == "pixels a side" and unit == "images/s":
         panel.set_yscale("log")
     else:
-        panel.set_ylim(bottom=0)
+        panel.set_ylim(0, 1.08 * max(y for pairs in lines.values() for _, y in pairs))
     if axis == "threads":
-        panel.plot(places, places, linestyle="--", linewidth=1, color="#888888", label="each thread in full")
+        panel.plot(places, places, linestyle="--", linewidth=1, color="#888888", label="every thread in full")
     panel.set_xlabel(axis, fontsize=9, color=INK)
     panel.set_ylabel(unit, fontsize=9, color=INK)
     panel.tick_params(labelsize=8)

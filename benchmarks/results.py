@@ -18,7 +18,7 @@ class Row:
     busy: float = 1.0
     """Processor seconds per second of the clock: one thread that was never kept waiting has 1."""
     times: float | None = None
-    """How many times as fast as the section's ``beside`` row: the median of the ratios of the single rounds."""
+    """How many times as fast as the section's ``beside`` row (or the inverse): the median of the rounds' ratios."""
     memory: tuple[float, float] | None = None
     """(resident before the loader started, at most while it ran), MiB."""
     note: str = ""
@@ -34,7 +34,11 @@ class Absent:
 
 @dataclass(frozen=True)
 class Section:
-    """One table. ``beside`` names the row that the others' ``times`` refer to; "" if there is none."""
+    """One table.
+
+    ``beside`` names the row that the others' ``times`` refer to; "" if there is none. ``inverse``: they say
+    how many times as fast *that* row is.
+    """
 
     title: str
     rows: tuple[Row, ...]
@@ -42,6 +46,8 @@ class Section:
     beside: str = ""
     absent: tuple[Absent, ...] = ()
     note: str = ""
+    inverse: bool = False
+    drawn: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,17 +105,25 @@ def section(
     note: str = "",
     unit: str = "images/s",
     memory: Mapping[str, tuple[float, float]] | None = None,
+    inverse: bool = False,
+    drawn: bool = False,
 ) -> Section:
-    """The table of one race."""
+    """The table of one race, or of some of its rows."""
+
+    def times(timing: Timing) -> float | None:
+        if reference is None:
+            return None
+        return ratio(reference, timing) if inverse else ratio(timing, reference)
+
     reference = timings.get(beside)
     rows = tuple(
         Row(
             name,
             *(timing.rate, timing.slowest, timing.fastest, timing.threads, timing.busy),
-            times=ratio(timing, reference) if reference is not None else None,
+            times=times(timing),
             memory=(memory or {}).get(name),
             note=timing.note,
         )
         for name, timing in timings.items()
     )
-    return Section(title, rows, unit, beside if reference is not None else "", tuple(absent), note)
+    return Section(title, rows, unit, beside if reference is not None else "", tuple(absent), note, inverse, drawn)
