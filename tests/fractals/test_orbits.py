@@ -39,7 +39,7 @@ def run(z, c, formula, most, dtype):
     buffer[orbits.PIXEL, :n] = np.arange(n)
     counts, norms, traps = (np.full(n, np.nan, dtype) for _ in range(3))
     conic = np.array([*CONIC, 1.0, orbits.BAILOUT], dtype)
-    orbits.iterate(buffer, n, formula, most, dtype(1e-14), conic, counts, norms, traps)
+    orbits.iterate(buffer, n, formula, False, most, dtype(1e-14), conic, counts, norms, traps)
     return counts, norms, traps
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from ipmix.compiling import compiled
 from ipmix.fractals.colour import byte, hue_channel
 from ipmix.fractals.elementary import exponential
-from ipmix.randomness import between, uniform
+from ipmix.randomness import between, bits, uniform
 
 HEIGHTS = 1024
 
@@ -24,6 +24,7 @@ def diamond_square(state, decay, clouds):  # type: ignore[no-untyped-def]
     # Every sum below runs over unsigned indices with powers of two for wrapping: a signed index would be
     # tested for being negative at each read.
     wrap = np.uint64(side - 1)
+    drawn = np.uint64(0)
     step = side
     k = 1
     while step > 1:
@@ -34,19 +35,34 @@ def diamond_square(state, decay, clouds):  # type: ignore[no-untyped-def]
         for row in range(0, side, step):
             y = np.uint64(row)
             down = (y + whole) & wrap
+            left = 0
             for column in range(0, side, step):
+                # Four steps of 16 bits from one draw: finer than the 1024 heights that are coloured.
+                if left == 0:
+                    drawn = bits(state)
+                    left = 4
+                noise = np.float64(np.int64(drawn & np.uint64(0xFFFF))) * (1.0 / 32768.0) - 1.0
+                drawn = drawn >> np.uint64(16)
+                left -= 1
                 x = np.uint64(column)
                 right = (x + whole) & wrap
                 corners = clouds[y, x] + clouds[y, right] + clouds[down, x] + clouds[down, right]
-                clouds[y + part, x + part] = 0.25 * corners + amplitude * between(state, -1.0, 1.0)
+                clouds[y + part, x + part] = 0.25 * corners + amplitude * noise
         for row in range(0, side, half):
             y = np.uint64(row)
             up = (y - part) & wrap
             down = (y + part) & wrap
+            left = 0
             for column in range(half if (row // half) % 2 == 0 else 0, side, step):
+                if left == 0:
+                    drawn = bits(state)
+                    left = 4
+                noise = np.float64(np.int64(drawn & np.uint64(0xFFFF))) * (1.0 / 32768.0) - 1.0
+                drawn = drawn >> np.uint64(16)
+                left -= 1
                 x = np.uint64(column)
                 sides = clouds[up, x] + clouds[down, x] + clouds[y, (x - part) & wrap] + clouds[y, (x + part) & wrap]
-                clouds[y, x] = 0.25 * sides + amplitude * between(state, -1.0, 1.0)
+                clouds[y, x] = 0.25 * sides + amplitude * noise
         step = half
         k += 1
     low = clouds.min()

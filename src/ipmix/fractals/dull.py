@@ -6,7 +6,7 @@ from ipmix.compiling import compiled
 from ipmix.fractals.colour import luma
 from ipmix.fractals.elementary import logarithm
 
-LEAST_ENTROPY = 3.5
+LEAST_ENTROPY = 3.2
 """Bits in the histogram of 64 luma levels (at most 6; photographs lie around 5.2)."""
 
 DARKEST, LIGHTEST = 45.0, 225.0

@@ -97,27 +97,31 @@ def fill(p, size, buffer, counts, norms, traps):  # type: ignore[no-untyped-def]
     # Closer than a thousandth of a pixel counts as the same place.
     tolerance = kind(step * step * 1e-6)
     rows = max(1, BAND_PIXELS // size)
+    # What changes from pixel to pixel: z for a Julia set, c for a Mandelbrot set.
+    move_x, move_y = (ZX, ZY) if julia else (CX, CY)
+    stay_x, stay_y = (CX, CY) if julia else (ZX, ZY)
+    other_x = p[C_X] if julia else 0.0
+    other_y = p[C_Y] if julia else 0.0
     for first in range(0, size, rows):
         last = min(first + rows, size)
         n = 0
         for row in range(first, last):
             v = row - 0.5 * (size - 1)
+            start_x = p[VIEW_X] - along_x * 0.5 * (size - 1) - along_y * v
+            start_y = p[VIEW_Y] - along_y * 0.5 * (size - 1) + along_x * v
             for column in range(size):
-                u = column - 0.5 * (size - 1)
-                x = p[VIEW_X] + along_x * u - along_y * v
-                y = p[VIEW_Y] + along_y * u + along_x * v
-                buffer[ZX, n] = x if julia else 0.0
-                buffer[ZY, n] = y if julia else 0.0
-                buffer[CX, n] = p[C_X] if julia else x
-                buffer[CY, n] = p[C_Y] if julia else y
-                buffer[PIXEL, n] = row * size + column
-                n += 1
-        iterate(buffer, n, int(p[FORMULA]), STEPS_MOST, tolerance, conic, counts, norms, traps)
+                buffer[move_x, n + column] = start_x + along_x * column
+                buffer[move_y, n + column] = start_y + along_y * column
+                buffer[stay_x, n + column] = other_x
+                buffer[stay_y, n + column] = other_y
+                buffer[PIXEL, n + column] = row * size + column
+            n += size
+        iterate(buffer, n, int(p[FORMULA]), julia, STEPS_MOST, tolerance, conic, counts, norms, traps)
 
 
 @compiled
-def zoom(state, p, levels, buffer):  # type: ignore[no-untyped-def]
-    """Zoom the view ``levels`` times by 3-6 to one of the places of a coarse grid that escape the latest.
+def zoom(state, p, levels, late_share, buffer):  # type: ignore[no-untyped-def]
+    """Zoom the view ``levels`` times by 3-6 to one of the ``late_share`` of a coarse grid that escape last.
 
     Returns the share of the last grid's places that escape after 6 or more steps.
     """
@@ -131,8 +135,8 @@ def zoom(state, p, levels, buffer):  # type: ignore[no-untyped-def]
         if level == levels:
             break
         order[:] = np.argsort(counts, kind="mergesort")
-        # Among the latest fifth; never a place that does not escape (-1 sorts first).
-        chosen = order[total - 1 - below(state, total // 5)]
+        # Among the latest share; never a place that does not escape (-1 sorts first).
+        chosen = order[total - 1 - below(state, int(total * late_share))]
         if counts[chosen] < 0:
             return 0.0
         step = p[VIEW_WIDTH] / SURVEY_SIDE
@@ -168,15 +172,15 @@ def draw(state, julia, p, buffer):  # type: ignore[no-untyped-def]
     p[VIEW_TURN] = uniform(state)
     _whole_plane(p, False)
     if not julia:
-        late = zoom(state, p, 1 + below(state, 4), buffer)
+        late = zoom(state, p, 1 + below(state, 4), 0.2, buffer)
         return late > 0.25
-    if zoom(state, p, 2 + below(state, 2), buffer) <= 0.0:
+    if zoom(state, p, 2 + below(state, 2), 0.35, buffer) <= 0.0:
         return False
     p[C_X] = p[VIEW_X]
     p[C_Y] = p[VIEW_Y]
     _whole_plane(p, True)
     p[VIEW_TURN] = uniform(state)
-    late = zoom(state, p, below(state, 3), buffer)
+    late = zoom(state, p, below(state, 3), 0.2, buffer)
     p[VIEW_WIDTH] *= between(state, 0.7, 1.1)
     return late > 0.25
 

@@ -21,8 +21,9 @@ QUADRATIC, CUBIC, QUARTIC, TRICORN, BURNING_SHIP = range(5)
 FORMULAS = ("quadratic", "cubic", "quartic", "tricorn", "burning-ship")
 DEGREES = np.array([2.0, 3.0, 4.0, 2.0, 2.0])
 
-# Rows of the buffer.
-ZX, ZY, CX, CY, STEPS, NORM, TRAP, OLD_X, OLD_Y, PIXEL = range(10)
+# Rows of the buffer. What must move with an orbit comes last: the norm is worked out anew in each round, and
+# c is the same for all orbits of a Julia set.
+NORM, CX, CY, ZX, ZY, STEPS, TRAP, OLD_X, OLD_Y, PIXEL = range(10)
 FIELDS = 10
 
 
@@ -101,7 +102,7 @@ def _finished(buffer, n, tolerance):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _settle(buffer, n, tolerance, counts, norms, traps):  # type: ignore[no-untyped-def]
+def _settle(buffer, n, first_row, tolerance, counts, norms, traps):  # type: ignore[no-untyped-def]
     # Write out the orbits that are finished and move the others together; returns how many are left.
     left = 0
     for i in range(n):
@@ -115,18 +116,18 @@ def _settle(buffer, n, tolerance, counts, norms, traps):  # type: ignore[no-unty
             traps[pixel] = buffer[TRAP, i]
             continue
         if left != i:
-            for row in range(FIELDS):
+            for row in range(first_row, FIELDS):
                 buffer[row, left] = buffer[row, i]
         left += 1
     return left
 
 
 @compiled
-def iterate(buffer, n, formula, most, tolerance, q, counts, norms, traps):  # type: ignore[no-untyped-def]
+def iterate(buffer, n, formula, same_c, most, tolerance, q, counts, norms, traps):  # type: ignore[no-untyped-def]
     """Run the first ``n`` orbits of ``buffer`` (rows ZX, ZY, CX, CY and PIXEL are set) to their end.
 
     ``counts``, ``norms`` and ``traps`` are float64[pixels]: the steps until |z|**2 exceeded
-    :data:`BAILOUT` (-1: it never did), |z|**2 there, and the trap's value. ``most`` bounds the steps
+    :data:`BAILOUT` (-1: it never did), |z|**2 there, and the trap's value. ``same_c`` says that all orbits have one c. ``most`` bounds the steps
     (rounded up to a multiple of 8); ``tolerance`` is the squared distance at which an orbit counts as having
     returned; ``q`` is the trap's conic, float64[6].
     """
@@ -142,6 +143,7 @@ def iterate(buffer, n, formula, most, tolerance, q, counts, norms, traps):  # ty
     one = q[6]
     bailout = q[7]
     sign = -one if formula == TRICORN else one
+    first_row = ZX if same_c else CX
     rounds = 0
     renew_at = 1
     while n > 0 and rounds * ROUND < most:
@@ -152,14 +154,14 @@ def iterate(buffer, n, formula, most, tolerance, q, counts, norms, traps):  # ty
         rounds += 1
         # Moving orbits costs more than iterating frozen ones: wait until a quarter of them is finished.
         if _finished(buffer, n, tolerance) * 4.0 >= n:
-            n = _settle(buffer, n, tolerance, counts, norms, traps)
+            n = _settle(buffer, n, first_row, tolerance, counts, norms, traps)
         # Brent's method: comparing with a position renewed at powers of two finds every cycle length.
         if rounds == renew_at:
             renew_at *= 2
             for i in range(n):
                 buffer[OLD_X, i] = buffer[ZX, i]
                 buffer[OLD_Y, i] = buffer[ZY, i]
-    n = _settle(buffer, n, tolerance, counts, norms, traps)
+    n = _settle(buffer, n, first_row, tolerance, counts, norms, traps)
     for i in range(n):
         pixel = int(buffer[PIXEL, i])
         counts[pixel] = -1.0

@@ -1,0 +1,40 @@
+"""Clouds: range, seams, roughness; the colours behind a fractal."""
+
+import numpy as np
+import pytest
+
+from ipmix.fractals import background
+from ipmix.randomness import Key
+
+
+@pytest.mark.parametrize("side", [4, 16, 64])
+def test_clouds_fill_the_range_and_close_at_the_edges(side):
+    clouds = np.full((side, side), np.nan)
+    background.diamond_square(Key(1).stream(), 0.6, clouds)
+    assert clouds.min() == 0
+    assert clouds.max() == pytest.approx(1)
+    if side == 64:
+        inside = np.abs(np.diff(clouds, axis=1)).mean()
+        seam = np.abs(clouds[:, 0] - clouds[:, -1]).mean()
+        assert seam < 2 * inside  # a picture cut out of it would jump by several times that
+        assert np.abs(clouds[:, 0] - clouds[:, 32]).mean() > 3 * inside
+
+
+def test_a_larger_decay_is_smoother():
+    steps = []
+    for decay in (0.2, 0.6, 1.0):
+        clouds = np.empty((64, 64))
+        background.diamond_square(Key(2).stream(), decay, clouds)
+        steps.append(np.abs(np.diff(clouds, axis=0)).mean())
+    assert steps[0] > steps[1] > steps[2]
+
+
+def test_backgrounds_are_coloured_and_differ():
+    pictures = []
+    for seed in range(6):
+        picture = np.zeros((20, 33, 3), np.uint8)
+        background.paint_background(Key(seed).stream(), picture)
+        assert (picture.max(axis=2) > 60).all()  # value is at least 0.4
+        assert (picture.max(axis=2).astype(int) - picture.min(axis=2)).min() > 15  # saturation too
+        pictures.append(picture.tobytes())
+    assert len(set(pictures)) == 6
