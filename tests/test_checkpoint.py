@@ -134,33 +134,43 @@ def test_a_full_disk_keeps_the_last_state(tmp_path: Path, monkeypatch: pytest.Mo
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_killed_while_saving_the_newest_whole_state_loads(tmp_path: Path) -> None:
     """200 processes are killed at random moments of writing; what is found always loads and never goes back."""
-    moments = np.random.default_rng(0).uniform(0.0, 0.05, 200)
+    draws = np.random.default_rng(0)
     reached = 0
-    for moment in moments:
+    for _ in range(200):
+        listening, telling = os.pipe()
         child = os.fork()
         if child == 0:
             try:
-                with RunFolder(tmp_path, RECORD, resume=True) as folder:
-                    step = folder.state["step"] if folder.state else 0
-                    while True:
-                        step += 1
-                        folder.log("metrics.jsonl", {"step": step})
-                        folder.save_state(state(step))
+                _save_for_ever(tmp_path, telling)
             finally:
                 os._exit(1)
-        time.sleep(moment)
+        # It tells before each save: after n words, n - 1 saves are done, and it is in the middle of one.
+        words = int(draws.integers(1, 4))
+        for _ in range(words):
+            assert os.read(listening, 1) == b"."
+        time.sleep(draws.uniform(0.0, 0.003))
         os.kill(child, signal.SIGKILL)
         assert os.waitpid(child, 0)[1] == signal.SIGKILL
-        if not (tmp_path / "state.pt").exists():
-            continue
-        found = read_state(tmp_path / "state.pt")
-        assert found["step"] >= reached
+        os.close(listening)
+        os.close(telling)
+        surely = reached + words - 1
+        found = read_state(tmp_path / "state.pt") if (tmp_path / "state.pt").exists() else state(0)
+        assert found["step"] >= surely
         assert torch.equal(found["weights"], state(found["step"])["weights"])
         reached = found["step"]
-    assert reached > 50
     with RunFolder(tmp_path, RECORD, resume=True) as folder:
         assert folder.rows("metrics.jsonl") == [{"step": i + 1} for i in range(reached)]
         assert not list(tmp_path.glob(".*.part"))
+
+
+def _save_for_ever(path: Path, telling: int) -> None:
+    with RunFolder(path, RECORD, resume=True) as folder:
+        step = folder.state["step"] if folder.state else 0
+        while True:
+            step += 1
+            folder.log("metrics.jsonl", {"step": step})
+            os.write(telling, b".")
+            folder.save_state(state(step))
 
 
 def test_a_plain_write_would_have_been_caught(tmp_path: Path) -> None:
