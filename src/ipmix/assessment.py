@@ -151,8 +151,8 @@ class _Team:
 
 
 def _report(request: Request, card: dict[str, Any], source: Source, model: nn.Module, plan: Plan, device: str) -> None:
+    from ipmix.evidence import attention_panel, worst_panel
     from ipmix.report import print_comparison, write_page
-    from ipmix.report.evidence import attention_panel, worst_panel
     from ipmix.report.settings import facts_of
 
     panels = [*worst_panel(card, source), *attention_panel(card, source, model, plan)]

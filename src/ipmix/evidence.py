@@ -1,4 +1,4 @@
-"""Pictures that stand behind the figures: the worst answers, and where the model looks."""
+"""Pictures that stand behind the figures: the worst answers, and where the model looks (for the report)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ipmix.cam import grad_cam, last_spatial_layer, overlay
 from ipmix.corruptions import corrupt
 from ipmix.errors import InputError
 from ipmix.evaluate import Plan
+from ipmix.report.cam import grad_cam, last_spatial_layer, overlay
 from ipmix.report.page import Figure, Panel
 from ipmix.sources import Source
 

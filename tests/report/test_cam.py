@@ -3,8 +3,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the train extra is not installed")
 
-from ipmix.cam import grad_cam, last_spatial_layer, overlay  # noqa: E402
 from ipmix.errors import InputError  # noqa: E402
+from ipmix.report.cam import grad_cam, last_spatial_layer, overlay  # noqa: E402
 
 
 class Two(torch.nn.Module):
