@@ -27,6 +27,18 @@ def test_long_work_prints_plain_lines(capsys: pytest.CaptureFixture[str], monkey
     assert lines == ["reading: 2 of 4, 12 s left", "reading: 4 of 4, 0 s left"]
 
 
+def test_the_first_percent_promises_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter((0.0, 60.0, 61.0, 75.0))
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    with counting("reading", 1000) as advance:
+        advance()
+        advance(8)
+        advance(91)
+    assert capsys.readouterr().err.splitlines() == ["reading: 1 of 1000", "reading: 100 of 1000, 11 min 15 s left"]
+
+
 def test_quiet_work_is_quiet(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "PLAIN_SECONDS", -1.0)
     list(tracked([1, 2], "counting", quiet=True))

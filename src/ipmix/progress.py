@@ -84,7 +84,9 @@ class _PlainLines:
         if now - self._last < PLAIN_SECONDS or not self._done:
             return
         self._last = now
-        left = (now - self._began) / self._done * (self._total - self._done)
-        line = f"{self._description}: {self._done} of {self._total}, {duration(left)} left"
+        line = f"{self._description}: {self._done} of {self._total}"
+        if 100 * self._done >= self._total:  # before that the rate is mostly the start's
+            left = (now - self._began) / self._done * (self._total - self._done)
+            line += f", {duration(left)} left"
         sys.stderr.write(line + "\n")
         sys.stderr.flush()
