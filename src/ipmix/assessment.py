@@ -27,7 +27,7 @@ from ipmix.measures.subsets import subset as subset_classes
 from ipmix.model_sources import open_model
 from ipmix.predictions import PredictionFolder
 from ipmix.scorecard import score
-from ipmix.sources import InMemory, OnDisk, Source
+from ipmix.sources import InMemory, OnDisk, Source, read_arrays
 from ipmix.writing import write_text
 
 __all__ = ["Attack", "Plan", "Request", "assess", "plan_of"]
@@ -183,6 +183,8 @@ def _model_and_source(request: Request, quiet: bool) -> tuple[nn.Module, Source,
 
 
 def _scan(request: Request, quiet: bool, data: str, split: str | None) -> datasets.Pictures | datasets.PictureFiles:
+    if Path(data).suffix == ".npz":
+        return read_arrays(Path(data))
     here = datasets.splits(data)
     chosen = split or next((name for name in ("test", "val") if name in here), "test")
     if data in datasets.BUILT_IN:

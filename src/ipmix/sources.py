@@ -2,9 +2,11 @@
 
 import hashlib
 import os
+import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -139,6 +141,28 @@ class OnDisk:
         image = decode_square(self.files.paths[place], outer)
         margin = (outer - self.size) // 2
         return image[margin : margin + self.size, margin : margin + self.size]
+
+
+def read_arrays(path: Path) -> Pictures:
+    """Pictures in an ``.npz``: ``images`` uint8[N, H, W, C], ``labels`` int[N], and perhaps ``classes`` (names).
+
+    Without names, classes are 0 .. the largest label.
+
+    Raises:
+        InputError: an array is missing or of another kind; float and 16-bit pictures are not converted.
+    """
+    try:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} can't be read as arrays ({error})") from None
+    if missing := {"images", "labels"} - arrays.keys():
+        raise InputError(f"{path} lacks {', '.join(sorted(missing))}; it holds {', '.join(arrays) or 'nothing'}")
+    labels = arrays["labels"]
+    if labels.ndim != 1 or labels.dtype.kind not in "iu" or not labels.size:
+        raise InputError(f"{path}: labels must be integers, one a picture, got {labels.dtype}{list(labels.shape)}")
+    named = arrays.get("classes", np.arange(int(labels.max()) + 1))
+    return Pictures(arrays["images"], labels.astype(np.int64), tuple(map(str, named.tolist())), path.stem)
 
 
 def _sides(image: NDArray[np.uint8]) -> str:

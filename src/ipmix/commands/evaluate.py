@@ -49,7 +49,8 @@ def evaluate(
     Args:
         model: A run's folder or .safetensors of ipmix train, timm:NAME[:FILE], torchvision:NAME[:FILE],
             wrn-D-W:FILE, a TorchScript, .pt2 or .onnx file, or module:function.
-        data: A folder (<split>/<class>/<picture> or <class>/<picture>), cifar10, cifar100 or digits.
+        data: A folder (<split>/<class>/<picture> or <class>/<picture>), cifar10, cifar100, digits, or an .npz with
+            images (uint8 [N, H, W, C]) and labels.
         out: The folder to write to.
         name: What the run is called in results; the model's name if left out.
         split: Which split of the data; test or val, whichever is there, if left out.
