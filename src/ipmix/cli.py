@@ -28,7 +28,7 @@ SUMMARIES = {
 """What ``ipmix --help`` lists; a command whose module isn't there isn't listed."""
 
 TRAIN_EXTRA = frozenset(
-    ("torch", "torchvision", "accelerate", "timm", "jsonargparse", "yaml", "rich", "matplotlib", "jinja2",
+    ("torch", "torchvision", "accelerate", "timm", "yaml", "rich", "matplotlib", "jinja2",
      "scipy", "sklearn", "safetensors")
 )  # fmt: skip
 """Modules that come with ``pip install "ipmix[train]"``."""
