@@ -89,9 +89,9 @@ def structures(photos: Path, count: int = 200) -> None:
     from ipmix.fractals.pictures import decode, find, fit
     from ipmix.fractals.statistics import structure
 
-    groups = {kind: (paint(kind, 0, index, SIZE).pixels for index in range(count)) for kind in KINDS}
+    groups = {kind: [paint(kind, 0, index, SIZE).pixels for index in range(count)] for kind in KINDS}
     paths = find(photos)[:: max(1, len(find(photos)) // count)][:count]
-    groups["photographs"] = (fit(decode(path), SIZE) for path in paths)
+    groups["photographs"] = [fit(decode(path), SIZE) for path in paths]
     names = ("slope", "entropy", "colourfulness", "contrast")
     print(f"{'':<12}" + "".join(f"{name:>26}" for name in names))
     for name, pictures in groups.items():

@@ -30,7 +30,7 @@ def test_a_picture_is_a_function_of_seed_kind_and_index(kind):
 def test_pictures_are_all_different_and_none_is_dull(kind):
     pictures = [paint(kind, 0, index, 64) for index in range(24)]
     assert len({hashlib.sha256(p.pixels.tobytes()).digest() for p in pictures}) == 24
-    assert not any(dull.is_dull(p.pixels) for p in pictures)
+    assert not any(dull.is_dull(p.pixels, dull.MOST_PARALLEL) for p in pictures)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -57,8 +57,8 @@ def test_dull_pictures_are_recognised():
     stripes[:] = (128 + 100 * np.sin(np.arange(64) / 3))[:, None].astype(np.uint8)
     dark = (noise // 8).astype(np.uint8)
     for picture in (grey, noise, stripes, dark):
-        assert dull.is_dull(picture)
-    assert not dull.is_dull(paint("julia", 0, 0, 64).pixels)
+        assert dull.is_dull(picture, dull.MOST_PARALLEL)
+    assert not dull.is_dull(paint("julia", 0, 0, 64).pixels, dull.MOST_PARALLEL)
 
 
 @given(st.integers(1, 20_000), st.dictionaries(st.sampled_from([*KINDS, *ALIASES, *EXTERNAL]), st.integers(1, 5000)))

@@ -21,7 +21,7 @@ LEAST_DETAIL = 2.0
 MOST_NOISE = 0.62
 """Mean squared luma step over twice the variance: 0 for a smooth picture, 1 for white noise."""
 
-MOST_PARALLEL = 0.45
+MOST_PARALLEL = 0.65
 """Coherence of the luma gradient's direction: 0 for no direction, 1 for parallel stripes."""
 
 
@@ -79,8 +79,11 @@ def measure(picture):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def is_dull(picture):  # type: ignore[no-untyped-def]
-    """True for a picture (uint8[h, w, 3]) nearly blank, of one colour, flat, noise, or parallel stripes."""
+def is_dull(picture, most_parallel):  # type: ignore[no-untyped-def]
+    """True for a picture (uint8[h, w, 3]) nearly blank, of one colour, flat, noise, or parallel stripes.
+
+    ``most_parallel`` is the coherence from which a picture counts as stripes, :data:`MOST_PARALLEL` for most.
+    """
     height, width, _ = picture.shape
     middle, entropy, largest, detail, noise, coherence = measure(picture)
     # A small picture has too few pixels to fill the histogram, and its detail is finer than its pixels.
@@ -90,4 +93,4 @@ def is_dull(picture):  # type: ignore[no-untyped-def]
         return True
     if not DARKEST <= middle <= LIGHTEST:
         return True
-    return coherence > MOST_PARALLEL or (noise > MOST_NOISE and not small)
+    return coherence > most_parallel or (noise > MOST_NOISE and not small)

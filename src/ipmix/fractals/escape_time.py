@@ -17,6 +17,10 @@ from ipmix.randomness import below, between, stream, uniform
 
 STEPS_MOST = 200
 ATTEMPTS_MOST = 40
+
+MOST_PARALLEL_WINDOW = 0.45
+"""Far from the boundary a window is all stripes: less of that is let through than elsewhere."""
+
 BAND_PIXELS = 4096
 SURVEY_SIDE = 24
 
@@ -210,7 +214,7 @@ def paint(seed, salt, index, julia, picture, parameters, buffer):  # type: ignor
             traps,
             picture,
         )
-        if last or not is_dull(picture):
+        if last or not is_dull(picture, MOST_PARALLEL_WINDOW):
             return attempt + 1
     return ATTEMPTS_MOST
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ipmix.compiling import compiled
 from ipmix.fractals.colour import LEVELS, PALETTE_SIZE, draw_palette
-from ipmix.fractals.dull import is_dull
+from ipmix.fractals.dull import MOST_PARALLEL, is_dull
 from ipmix.fractals.elementary import cosine_of_turns, sine_of_turns
 from ipmix.fractals.tone import paint_light
 from ipmix.fractals.variations import VARIATIONS, vary
@@ -233,7 +233,7 @@ def paint(seed, salt, index, picture, parameters):  # type: ignore[no-untyped-de
             locate(parameters, size, walkers[0], walkers[1], places)
             _add_light(light, places, walkers[2])
         paint_light(state, palette, light, picture)
-        if last or not is_dull(picture):
+        if last or not is_dull(picture, MOST_PARALLEL):
             return attempt + 1
     return ATTEMPTS_MOST
 

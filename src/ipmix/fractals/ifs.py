@@ -10,7 +10,7 @@ import numpy as np
 from ipmix.compiling import compiled
 from ipmix.fractals.background import paint_background
 from ipmix.fractals.colour import LEVELS, PALETTE_SIZE, byte, draw_palette, hue_channel, position
-from ipmix.fractals.dull import is_dull
+from ipmix.fractals.dull import MOST_PARALLEL, is_dull
 from ipmix.fractals.elementary import exponential, logarithm
 from ipmix.fractals.systems import (
     MAPS_MOST,
@@ -294,7 +294,7 @@ def paint(seed, salt, index, plain, picture, parameters):  # type: ignore[no-unt
             _paint_hue(state, stamped, picture)
             if uniform(state) < 0.5:
                 blur(picture, between(state, 0.5, 1.0))
-        if last or not is_dull(picture):
+        if last or not is_dull(picture, MOST_PARALLEL):
             parameters[COUNT] = count
             parameters[LEFT : HIGH + 1] = window
             parameters[BY_PALETTE] = by_palette

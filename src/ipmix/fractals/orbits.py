@@ -126,10 +126,10 @@ def _settle(buffer, n, first_row, tolerance, counts, norms, traps):  # type: ign
 def iterate(buffer, n, formula, same_c, most, tolerance, q, counts, norms, traps):  # type: ignore[no-untyped-def]
     """Run the first ``n`` orbits of ``buffer`` (rows ZX, ZY, CX, CY and PIXEL are set) to their end.
 
-    ``counts``, ``norms`` and ``traps`` are float64[pixels]: the steps until |z|**2 exceeded
-    :data:`BAILOUT` (-1: it never did), |z|**2 there, and the trap's value. ``same_c`` says that all orbits have one c. ``most`` bounds the steps
-    (rounded up to a multiple of 8); ``tolerance`` is the squared distance at which an orbit counts as having
-    returned; ``q`` is the trap's conic, float64[6].
+    ``counts``, ``norms`` and ``traps`` are float64[pixels] or float32: the steps until |z|**2 exceeded
+    :data:`BAILOUT` (-1: it never did), |z|**2 there, and the trap's value. ``same_c`` says that all orbits
+    have one c. ``most`` bounds the steps (rounded up to a multiple of 8); ``tolerance`` is the squared distance
+    at which an orbit counts as having returned; ``q`` is the trap's conic, then 1 and the bailout.
     """
     for i in range(n):
         x = buffer[ZX, i]
