@@ -159,7 +159,9 @@ def _draw_curves(curves: Sequence[Curve], path: Path) -> Path:
     for curve in curves:
         if curve.axis == "pixels a side":
             panels_of.append((curve.axis, "images/s", dict(curve.points)))
-            millions = {label: [(x, rate * x * x / 1e6) for x, rate in pairs] for label, pairs in curve.points.items()}
+            millions: Lines = {
+                label: [(x, rate * x * x / 1e6) for x, rate in pairs] for label, pairs in curve.points.items()
+            }
             panels_of.append((curve.axis, "megapixels/s", millions))
             continue
         relative: Lines = {
