@@ -178,13 +178,15 @@ class Augmenter:
             "layout": layout,
         }
         self._image = (height, width, channels)
+        if mixing is not None and not hasattr(mixing, "planes"):
+            mixing = check_images(mixing, "mixing")
         scene = Scene(height, width, channels, 0 if mixing is None else len(mixing))
         if mixing is None:
             planes = np.zeros((1, channels, height, width), np.uint8)
         elif hasattr(mixing, "planes"):
             planes = mixing.planes(height, width, channels)
         else:
-            planes = _as_planes(check_images(mixing), height, width, channels)
+            planes = _as_planes(mixing, height, width, channels)
         form = make_output(output, layout, channels, mean, std)
         self._out = form.shape(1, height, width)[1:], np.dtype(form.kind)
         table, self._draw = method.drawer(seed, scene)
@@ -200,8 +202,8 @@ class Augmenter:
         shape, dtype = self._out
         if out is None:
             out = np.empty(shape, dtype)
-        elif out.shape != shape or out.dtype != dtype or not out.flags.c_contiguous:
-            raise InputError(f"out must be C-contiguous {dtype}{list(shape)}, got {out.dtype}{list(out.shape)}")
+        else:
+            _check_target(out, shape, dtype, image)
         self._draw(epoch, index, view)
         self._run(image if image.flags.c_contiguous else np.ascontiguousarray(image), out)
         return out
@@ -235,14 +237,18 @@ def _check_out(out: np.ndarray | None, form: Output, images: np.ndarray) -> np.n
     expected = form.shape(*images.shape[:3])
     if out is None:
         return np.empty(expected, form.kind)
-    if not isinstance(out, np.ndarray) or out.shape != expected or out.dtype != form.kind:
+    _check_target(out, expected, np.dtype(form.kind), images)
+    return out
+
+
+def _check_target(out: Any, shape: tuple[int, ...], dtype: np.dtype, images: np.ndarray) -> None:
+    if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != dtype:
         got = f"{out.dtype}{list(out.shape)}" if isinstance(out, np.ndarray) else type(out).__name__
-        raise InputError(f"out must be {form.kind}{list(expected)}, got {got}")
+        raise InputError(f"out must be {dtype}{list(shape)}, got {got}")
     if not (out.flags.c_contiguous and out.flags.writeable):
         raise InputError("out must be C-contiguous and writeable")
     if np.may_share_memory(out, images):
         raise InputError("out must not share memory with images: engines read a picture while they write")
-    return out
 
 
 def _pictures_for(table: RecipeTable, images: np.ndarray, mixing: Any) -> tuple[RecipeTable, np.ndarray]:

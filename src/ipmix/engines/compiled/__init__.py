@@ -64,11 +64,18 @@ def _arguments(
     as_bytes = output.kind == "uint8"
     flat = out.reshape(len(table), -1)
     return (
-        *(table.heads, table.chains, table.steps, images),
-        *(planes.reshape(planes.shape[0], planes.shape[1], -1), planes.shape[3]),
-        *(as_bytes, output.layout == "nchw", output.scale, output.bias),
+        *(_fixed(table.heads), _fixed(table.chains), _fixed(table.steps), _fixed(images)),
+        *(_fixed(planes.reshape(planes.shape[0], planes.shape[1], -1)), planes.shape[3]),
+        *(as_bytes, output.layout == "nchw", _fixed(output.scale), _fixed(output.bias)),
         *((flat, _NO_FLOATS) if as_bytes else (_NO_BYTES, flat)),
     )
+
+
+def _fixed(array: np.ndarray) -> np.ndarray:
+    """The array as the one type that the kernel is compiled for: Numba tells apart slices and read-only arrays."""
+    view = np.ascontiguousarray(array).view(np.ndarray)
+    view.flags.writeable = False
+    return view
 
 
 _NO_BYTES = np.empty((1, 1), np.uint8)

@@ -136,6 +136,8 @@ def apply_range(  # type: ignore[no-untyped-def]
         used = np.int64(1)
         spare = np.int64(SPARE)
         for k in range(most):
+            if chains[n, k].share == 0:
+                continue  # also what _share() in blending.py relies on: of several pictures, none has it all
             own = np.int64(FIRST + k)
             current = _run_chain(
                 desk,
@@ -156,6 +158,10 @@ def apply_range(  # type: ignore[no-untyped-def]
             used += 1
             if current == spare:
                 spare = own
+        if used > 1 and shares[0] == 0:
+            used -= 1
+            sources[0] = sources[used]
+            shares[0] = shares[used]
         shares[used:] = 0  # up to four pictures are read, and those that are missing must count for nothing
         byte_row = n if as_bytes else 0
         float_row = 0 if as_bytes else n

@@ -124,6 +124,8 @@ def _choose(seed, threshold, planes, current, other, across, down, a0, width, b0
     The masks of several rows are made at once, as bytes of ones (keep) or zeros, in rows of ``pitch`` bytes: small
     boxes have short rows. Past a row's end the mask keeps, so that whole lanes can be written back.
     """
+    if across == 0:
+        return
     pairs = (across + 1) // 2
     pitch = (across + LANES - 1) // LANES * LANES
     most = keep.size // pitch
