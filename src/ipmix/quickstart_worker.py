@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ipmix.datasets import Pictures, load, splits
+from ipmix.datasets import BUILT_IN, Pictures, load, scan, splits
 from ipmix.errors import InputError
 from ipmix.methods import IPMix
 from ipmix.mixing_set import MixingSet
@@ -138,17 +138,32 @@ def pictures_of(settings: Settings, *, quiet: bool) -> tuple[Pictures, Pictures]
             f"{settings.data} needs pictures to train and to test on: expected train/<class>/<picture> and "
             f"test/<class>/<picture> (or val), found {', '.join(found) or 'neither'}"
         )
-    train_set = load(settings.data, "train", size=settings.size, quiet=quiet)
-    test_set = load(settings.data, second, size=settings.size, quiet=quiet)
+    train_set = _some(settings, "train", settings.train_pictures, quiet)
+    test_set = _some(settings, second, settings.test_pictures, quiet)
     if train_set.classes != test_set.classes:
         raise InputError(f"{settings.data}: train and {second} have different class folders; both need the same")
-    return thinned(train_set, settings.train_pictures), thinned(test_set, settings.test_pictures)
+    return train_set, test_set
+
+
+def _some(settings: Settings, split: str, count: int, quiet: bool) -> Pictures:
+    """At most ``count`` pictures of a split; of a folder only those are decoded."""
+    if settings.data in BUILT_IN:
+        return thinned(load(settings.data, split, size=settings.size, quiet=quiet), count)
+    files = scan(settings.data, split)
+    chosen = spread(files.labels, count)
+    paths = tuple(files.paths[i] for i in chosen)
+    return replace(files, paths=paths, labels=files.labels[chosen]).read(size=settings.size, quiet=quiet)
 
 
 def thinned(pictures: Pictures, count: int) -> Pictures:
-    """At most ``count`` of the pictures, each class by its share, evenly spread over the set's order."""
-    if len(pictures) <= count:
-        return pictures
-    chosen = np.linspace(0, len(pictures) - 1, count).round().astype(np.int64)
-    order = np.sort(np.argsort(pictures.labels, kind="stable")[chosen])
-    return replace(pictures, images=pictures.images[order], labels=pictures.labels[order])
+    """At most ``count`` of the pictures; see :func:`spread`."""
+    chosen = spread(pictures.labels, count)
+    return replace(pictures, images=pictures.images[chosen], labels=pictures.labels[chosen])
+
+
+def spread(labels: np.ndarray, count: int) -> np.ndarray:
+    """At most ``count`` positions, each class by its share, evenly over the set's order: int64, ascending."""
+    if len(labels) <= count:
+        return np.arange(len(labels))
+    chosen = np.linspace(0, len(labels) - 1, count).round().astype(np.int64)
+    return np.sort(np.argsort(labels, kind="stable")[chosen])
