@@ -21,7 +21,7 @@ class TrainingDisplay:
         self._config, self._steps, self._quiet = config, steps, quiet
         self._bar: Any = None
         self._task: Any = None
-        self._began = self._epoch_began = self._line = time.monotonic()
+        self._first = self._epoch_began = self._line = time.monotonic()
         self._waited = self._loss = self._error = 0.0
         self._images = self._epoch = self._batch = self._done = 0
 
@@ -66,6 +66,8 @@ class TrainingDisplay:
         if self._quiet:
             return
         now = time.monotonic()
+        if self._done == 1:
+            self._first = now
         if self._bar is not None:
             done = self._epoch * self._steps + self._batch
             self._bar.update(self._task, completed=done, figures=self._figures(now))
@@ -103,11 +105,12 @@ class TrainingDisplay:
     def _figures(self, now: float) -> str:
         seconds = max(now - self._epoch_began, 1e-9)
         left = (self._config.epochs - self._epoch) * self._steps - self._batch
-        rate = (now - self._began) / max(self._done, 1)
+        # The first step starts threads and compiles: the time left is reckoned from its end.
+        rate = (now - self._first) / max(self._done - 1, 1)
+        ending = f"  {duration(rate * left)} left" if self._done > 1 else ""
         return (
             f"epoch {self._epoch + 1}/{self._config.epochs}  loss {self._loss:.3f}  error {self._error:.1f}%  "
-            f"{self._images / seconds:.0f} images/s  waiting {100 * self._waited / seconds:.0f}%  "
-            f"{duration(rate * left)} left"
+            f"{self._images / seconds:.0f} images/s  waiting {100 * self._waited / seconds:.0f}%{ending}"
         )
 
     def _write(self, line: str) -> None:
