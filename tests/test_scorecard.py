@@ -125,17 +125,21 @@ def test_nothing_yet(tmp_path):
         score(PredictionFolder.begin(tmp_path / "run", {}))
 
 
-@pytest.mark.parametrize(("classes", "given"), [(1000, True), (10, False)])
-def test_alexnet_s_table_is_for_imagenet_only(tmp_path, classes, given):
+@pytest.mark.parametrize(("classes", "severities", "given"), [(1000, 5, True), (10, 5, False), (1000, 3, False)])
+def test_alexnet_s_table_is_for_all_of_imagenet_c_only(tmp_path, classes, severities, given):
     labels = np.zeros(4, int)
     made = {
-        f"corruption/{name}/1": np.random.default_rng(i).normal(size=(4, classes)).astype(np.float32)
+        f"corruption/{name}/{s}": np.random.default_rng([i, s]).normal(size=(4, classes)).astype(np.float32)
         for i, name in enumerate(corruption.ALEXNET)
+        for s in range(1, severities + 1)
     }
     np.savez(tmp_path / "all.npz", logits=np.zeros((4, classes), np.float32), labels=labels, **made)
     card = score(PredictionFile(tmp_path / "all.npz"), samples=0)
     assert ("normalised_mean_corruption_error" in card["measures"]) == given
     if given:
-        errors = {name: clean.error(made[f"corruption/{name}/1"], labels) for name in corruption.ALEXNET}
+        errors = {
+            name: [clean.error(made[f"corruption/{name}/{s}"], labels) for s in range(1, 6)]
+            for name in corruption.ALEXNET
+        }
         expected = corruption.mean_corruption_error(errors, baseline="alexnet")
         assert card["measures"]["normalised_mean_corruption_error"]["value"] == pytest.approx(expected)

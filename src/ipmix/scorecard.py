@@ -245,7 +245,8 @@ def _add_corruption(
         return
     wrong = _wrong_shares(test)
     measures["mean_corruption_error"] = _mean_of(wrong.mean(axis=1), interval)
-    if imagenet and len(test) == len(corruption.ALEXNET):
+    complete = len(test) == len(corruption.ALEXNET) and all(len(by) == 5 for by in test.values())
+    if imagenet and complete:
         weights = 1.0 / np.array([corruption.ALEXNET[name] for name in test])
         measures["normalised_mean_corruption_error"] = _mean_of(wrong @ weights / len(test), interval)
     values = []

@@ -116,7 +116,10 @@ def _bars(cards: Sequence[Mapping[str, Any]], names: Sequence[str], measures: Se
     for measure in measures:
         figures = [numbers.figure_of(card, measure) for card in cards]
         reach = [bound for f in figures if f["value"] is not None for bound in (f["value"], *(f["interval"] or ()))]
+        # Runs are compared on their own scale; a single one stands against 100%.
+        alone = len(cards) == 1 and MEASURES[measure].unit == "%"
         top = max(reach, default=0.0) * 1.06 or 1.0
+        top = 1.0 if alone and top <= 1.06 else top
         shown = [f["value"] for f in figures if f["value"] is not None]
         best = min(shown, default=None) if MEASURES[measure].better == "lower" else max(shown, default=None)
         rows = []
@@ -135,7 +138,9 @@ def _bars(cards: Sequence[Mapping[str, Any]], names: Sequence[str], measures: Se
                     "reason": figure["reason"],
                 }
             )
-        blocks.append({"title": MEASURES[measure].title, "meaning": MEASURES[measure].meaning, "rows": rows})
+        fewer = {f["pictures"] for f, card in zip(figures, cards) if 0 < f["pictures"] < card["pictures"]}
+        meaning = MEASURES[measure].meaning + (f", {min(fewer)} pictures" if fewer else "")
+        blocks.append({"title": MEASURES[measure].title, "meaning": meaning, "rows": rows})
     return blocks
 
 
