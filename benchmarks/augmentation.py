@@ -296,9 +296,15 @@ def beside_peers(side: int, effort: Effort, source: Source) -> Section:
         ours(name, images, IPMix(), mixing),
         ours("IPMix() to float32, normalised", images, IPMix(), mixing, "float32", "nchw"),
     ]
-    others, absent = peers.contestants(images)
+    others, absent = peers.contestants(images, share=0.25 if effort.quick else 1.0)
     timings = race(racers + others, effort)
     note = "Each in the form its users call, default settings; conversions to PIL pictures or tensors not timed."
     return section(
-        f"{side}x{side}, peers, one thread", timings, name, absent=[*absent, *peers.OTHERS], note=note, inverse=True
+        f"{side}x{side}, peers, one thread",
+        timings,
+        name,
+        absent=[*absent, *peers.OTHERS],
+        note=note,
+        inverse=True,
+        drawn=True,
     )

@@ -48,7 +48,7 @@ def run(effort: Effort, source: Source, say: Say) -> Suite:
     """All of it."""
     say("arrays in memory")
     parts = [arrays(effort, source)]
-    for shorter in (375, None):
+    for shorter in (375,) if effort.quick else (375, None):
         say("JPEG files" + (" of ImageNet's usual size" if shorter else ""))
         parts.append(files(effort, source, shorter))
     sections = tuple(part for part, _ in parts)

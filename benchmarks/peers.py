@@ -67,12 +67,14 @@ def peers() -> tuple[Peer, ...]:
     )
 
 
-def contestants(images: np.ndarray, which: Sequence[Peer] | None = None) -> tuple[list[Contestant], list[Absent]]:
-    """The peers that are there, ready to race on these pictures; the others with the reason."""
+def contestants(
+    images: np.ndarray, which: Sequence[Peer] | None = None, share: float = 1.0
+) -> tuple[list[Contestant], list[Absent]]:
+    """The peers that are there, ready to race on this share of their pictures; the others with the reason."""
     ready: list[Contestant] = []
     absent: list[Absent] = []
     for peer in peers() if which is None else which:
-        some = images[: peer.images[images.shape[1] > 64]]
+        some = images[: max(2, round(share * peer.images[images.shape[1] > 64]))]
         try:
             import_module(peer.package)
             run = peer.build(some)
