@@ -97,9 +97,7 @@ def test_l2_stays_in_its_ball_and_finds_the_steepest_direction(batch):
 
 def test_restarts_never_do_worse(batch):
     torch.manual_seed(1)
-    model = torch.nn.Sequential(
-        torch.nn.Flatten(), torch.nn.Linear(108, 40), torch.nn.Tanh(), torch.nn.Linear(40, 5)
-    )
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(108, 40), torch.nn.Tanh(), torch.nn.Linear(40, 5))
     images, labels = batch
     options = {"epsilon": 0.3, "steps": 2, "step_size": 0.1, "seed": 0}
     once = pgd(model, images, labels, **options)

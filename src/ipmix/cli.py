@@ -126,10 +126,7 @@ def _print_help(out: TextIO) -> None:
 
 def _print_group_help(name: str, group: dict[str, Callable[..., Any]], out: TextIO) -> None:
     width = max(map(len, group))
-    lines = [
-        f"  {key:<{width}}  {(function.__doc__ or '').strip().splitlines()[0]}"
-        for key, function in group.items()
-    ]
+    lines = [f"  {key:<{width}}  {(function.__doc__ or '').strip().splitlines()[0]}" for key, function in group.items()]
     out.write(
         f"usage: ipmix {name} COMMAND ...\n\n{SUMMARIES[name]}\n\ncommands:\n"
         + "\n".join(lines)

@@ -43,9 +43,7 @@ def test_rms_is_the_plain_loop(seed, count, last_bin):
 def test_rms_known_values_of_a_model_that_is_always_wrong(confidence, count, skip):
     wrong = np.zeros(confidence.size, bool)
     assert calibration.rms_calibration_error(confidence, wrong) == pytest.approx(count, abs=5e-5)
-    assert calibration.rms_calibration_error(confidence, wrong, last_bin="skip") == pytest.approx(
-        skip, abs=5e-5
-    )
+    assert calibration.rms_calibration_error(confidence, wrong, last_bin="skip") == pytest.approx(skip, abs=5e-5)
 
 
 def test_rms_of_a_perfect_model_is_zero_and_order_does_not_matter():
@@ -54,9 +52,7 @@ def test_rms_of_a_perfect_model_is_zero_and_order_does_not_matter():
     correct = np.concatenate([np.arange(100) < 10 * tenth for tenth in range(1, 10)])
     shuffled = random.permutation(confidence.size)
     assert calibration.rms_calibration_error(confidence, correct) == pytest.approx(0.0, abs=1e-12)
-    assert calibration.rms_calibration_error(confidence[shuffled], correct[shuffled]) == pytest.approx(
-        0.0, abs=1e-12
-    )
+    assert calibration.rms_calibration_error(confidence[shuffled], correct[shuffled]) == pytest.approx(0.0, abs=1e-12)
 
 
 def test_rms_needs_one_bin():
@@ -102,9 +98,7 @@ def test_ece_and_mce_are_the_plain_loop(seed, count, bins):
             gaps.append(abs(np.mean(confidence[inside]) - np.mean(correct[inside])))
             sizes.append(len(inside))
     ece = sum(g * s for g, s in zip(gaps, sizes)) / count
-    assert calibration.expected_calibration_error(confidence, correct, bins=bins) == pytest.approx(
-        ece, abs=1e-12
-    )
+    assert calibration.expected_calibration_error(confidence, correct, bins=bins) == pytest.approx(ece, abs=1e-12)
     assert calibration.maximum_calibration_error(confidence, correct, bins=bins) == pytest.approx(max(gaps))
 
 

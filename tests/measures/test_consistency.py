@@ -7,17 +7,12 @@ from ipmix.errors import InputError
 from ipmix.measures import consistency
 
 
-@given(
-    st.integers(0, 2**32 - 1), st.integers(1, 8), st.integers(2, 9), st.sampled_from(["previous", "first"])
-)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 8), st.integers(2, 9), st.sampled_from(["previous", "first"]))
 def test_flip_rate_is_the_plain_loop(seed, count, frames, reference):
     predictions = np.random.default_rng(seed).integers(0, 3, (count, frames))
     rates = []
     for sequence in predictions.tolist():
-        changed = [
-            sequence[t] != (sequence[0] if reference == "first" else sequence[t - 1])
-            for t in range(1, frames)
-        ]
+        changed = [sequence[t] != (sequence[0] if reference == "first" else sequence[t - 1]) for t in range(1, frames)]
         rates.append(sum(changed) / len(changed))
     assert consistency.flip_rate(predictions, reference=reference) == pytest.approx(np.mean(rates))
 

@@ -9,9 +9,7 @@ from hypothesis.extra import numpy as hnp
 from ipmix.errors import InputError
 from ipmix.measures import outputs
 
-rows = hnp.arrays(
-    np.float32, st.tuples(st.integers(1, 6), st.integers(2, 5)), elements=st.floats(-50, 50, width=32)
-)
+rows = hnp.arrays(np.float32, st.tuples(st.integers(1, 6), st.integers(2, 5)), elements=st.floats(-50, 50, width=32))
 
 
 @given(rows)

@@ -23,9 +23,7 @@ def test_the_curve_is_a_threshold_at_a_time(seed, count, levels):
 
 def test_areas_by_hand():
     confidence, correct = [0.9, 0.8, 0.7, 0.6], [1, 1, 0, 1]
-    assert selective.area_under_risk_coverage(confidence, correct) == pytest.approx(
-        (0 + 0 + 1 / 3 + 1 / 4) / 4
-    )
+    assert selective.area_under_risk_coverage(confidence, correct) == pytest.approx((0 + 0 + 1 / 3 + 1 / 4) / 4)
     assert selective.area_under_response_rate(confidence, correct) == pytest.approx(1 - 7 / 48)
 
 
