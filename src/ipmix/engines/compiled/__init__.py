@@ -4,8 +4,10 @@ Agrees with ``engines.reference`` byte for byte, except ``rotate`` and the shear
 Pillow's exact value lies close to a whole number) and ``multiply`` (likewise).
 """
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -32,9 +34,18 @@ def apply(
         apply_range(0, count, *arguments)
         return
     edges = [count * i // parts for i in range(parts + 1)]
-    with ThreadPoolExecutor(parts) as pool:
-        for done in [pool.submit(apply_range, a, b, *arguments) for a, b in pairwise(edges)]:
-            done.result()
+    pool = _pool(os.getpid(), parts)
+    for done in [pool.submit(apply_range, a, b, *arguments) for a, b in pairwise(edges)]:
+        done.result()
+
+
+@lru_cache(maxsize=8)
+def _pool(process: int, threads: int) -> ThreadPoolExecutor:
+    """Threads kept for the next call: starting them takes as long as a few dozen small pictures.
+
+    A forked child has none of its parent's threads; its own process number finds it a pool of its own.
+    """
+    return ThreadPoolExecutor(threads, thread_name_prefix="ipmix engine")
 
 
 def applier(table: RecipeTable, planes: np.ndarray, output: Output) -> Callable[[np.ndarray, np.ndarray], None]:
