@@ -1,14 +1,14 @@
 """Corruptions against a public implementation: speed, agreement, and a picture to look at.
 
-    python benchmarks/corruptions.py speed    [--public FILE_OR_MODULE] [--images FOLDER]
-    python benchmarks/corruptions.py agree    --size 32 --images FOLDER [--count 500] [--public
-    FILE_OR_MODULE] python benchmarks/corruptions.py network  --images CIFAR_FOLDER [--count 1000] [--public
-    FILE_OR_MODULE] python benchmarks/corruptions.py picture  IMAGE OUT [--set c] [--size 224]
+    python benchmarks/corruptions.py speed   [--public PUBLIC] [--images FOLDER]
+    python benchmarks/corruptions.py agree   --size 32 --images FOLDER [--count 500] [--public PUBLIC]
+    python benchmarks/corruptions.py network --images CIFAR_FOLDER [--count 1000] [--public PUBLIC]
+    python benchmarks/corruptions.py picture IMAGE OUT [--set c] [--size 224]
 
-The public side is a module, or a Python file, with a function ``name(image, severity)`` for each
-corruption: an image uint8[H, W, 3] in, anything that casts to uint8 out. By default the package
-imagecorruptions-imaug, which has ImageNet's constants only. ``speed`` times both in one process, on one
-thread, alone on the machine: the median of several rounds over the same images, the five severities averaged.
+PUBLIC is a module, or a Python file, with a function ``name(image, severity)`` for each corruption: an image
+uint8[H, W, 3] in, anything that casts to uint8 out. By default the package imagecorruptions-imaug, which has
+ImageNet's constants only. ``speed`` times both in one process on one thread, in processor time (which other work
+on the machine hardly changes): the median of several rounds over the same images, the five severities averaged.
 """
 
 import argparse
