@@ -63,6 +63,8 @@ class Desk(NamedTuple):
     """float32[2, 256]: the factors of multiply."""
     bits: np.ndarray
     """int64[256]."""
+    series: np.ndarray
+    """float64[256]."""
     tables: np.ndarray
     """uint8[2, C, 256]: a chain's pending table, and one in the making."""
     counts: np.ndarray
@@ -88,6 +90,7 @@ def _set_desk(height, width, channels, chains):  # type: ignore[no-untyped-def]
         np.empty((2, width + 1), np.int32),
         np.empty((2, 256), np.float32),
         np.empty(256, np.int64),
+        np.empty(256, np.float64),
         np.empty((2, channels, 256), np.uint8),
         np.empty((3, max(channels, 4), 256), np.int32),
         np.empty(256, np.int32),
@@ -218,6 +221,7 @@ def _run_chain(desk, length, steps, overflow, own, spare, picture, stride, origi
                 start,
                 desk.powers,
                 desk.bits,
+                desk.series,
                 desk.masks,
             )
     if pending:
