@@ -23,8 +23,11 @@ def compiled_disjoint(function: Callable[..., Any]) -> Any:
 
     LLVM then needs no check for it before every loop, which short loops over several arrays can't afford. The
     caller keeps the promise: passing two views of the same bytes, one of them written to, is undefined.
+
+    Such a function can't make arrays, only use those it is given: without Numba's run time (``_nrt``), arrays are
+    not counted each time they are named, which took longer than the work on a small picture.
     """
-    return numba.njit(nogil=True, cache=True, error_model="numpy", pipeline_class=_Disjoint)(function)
+    return numba.njit(nogil=True, cache=True, error_model="numpy", pipeline_class=_Disjoint, _nrt=False)(function)
 
 
 def inlined(function: Callable[..., Any]) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ipmix.compiling import direct
-from ipmix.engines.compiled.kernel import apply_range
+from ipmix.engines.compiled.kernel import apply_range, set_desk
 from ipmix.engines.output import Output
 from ipmix.recipe import RecipeTable
 
@@ -31,11 +31,11 @@ def apply(
     arguments = _arguments(table, images, planes, output, out)
     parts = min(threads, count)
     if parts <= 1:
-        apply_range(0, count, *arguments)
+        apply_range(_desk_for(table, output), 0, count, *arguments)
         return
     edges = [count * i // parts for i in range(parts + 1)]
     pool = _pool(os.getpid(), parts)
-    for done in [pool.submit(apply_range, a, b, *arguments) for a, b in pairwise(edges)]:
+    for done in [pool.submit(apply_range, _desk_for(table, output), a, b, *arguments) for a, b in pairwise(edges)]:
         done.result()
 
 
@@ -56,7 +56,8 @@ def applier(table: RecipeTable, planes: np.ndarray, output: Output) -> Callable[
     shape = (1, table.height, table.width, len(output.scale))
     image, out = np.zeros(shape, np.uint8), np.zeros(output.shape(*shape[:3]), output.kind)
     arguments = _arguments(table, image, planes, output, out)
-    apply_range(0, 1, *arguments)  # compiles
+    desk = _desk_for(table, output)
+    apply_range(desk, 0, 1, *arguments)  # compiles
     entry = direct(apply_range)
     before, between, after = arguments[:3], arguments[4:10], arguments[10:]
     as_bytes, unused = output.kind == "uint8", after[1] if output.kind == "uint8" else after[0]
@@ -64,9 +65,13 @@ def applier(table: RecipeTable, planes: np.ndarray, output: Output) -> Callable[
     def run(image: np.ndarray, out: np.ndarray) -> None:
         flat = out.reshape(1, -1)
         targets = (flat, unused) if as_bytes else (unused, flat)
-        entry(0, 1, *before, image[None], *between, *targets)
+        entry(desk, 0, 1, *before, image.reshape(1, -1), *between, *targets)
 
     return run
+
+
+def _desk_for(table: RecipeTable, output: Output) -> Any:
+    return set_desk(table.height, table.width, len(output.scale), table.chains.shape[1])
 
 
 def _arguments(
@@ -75,7 +80,7 @@ def _arguments(
     as_bytes = output.kind == "uint8"
     flat = out.reshape(len(table), -1)
     return (
-        *(_fixed(table.heads), _fixed(table.chains), _fixed(table.steps), _fixed(images)),
+        *(_fixed(table.heads), _fixed(table.chains), _fixed(table.steps), _fixed(images.reshape(len(table), -1))),
         *(_fixed(planes.reshape(planes.shape[0], planes.shape[1], -1)), planes.shape[3]),
         *(as_bytes, output.layout == "nchw", _fixed(output.scale), _fixed(output.bias)),
         *((flat, _NO_FLOATS) if as_bytes else (_NO_BYTES, flat)),

@@ -17,11 +17,10 @@ def to_planes(image, planes):  # type: ignore[no-untyped-def]
     channels = planes.shape[0]
     count = image.size // channels
     if channels == 3:
-        red, green, blue = planes[0], planes[1], planes[2]
         for i in range(count):
-            red[U(i)] = image[U(3 * i)]
-            green[U(i)] = image[U(3 * i + 1)]
-            blue[U(i)] = image[U(3 * i + 2)]
+            planes[U(0), U(i)] = image[U(3 * i)]
+            planes[U(1), U(i)] = image[U(3 * i + 1)]
+            planes[U(2), U(i)] = image[U(3 * i + 2)]
     else:
         for c in range(channels):
             plane = planes[c]

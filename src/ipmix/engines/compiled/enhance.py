@@ -47,7 +47,7 @@ def contrast_table(source, count, factor, table):  # type: ignore[no-untyped-def
         total += _grey(source, U(i))
     mean = np.int64(total / count + 0.5)
     for c in range(table.shape[0]):
-        blend_table(mean, factor, table[c])
+        blend_table(mean, factor, table, c)
 
 
 @compiled_disjoint

@@ -36,7 +36,7 @@ def move(code, level, source, target, height, width, top, bottom, padded, fracti
     elif code == SHEAR_X or code == TRANSLATE_X:
         _shift_rows(code == SHEAR_X, source, target, width, top, bottom, np.float64(level))
     elif code == SHEAR_Y:
-        _shear_columns(source, target, height, width, top, bottom, np.float64(level), fractions[0], runs)
+        _shear_columns(source, target, height, width, top, bottom, np.float64(level), fractions, runs)
     else:
         _translate_columns(source, target, height, width, top, bottom, int(level))
 
@@ -50,27 +50,25 @@ def _between(a, b, fraction):  # type: ignore[no-untyped-def]
 @compiled_disjoint
 def _mirror(source, target, width, top, bottom):  # type: ignore[no-untyped-def]
     for c in range(source.shape[0]):
-        a, b = source[c], target[c]
         for y in range(top, bottom):
             row = y * width
             last = row + width - 1
             for x in range(width):
-                b[U(row + x)] = a[U(last - x)]
+                target[U(c), U(row + x)] = source[U(c), U(last - x)]
 
 
 @compiled_disjoint
 def _translate_columns(source, target, height, width, top, bottom, shift):  # type: ignore[no-untyped-def]
     for c in range(source.shape[0]):
-        a, b = source[c], target[c]
         for y in range(top, bottom):
             row = y * width
             if 0 <= y + shift < height:
                 other = (y + shift) * width
                 for x in range(width):
-                    b[U(row + x)] = a[U(other + x)]
+                    target[U(c), U(row + x)] = source[U(c), U(other + x)]
             else:
                 for x in range(width):
-                    b[U(row + x)] = 0
+                    target[U(c), U(row + x)] = 0
 
 
 @compiled_disjoint
@@ -90,24 +88,24 @@ def _shift_rows(shear, source, target, width, top, bottom, level):  # type: igno
         row = y * width
         other = row + offset
         for c in range(source.shape[0]):
-            a, b = source[c], target[c]
             if fraction == 0:
                 for x in range(begin, begin + _whole_lanes(end - begin)):
-                    b[U(row + x)] = a[U(other + x)]
+                    target[U(c), U(row + x)] = source[U(c), U(other + x)]
             else:
                 for x in range(begin, begin + _whole_lanes(end - begin)):
-                    b[U(row + x)] = np.uint8(_between(a[U(other + x)], a[U(other + x + 1)], fraction) >> U16(8))
-            _fill(b, row, row + inside, np.uint8(0))
-            _fill(b, row + inside, row + begin, a[U(row)])
-            _fill(b, row + end, row + outside, a[U(row + width - 1)])
-            _fill(b, row + outside, row + width, np.uint8(0))
+                    left, right = source[U(c), U(other + x)], source[U(c), U(other + x + 1)]
+                    target[U(c), U(row + x)] = np.uint8(_between(left, right, fraction) >> U16(8))
+            _fill(target, c, row, row + inside, np.uint8(0))
+            _fill(target, c, row + inside, row + begin, source[U(c), U(row)])
+            _fill(target, c, row + end, row + outside, source[U(c), U(row + width - 1)])
+            _fill(target, c, row + outside, row + width, np.uint8(0))
 
 
 @inlined
-def _fill(plane, first, last, value):  # type: ignore[no-untyped-def]
+def _fill(planes, c, first, last, value):  # type: ignore[no-untyped-def]
     i = first
     while i < last:  # a handful of pixels: not worth a vectorised loop, which is what "for" would become
-        plane[U(i)] = value
+        planes[U(c), U(i)] = value
         i += 1
 
 
@@ -119,33 +117,33 @@ def _shear_columns(source, target, height, width, top, bottom, level, fractions,
     for x in range(width):
         shift = level * (x + 0.5)
         whole = math.floor(shift)
-        fractions[U(x)] = U16((shift - whole) * 256.0 + 0.5)
+        fractions[U(0), U(x)] = U16((shift - whole) * 256.0 + 0.5)
         if count == 0 or runs[1, U(count - 1)] != whole:
             runs[0, U(count)] = x
             runs[1, U(count)] = whole
             count += 1
     runs[0, U(count)] = width
     for c in range(source.shape[0]):
-        a, b = source[c], target[c]
         for y in range(top, bottom):
             row = y * width
             for r in range(count):
                 begin, end = np.int64(runs[0, U(r)]), np.int64(runs[0, U(r + 1)])
                 upper = y + np.int64(runs[1, U(r)])
                 if 0 <= upper and upper + 1 < height:
-                    _interpolate_run(a, b, upper * width, row, width, begin, end, fractions)
+                    _interpolate_run(source, target, c, upper * width, row, width, begin, end, fractions)
                 else:
                     nearest = min(max(upper, 0), height - 1) * width
                     for x in range(begin, end):
                         position = y + 0.5 + level * (x + 0.5)
-                        b[U(row + x)] = a[U(nearest + x)] if 0.0 <= position < height else 0
+                        target[U(c), U(row + x)] = source[U(c), U(nearest + x)] if 0.0 <= position < height else 0
 
 
 @inlined
-def _interpolate_run(a, b, upper, row, width, begin, end, fractions):  # type: ignore[no-untyped-def]
+def _interpolate_run(source, target, c, upper, row, width, begin, end, fractions):  # type: ignore[no-untyped-def]
     for x in range(begin, begin + _whole_lanes(end - begin)):
         k = U(x)
-        b[U(row) + k] = np.uint8(_between(a[U(upper) + k], a[U(upper + width) + k], fractions[k]) >> U16(8))
+        one, other = source[U(c), U(upper) + k], source[U(c), U(upper + width) + k]
+        target[U(c), U(row) + k] = np.uint8(_between(one, other, fractions[U(0), k]) >> U16(8))
 
 
 @inlined
@@ -200,11 +198,10 @@ def _rotate(source, target, height, width, top, bottom, degrees, padded, fractio
             )  # fmt: skip
             x += length
         for c in range(source.shape[0]):
-            b = target[c]
             for i in range(row, row + begin):
-                b[U(i)] = 0
+                target[U(c), U(i)] = 0
             for i in range(row + end, row + width):
-                b[U(i)] = 0
+                target[U(c), U(i)] = 0
 
 
 @inlined
@@ -240,14 +237,13 @@ def _pad(source, padded, height, width, first, last):  # type: ignore[no-untyped
     """Copy rows ``first`` to ``last`` into rows of width + 2 bytes, with the border repeated on all sides."""
     stride = width + 2
     for c in range(source.shape[0]):
-        a, b = source[c], padded[c]
         for y in range(first - 1, last + 1):
             row = min(max(y, 0), height - 1) * width
             other = (y + 1) * stride
-            b[U(other)] = a[U(row)]
+            padded[U(c), U(other)] = source[U(c), U(row)]
             for x in range(width):
-                b[U(other + 1 + x)] = a[U(row + x)]
-            b[U(other + 1 + width)] = a[U(row + width - 1)]
+                padded[U(c), U(other + 1 + x)] = source[U(c), U(row + x)]
+            padded[U(c), U(other + 1 + width)] = source[U(c), U(row + width - 1)]
 
 
 @compiled_disjoint
@@ -256,36 +252,33 @@ def _interpolate_turned(channels, target, padded, to, start, stride, length, u, 
 
     u, v are the first pixel's fractions between columns and rows; they grow by du, dv a pixel.
     """
-    across, down = fractions[0], fractions[1]
     length = _whole_lanes(length)
     zero, one, most = np.float32(0), np.float32(256), np.float32(65535)
     u, du, v, dv = u * one + np.float32(0.5), du * one, v * most, dv * most
     for i in range(length):
         n = np.float32(np.int32(i))
-        across[U(i)] = U16(np.int32(min(max(u + du * n, zero), one)))
-        down[U(i)] = U16(np.int32(min(max(v + dv * n, zero), most)))
+        fractions[U(0), U(i)] = U16(np.int32(min(max(u + du * n, zero), one)))
+        fractions[U(1), U(i)] = U16(np.int32(min(max(v + dv * n, zero), most)))
     c = 0
     while c + 3 <= channels:  # three at a time: most runs are short, and starting a loop costs as much as they do
-        a0, a1, a2 = padded[c], padded[c + 1], padded[c + 2]
-        b0, b1, b2 = target[c], target[c + 1], target[c + 2]
         for i in range(length):
-            k = U(start + i)
-            j = U(to + i)
-            b0[j] = _bilinear(a0, k, U(stride), across[U(i)], down[U(i)])
-            b1[j] = _bilinear(a1, k, U(stride), across[U(i)], down[U(i)])
-            b2[j] = _bilinear(a2, k, U(stride), across[U(i)], down[U(i)])
+            k, j = U(start + i), U(to + i)
+            across, down = fractions[U(0), U(i)], fractions[U(1), U(i)]
+            target[U(c), j] = _bilinear(padded, U(c), k, U(stride), across, down)
+            target[U(c + 1), j] = _bilinear(padded, U(c + 1), k, U(stride), across, down)
+            target[U(c + 2), j] = _bilinear(padded, U(c + 2), k, U(stride), across, down)
         c += 3
     while c < channels:
-        a, b = padded[c], target[c]
         for i in range(length):
-            b[U(to + i)] = _bilinear(a, U(start + i), U(stride), across[U(i)], down[U(i)])
+            across, down = fractions[U(0), U(i)], fractions[U(1), U(i)]
+            target[U(c), U(to + i)] = _bilinear(padded, U(c), U(start + i), U(stride), across, down)
         c += 1
 
 
 @inlined
-def _bilinear(a, k, stride, across, down):  # type: ignore[no-untyped-def]
-    upper = _between(a[k], a[k + U(1)], across)
-    lower = _between(a[k + stride], a[k + stride + U(1)], across)
+def _bilinear(a, c, k, stride, across, down):  # type: ignore[no-untyped-def]
+    upper = _between(a[c, k], a[c, k + U(1)], across)
+    lower = _between(a[c, k + stride], a[c, k + stride + U(1)], across)
     upper_part = U16(U32(U32(upper) * U32(U16(65535 - down))) >> U32(16))
     lower_part = U16(U32(U32(lower) * U32(down)) >> U32(16))
     # The 4 makes up for what the multiplications cut off: a flat area stays as it is.

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ipmix.compiling import compiled_disjoint, inlined
+from ipmix.compiling import compiled, compiled_disjoint, inlined
 from ipmix.engines.compiled.blending import blend, to_planes
 from ipmix.engines.compiled.enhance import color, contrast_table, sharpness
 from ipmix.engines.compiled.geometry import SLACK, move
@@ -68,17 +68,24 @@ class Desk(NamedTuple):
     tables: np.ndarray
     """uint8[2, C, 256]: a chain's pending table, and one in the making."""
     counts: np.ndarray
-    """int32[3, *, 256]: histograms of the clean picture, of a chain's, and scratch."""
+    """int32[3, C, 256]: histograms of the clean picture, of a chain's, and scratch."""
+    tally: np.ndarray
+    """int32[1024]: for counting bytes."""
     cumulated: np.ndarray
     """int32[256]."""
     known: np.ndarray
     """bool[1]: whether the clean picture's histograms are counted."""
     sums: np.ndarray
     """uint32[C, P]."""
+    sources: np.ndarray
+    """int64[*]: which buffers are blended."""
+    shares: np.ndarray
+    """uint32[*]: by which shares."""
 
 
-@compiled_disjoint
-def _set_desk(height, width, channels, chains):  # type: ignore[no-untyped-def]
+@compiled
+def set_desk(height, width, channels, chains):  # type: ignore[no-untyped-def]
+    """A desk for pictures of this size, and recipes of up to ``chains`` chains."""
     size = (height * width + SLACK + 63) // 64 * 64
     return Desk(
         height,
@@ -92,15 +99,19 @@ def _set_desk(height, width, channels, chains):  # type: ignore[no-untyped-def]
         np.empty(256, np.int64),
         np.empty(256, np.float64),
         np.empty((2, channels, 256), np.uint8),
-        np.empty((3, max(channels, 4), 256), np.int32),
+        np.empty((3, channels, 256), np.int32),
+        np.empty(1024, np.int32),
         np.empty(256, np.int32),
         np.empty(1, np.bool_),
         np.empty((channels, size), np.uint32),
+        np.zeros(max(chains + 1, 4), np.int64),
+        np.zeros(max(chains + 1, 4), np.uint32),
     )
 
 
 @compiled_disjoint
 def apply_range(  # type: ignore[no-untyped-def]
+    desk,
     begin,
     end,
     heads,
@@ -116,20 +127,18 @@ def apply_range(  # type: ignore[no-untyped-def]
     out_bytes,
     out_floats,
 ):
-    """Carry out recipes ``begin`` to ``end``.
+    """Carry out recipes ``begin`` to ``end`` on a desk of this thread's own (:func:`set_desk`).
 
-    images uint8[N, H, W, C]; planes uint8[M, C, h * stride], the mixing pictures; scale, bias float32[C];
+    images uint8[N, H * W * C]; planes uint8[M, C, h * stride], the mixing pictures; scale, bias float32[C];
     out_bytes uint8[N, *] and out_floats float32[N, *], of which the one not asked for has N = 1.
     """
-    height, width, channels = images.shape[1], images.shape[2], images.shape[3]
+    height, width = desk.height, desk.width
     most = chains.shape[1]
-    desk = _set_desk(height, width, channels, most)
     tall = planes.shape[2] // stride
-    sources = np.zeros(max(most + 1, 4), np.int64)
-    shares = np.zeros(max(most + 1, 4), np.uint32)
+    sources, shares = desk.sources, desk.shares
     for n in range(begin, end):
         head = heads[n]
-        to_planes(images[n].ravel(), desk.work[CLEAN])
+        to_planes(images[n], desk.work[CLEAN])
         desk.known[0] = False
         picture = planes[max(np.int64(head.picture), 0)]
         top = np.int64(head.crop_y) * (tall - height + 1) >> 32
@@ -260,7 +269,7 @@ def _count(desk, buffer):  # type: ignore[no-untyped-def]
     if buffer == CLEAN and desk.known[0]:
         return 0
     where = 0 if buffer == CLEAN else 1
-    histograms(desk.work[buffer], desk.height * desk.width, desk.counts[where], desk.counts[2].ravel())
+    histograms(desk.work[buffer], desk.height * desk.width, desk.counts[where], desk.tally)
     if buffer == CLEAN:
         desk.known[0] = True
     return where

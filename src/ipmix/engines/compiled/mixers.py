@@ -59,15 +59,18 @@ def _wrapped(value):  # type: ignore[no-untyped-def]
 def _add(a_weight, b_weight, overflow, current, other, across, down, a0, width, b0, stride):  # type: ignore[no-untyped-def]
     constant = F(127.5) * (F(1) - a_weight - b_weight)
     for c in range(current.shape[0]):
-        a, b = current[c], other[c]
         for y in range(down):
             i, j = a0 + y * width, b0 + y * stride
             if overflow == 0:
                 for x in range(across):
-                    a[U(i + x)] = _clipped(a_weight * F(a[U(i + x)]) + b_weight * F(b[U(j + x)]) + constant)
+                    current[U(c), U(i + x)] = _clipped(
+                        a_weight * F(current[U(c), U(i + x)]) + b_weight * F(other[U(c), U(j + x)]) + constant
+                    )
             else:
                 for x in range(across):
-                    a[U(i + x)] = _wrapped(a_weight * F(a[U(i + x)]) + b_weight * F(b[U(j + x)]) + constant)
+                    current[U(c), U(i + x)] = _wrapped(
+                        a_weight * F(current[U(c), U(i + x)]) + b_weight * F(other[U(c), U(j + x)]) + constant
+                    )
 
 
 _LOG2 = np.log2(np.maximum(np.arange(256) * (2 / 255), 1e-37))
@@ -89,7 +92,6 @@ def _make_powers(a_power, b_power, powers, bits, series):  # type: ignore[no-unt
     for row in range(2):
         exponent = a_power if row == 0 else b_power
         factor = 127.5 if row == 0 else 1.0
-        out = powers[row]
         for v in range(256):
             x = exponent * _LOG2[U(v)]
             whole = math.floor(x + 0.5)
@@ -100,24 +102,26 @@ def _make_powers(a_power, b_power, powers, bits, series):  # type: ignore[no-unt
             series[U(v)] = total * factor
             bits[U(v)] = (np.int64(whole) + 1023) << 52
         for v in range(256):
-            out[U(v)] = F(series[U(v)] * scales[U(v)])
+            powers[row, U(v)] = F(series[U(v)] * scales[U(v)])
     if a_power > 0.0:
         powers[0, 0] = F(0)  # an exact zero, for which the logarithm has a stand-in
 
 
 @compiled_disjoint
 def _multiply(powers, overflow, current, other, across, down, a0, width, b0, stride):  # type: ignore[no-untyped-def]
-    left, right = powers[0], powers[1]
     for c in range(current.shape[0]):
-        a, b = current[c], other[c]
         for y in range(down):
             i, j = a0 + y * width, b0 + y * stride
             if overflow == 0:
                 for x in range(across):
-                    a[U(i + x)] = _clipped(left[a[U(i + x)]] * right[b[U(j + x)]])
+                    current[U(c), U(i + x)] = _clipped(
+                        powers[U(0), current[U(c), U(i + x)]] * powers[U(1), other[U(c), U(j + x)]]
+                    )
             else:
                 for x in range(across):
-                    a[U(i + x)] = _wrapped(left[a[U(i + x)]] * right[b[U(j + x)]])
+                    current[U(c), U(i + x)] = _wrapped(
+                        powers[U(0), current[U(c), U(i + x)]] * powers[U(1), other[U(c), U(j + x)]]
+                    )
 
 
 @compiled_disjoint
@@ -138,14 +142,13 @@ def _choose(seed, threshold, planes, current, other, across, down, a0, width, b0
             rows = min(most, down - first)
             _make_masks(seed, threshold, (p * down + first) * pairs, rows, pairs, across, pitch, keep)
             for c in range(p * channels, (p + 1) * channels):
-                a, b = current[c], other[c]
                 for y in range(rows):
                     i, j, k = a0 + (first + y) * width, b0 + (first + y) * stride, y * pitch
                     # The other picture may end right behind the box.
-                    length = min(pitch, b.size - j)
+                    length = min(pitch, other.shape[1] - j)
                     for x in range(length):
                         mask = keep[U(k + x)]
-                        a[U(i + x)] = (a[U(i + x)] & mask) | (b[U(j + x)] & ~mask)
+                        current[U(c), U(i + x)] = (current[U(c), U(i + x)] & mask) | (other[U(c), U(j + x)] & ~mask)
 
 
 @inlined

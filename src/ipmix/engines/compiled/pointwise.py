@@ -34,14 +34,13 @@ def arithmetic(code, level, source, target, first, last):  # type: ignore[no-unt
     """
     keep, threshold = _arithmetic_constants(code, level)
     for c in range(source.shape[0]):
-        a, b = source[c], target[c]
         if code == POSTERIZE:
             for i in range(first, last):
-                b[U(i)] = a[U(i)] & keep
+                target[U(c), U(i)] = source[U(c), U(i)] & keep
         else:
             for i in range(first, last):
-                v = a[U(i)]
-                b[U(i)] = ~v if v >= threshold else v
+                v = source[U(c), U(i)]
+                target[U(c), U(i)] = ~v if v >= threshold else v
 
 
 @inlined
@@ -65,30 +64,28 @@ def apply_table(table, source, target, width, left, top, right, bottom):  # type
     if across == width:
         across, rows = width * rows, 1
     for c in range(source.shape[0]):
-        a, b, t = source[c], target[c], table[c]
         for y in range(rows):
             start = (top + y) * width + left
             for i in range(start, start + across):
-                b[U(i)] = t[a[U(i)]]
+                target[U(c), U(i)] = table[U(c), source[U(c), U(i)]]
 
 
 @compiled_disjoint
 def histograms(source, count, counts, work):  # type: ignore[no-untyped-def]
     """Count the bytes 0 .. count-1 of every channel: ``counts`` int32[C, 256]; ``work`` int32[1024]."""
     for c in range(source.shape[0]):
-        a, h = source[c], counts[c]
         work[:] = 0
         whole = count // 4 * 4
         # Four tables: neighbouring pixels are often equal, and would wait for each other's increment.
         for i in range(0, whole, 4):
-            work[a[U(i)]] += 1
-            work[U(256) + a[U(i + 1)]] += 1
-            work[U(512) + a[U(i + 2)]] += 1
-            work[U(768) + a[U(i + 3)]] += 1
+            work[source[U(c), U(i)]] += 1
+            work[U(256) + source[U(c), U(i + 1)]] += 1
+            work[U(512) + source[U(c), U(i + 2)]] += 1
+            work[U(768) + source[U(c), U(i + 3)]] += 1
         for i in range(whole, count):
-            work[a[U(i)]] += 1
+            work[source[U(c), U(i)]] += 1
         for v in range(256):
-            h[U(v)] = work[U(v)] + work[U(256 + v)] + work[U(512 + v)] + work[U(768 + v)]
+            counts[U(c), U(v)] = work[U(v)] + work[U(256 + v)] + work[U(512 + v)] + work[U(768 + v)]
 
 
 @compiled_disjoint
@@ -107,17 +104,16 @@ def make_table(code, level, counts, table, sums):  # type: ignore[no-untyped-def
     ``sums`` int32[256] is scratch.
     """
     for c in range(table.shape[0]):
-        t = table[c]
         if code == EQUALIZE:
-            _equalize(counts[c], t, sums)
+            _equalize(counts, c, table, sums)
         elif code == AUTOCONTRAST:
-            _autocontrast(counts[c], level, t)
+            _autocontrast(counts, c, level, table)
         elif code == BRIGHTNESS:
-            blend_table(np.int64(0), level, t)
+            blend_table(np.int64(0), level, table, c)
         else:
             keep, threshold = _arithmetic_constants(code, level)
             for v in range(256):
-                t[U(v)] = 255 - v if v >= threshold and code != POSTERIZE else v & keep
+                table[U(c), U(v)] = 255 - v if v >= threshold and code != POSTERIZE else v & keep
 
 
 @compiled_disjoint
@@ -129,52 +125,52 @@ def compose(table, after):  # type: ignore[no-untyped-def]
 
 
 @compiled_disjoint
-def _equalize(counts, table, sums):  # type: ignore[no-untyped-def]
+def _equalize(counts, c, table, sums):  # type: ignore[no-untyped-def]
     """Pillow's ``ImageOps.equalize``: spread the cumulative histogram over 0 .. 255."""
     total = np.int32(0)
     for v in range(256):
         sums[U(v)] = total
-        total += counts[U(v)]
+        total += counts[U(c), U(v)]
     last = 255
-    while last > 0 and counts[U(last)] == 0:
+    while last > 0 and counts[U(c), U(last)] == 0:
         last -= 1
-    step = (total - counts[U(last)]) // 255
+    step = (total - counts[U(c), U(last)]) // 255
     if step == 0:  # also where all pixels are equal
         for v in range(256):
-            table[U(v)] = v
+            table[U(c), U(v)] = v
         return
     half = step // 2
     # Dividing whole numbers through float64: half a unit keeps the quotient off the edge.
     inverse = 1.0 / step
     for v in range(256):
-        table[U(v)] = np.uint8(min(np.int32((np.float64(sums[U(v)] + half) + 0.5) * inverse), np.int32(255)))
+        table[U(c), U(v)] = np.uint8(min(np.int32((np.float64(sums[U(v)] + half) + 0.5) * inverse), np.int32(255)))
 
 
 @compiled_disjoint
-def _autocontrast(counts, cutoff, table):  # type: ignore[no-untyped-def]
+def _autocontrast(counts, c, cutoff, table):  # type: ignore[no-untyped-def]
     """Pillow's ``ImageOps.autocontrast`` with a cutoff in percent at either end."""
     total = 0
     for v in range(256):
-        total += counts[U(v)]
+        total += counts[U(c), U(v)]
     cut = np.int64(np.floor(total * np.float64(cutoff) / 100.0))
-    low = _skip(counts, cut, np.int64(0), np.int64(1))
-    high = _skip(counts, cut, np.int64(255), np.int64(-1))
+    low = _skip(counts, c, cut, np.int64(0), np.int64(1))
+    high = _skip(counts, c, cut, np.int64(255), np.int64(-1))
     if high <= low:
         for v in range(256):
-            table[U(v)] = v
+            table[U(c), U(v)] = v
         return
     scale = 255.0 / (high - low)
     offset = -low * scale
     for v in range(256):
-        table[U(v)] = min(max(int(v * scale + offset), 0), 255)
+        table[U(c), U(v)] = min(max(int(v * scale + offset), 0), 255)
 
 
 @compiled_disjoint
-def _skip(counts, cut, start, direction):  # type: ignore[no-untyped-def]
+def _skip(counts, c, cut, start, direction):  # type: ignore[no-untyped-def]
     """The first value, seen from one end, of which more than ``cut`` pixels are left to count."""
     v = start
     while 0 <= v < 256:
-        here = np.int64(counts[U(v)])
+        here = np.int64(counts[U(c), U(v)])
         if here > cut:
             return v
         cut -= here
@@ -184,9 +180,9 @@ def _skip(counts, cut, start, direction):  # type: ignore[no-untyped-def]
 
 
 @compiled_disjoint
-def blend_table(grey, factor, table):  # type: ignore[no-untyped-def]
+def blend_table(grey, factor, table, c):  # type: ignore[no-untyped-def]
     """``grey + factor * (v - grey)`` for every byte v, in float32, cut and clipped as ``Image.blend`` does."""
     g = F(grey)
     f = F(factor)
     for v in range(256):
-        table[U(v)] = np.uint8(min(max(g + f * (F(v) - g), F(0)), F(255)))
+        table[U(c), U(v)] = np.uint8(min(max(g + f * (F(v) - g), F(0)), F(255)))
