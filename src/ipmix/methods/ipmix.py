@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ipmix.checking import check_choice, check_count, check_positive, check_subset
-from ipmix.compiling import compiled, direct
+from ipmix.compiling import compiled, compiled_disjoint, direct
 from ipmix.errors import InputError
 from ipmix.operations import CODES, draw_level, operation_names
 from ipmix.randomness import SHARED_VIEW, Keys, below, beta, bits, dirichlet, start, uniform
@@ -141,7 +141,7 @@ class IPMix:
         _draw_table(
             *(keys.seed, keys.epoch, keys.indices, keys.view),
             *(_options(self, scene.height, scene.width), scene.height, scene.width, scene.pictures),
-            *(table.heads, table.chains, table.steps),
+            *(table.heads, table.chains, table.steps, np.empty(1, np.uint64), np.empty(self.k)),
         )
         return table
 
@@ -154,7 +154,7 @@ class IPMix:
         entry, options = direct(_draw_table), _options(self, scene.height, scene.width)
         indices = np.zeros(1, np.int64)
         size = (scene.height, scene.width, scene.pictures)
-        arrays = (table.heads, table.chains, table.steps)
+        arrays = (table.heads, table.chains, table.steps, np.empty(1, np.uint64), np.empty(self.k))
 
         def fill(epoch: int, index: int, view: int) -> None:
             indices[0] = index
@@ -228,10 +228,8 @@ def _options(method: IPMix, height: int, width: int) -> Options:
     )
 
 
-@compiled
-def _draw_table(seed, epoch, indices, view, o, height, width, pictures, heads, chains, steps):  # type: ignore[no-untyped-def]
-    state = np.empty(1, np.uint64)
-    weights = np.empty(o.k)
+@compiled_disjoint
+def _draw_table(seed, epoch, indices, view, o, height, width, pictures, heads, chains, steps, state, weights):  # type: ignore[no-untyped-def]
     for n in range(indices.size):
         # All views of a picture share its mixing picture and where that is cropped (authors' code).
         start(state, seed, epoch, indices[n], SHARED_VIEW)
@@ -243,7 +241,7 @@ def _draw_table(seed, epoch, indices, view, o, height, width, pictures, heads, c
         _draw_recipe(state, o, height, width, weights, heads[n], chains[n], steps[n])
 
 
-@compiled
+@compiled_disjoint
 def _draw_recipe(state, o, height, width, w, head, chains, steps):  # type: ignore[no-untyped-def]
     """Algorithm 1; the comments give its line numbers. Line 21's sum is left to the engine."""
     dirichlet(state, o.alpha, w)  # 1
@@ -267,7 +265,7 @@ def _draw_recipe(state, o, height, width, w, head, chains, steps):  # type: igno
     head.clean = np.uint32(clean)  # 22: (1 - m), and what rounding the shares down leaves over
 
 
-@compiled
+@compiled_disjoint
 def _draw_patch(state, o, height, width, step):  # type: ignore[no-untyped-def]
     size = o.sizes[below(state, o.sizes.size)]  # 9
     mixer = o.mixers[below(state, o.mixers.size)]  # 10
