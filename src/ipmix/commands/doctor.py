@@ -19,7 +19,7 @@ Line = tuple[bool, str]
 
 CORE = ("ipmix", "numpy", "numba", "pillow", "platformdirs")
 TRAIN = (
-    "torch", "torchvision", "accelerate", "timm", "jsonargparse", "rich", "matplotlib", "jinja2", "scipy",
+    "torch", "torchvision", "accelerate", "timm", "pyyaml", "rich", "matplotlib", "jinja2", "scipy",
     "scikit-learn", "safetensors",
 )  # fmt: skip
 
@@ -91,9 +91,12 @@ def _engines_agree() -> str:
     from ipmix.methods import IPMix
 
     images, mixing = _samples()
-    results = [augment(images, IPMix(), mixing, seed=1, engine=engine) for engine in ("compiled", "reference")]
+    # Without the operations that may be a level apart, which a later step of a chain could magnify.
+    exact = ("equalize", "posterize", "solarize", "translate_x", "translate_y", "mirror", "invert", "sharpness")
+    method = IPMix(operations=exact, mixers=("add", "random_pixels", "random_elements"))
+    results = [augment(images, method, mixing, seed=1, engine=engine) for engine in ("compiled", "reference")]
     apart = np.abs(results[0].astype(int) - results[1].astype(int)).max()
-    return "" if apart <= 1 else f"they differ by {apart} levels"
+    return "" if apart == 0 else f"they differ by {apart} levels"
 
 
 def _batch_is_no_matter() -> str:
