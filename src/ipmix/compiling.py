@@ -27,7 +27,8 @@ def compiled_disjoint(function: Callable[..., Any]) -> Any:
     Such a function can't make arrays, only use those it is given: without Numba's run time (``_nrt``), arrays are
     not counted each time they are named, which took longer than the work on a small picture.
     """
-    return numba.njit(nogil=True, cache=True, error_model="numpy", pipeline_class=_Disjoint, _nrt=False)(function)
+    options: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy", "_nrt": False}
+    return numba.njit(pipeline_class=_Disjoint, **options)(function)
 
 
 def inlined(function: Callable[..., Any]) -> Any:

@@ -26,9 +26,7 @@ class Interruption:
         if not wished:
             return
         if folder is not None:
-            sys.stderr.write(
-                f"stopped; the state is saved in {folder}: the same command with --resume goes on\n"
-            )
+            sys.stderr.write(f"stopped; the state is saved in {folder}: the same command with --resume goes on\n")
         if self._signal == signal.SIGINT:
             raise KeyboardInterrupt
         raise SystemExit(128 + signal.SIGTERM)
