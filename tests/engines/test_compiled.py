@@ -42,8 +42,7 @@ def test_every_step_is_the_references(height: int, width: int, channels: int, co
     if count >= 500:  # enough to have met everything
         assert beside.keys() == {*GROUPS["all"], *MIXERS[1:]}
         assert all(share == 0 for name, share in beside.items() if name not in BESIDE)
-        # Fractions in 256ths put up to a few in a hundred bytes of such small, steep pictures one level beside.
-        assert max(beside.values()) < 0.05
+        assert max(beside.values()) < 0.02
 
 
 def test_recipes_in_all() -> None:
@@ -165,8 +164,8 @@ def test_whole_recipes_are_nearly_always_equal(make_pictures: Any) -> None:
     """Even with everything in it: what is one level beside in a chain mostly vanishes in the rounded sum."""
     images, mixing = make_pictures(250, 32, 32), make_pictures(PICTURES, 36, 36, seed=5)
     got, expected = (augment(images, IPMix(), mixing, seed=2, engine=engine) for engine in ("compiled", "reference"))
-    assert (difference(got, expected) > 0).mean() < 0.006
-    assert (difference(got, expected) > 1).mean() < 0.0006
+    assert (difference(got, expected) > 0).mean() < 0.003
+    assert (difference(got, expected) > 1).mean() < 0.0003
 
 
 # --- shares -----------------------------------------------------------------------------------------------

@@ -2,8 +2,8 @@
 
 Planes are ``uint8[C, P]`` with rows of ``width`` bytes; only rows ``top`` to ``bottom`` of the target are
 computed. Bilinear values follow Pillow: a pixel's centre is at half coordinates, what falls outside is black,
-and a position within half a pixel of the border takes the border's value. Fractions between columns are counted in
-256ths, so that values fit 16-bit lanes: a result is Pillow's or one level beside it, flat areas are exact.
+and a position within half a pixel of the border takes the border's value. Fractions are counted in 65536ths,
+so a result is Pillow's or, close to a whole number, one level beside it; flat areas are exact.
 """
 
 import math
@@ -43,8 +43,16 @@ def move(code, level, source, target, height, width, top, bottom, padded, fracti
 
 @inlined
 def _between(a, b, fraction):  # type: ignore[no-untyped-def]
-    """``a + (b - a) * fraction / 256`` for two bytes and a fraction in 0..256, in 256ths: uint16, exact."""
-    return U16(U16(U16(a) * U16(U16(256) - fraction)) + U16(U16(b) * U16(fraction)))
+    """``a + (b - a) * fraction / 65536`` for two bytes, in 256ths: uint16, at most 2 below the exact value."""
+    left = U16(U32(U32(U16(a) << 8) * U32(U16(65535 - fraction))) >> U32(16))
+    right = U16(U32(U32(U16(b) << 8) * U32(U16(fraction))) >> U32(16))
+    return U16(left + right)
+
+
+@inlined
+def _to_byte(value):  # type: ignore[no-untyped-def]
+    """256ths to bytes. The 4 makes up for what the multiplications cut off: a flat area stays as it is."""
+    return np.uint8(U16(value + 4) >> 8)
 
 
 @compiled_disjoint
@@ -77,7 +85,7 @@ def _shift_rows(shear, source, target, width, top, bottom, level):  # type: igno
     for y in range(top, bottom):
         shift = level * (y + 0.5) if shear else level
         whole = math.floor(shift)
-        fraction = U16((shift - whole) * 256.0 + 0.5)
+        fraction = U16(min((shift - whole) * 65536.0 + 0.5, 65535.0))
         offset = np.int64(whole)
         # Pixels whose position 0 <= x + 1/2 + shift < width lies in the picture; of these, the ones whose two
         # neighbours do are interpolated, the others take the border's value.
@@ -94,7 +102,7 @@ def _shift_rows(shear, source, target, width, top, bottom, level):  # type: igno
             else:
                 for x in range(begin, begin + _whole_lanes(end - begin)):
                     left, right = source[U(c), U(other + x)], source[U(c), U(other + x + 1)]
-                    target[U(c), U(row + x)] = np.uint8(_between(left, right, fraction) >> U16(8))
+                    target[U(c), U(row + x)] = _to_byte(_between(left, right, fraction))
             _fill(target, c, row, row + inside, np.uint8(0))
             _fill(target, c, row + inside, row + begin, source[U(c), U(row)])
             _fill(target, c, row + end, row + outside, source[U(c), U(row + width - 1)])
@@ -117,7 +125,7 @@ def _shear_columns(source, target, height, width, top, bottom, level, fractions,
     for x in range(width):
         shift = level * (x + 0.5)
         whole = math.floor(shift)
-        fractions[U(0), U(x)] = U16((shift - whole) * 256.0 + 0.5)
+        fractions[U(0), U(x)] = U16(min((shift - whole) * 65536.0 + 0.5, 65535.0))
         if count == 0 or runs[1, U(count - 1)] != whole:
             runs[0, U(count)] = x
             runs[1, U(count)] = whole
@@ -143,7 +151,7 @@ def _interpolate_run(source, target, c, upper, row, width, begin, end, fractions
     for x in range(begin, begin + _whole_lanes(end - begin)):
         k = U(x)
         one, other = source[U(c), U(upper) + k], source[U(c), U(upper + width) + k]
-        target[U(c), U(row) + k] = np.uint8(_between(one, other, fractions[U(0), k]) >> U16(8))
+        target[U(c), U(row) + k] = _to_byte(_between(one, other, fractions[U(0), k]))
 
 
 @inlined
@@ -253,11 +261,11 @@ def _interpolate_turned(channels, target, padded, to, start, stride, length, u, 
     u, v are the first pixel's fractions between columns and rows; they grow by du, dv a pixel.
     """
     length = _whole_lanes(length)
-    zero, one, most = np.float32(0), np.float32(256), np.float32(65535)
-    u, du, v, dv = u * one + np.float32(0.5), du * one, v * most, dv * most
+    zero, most = np.float32(0), np.float32(65535)
+    u, du, v, dv = u * most, du * most, v * most, dv * most
     for i in range(length):
         n = np.float32(np.int32(i))
-        fractions[U(0), U(i)] = U16(np.int32(min(max(u + du * n, zero), one)))
+        fractions[U(0), U(i)] = U16(np.int32(min(max(u + du * n, zero), most)))
         fractions[U(1), U(i)] = U16(np.int32(min(max(v + dv * n, zero), most)))
     c = 0
     while c + 3 <= channels:  # three at a time: most runs are short, and starting a loop costs as much as they do
@@ -281,5 +289,4 @@ def _bilinear(a, c, k, stride, across, down):  # type: ignore[no-untyped-def]
     lower = _between(a[c, k + stride], a[c, k + stride + U(1)], across)
     upper_part = U16(U32(U32(upper) * U32(U16(65535 - down))) >> U32(16))
     lower_part = U16(U32(U32(lower) * U32(down)) >> U32(16))
-    # The 4 makes up for what the multiplications cut off: a flat area stays as it is.
-    return np.uint8(U16(upper_part + lower_part + U16(4)) >> U16(8))
+    return _to_byte(U16(upper_part + lower_part))
