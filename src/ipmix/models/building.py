@@ -9,6 +9,7 @@ from torch import nn
 from ipmix.errors import InputError
 from ipmix.models import resnet, resnext, vision_transformer, wide_resnet
 from ipmix.models.classifier import Classifier
+from ipmix.models.dual_norm import SUFFIX, with_dual_norms
 from ipmix.models.weights import fill, read, read_weights, translated
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -22,7 +23,10 @@ _RENAMES = {
 
 
 def names() -> tuple[str, ...]:
-    """The names that :func:`build` takes; capitals stand for a number or another library's name."""
+    """The names that :func:`build` takes; capitals stand for a number or another library's name.
+
+    A residual network's name may end in "-dubin": with AugMax's norms (:mod:`ipmix.models.dual_norm`).
+    """
     return ("wrn-D-W", "resnext-29", "resnet-18-cifar", "vit-small-cifar", "torchvision:NAME", "timm:NAME")
 
 
@@ -43,7 +47,8 @@ def build(
 
     Args:
         name: ``wrn-D-W`` (wide ResNet of depth D = 6n + 4 and width W), ``resnext-29`` (4x32d),
-            ``resnet-18-cifar``, ``vit-small-cifar``, ``torchvision:NAME`` or ``timm:NAME``.
+            ``resnet-18-cifar``, ``vit-small-cifar``, ``torchvision:NAME`` or ``timm:NAME``. With ``-dubin``
+            behind it, a residual network with two BatchNorms and InstanceNorm, which AugMax needs.
         classes: how many, or their names.
         mean: of each channel of pictures in [0, 1]. By default 0.5 (std 0.5) for the networks of this
             library, as the paper's code has it; for others what the weights were trained with (ImageNet's).
@@ -68,7 +73,8 @@ def build(
         raise InputError(f"a picture has at least one channel, got {channels}")
     if (mean is None) != (std is None):
         raise InputError("mean and std are given together, or neither")
-    library, _, model = name.partition(":")
+    base = name.removesuffix(SUFFIX)
+    library, _, model = base.partition(":")
     default_mean: Sequence[float] = (0.5,) * channels
     default_std: Sequence[float] = (0.5,) * channels
     if library == "torchvision":
@@ -84,7 +90,9 @@ def build(
     elif pretrained:
         raise InputError(f"no pretrained weights are published for {name}; pass weights=FILE instead")
     else:
-        network = _own(name, len(labels), channels, size, dropout)
+        network = _own(base, len(labels), channels, size, dropout)
+    if name.endswith(SUFFIX):
+        network = with_dual_norms(network)
     classifier = Classifier(
         network,
         name=name,
@@ -131,7 +139,9 @@ def _own(name: str, classes: int, channels: int, size: int, dropout: float | Non
     if name == "vit-small-cifar":
         rate = 0.1 if dropout is None else dropout
         return vision_transformer.VisionTransformer(classes, channels=channels, size=size, dropout=rate)
-    raise InputError(f"unknown model {name!r}; expected one of {', '.join(names())}")
+    raise InputError(
+        f"unknown model {name!r}; expected one of {', '.join(names())}; a residual network's name may end in {SUFFIX}"
+    )
 
 
 def _from_torchvision(model: str, classes: int, channels: int, pretrained: bool) -> nn.Module:
