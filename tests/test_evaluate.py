@@ -8,7 +8,7 @@ from ipmix.ascent import pgd  # noqa: E402
 from ipmix.corruptions import corrupt, perturb  # noqa: E402
 from ipmix.datasets import Pictures  # noqa: E402
 from ipmix.errors import InputError  # noqa: E402
-from ipmix.evaluate import Attack, Plan, predict  # noqa: E402
+from ipmix.evaluate import Attack, AutoAttack, Plan, predict  # noqa: E402
 from ipmix.sources import InMemory  # noqa: E402
 
 PLAN = Plan(
@@ -150,6 +150,52 @@ def test_a_model_with_more_classes_needs_to_know_which(source, tmp_path):
     assert found["clean"] == pytest.approx(full.detach().numpy()[:, [5, 0, 1, 2]], abs=1e-5)
     with pytest.raises(InputError, match="needs class 9"):
         run(source, tmp_path / "far", model=Linear(6), columns=[9, 0, 1, 2])
+
+
+def test_several_outputs_may_mean_the_same_class(source, tmp_path):
+    plan = Plan(corruptions=(), attack=Attack(steps=2), seed=5)
+    kept = run(source, tmp_path / "run", plan, Linear(6), columns=[(0, 4), 1, (2, 5), 3])
+    assert kept.run["columns"] == [[0, 4], 1, [2, 5], 3]
+    found = joined(kept)
+    full = Linear(6)(torch.from_numpy(source.pictures.images).permute(0, 3, 1, 2).float() / 255).detach().numpy()
+    expected = np.stack([full[:, [0, 4]].max(1), full[:, 1], full[:, [2, 5]].max(1), full[:, 3]], axis=1)
+    assert found["clean"] == pytest.approx(expected, abs=1e-5)
+    assert found["attack"].shape == (20, 4)
+
+
+def test_autoattack_is_kept_like_the_other_attack(source, tmp_path):
+    pytest.importorskip("pyautoattack", reason="the autoattack extra is not installed")
+    plan = Plan(corruptions=(), attack=None, auto_attack=AutoAttack(epsilon=0.05, pictures=5), seed=5)
+    kept = run(source, tmp_path / "run", plan)
+    found = joined(kept)
+    assert found["auto_attack"].shape == (5, 4)
+    assert kept.run["plan"]["auto_attack"] == {"epsilon": 0.05, "norm": "linf", "pictures": 5}
+    labels = source.pictures.labels[:5]
+    clean, attacked = (found[name][:5].argmax(1) != labels for name in ("clean", "auto_attack"))
+    assert (attacked >= clean).all()
+    assert "auto_attack" not in evaluate.describe(Linear(), source, PLAN, name="x")["plan"]
+    two = InMemory(Pictures(source.pictures.images, source.pictures.labels % 2, ("a", "b"), "two"))
+    with pytest.raises(InputError, match="at least 4 classes"):
+        run(two, tmp_path / "two", plan, Linear(2))
+    assert not (tmp_path / "two").exists()
+
+
+def test_a_full_disk_is_noticed_before_any_work(source, tmp_path, monkeypatch):
+    needed = evaluate.needed_bytes(PLAN, source, [0])
+
+    class Usage:
+        free = needed - 1
+
+    monkeypatch.setattr("ipmix.predictions.shutil.disk_usage", lambda path: Usage)
+    with pytest.raises(InputError, match=r"predictions need .* MiB and the disk .* has .* free"):
+        run(source, tmp_path / "new" / "run")
+    assert not (tmp_path / "new").exists()
+    Usage.free = needed
+    kept = run(source, tmp_path / "new" / "run")
+    written = sum(path.stat().st_size for path in kept.path.glob("part-*"))
+    assert written <= needed < 3 * written
+    Usage.free = 0  # all is there: nothing more is needed
+    run(source, tmp_path / "new" / "run")
 
 
 def test_a_model_that_can_t_take_the_pictures_says_so(source, tmp_path):

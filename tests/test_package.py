@@ -46,8 +46,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checkpoint": {"models", "run_record"},
     "training_display": {"optimising"},
     "validation": {"datasets", "losses", "processes", "sources"},
+    "objective": {"ascent", "loader", "losses", "methods", "models", "optimising", "validation"},
     "training": {
-        *("checkpoint", "datasets", "loader", "losses", "models", "optimising", "processes", "run_record"),
+        *("checkpoint", "datasets", "loader", "models", "objective", "optimising", "processes", "run_record"),
         *("sources", "training_display", "validation"),
     },
     # Evaluation: it never sees an augmentation.
@@ -55,7 +56,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "measures": {"ascent"},
     "measure_names": set(),
     "predictions": set(),
-    "evaluate": {"ascent", "corruptions", "measures", "models", "predictions", "sources"},
+    "auto_attack": set(),
+    "target": set(),
+    "evaluate": {"ascent", "auto_attack", "corruptions", "measures", "models", "predictions", "sources", "target"},
     "scorecard": {"corruptions", "measures", "predictions"},
     "report": {"measure_names", "scorecard"},
     "evidence": {"corruptions", "evaluate", "report", "sources"},

@@ -18,13 +18,15 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ipmix.ascent import pgd
+from ipmix.auto_attack import auto_attack, check_classes, require
 from ipmix.checking import check_count
 from ipmix.corruptions import ALL_CORRUPTIONS, CORRUPTIONS, PERTURBATIONS, corrupt, perturb
 from ipmix.errors import InputError
 from ipmix.measures import consistency, outputs
-from ipmix.predictions import PredictionFolder
+from ipmix.predictions import PredictionFolder, check_space
 from ipmix.progress import Counter, counting
 from ipmix.sources import Source
+from ipmix.target import Columns, Target, device_named
 
 PART = 256
 """Pictures in a part: what memory holds at a time, and what an interruption can cost."""
@@ -48,6 +50,16 @@ class Attack:
 
 
 @dataclass(frozen=True)
+class AutoAttack:
+    """Settings of the standard AutoAttack (see :func:`ipmix.auto_attack.auto_attack`)."""
+
+    epsilon: float = 2 / 255
+    norm: Literal["linf", "l2"] = "linf"
+    pictures: int | None = None
+    """Attack only the first so many pictures; None for all."""
+
+
+@dataclass(frozen=True)
 class Plan:
     """What to do to each picture."""
 
@@ -58,6 +70,7 @@ class Plan:
     perturbations: tuple[str, ...] = ()
     difficulty: int = 1
     seed: int = 0
+    auto_attack: AutoAttack | None = None
 
     def __post_init__(self) -> None:
         for name in self.corruptions:
@@ -80,7 +93,7 @@ def predict(
     folder: str | Path,
     *,
     name: str,
-    columns: Sequence[int] | None = None,
+    columns: Columns | None = None,
     batch_size: int = 128,
     device: str = "auto",
     threads: int = 1,
@@ -99,7 +112,8 @@ def predict(
         folder: where predictions go.
         name: what the run is called in results.
         columns: which of the model's outputs stand for the data's classes, in their order (for data with
-            fewer classes than the model); None if they are the same.
+            other classes than the model): one for each, or several of which the largest counts; None if they
+            are the same.
         batch_size: pictures in one forward pass.
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
         threads: that make corruptions.
@@ -109,10 +123,12 @@ def predict(
             same folder; with several, ``force`` must have been settled by one of them beforehand.
 
     Raises:
-        InputError: the model's outputs don't match the data's classes, or the folder holds another run.
+        InputError: the model's outputs don't match the data's classes, the folder holds another run, or the
+            disk is too full for it.
     """
     check_count("batch_size", batch_size, 1)
-    target = _Target(model, _device(device), batch_size, None if columns is None else list(columns))
+    check_beforehand(source, plan, folder)
+    target = Target(model, device_named(device), batch_size, columns)
     run = describe(model, source, plan, name=name, columns=columns)
     rank, processes = shard
     kept = PredictionFolder.begin(folder, run, force=force and processes == 1)
@@ -130,22 +146,41 @@ def predict(
                 target.check(images[:1], len(source.classes))
                 for condition, pictures in _ready(_conditions(plan, images, indices, threads), ahead):
                     arrays[condition] = target.logits(pictures, advance)
-                if attacked := _attacked_count(plan, indices):
-                    first = slice(attacked)
-                    arrays["attack"] = _attacked(target, plan, images[first], labels[first], indices[first], advance)
+                for condition, attack in (("attack", plan.attack), ("auto_attack", plan.auto_attack)):
+                    if attack is not None and (attacked := _attacked_count(attack, indices)):
+                        first = slice(attacked)
+                        arrays[condition] = _attacked(
+                            target, attack, images[first], labels[first], indices[first], plan.seed, advance
+                        )
                 for perturbation in plan.perturbations:
                     arrays |= _sequences(target, plan, perturbation, images, indices, advance)
             kept.write(part, arrays)
     return kept
 
 
+def check_beforehand(source: Source, plan: Plan, folder: str | Path) -> None:
+    """Refuse, before any work is done, what would fail later: a missing package, a disk too full.
+
+    Raises:
+        InputError: with what is missing.
+    """
+    if plan.auto_attack is not None:
+        require()
+        check_classes(len(source.classes))
+    there = PredictionFolder(Path(folder), {})
+    parts = range(-(-len(source.labels) // PART))
+    check_space(folder, needed_bytes(plan, source, [PART * part for part in parts if not there.has(part)]))
+
+
 def describe(
-    model: nn.Module, source: Source, plan: Plan, *, name: str, columns: Sequence[int] | None = None
+    model: nn.Module, source: Source, plan: Plan, *, name: str, columns: Columns | None = None
 ) -> dict[str, Any]:
     """What makes a run the same run: model, data and plan, as JSON."""
     settings = asdict(plan)
     settings["corruptions"], settings["severities"] = list(plan.corruptions), list(plan.severities)
     settings["perturbations"] = list(plan.perturbations)
+    if plan.auto_attack is None:
+        del settings["auto_attack"]  # runs that were begun before there was one go on
     return {
         "name": name,
         "model": {
@@ -160,7 +195,7 @@ def describe(
             "sha256": source.fingerprint(),
         },
         "plan": settings,
-        "columns": None if columns is None else [int(column) for column in columns],
+        "columns": None if columns is None else [c if isinstance(c, int) else list(c) for c in columns],
         "part": PART,
     }
 
@@ -179,68 +214,23 @@ def passes(plan: Plan, count: int, starts: Sequence[int]) -> int:
     pictures = sum(min(PART, count - start) for start in starts)
     total = pictures * (1 + len(plan.corruptions) * len(plan.severities))
     total += pictures * sum(map(_frames, plan.perturbations))
-    if plan.attack is not None:
-        attacked = count if plan.attack.pictures is None else plan.attack.pictures
-        total += sum(max(0, min(PART, count - s, attacked - s)) for s in starts) * _attack_cost(plan.attack)
+    for attack in (plan.attack, plan.auto_attack):
+        if attack is not None:
+            attacked = count if attack.pictures is None else attack.pictures
+            total += sum(max(0, min(PART, count - s, attacked - s)) for s in starts) * _attack_cost(attack)
     return total
 
 
-class _Target:
-    """The model on its device, asked in batches."""
-
-    def __init__(self, model: nn.Module, device: torch.device, batch_size: int, columns: list[int] | None) -> None:
-        # Convolutions on NHWC memory are up to twice as fast on a CPU; the results' shapes don't change.
-        self.model = model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-        self.device, self.batch_size, self.columns = device, batch_size, columns
-        self._checked = False
-
-    def check(self, image: NDArray[np.uint8], classes: int) -> None:
-        """Try one picture: a model that doesn't fit the data should say so in the first second."""
-        if self._checked:
-            return
-        try:
-            found = self.logits(image, lambda finished=1: None, restrict=False)
-        except (RuntimeError, ValueError, IndexError) as error:
-            height, width, channels = image.shape[1:]
-            reason = str(error).splitlines()[0]
-            raise InputError(
-                f"the model can't take a picture of {width}x{height} with {channels} channels ({reason}); "
-                "pass the --size it was trained on"
-            ) from error
-        if found.ndim != 2:
-            raise InputError(f"the model must give logits [pictures, classes], got shape {list(found.shape)}")
-        width = found.shape[1] if self.columns is None else len(self.columns)
-        if width != classes:
-            raise InputError(
-                f"the model has {width} classes and the data {classes}: which is which can't be guessed. "
-                "Use data with the model's classes, or name the subset (--subset)"
-            )
-        if self.columns is not None and max(self.columns) >= found.shape[1]:
-            raise InputError(f"the subset needs class {max(self.columns)}; the model has {found.shape[1]}")
-        self._checked = True
-
-    def batches(self, count: int) -> Iterator[slice]:
-        for start in range(0, count, self.batch_size):
-            yield slice(start, min(start + self.batch_size, count))
-
-    def tensor(self, images: NDArray[np.uint8]) -> torch.Tensor:
-        pixels = torch.from_numpy(np.ascontiguousarray(images)).to(self.device)
-        return pixels.permute(0, 3, 1, 2).to(torch.float32).div_(255.0)
-
-    def answer(self, pixels: torch.Tensor, restrict: bool = True) -> NDArray[np.float32]:
-        with torch.inference_mode():
-            logits = self.model(pixels).float()
-            if restrict and self.columns is not None:
-                logits = logits[:, self.columns]
-            array: NDArray[np.float32] = logits.cpu().numpy()
-            return array
-
-    def logits(self, images: NDArray[np.uint8], advance: Counter, restrict: bool = True) -> NDArray[np.float32]:
-        found = []
-        for batch in self.batches(len(images)):
-            found.append(self.answer(self.tensor(images[batch]), restrict))
-            advance(batch.stop - batch.start)
-        return np.concatenate(found)
+def needed_bytes(plan: Plan, source: Source, starts: Sequence[int]) -> int:
+    """What the parts beginning at ``starts`` will take on the disk."""
+    count, logits = len(source.labels), 4 * len(source.classes)
+    pictures = sum(min(PART, count - start) for start in starts)
+    attacks = sum(attack is not None for attack in (plan.attack, plan.auto_attack))
+    each = 16 + logits * (1 + len(plan.corruptions) * len(plan.severities) + attacks)
+    each += sum(8 * _frames(name) + 4 for name in plan.perturbations)
+    # Each array in a file has a header of its own.
+    arrays = 3 + len(plan.corruptions) * len(plan.severities) + attacks + 2 * len(plan.perturbations)
+    return pictures * each + 256 * arrays * len(starts)
 
 
 def _conditions(
@@ -271,38 +261,42 @@ def _ready(
 
 
 def _attacked(
-    target: _Target,
-    plan: Plan,
+    target: Target,
+    attack: Attack | AutoAttack,
     images: NDArray[np.uint8],
     labels: NDArray[np.int64],
     indices: NDArray[np.int64],
+    seed: int,
     advance: Counter,
 ) -> NDArray[np.float32]:
-    attack = plan.attack
-    assert attack is not None
-    model = target.model if target.columns is None else _Columns(target.model, target.columns)
     found = []
     for batch in target.batches(len(images)):
-        changed = pgd(
-            model,
-            target.tensor(images[batch]),
-            torch.from_numpy(labels[batch]).to(target.device),
-            epsilon=attack.epsilon,
-            steps=attack.steps,
-            step_size=attack.step_size,
-            centre=attack.centre,
-            norm=attack.norm,
-            restarts=attack.restarts,
-            seed=plan.seed,
-            indices=indices[batch],
-        )
+        pixels, truth = target.tensor(images[batch]), torch.from_numpy(labels[batch]).to(target.device)
+        if isinstance(attack, AutoAttack):
+            changed = auto_attack(
+                target.of_the_data, pixels, truth, epsilon=attack.epsilon, norm=attack.norm, seed=seed
+            )
+        else:
+            changed = pgd(
+                target.of_the_data,
+                pixels,
+                truth,
+                epsilon=attack.epsilon,
+                steps=attack.steps,
+                step_size=attack.step_size,
+                centre=attack.centre,
+                norm=attack.norm,
+                restarts=attack.restarts,
+                seed=seed,
+                indices=indices[batch],
+            )
         found.append(target.answer(changed))
         advance((batch.stop - batch.start) * _attack_cost(attack))
     return np.concatenate(found)
 
 
 def _sequences(
-    target: _Target,
+    target: Target,
     plan: Plan,
     name: str,
     images: NDArray[np.uint8],
@@ -329,44 +323,18 @@ def _sequences(
     return arrays
 
 
-class _Columns(nn.Module):
-    """A model of which only some outputs count."""
-
-    def __init__(self, model: nn.Module, columns: list[int]) -> None:
-        super().__init__()
-        self.model, self.columns = model, columns
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.model(images)[:, self.columns]
-        return logits
-
-
-def _attacked_count(plan: Plan, indices: NDArray[np.int64]) -> int:
-    if plan.attack is None:
-        return 0
-    if plan.attack.pictures is None:
+def _attacked_count(attack: Attack | AutoAttack, indices: NDArray[np.int64]) -> int:
+    if attack.pictures is None:
         return len(indices)
-    return int(np.count_nonzero(indices < plan.attack.pictures))
+    return int(np.count_nonzero(indices < attack.pictures))
 
 
-def _attack_cost(attack: Attack) -> int:
+def _attack_cost(attack: Attack | AutoAttack) -> int:
+    if isinstance(attack, AutoAttack):
+        return 3 * 100 + 1  # the first of four attacks: on a model that it defeats, the others have nothing to do
     return 3 * attack.steps * attack.restarts + 1
 
 
 def _frames(perturbation: str) -> int:
     """About how many frames a sequence has: for the progress shown and the memory used, not for results."""
     return 41 if perturbation == "translate" else 31
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"device {name!r} can't be used ({reason}); try cpu, cuda, cuda:1 or mps") from None
-    return device

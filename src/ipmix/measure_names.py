@@ -26,6 +26,7 @@ MEASURES: dict[str, Measure] = {
     ),
     "c_bar_error": Measure("C-bar error", "wrong answers, mean over the C-bar corruptions"),
     "attack_error": Measure("Adversarial error", "wrong answers after a gradient attack (PGD)"),
+    "auto_attack_error": Measure("AutoAttack error", "wrong answers after the standard AutoAttack, four attacks"),
     "rms_calibration_error": Measure(
         "Calibration error (RMS)", "distance of confidence from accuracy, bins of 100 pictures"
     ),

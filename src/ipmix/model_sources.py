@@ -143,7 +143,10 @@ class Onnx(nn.Module):
         except ModuleNotFoundError:
             raise InputError(f"{path} needs onnxruntime: pip install onnxruntime") from None
         try:
-            self.session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+            options = onnxruntime.SessionOptions()
+            # Waiting threads that spin take the processor from those that make corruptions meanwhile.
+            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+            self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:
             raise InputError(f"{path} can't be opened as ONNX ({_first_line(error)})") from None
         self.input = self.session.get_inputs()[0]

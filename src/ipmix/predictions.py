@@ -4,12 +4,13 @@ A folder of predictions holds ``run.json`` (what was asked of which model on whi
 part of the pictures. A part is written in one step when all of its conditions are done: an interrupted run
 goes on with the first part that is missing.
 
-Conditions are named ``clean``, ``corruption/NAME/SEVERITY``, ``attack`` (float32[n, K] logits each),
+Conditions are named ``clean``, ``corruption/NAME/SEVERITY``, ``attack``, ``auto_attack`` (float32[n, K] logits each),
 ``frames/NAME`` (int64[n, T], predicted class of each frame, -1 for none) and ``top5/NAME`` (float32[n],
 mean top-5 distance of each sequence).
 """
 
 import json
+import shutil
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -160,6 +161,31 @@ class Part:
         """Logits and labels of a condition that covers the part's first pictures."""
         logits = np.asarray(self.array(condition))
         return Predictions(logits, np.asarray(self.array("labels"))[: len(logits)])
+
+
+def check_space(folder: str | Path, needed: int) -> None:
+    """Refuse to begin what the disk can't hold.
+
+    Args:
+        folder: where files will go; it need not exist yet.
+        needed: bytes.
+
+    Raises:
+        InputError: there is less free.
+    """
+    there = Path(folder).absolute()
+    while not there.exists():
+        there = there.parent
+    free = shutil.disk_usage(there).free
+    if needed > free:
+        raise InputError(
+            f"the predictions need {_size(needed)} and the disk of {folder} has {_size(free)} free; choose another "
+            "--out, or fewer pictures (--limit), corruptions or severities"
+        )
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.1f} MiB"
 
 
 def _read_json(path: Path) -> dict[str, Any]:

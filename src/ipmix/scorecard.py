@@ -92,9 +92,9 @@ def score(
     # AlexNet's table was measured on ImageNet: for other data, dividing by it means nothing.
     imagenet = plain.classes == 1000 or bool(kept.run.get("columns") and plain.classes == 200)
     _add_corruption(measures, levels, interval, imagenet)
-    if "attack" in conditions:
-        wrong = ~conditions["attack"].whole("correct")
-        measures["attack_error"] = _mean_of(wrong, interval)
+    for attack in ("attack", "auto_attack"):
+        if attack in conditions:
+            measures[f"{attack}_error"] = _mean_of(~conditions[attack].whole("correct"), interval)
     _add_consistency(measures, frames, top5, interval)
     if anomalies is not None:
         _add_anomaly(measures, plain, _read(anomalies)[0]["clean"], interval)
@@ -138,7 +138,7 @@ def _read(
         for name in sorted(part.names() - {"labels", "indices"}):
             if name.startswith(("frames/", "top5/")):
                 sequences.setdefault(name, []).append(part.array(name))
-            elif name in ("clean", "attack") or name.startswith("corruption/"):
+            elif name in ("clean", "attack", "auto_attack") or name.startswith("corruption/"):
                 conditions.setdefault(name, Outcomes()).add(part.predictions(name), brief=name != "clean")
     if not labels:
         raise InputError(f"{kept.path} holds no predictions yet; run ipmix evaluate to the end")
