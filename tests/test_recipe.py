@@ -16,10 +16,12 @@ from ipmix.recipe import (
     HEAD_TYPE,
     MIXERS,
     NO_PICTURE,
+    SOURCES,
     STEP_TYPE,
     WHOLE,
     Chain,
     Recipe,
+    RecipeSequence,
     RecipeTable,
     Scene,
     Step,
@@ -93,7 +95,13 @@ FLOAT32 = {"width": 32, "allow_nan": False}
 @st.composite
 def steps(draw: st.DrawFn, height: int, width: int, picture: int) -> Step:
     mixer = draw(st.sampled_from(MIXERS))
-    operation = draw(st.sampled_from([*CODES, ""] if mixer else [*CODES]))
+    if mixer == "fill":
+        a, b, level = (draw(st.integers(0, 255)) for _ in range(3))
+        return Step(mixer, left=width // 2, right=width, bottom=height, a=a, b=b, level=level)
+    source = (
+        draw(st.sampled_from(["original", "partner"] if picture == NO_PICTURE else SOURCES)) if mixer else "picture"
+    )
+    operation = draw(st.sampled_from([*CODES, ""] if mixer else [*CODES])) if source != "partner" else ""
     low, high = {"posterize": (1, 8), "autocontrast": (0, 100)}.get(operation, (-400, 400))
     level = draw(st.floats(low, high, **FLOAT32)) if operation else 0.0
     if operation.startswith("translate"):
@@ -104,7 +112,6 @@ def steps(draw: st.DrawFn, height: int, width: int, picture: int) -> Step:
     right, bottom = draw(st.integers(left, width)), draw(st.integers(top, height))
     a = draw(st.floats(0, 2 if mixer in ("add", "multiply") else 1, **FLOAT32))
     b = draw(st.floats(-1, 1, **FLOAT32))
-    source = draw(st.sampled_from(["original"] if picture == NO_PICTURE else ["original", "picture"]))
     seed = draw(st.integers(0, 2**32 - 1))
     return Step(mixer, source, operation, level, left, top, right, bottom, a, b, seed)
 
@@ -121,7 +128,9 @@ def recipes(draw: st.DrawFn, height: int | None = None, width: int | None = None
         chains.pop()
     crops = st.integers(0, 2**32 - 1)
     overflow = draw(st.sampled_from(["clip", "wrap"]))
-    return Recipe(height, width, shares[0], tuple(chains), picture, draw(crops), draw(crops), overflow)
+    partner, label = draw(st.integers(0, 2**31 - 1)), draw(st.integers(0, WHOLE))
+    crop = (draw(crops), draw(crops))
+    return Recipe(height, width, shares[0], tuple(chains), picture, *crop, overflow, partner, label)
 
 
 @given(recipes())
@@ -290,6 +299,77 @@ def test_malformed_json_is_refused_by_its_key(path: str, value: Any, message: st
     assert Recipe.from_json(EXAMPLE.to_json()) == EXAMPLE
     with pytest.raises(InputError, match=message):
         Recipe.from_json(changed(path, value))
+
+
+@pytest.mark.parametrize(
+    ("step", "recipe", "message"),
+    [
+        (Step("paste", "partner", right=2, bottom=2), {}, 'source is "partner", and the recipe\'s partner is -1'),
+        (Step("paste", "partner", "invert"), {"partner": 0}, "a partner goes through no operation first, got 'invert'"),
+        (Step("fill", operation="invert"), {}, "fill takes no operation, got 'invert'"),
+        (Step("fill", a=0.5), {}, "a of fill must be a whole number, got 0.5"),
+        (Step("fill", level=256), {}, "level must be in 0 .. 255, got 256"),
+        (Step("fill"), {"label": 7}, "gives 7 of the label to a partner and names none"),
+        (Step("fill"), {"label": WHOLE + 1, "partner": 2}, "label must be in 0 .. 32768, got 32769"),
+        (Step("fill"), {"partner": -2}, "partner must be in -1"),
+    ],
+)
+def test_impossible_partners_and_fills_are_refused(step: Step, recipe: dict[str, int], message: str) -> None:
+    Recipe(4, 4, 0, (Chain(WHOLE, (Step("paste", "partner", right=4, bottom=4), Step("fill", a=9))),), partner=3)
+    with pytest.raises(InputError, match=message):
+        Recipe(4, 4, 0, (Chain(WHOLE, (step,)),), **recipe)
+
+
+# --- labels -----------------------------------------------------------------------------------------------
+
+
+def partnered(*pairs: tuple[int, int]) -> RecipeTable:
+    return RecipeTable.pack([Recipe(2, 2, WHOLE, partner=partner, label=label) for partner, label in pairs])
+
+
+def test_labels_are_the_shares_of_both_pictures() -> None:
+    table = partnered((1, WHOLE // 4), (2, WHOLE), (-1, 0))
+    expected = [[0.75, 0, 0.25], [0, 1, 0], [0, 1, 0]]
+    assert table.labels(np.array([0, 2, 1]), 3).tolist() == expected
+    assert table.labels(np.eye(3, dtype=np.float32)[[0, 2, 1]]).tolist() == expected
+
+
+def test_a_sequence_mixes_labels_that_are_mixed_already() -> None:
+    sequence = RecipeSequence((partnered((1, WHOLE // 2), (0, WHOLE // 2)), partnered((1, WHOLE // 2), (-1, 0))))
+    assert sequence.labels(np.array([0, 1]), 2).tolist() == [[0.5, 0.5], [0.5, 0.5]]
+    assert partnered((1, WHOLE // 2), (-1, 0)).labels(np.array([0, 1]), 2).tolist() == [[0.5, 0.5], [0, 1]]
+    assert len(sequence) == 2
+    assert sequence[1] == (sequence.tables[0][1], sequence.tables[1][1])
+    assert list(sequence[:1]) == [sequence[0]]
+    assert (sequence.height, sequence.width) == (2, 2)
+
+
+def test_a_recipe_without_a_label_share_keeps_the_label_exactly() -> None:
+    labels = np.array([2, 0, 1])
+    assert np.array_equal(RecipeTable.empty(3, 1, 1, 2, 2).labels(labels, 3), np.eye(3)[labels])
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "message"),
+    [
+        (np.array([0, 3]), 3, "labels must be in 0 .. 2, got 0 .. 3"),
+        (np.array([-1, 0]), 3, "labels must be in 0 .. 2, got -1 .. 0"),
+        (np.array([0]), 3, r"labels must be int\[2\]"),
+        (np.array([0.0, 1.0]), 3, r"got float64\[2\]"),
+        (np.array([0, 1]), None, "name how many classes there are"),
+        (np.eye(2), 3, "shares of 2 classes, and classes is 3"),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused(labels: np.ndarray, classes: int | None, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        RecipeTable.empty(2, 1, 1, 2, 2).labels(labels, classes)
+
+
+def test_a_sequence_needs_tables_for_the_same_pictures() -> None:
+    one = RecipeTable.empty(2, 1, 1, 2, 2)
+    for tables in ((), (one, RecipeTable.empty(3, 1, 1, 2, 2)), (one, RecipeTable.empty(2, 1, 1, 2, 3))):
+        with pytest.raises(InputError, match="a sequence needs one or more tables for the same pictures"):
+            RecipeSequence(tables)
 
 
 def test_translations_are_whole_pixels() -> None:

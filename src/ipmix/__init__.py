@@ -9,11 +9,19 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AugMix": "ipmix.methods",
+    "Combined": "ipmix.methods",
+    "CutMix": "ipmix.methods",
+    "CutOut": "ipmix.methods",
     "IPMix": "ipmix.methods",
     "METHODS": "ipmix.methods",
+    "MixUp": "ipmix.methods",
+    "PixMix": "ipmix.methods",
+    "Vanilla": "ipmix.methods",
     "MixingSet": "ipmix.mixing_set",
     "Key": "ipmix.randomness",
     "Recipe": "ipmix.recipe",
+    "RecipeSequence": "ipmix.recipe",
     "RecipeTable": "ipmix.recipe",
     "Augmenter": "ipmix.augmentation",
     "InputError": "ipmix.errors",
@@ -36,10 +44,18 @@ if TYPE_CHECKING:  # what a type checker and an editor see
     from ipmix.corruptions import perturb as perturb
     from ipmix.errors import InputError as InputError
     from ipmix.methods import METHODS as METHODS
+    from ipmix.methods import AugMix as AugMix
+    from ipmix.methods import Combined as Combined
+    from ipmix.methods import CutMix as CutMix
+    from ipmix.methods import CutOut as CutOut
     from ipmix.methods import IPMix as IPMix
+    from ipmix.methods import MixUp as MixUp
+    from ipmix.methods import PixMix as PixMix
+    from ipmix.methods import Vanilla as Vanilla
     from ipmix.mixing_set import MixingSet as MixingSet
     from ipmix.randomness import Key as Key
     from ipmix.recipe import Recipe as Recipe
+    from ipmix.recipe import RecipeSequence as RecipeSequence
     from ipmix.recipe import RecipeTable as RecipeTable
 
 

@@ -10,21 +10,33 @@ from ipmix.engines import engine as find_engine
 from ipmix.engines.output import Output, make_output
 from ipmix.errors import InputError
 from ipmix.randomness import Keys
-from ipmix.recipe import NO_PICTURE, RecipeTable, Scene
+from ipmix.recipe import NO_PICTURE, RecipeSequence, RecipeTable, Scene
+
+Recipes = RecipeTable | RecipeSequence
+"""What methods draw: a table, or several to be carried out one after the other."""
 
 
 class Method(Protocol):
-    """What every method has: options in its fields, and :meth:`draw`."""
+    """What every method has: options in its fields, and :meth:`draw`.
+
+    One that draws a single table for a single picture also has ``drawer(seed, scene)``: a table for one picture,
+    and a function of (epoch, index, view) that fills it; or None where its options don't allow it.
+    """
+
+    @property
+    def name(self) -> str:
+        """Its name on the command line."""
 
     @property
     def needs_pictures(self) -> bool:
         """Whether its recipes can ask for a mixing picture."""
 
-    def draw(self, keys: Keys, scene: Scene) -> RecipeTable:
-        """One recipe for each key."""
+    @property
+    def mixes_labels(self) -> bool:
+        """Whether its recipes can give a share of the label to another picture of the batch."""
 
-    def drawer(self, seed: int, scene: Scene) -> tuple[RecipeTable, Callable[[int, int, int], None]]:
-        """A table for one picture, and a function of (epoch, index, view) that fills it."""
+    def draw(self, keys: Keys, scene: Scene) -> Recipes:
+        """One recipe for each key."""
 
 
 def draw(
@@ -36,7 +48,7 @@ def draw(
     epoch: int = 0,
     indices: Any = None,
     view: int = 0,
-) -> RecipeTable:
+) -> Recipes:
     """The recipes that :func:`augment` would carry out on pictures of this shape.
 
     Args:
@@ -45,6 +57,10 @@ def draw(
         mixing_count: how many mixing pictures there are.
         seed, epoch, view: the key's parts, integers.
         indices: int[N], the pictures' own numbers in their data set; 0 .. N-1 if left out.
+
+    Returns:
+        A :class:`~ipmix.recipe.RecipeTable`, or a :class:`~ipmix.recipe.RecipeSequence` of them for a method that
+        works in stages. Where the method mixes labels, ``.labels(labels, classes)`` gives the pictures' new ones.
     """
     if len(shape) != 4:
         raise InputError(f"shape must be (N, H, W, C), got {tuple(shape)}")
@@ -55,7 +71,7 @@ def draw(
 
 
 def apply(
-    table: RecipeTable,
+    table: Recipes,
     images: np.ndarray,
     mixing: Any = None,
     *,
@@ -71,10 +87,18 @@ def apply(
     images = check_images(images)
     form = make_output(output, layout, images.shape[3], mean, std)
     check_count("threads", threads, 1)
+    if isinstance(table, RecipeSequence):
+        for earlier in table.tables[:-1]:
+            images = apply(earlier, images, mixing, engine=engine, threads=threads)
+        table = table.tables[-1]
     if len(table) != len(images) or (len(table) and (table.height, table.width) != images.shape[1:3]):
         raise InputError(
             f"the recipes are for {len(table)} pictures of {table.width}x{table.height}, "
             f"got {len(images)} of {images.shape[2]}x{images.shape[1]}"
+        )
+    if len(table) and table.heads["partner"].max() >= len(images):
+        raise InputError(
+            f"a recipe's partner is {table.heads['partner'].max()}, and the batch has {len(images)} pictures"
         )
     out = _check_out(out, form, images)
     table, planes = _pictures_for(table, images, mixing)
@@ -102,6 +126,13 @@ def augment(
 ) -> np.ndarray:
     """Augment a batch of pictures. The result depends on (seed, epoch, indices, view), the pictures, the method
     and the mixing set: not on the batch, its order, the threads or the process.
+
+    A method that mixes labels (``method.mixes_labels``) mixes the pictures of this batch with each other, so that
+    for it the batch counts; it needs the two steps of :func:`draw` and :func:`apply`, since the labels come from
+    the recipes:
+
+    >>> table = draw(CutMix(), images.shape, seed=0)                     # doctest: +SKIP
+    >>> images, labels = apply(table, images), table.labels(labels, 10)  # doctest: +SKIP
 
     Args:
         images: uint8[N, H, W, C].
@@ -169,7 +200,9 @@ class Augmenter:
             raise InputError(f"shape must be (H, W, C), got {tuple(shape)}")
         height, width, channels = (int(side) for side in shape)
         self._method, self._mixing = method, mixing
-        self._settings = {
+        self._draw: Callable[[int, int, int], None] | None
+        self._run: Callable[..., None]
+        self._settings: dict[str, Any] = {
             "shape": (height, width, channels),
             "seed": seed,
             "output": output,
@@ -189,7 +222,14 @@ class Augmenter:
             planes = _as_planes(mixing, height, width, channels)
         form = make_output(output, layout, channels, mean, std)
         self._out = form.shape(1, height, width)[1:], np.dtype(form.kind)
-        table, self._draw = method.drawer(seed, scene)
+        if method.mixes_labels:
+            raise InputError(f"{method.name} mixes the pictures of a batch: use draw() and apply() on batches")
+        make_drawer = getattr(method, "drawer", lambda seed, scene: None)
+        prepared = make_drawer(seed, scene)
+        if prepared is None:  # several tables for one picture: the general way, at its cost for each call
+            self._draw, self._run = None, self._in_stages
+            return
+        table, self._draw = prepared
         self._run = find_engine("compiled").applier(table, np.asarray(planes), form)
 
     def __call__(
@@ -204,9 +244,16 @@ class Augmenter:
             out = np.empty(shape, dtype)
         else:
             _check_target(out, shape, dtype, image)
+        if self._draw is None:
+            self._run(image, out, epoch, index, view)
+            return out
         self._draw(epoch, index, view)
         self._run(image if image.flags.c_contiguous else np.ascontiguousarray(image), out)
         return out
+
+    def _in_stages(self, image: np.ndarray, out: np.ndarray, epoch: int, index: int, view: int) -> None:
+        form = {name: self._settings[name] for name in ("seed", "output", "mean", "std", "layout")}
+        augment(image[None], self._method, self._mixing, epoch=epoch, indices=[index], view=view, out=out[None], **form)
 
     def __reduce__(self) -> Any:  # machine code can't be sent to another process: make it ready again there
         return _make_augmenter, (self._method, self._mixing, self._settings)

@@ -22,6 +22,15 @@ def check_positive(name: str, value: Any) -> None:
         raise InputError(f"{name} must be a positive number, got {value!r}")
 
 
+def check_severity(severity: Any) -> None:
+    """Raise :class:`InputError` unless the upper bound of an operation's strength is None or in 0.1 .. 10."""
+    if severity is None:
+        return
+    check_positive("severity", severity)
+    if not 0.1 <= severity <= 10:
+        raise InputError(f"severity must be in 0.1 .. 10, got {severity}")
+
+
 def check_choice(name: str, value: Any, known: Iterable[str]) -> None:
     """Raise :class:`InputError` unless ``value`` is one of ``known``."""
     known = tuple(known)

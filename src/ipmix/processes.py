@@ -1,5 +1,8 @@
 """One process or many, a CPU or accelerators: what the training loop needs of either, through Accelerate."""
 
+import atexit
+import gc
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -40,7 +43,8 @@ class Processes:
             if name not in usable:
                 raise InputError(f"there is no tracker {name!r} here; installed are {', '.join(usable) or 'none'}")
         # Accelerate keeps its settings for the life of the process; another run may have used others.
-        AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
+        joined = torch.distributed.is_initialized()
+        AcceleratorState._reset_state(reset_partial_state=not joined)
         try:
             self._accelerator = Accelerator(
                 mixed_precision=_ACCELERATE[precision],
@@ -50,6 +54,8 @@ class Processes:
             )
         except ValueError as error:
             raise InputError(f"precision {precision} can't be used here ({error})") from None
+        if torch.distributed.is_initialized() and not joined:
+            atexit.register(_leave)
         self.rank: int = self._accelerator.process_index
         self.count: int = self._accelerator.num_processes
         self.first = self.rank == 0
@@ -156,3 +162,16 @@ class Processes:
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
             yield
+
+
+def _leave() -> None:
+    """Leave the group of processes before the interpreter takes itself apart.
+
+    The group's threads still let go of the last gradients they exchanged. For that they need the interpreter, and
+    one that finds it gone ends the whole process with an abort. Gathering what is unused lets the group be taken
+    down, which waits for its threads; where a network in use keeps the group alive, the pause lets them finish.
+    """
+    if torch.distributed.is_initialized():
+        gc.collect()
+        torch.distributed.destroy_process_group()
+        time.sleep(0.2)

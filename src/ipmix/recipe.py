@@ -7,8 +7,11 @@ arrays, which is what methods fill and engines read.
     augmented = clean_share * clean + sum over chains of share * chain(clean)
 
 A *step* either applies an image operation to the whole chain picture, or mixes a box of it with the same box
-of another picture: the recipe's mixing picture, or the clean picture after an operation. Pixel-level mixing is
-a box as large as the picture.
+of another picture: the recipe's mixing picture, the clean picture after an operation, or the recipe's partner,
+which is another picture of the same batch. Pixel-level mixing is a box as large as the picture.
+
+Labels are mixed where a recipe says so: ``label`` is the partner's share of the label. A :class:`RecipeSequence`
+carries out several tables one after the other.
 """
 
 import json
@@ -24,19 +27,21 @@ from ipmix.operations import CODES, OPERATIONS
 WHOLE = 32768
 """Shares are counted in 32768ths and sum to exactly this, so that mixing is exact integer arithmetic."""
 
-MIXERS = ("", "add", "multiply", "random_pixels", "random_elements")
+MIXERS = ("", "add", "multiply", "random_pixels", "random_elements", "paste", "fill")
 """A mixer's place here is its code in a table; 0 stands for "no mixing: an image operation"."""
-OPERATION, ADD, MULTIPLY, RANDOM_PIXELS, RANDOM_ELEMENTS = range(len(MIXERS))
+OPERATION, ADD, MULTIPLY, RANDOM_PIXELS, RANDOM_ELEMENTS, PASTE, FILL = range(len(MIXERS))
 
-SOURCES = ("picture", "original")
-"""What a box is mixed with: the mixing picture, or the clean picture (after an operation, if one is named)."""
-PICTURE, ORIGINAL = range(len(SOURCES))
+SOURCES = ("picture", "original", "partner")
+"""What a box is mixed with: the mixing picture, the clean picture (after an operation, if one is named), or the
+partner."""
+PICTURE, ORIGINAL, PARTNER = range(len(SOURCES))
 
 MOST = 65536
 """The largest level of a step; far beyond what any operation can use."""
 
 NO_OPERATION = 255
 NO_PICTURE = -1
+NO_PARTNER = -1
 
 OVERFLOWS = ("clip", "wrap")
 """How mixed values outside 0..255 are written back: clipped, or cut and taken modulo 256 (authors' code)."""
@@ -50,6 +55,8 @@ HEAD_TYPE = np.dtype(
         ("picture", np.int32),  # which mixing picture
         ("crop_x", np.uint32),  # where it is cropped, in 2**32ths of the free width and height
         ("crop_y", np.uint32),
+        ("partner", np.int32),  # which picture of the batch
+        ("label", np.uint32),  # the partner's share of the label
         ("overflow", np.uint8),
     ],
     align=True,
@@ -97,7 +104,9 @@ class Step:
     ``mixer == ""``: apply ``operation`` at ``level`` to the chain's whole picture; the rest is unused.
     Otherwise: inside the box, mix the chain's picture (A) with ``source`` (B). For "add" and "multiply", ``a``
     and ``b`` are the coefficients; for the random mixers ``a`` is the probability of keeping A, and ``seed``
-    names the mask. ``operation`` is what an "original" source goes through first; "" for nothing.
+    names the mask; "paste" puts B over A; "fill" takes no other picture: ``a``, ``b`` and ``level`` are the bytes
+    for the first, the second and all further channels. ``operation`` is what an "original" source goes through
+    first; "" for nothing.
     """
 
     mixer: str = ""
@@ -116,12 +125,18 @@ class Step:
         operation = _describe_operation(self.operation, self.level)
         if not self.mixer:
             return operation
+        box = f"{self.right - self.left}x{self.bottom - self.top} at ({self.left}, {self.top})"
+        if self.mixer == "fill":
+            return f"fill {box} with {self.a:g}, {self.b:g}, {self.level:g}"
+        what = "the original" + (f", {operation}" if operation else "")
+        if self.source != "original":
+            what = f"the {self.source}"
+        if self.mixer == "paste":
+            return f"paste {box} of {what}"
         if self.mixer in ("add", "multiply"):
             how = f"{self.mixer} (a {self.a:.2f}, b {self.b:+.2f})"
         else:
             how = f"{self.mixer.replace('_', ' ')} (keep {self.a:.0%})"
-        what = "the picture" if self.source == "picture" else f"the original{', ' + operation if operation else ''}"
-        box = f"{self.right - self.left}x{self.bottom - self.top} at ({self.left}, {self.top})"
         return f"{how} with {what} in {box}"
 
 
@@ -151,6 +166,10 @@ class Recipe:
     crop_y: int = 0
     """Where the mixing picture is cropped: left = crop_x * (its width - width + 1) // 2**32, top alike."""
     overflow: str = "clip"
+    partner: int = NO_PARTNER
+    """Position in the batch of the picture that this one is mixed with; -1 if with none."""
+    label: int = 0
+    """The partner's share of the label in 32768ths; 0 keeps the label."""
 
     def __post_init__(self) -> None:
         total = self.clean + sum(chain.share for chain in self.chains)
@@ -158,6 +177,9 @@ class Recipe:
             raise InputError(f"a recipe's shares must be 0 or more and sum to {WHOLE}, got a sum of {total}")
         _check_ranges(self, "recipe", height=(1, 2**31), width=(1, 2**31), picture=(NO_PICTURE, 2**31))
         _check_ranges(self, "recipe", crop_x=(0, 2**32), crop_y=(0, 2**32))
+        _check_ranges(self, "recipe", partner=(NO_PARTNER, 2**31), label=(0, WHOLE + 1))
+        if self.label and self.partner == NO_PARTNER:
+            raise InputError(f"the recipe gives {self.label} of the label to a partner and names none")
         _check_known("recipe", "overflow", self.overflow, OVERFLOWS)
         for i, chain in enumerate(self.chains):
             for j, step in enumerate(chain.steps):
@@ -168,6 +190,8 @@ class Recipe:
         if self.picture != NO_PICTURE:
             where = f"{self.crop_x / 2**32:.0%} across and {self.crop_y / 2**32:.0%} down"
             lines[0] += f", mixing picture {self.picture} (cropped {where}), overflow: {self.overflow}"
+        if self.partner != NO_PARTNER:
+            lines[0] += f", partner {self.partner} of the batch, with {self.label / WHOLE:.1%} of the label"
         lines.append(f"  {self.clean / WHOLE:6.1%}  clean")
         lines += [f"  {chain.share / WHOLE:6.1%}  {chain}" for chain in self.chains]
         return "\n".join(lines)
@@ -225,6 +249,7 @@ class RecipeTable:
         )
         table.heads["clean"] = WHOLE
         table.heads["picture"] = NO_PICTURE
+        table.heads["partner"] = NO_PARTNER
         return table
 
     @classmethod
@@ -244,7 +269,8 @@ class RecipeTable:
         table = cls.empty(len(recipes), most_chains, most_steps, height, width)
         for i, recipe in enumerate(recipes):
             overflow = OVERFLOWS.index(recipe.overflow)
-            table.heads[i] = (recipe.clean, recipe.picture, recipe.crop_x, recipe.crop_y, overflow)
+            crop = (recipe.crop_x, recipe.crop_y)
+            table.heads[i] = (recipe.clean, recipe.picture, *crop, recipe.partner, recipe.label, overflow)
             for j, chain in enumerate(recipe.chains):
                 table.chains[i, j] = (chain.share, len(chain.steps))
                 for k, step in enumerate(chain.steps):
@@ -277,7 +303,81 @@ class RecipeTable:
             int(head["crop_x"]),
             int(head["crop_y"]),
             OVERFLOWS[head["overflow"]],
+            int(head["partner"]),
+            int(head["label"]),
         )
+
+    def labels(self, labels: np.ndarray, classes: int | None = None) -> np.ndarray:
+        """The labels of the augmented pictures: float32[N, classes], every row summing to 1.
+
+        Args:
+            labels: int[N] with ``classes`` named, or float[N, classes], already shares of classes.
+            classes: how many classes there are.
+
+        Raises:
+            InputError: a label out of range, or another number of them than of recipes.
+        """
+        shares = _label_shares(labels, classes, len(self))
+        given = self.heads["label"].astype(np.float32)[:, None] / np.float32(WHOLE)
+        return shares * (1 - given) + shares[np.maximum(self.heads["partner"], 0)] * given
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecipeSequence:
+    """Tables carried out one after the other: the pictures that one makes are the next one's clean pictures.
+
+    ``sequence[i]`` is the recipes of picture i in order, ``sequence[i:j]`` a sequence.
+    """
+
+    tables: tuple[RecipeTable, ...]
+
+    def __post_init__(self) -> None:
+        shapes = {(len(table), table.height, table.width) for table in self.tables}
+        if len(shapes) != 1:
+            raise InputError(f"a sequence needs one or more tables for the same pictures, got {len(shapes)} kinds")
+
+    @property
+    def height(self) -> int:
+        return self.tables[0].height
+
+    @property
+    def width(self) -> int:
+        return self.tables[0].width
+
+    def __len__(self) -> int:
+        return len(self.tables[0])
+
+    def __iter__(self) -> Iterator[tuple[Recipe, ...]]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, which: Any) -> Any:
+        parts = tuple(table[which] for table in self.tables)
+        return RecipeSequence(parts) if isinstance(which, slice) else parts
+
+    def labels(self, labels: np.ndarray, classes: int | None = None) -> np.ndarray:
+        """The labels after all tables; see :meth:`RecipeTable.labels`."""
+        for table in self.tables:
+            labels = table.labels(labels, classes)
+        return labels
+
+
+def _label_shares(labels: np.ndarray, classes: int | None, count: int) -> np.ndarray:
+    labels = np.asarray(labels)
+    if labels.ndim == 2 and np.issubdtype(labels.dtype, np.floating) and len(labels) == count:
+        if classes is not None and labels.shape[1] != classes:
+            raise InputError(f"labels have shares of {labels.shape[1]} classes, and classes is {classes}")
+        return labels.astype(np.float32)
+    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer) or len(labels) != count:
+        raise InputError(
+            f"labels must be int[{count}] or float[{count}, classes], got {labels.dtype}{list(labels.shape)}"
+        )
+    if classes is None:
+        raise InputError("labels are numbers of classes: name how many classes there are (classes=...)")
+    if count and not 0 <= labels.min() <= labels.max() < classes:
+        raise InputError(f"labels must be in 0 .. {classes - 1}, got {labels.min()} .. {labels.max()}")
+    shares = np.zeros((count, classes), np.float32)
+    shares[np.arange(count), labels] = 1
+    return shares
 
 
 def _packed(step: Step) -> tuple[Any, ...]:
@@ -316,16 +416,30 @@ def _check_step(step: Step, recipe: Recipe, where: str) -> None:
         _check_number(step, "level", low, high, where)
         if step.operation in ("translate_x", "translate_y") and step.level != int(step.level):
             raise InputError(f"{where}: the level of {step.operation} must be whole pixels, got {step.level!r}")
+    elif step.mixer == "fill":
+        for name in ("a", "b", "level"):
+            _check_number(step, name, 0, 255, where)
+            if getattr(step, name) != int(getattr(step, name)):
+                raise InputError(f"{where}: {name} of fill must be a whole number, got {getattr(step, name)!r}")
     elif not step.mixer:
         raise InputError(f"{where}: it has neither a mixer nor an operation; name one of them")
     if not step.mixer:
         return
     _check_ranges(step, where, left=(0, step.right + 1), right=(0, recipe.width + 1))
     _check_ranges(step, where, top=(0, step.bottom + 1), bottom=(0, recipe.height + 1), seed=(0, 2**32))
+    if step.mixer == "fill":
+        if step.operation:
+            raise InputError(f"{where}: fill takes no operation, got {step.operation!r}")
+        return
     _check_number(step, "a", -8 if step.mixer == "add" else 0, 8 if step.mixer in ("add", "multiply") else 1, where)
     _check_number(step, "b", -8, 8, where)
     if step.source == "picture" and recipe.picture == NO_PICTURE:
         raise InputError(f'{where}: source is "picture", and the recipe\'s picture is {NO_PICTURE}: name a picture')
+    if step.source == "partner":
+        if recipe.partner == NO_PARTNER:
+            raise InputError(f'{where}: source is "partner", and the recipe\'s partner is {NO_PARTNER}: name one')
+        if step.operation:
+            raise InputError(f"{where}: a partner goes through no operation first, got {step.operation!r}")
 
 
 def _check_known(where: str, name: str, value: Any, known: Sequence[str]) -> None:

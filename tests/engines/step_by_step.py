@@ -19,6 +19,7 @@ from ipmix.recipe import (
     NO_OPERATION,
     OPERATION,
     ORIGINAL,
+    SOURCES,
     WHOLE,
     Chain,
     Recipe,
@@ -37,10 +38,10 @@ PICTURES = 4
 
 def random_step(draws: np.random.Generator, height: int, width: int, names: list[str]) -> Step:
     """A step as wild as the language allows, levels up to severity 10."""
-    mixer = str(draws.choice(["", *MIXERS[1:]], p=[0.4, 0.15, 0.15, 0.15, 0.15]))
-    source = str(draws.choice(["picture", "original"]))
+    mixer = str(draws.choice(MIXERS, p=[0.3, 0.15, 0.15, 0.15, 0.15, 0.05, 0.05]))
+    source = str(draws.choice(SOURCES, p=[0.45, 0.45, 0.1])) if mixer != "fill" else "picture"
     name = str(draws.choice(names))
-    if mixer and (source == "picture" or draws.random() < 0.2):
+    if mixer == "fill" or (mixer and (source != "original" or draws.random() < 0.2)):
         name = ""
     level = 0.0
     if name:
@@ -53,6 +54,9 @@ def random_step(draws: np.random.Generator, height: int, width: int, names: list
     top, bottom = sorted(draws.integers(0, height + 1, 2).tolist())
     if draws.random() < 0.3:
         left, top, right, bottom = 0, 0, width, height
+    if mixer == "fill":
+        a, b, level = draws.integers(0, 256, 3).tolist()
+        return Step(mixer, left=left, top=top, right=right, bottom=bottom, a=a, b=b, level=level)
     a, b = draws.random(2)
     if mixer in ("add", "multiply"):
         a, b = (1 + a, -b) if draws.random() < 0.5 else (a, b)
@@ -62,7 +66,7 @@ def random_step(draws: np.random.Generator, height: int, width: int, names: list
     return Step(mixer, source, name, level, left, top, right, bottom, float(np.float32(a)), float(np.float32(b)), seed)
 
 
-def random_recipe(draws: np.random.Generator, height: int, width: int, names: list[str]) -> Recipe:
+def random_recipe(draws: np.random.Generator, height: int, width: int, names: list[str], batch: int) -> Recipe:
     """Up to six chains of up to four steps; shares of nothing and of everything among them."""
     count = int(draws.choice([0, 1, 2, 3, 4, 6], p=[0.02, 0.18, 0.2, 0.3, 0.2, 0.1]))
     shares = draws.multinomial(WHOLE, draws.dirichlet(np.full(count + 1, draws.choice([0.01, 0.3, 1.0]))))
@@ -72,14 +76,16 @@ def random_recipe(draws: np.random.Generator, height: int, width: int, names: li
     )
     crops = draws.integers(0, 2**32, 2).tolist()
     picture = int(draws.integers(PICTURES))
-    return Recipe(height, width, int(shares[0]), chains, picture, *crops, str(draws.choice(["clip", "wrap"])))
+    overflow = str(draws.choice(["clip", "wrap"]))
+    partner, label = int(draws.integers(batch)), int(draws.integers(WHOLE + 1))
+    return Recipe(height, width, int(shares[0]), chains, picture, *crops, overflow, partner, label)
 
 
 def random_table(
     seed: int, count: int, height: int, width: int, names: list[str] | tuple[str, ...] = GROUPS["all"]
 ) -> RecipeTable:
     draws = np.random.default_rng(seed)
-    return RecipeTable.pack([random_recipe(draws, height, width, list(names)) for _ in range(count)])
+    return RecipeTable.pack([random_recipe(draws, height, width, list(names), count) for _ in range(count)])
 
 
 # --- step by step -----------------------------------------------------------------------------------------
@@ -101,6 +107,17 @@ def prefixes(table: RecipeTable) -> tuple[np.ndarray, RecipeTable]:
     chains["share"][:, 0] = WHOLE
     chains["length"][:, 0] = step + 1
     return places, RecipeTable(table.height, table.width, heads, chains, table.steps[recipe, chain][:, None])
+
+
+def with_partners(places: np.ndarray, cut: RecipeTable, images: np.ndarray) -> tuple[RecipeTable, np.ndarray]:
+    """The table that :func:`prefixes` made and its pictures, with every picture behind them as a partner to find."""
+    heads = np.concatenate([cut.heads, RecipeTable.empty(len(images), 1, 1, 1, 1).heads])
+    heads["partner"][: len(places)] += len(places)
+    chains, steps = (
+        np.concatenate([part, np.zeros((len(images), *part.shape[1:]), part.dtype)]) for part in (cut.chains, cut.steps)
+    )
+    table = RecipeTable(cut.height, cut.width, heads, chains, steps)
+    return table, np.concatenate([images[places[:, 0]], images])
 
 
 def operated_originals(places: np.ndarray, table: RecipeTable, images: np.ndarray) -> dict[int, np.ndarray]:
@@ -131,7 +148,7 @@ def check(table: RecipeTable, images: np.ndarray, mixing: np.ndarray) -> dict[st
     recipes = list(table)
     crops = [reference.crop(recipe, planes) for recipe in recipes]
     places, cut = prefixes(table)
-    results = apply(cut, images[places[:, 0]], mixing, threads=2)
+    results = apply(*with_partners(places, cut, images), mixing, threads=2)[: len(places)]
     originals = operated_originals(places, table, images)
     beside: dict[str, list[float]] = {}
     totals = table.heads["clean"][:, None, None, None] * images.astype(np.int64)
@@ -153,7 +170,9 @@ def check(table: RecipeTable, images: np.ndarray, mixing: np.ndarray) -> dict[st
             compare(step.operation, results[row], reference.operate(step.operation, before, step.level), row)
         else:
             other = crops[i]
-            if step.source == "original":
+            if step.mixer == "fill" or step.source == "partner":
+                other = reference.other_of(step, clean, None, images[recipe.partner])
+            elif step.source == "original":
                 other = originals.get(row, clean)
                 if step.operation:
                     compare(step.operation, other, reference.operate(step.operation, clean, step.level), row)

@@ -14,7 +14,7 @@ from ipmix.errors import InputError
 from ipmix.methods import METHODS
 from ipmix.operations import CODES, GROUPS, draw_level
 from ipmix.randomness import SHARED_VIEW, Key, Keys, below, beta, bits, dirichlet, uniform
-from ipmix.recipe import MIXERS, NO_PICTURE, WHOLE, Chain, Recipe, Scene, Step
+from ipmix.recipe import NO_PICTURE, WHOLE, Chain, Recipe, Scene, Step
 
 # --- Algorithm 1 ------------------------------------------------------------------------------------------
 
@@ -226,7 +226,7 @@ def test_presets() -> None:
     plain = IPMix()
     assert (plain.k, plain.t, plain.alpha, plain.min_ops, plain.operations) == (3, 3, 1.0, 1, "core")
     assert (plain.patch_shape, plain.mix_with, plain.overflow) == ("both", "both", "clip")
-    assert plain.mixers == MIXERS[1:]
+    assert plain.mixers == ("add", "multiply", "random_pixels", "random_elements")
     assert not plain.mixes_labels
     assert METHODS["ipmix"] is IPMix
 

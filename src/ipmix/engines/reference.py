@@ -12,7 +12,7 @@ from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from ipmix.engines.output import Output
 from ipmix.randomness import mask_hash
-from ipmix.recipe import NO_PICTURE, WHOLE, Chain, Recipe, RecipeTable, Step
+from ipmix.recipe import NO_PARTNER, NO_PICTURE, WHOLE, Chain, Recipe, RecipeTable, Step
 
 BILINEAR = Image.Resampling.BILINEAR
 AFFINE = Image.Transform.AFFINE
@@ -26,7 +26,8 @@ def apply(
     images uint8[N, H, W, C]; planes uint8[M, C, h, w], the mixing pictures, h >= H and w >= W.
     """
     for i, recipe in enumerate(table):
-        total = combine(recipe, images[i], crop(recipe, planes))
+        partner = None if recipe.partner == NO_PARTNER else images[recipe.partner]
+        total = combine(recipe, images[i], crop(recipe, planes), partner)
         if output.kind == "uint8":
             result = (total + WHOLE // 2) // WHOLE
         else:
@@ -44,23 +45,31 @@ def crop(recipe: Recipe, planes: np.ndarray) -> np.ndarray | None:
     return plane[:, top : top + recipe.height, left : left + recipe.width].transpose(1, 2, 0)
 
 
-def combine(recipe: Recipe, clean: np.ndarray, picture: np.ndarray | None) -> np.ndarray:
+def combine(
+    recipe: Recipe, clean: np.ndarray, picture: np.ndarray | None, partner: np.ndarray | None = None
+) -> np.ndarray:
     """The sum of shares times pictures, int64[H, W, C] in 0 .. 255 * 32768."""
     total = recipe.clean * clean.astype(np.int64)
     for chain in recipe.chains:
-        *_, result = (clean, *run(recipe, chain, clean, picture))
+        *_, result = (clean, *run(recipe, chain, clean, picture, partner))
         total += chain.share * result.astype(np.int64)
     return total
 
 
-def run(recipe: Recipe, chain: Chain, clean: np.ndarray, picture: np.ndarray | None) -> Iterator[np.ndarray]:
+def run(
+    recipe: Recipe,
+    chain: Chain,
+    clean: np.ndarray,
+    picture: np.ndarray | None,
+    partner: np.ndarray | None = None,
+) -> Iterator[np.ndarray]:
     """The chain's picture after each of its steps, uint8[H, W, C]."""
     current = clean
     for step in chain.steps:
         if not step.mixer:
             current = operate(step.operation, current, step.level)
         else:
-            other = other_of(step, clean, picture)
+            other = other_of(step, clean, picture, partner)
             box = (slice(step.top, step.bottom), slice(step.left, step.right))
             mixed = mix(step, current[box], other[box], recipe.overflow)
             current = current.copy()
@@ -68,8 +77,16 @@ def run(recipe: Recipe, chain: Chain, clean: np.ndarray, picture: np.ndarray | N
         yield current
 
 
-def other_of(step: Step, clean: np.ndarray, picture: np.ndarray | None) -> np.ndarray:
+def other_of(
+    step: Step, clean: np.ndarray, picture: np.ndarray | None, partner: np.ndarray | None = None
+) -> np.ndarray:
     """The whole picture that a mixing step takes its box from, uint8[H, W, C]."""
+    if step.mixer == "fill":
+        colour = [(step.a, step.b, step.level)[min(c, 2)] for c in range(clean.shape[2])]
+        return np.broadcast_to(np.array(colour, np.uint8), clean.shape)
+    if step.source == "partner":
+        assert partner is not None, "the edge checks that a recipe's partner exists"
+        return partner
     if step.source == "original":
         return operate(step.operation, clean, step.level) if step.operation else clean
     assert picture is not None, "the edge checks that a recipe's picture exists"
@@ -85,6 +102,8 @@ def mix(step: Step, a: np.ndarray, b: np.ndarray, overflow: str) -> np.ndarray:
         return to_bytes(add(a, b, step.a, step.b), overflow)
     if step.mixer == "multiply":
         return to_bytes(multiply(a, b, step.a, step.b), overflow)
+    if step.mixer in ("paste", "fill"):
+        return b
     return np.where(keep_mask(step, a.shape), a, b)
 
 

@@ -1,12 +1,17 @@
 """DRAW: what each method does to a picture, as recipes. One file each; METHODS is a plain dict."""
 
-from ipmix.methods.ipmix import IPMix
-from ipmix.methods.torchvision_policies import AutoAugment, RandAugment, TrivialAugmentWide
+from typing import Any
 
-METHODS = {
-    "ipmix": IPMix,
-    "autoaugment": AutoAugment,
-    "randaugment": RandAugment,
-    "trivialaugment": TrivialAugmentWide,
+from ipmix.methods.augmix import AugMix
+from ipmix.methods.combined import Combined
+from ipmix.methods.cutmix import CutMix
+from ipmix.methods.cutout import CutOut
+from ipmix.methods.ipmix import IPMix
+from ipmix.methods.mixup import MixUp
+from ipmix.methods.pixmix import PixMix
+from ipmix.methods.vanilla import Vanilla
+
+METHODS: dict[str, Any] = {
+    kind.name: kind for kind in (Vanilla, MixUp, CutOut, CutMix, AugMix, PixMix, IPMix, Combined)
 }
 """Every method by its name on the command line."""

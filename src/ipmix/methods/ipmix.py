@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ipmix.checking import check_choice, check_count, check_positive, check_subset
-from ipmix.compiling import compiled, compiled_disjoint, direct
+from ipmix.checking import check_choice, check_count, check_positive, check_severity, check_subset
+from ipmix.compiling import compiled_disjoint
 from ipmix.errors import InputError
+from ipmix.methods.drawing import Plan, draw_coefficients, draw_table, make_drawer, stage_seed
 from ipmix.operations import CODES, draw_level, operation_names
 from ipmix.randomness import SHARED_VIEW, Keys, below, beta, bits, dirichlet, start, uniform
 from ipmix.recipe import (
@@ -28,13 +29,16 @@ from ipmix.recipe import (
     OVERFLOWS,
     PICTURE,
     WHOLE,
+    RecipeSequence,
     RecipeTable,
     Scene,
 )
 
+MIXES = ("add", "multiply", "random_pixels", "random_elements")
 LEVELS = ("image", "patch", "pixel")
 SHAPES = ("both", "square", "scar")
 PARTNERS = ("both", "picture", "original")
+FRAMEWORKS = ("chains", "one_chain", "fed_back")
 BOTH = 0  # the code of "both" in SHAPES and PARTNERS
 SQUARE = SHAPES.index("square")
 
@@ -63,7 +67,7 @@ class IPMix:
     None: 4, 8, 16 and the picture; above 64 pixels also 32 and 64."""
     patch_shape: str = "both"
     """"square"; "scar", a rectangle with sides drawn from 2..size; or "both", each half of the time (Table 3)."""
-    mixers: tuple[str, ...] = MIXERS[1:]
+    mixers: tuple[str, ...] = MIXES
     """Out of add, multiply, random_pixels, random_elements (Table 2)."""
     mix_with: str = "both"
     """A patch is mixed with the mixing "picture", with the "original" after an operation, or "both", each half
@@ -78,6 +82,9 @@ class IPMix:
     """Parameter of the coefficients of add and multiply. None: 3 on small pictures, 4 above (authors' code)."""
     overflow: str = "clip"
     """What happens to mixed values outside 0..255: "clip", or "wrap" modulo 256 as in the authors' code."""
+    framework: str = "chains"
+    """How it fits together (paper, Figure 4): "chains", Algorithm 1; "one_chain", a single chain in which every
+    step is of a level of its own; "fed_back", k rounds of one chain, each mixed with the picture before it."""
 
     name = "ipmix"
     mixes_labels = False
@@ -88,11 +95,10 @@ class IPMix:
         check_count("min_ops", self.min_ops, 0)
         if self.min_ops > self.t:
             raise InputError(f"min_ops must be at most t = {self.t}, got {self.min_ops}")
-        for name in ("alpha", "beta", "severity"):
+        for name in ("alpha", "beta"):
             if getattr(self, name) is not None:
                 check_positive(name, getattr(self, name))
-        if self.severity is not None and not 0.1 <= self.severity <= 10:
-            raise InputError(f"severity must be in 0.1 .. 10, got {self.severity}")
+        check_severity(self.severity)
         if self.patch_sizes is not None:
             if not isinstance(self.patch_sizes, Iterable):
                 raise InputError(f"patch_sizes must be a list of sides in pixels, got {self.patch_sizes!r}")
@@ -104,7 +110,8 @@ class IPMix:
         check_choice("patch_shape", self.patch_shape, SHAPES)
         check_choice("mix_with", self.mix_with, PARTNERS)
         check_choice("overflow", self.overflow, OVERFLOWS)
-        object.__setattr__(self, "mixers", check_subset("mixers", self.mixers, MIXERS[1:]))
+        check_choice("framework", self.framework, FRAMEWORKS)
+        object.__setattr__(self, "mixers", check_subset("mixers", self.mixers, MIXES))
         object.__setattr__(self, "levels", check_subset("levels", self.levels, LEVELS))
         if not isinstance(self.operations, str):
             object.__setattr__(self, "operations", operation_names(self.operations))
@@ -112,7 +119,7 @@ class IPMix:
 
     @classmethod
     def preset(cls, name: str) -> "IPMix":
-        """One of :data:`PRESETS`: "paper-cifar", "paper-imagenet", "code-cifar", "code-imagenet"."""
+        """One of :data:`PRESETS`, such as "paper-cifar", "code-imagenet", "k4-t2" or "without-patch"."""
         if name not in PRESETS:
             raise InputError(f"IPMix has no preset {name!r}; presets are {', '.join(PRESETS)}")
         return PRESETS[name]
@@ -126,8 +133,8 @@ class IPMix:
         """Whether recipes can ask for a mixing picture."""
         return self.mix_with != "original" and bool({"patch", "pixel"} & set(self.levels))
 
-    def draw(self, keys: Keys, scene: Scene) -> RecipeTable:
-        """One recipe for each key, for pictures of the scene's size.
+    def draw(self, keys: Keys, scene: Scene) -> RecipeTable | RecipeSequence:
+        """One recipe for each key, for pictures of the scene's size; a sequence of them if ``fed_back``.
 
         Raises :class:`InputError` if mixing pictures are needed and the scene has none, or if no patch size is
         left for the levels asked for.
@@ -137,30 +144,26 @@ class IPMix:
                 "IPMix needs mixing pictures and got none: pass mixing=MixingSet.generate(...) or "
                 'MixingSet.folder(...), or mix_with="original"'
             )
-        table = RecipeTable.empty(len(keys), self.k, self.t, scene.height, scene.width)
-        _draw_table(
-            *(keys.seed, keys.epoch, keys.indices, keys.view),
-            *(_options(self, scene.height, scene.width), scene.height, scene.width, scene.pictures),
-            *(table.heads, table.chains, table.steps, np.empty(1, np.uint64), np.empty(self.k)),
-        )
-        return table
+        plan = self._plan(scene)
+        if self.framework != "fed_back":
+            return draw_table(plan, keys, scene)
+        # Every round has a stream of its own; the mixing picture stays that of the first.
+        tables = [draw_table(plan, replace(keys, seed=stage_seed(keys.seed, n)), scene) for n in range(self.k)]
+        for table in tables[1:]:
+            for name in ("picture", "crop_x", "crop_y"):
+                table.heads[name] = tables[0].heads[name]
+        return RecipeSequence(tuple(tables))
 
-    def drawer(self, seed: int, scene: Scene) -> tuple[RecipeTable, Callable[[int, int, int], None]]:
-        """What :class:`~ipmix.augmentation.Augmenter` uses: a table for one picture, and a quick function.
+    def drawer(self, seed: int, scene: Scene) -> tuple[RecipeTable, Callable[[int, int, int], None]] | None:
+        """See :func:`~ipmix.methods.drawing.make_drawer`; None for a framework that takes several tables."""
+        if self.framework == "fed_back":
+            return None
+        self.draw(Keys.of(seed, 0, [0]), scene)  # checks
+        return make_drawer(self._plan(scene), seed, scene)
 
-        The function fills the table with the recipe of the key (seed, epoch, index, view), given the last three.
-        """
-        table = self.draw(Keys.of(seed, 0, [0]), scene)  # checks, and compiles
-        entry, options = direct(_draw_table), _options(self, scene.height, scene.width)
-        indices = np.zeros(1, np.int64)
-        size = (scene.height, scene.width, scene.pictures)
-        arrays = (table.heads, table.chains, table.steps, np.empty(1, np.uint64), np.empty(self.k))
-
-        def fill(epoch: int, index: int, view: int) -> None:
-            indices[0] = index
-            entry(seed, epoch, indices, view, options, *size, *arrays)
-
-        return table, fill
+    def _plan(self, scene: Scene) -> Plan:
+        chains = self.k if self.framework == "chains" else 1
+        return Plan(_draw_table, _options(self, scene.height, scene.width), chains, self.t)
 
 
 PRESETS = {
@@ -173,6 +176,29 @@ PRESETS = {
 }
 """Settings of the paper's appendix (A.1, A.2, Algorithm 1) and of the authors' code. The appendix states
 neither severity nor beta: those are the code's in all four."""
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "k2-t2": {"k": 2, "t": 2},  # Table 1
+    "k2-t3": {"k": 2, "t": 3},
+    "k3-t2": {"k": 3, "t": 2},
+    "k3-t3": {"k": 3, "t": 3},
+    "k4-t2": {"k": 4, "t": 2},
+    "k4-t3": {"k": 4, "t": 3},
+    "mixers-arithmetic": {"mixers": ("add", "multiply")},  # Table 2
+    "mixers-random-pixels": {"mixers": ("random_pixels",)},
+    "mixers-random-elements": {"mixers": ("random_elements",)},
+    "square": {"patch_shape": "square"},  # Table 3
+    "scar": {"patch_shape": "scar"},
+    "without-patch": {"levels": ("image", "pixel")},  # Table 10
+    "without-pixel": {"levels": ("image", "patch")},
+    "without-image": {"levels": ("patch", "pixel")},
+    "framework-chains": {"framework": "chains"},  # Figure 4 of the main paper
+    "framework-one-chain": {"framework": "one_chain"},
+    "framework-fed-back": {"framework": "fed_back"},
+}
+"""What each ablation of the paper changes in "paper-cifar", its name being a preset too."""
+
+PRESETS |= {name: PRESETS["paper-cifar"].with_options(**changes) for name, changes in VARIANTS.items()}
 
 
 class Options(NamedTuple):
@@ -189,6 +215,7 @@ class Options(NamedTuple):
     shape: int
     partner: int
     overflow: int
+    one_chain: bool
     sizes: np.ndarray
     mixers: np.ndarray
     operations: np.ndarray
@@ -210,7 +237,7 @@ def _options(method: IPMix, height: int, width: int) -> Options:
         )
     whole_only = "patch" not in levels
     return Options(
-        method.k,
+        method.k if method.framework == "chains" else 1,
         method.t,
         method.min_ops,
         float(method.alpha),
@@ -222,6 +249,7 @@ def _options(method: IPMix, height: int, width: int) -> Options:
         SQUARE if whole_only else SHAPES.index(method.patch_shape),
         PARTNERS.index(method.mix_with),
         OVERFLOWS.index(method.overflow),
+        method.framework == "one_chain",
         np.array(sizes or [side], np.int64),
         np.array([MIXERS.index(name) for name in method.mixers], np.int64),
         np.array([CODES[name] for name in operation_names(method.operations)], np.int64),
@@ -253,6 +281,8 @@ def _draw_recipe(state, o, height, width, w, head, chains, steps):  # type: igno
         for j in range(length):
             steps[i, j].mixer = OPERATION
             steps[i, j].seed = 0
+            if o.one_chain and j > 0:
+                patch_level = o.patch_levels and (not o.image_level or below(state, 2) == 0)
             if patch_level:  # 7
                 _draw_patch(state, o, height, width, steps[i, j])  # 9 - 16
             else:
@@ -289,17 +319,9 @@ def _draw_patch(state, o, height, width, step):  # type: ignore[no-untyped-def]
         step.operation = code
         step.level = draw_level(state, code, o.severity, height, width)  # 15
     if mixer == ADD or mixer == MULTIPLY:
-        a, b = _draw_coefficients(state, o.beta)
+        a, b = draw_coefficients(state, o.beta)
         step.a = a
         step.b = b
     else:
         step.a = uniform(state)
         step.seed = np.uint32(bits(state) >> np.uint64(32))
-
-
-@compiled
-def _draw_coefficients(state, strength):  # type: ignore[no-untyped-def]
-    """Coefficients of add and multiply (authors' code, ``get_ab``; the same as PixMix's)."""
-    if below(state, 2) == 0:
-        return beta(state, strength, 1.0), beta(state, 1.0, strength)
-    return 1.0 + beta(state, 1.0, strength), -beta(state, 1.0, strength)

@@ -28,6 +28,16 @@ def to_planes(image, planes):  # type: ignore[no-untyped-def]
                 plane[U(i)] = image[U(channels * i + c)]
 
 
+@compiled_disjoint
+def rows_to_planes(image, planes, begin, end):  # type: ignore[no-untyped-def]
+    """:func:`to_planes` for the pixels from ``begin`` to ``end`` only."""
+    channels = planes.shape[0]
+    for c in range(channels):
+        plane = planes[c]
+        for i in range(begin, end):
+            plane[U(i)] = image[U(channels * i + c)]
+
+
 BLOCK = 2048
 """Pixels whose numbers are interleaved at a time: they stay in the fastest cache in between."""
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ipmix.compiling import compiled, compiled_disjoint, inlined
-from ipmix.engines.compiled.blending import blend, to_planes
+from ipmix.engines.compiled.blending import blend, rows_to_planes, to_planes
 from ipmix.engines.compiled.enhance import color, contrast_table, sharpness
 from ipmix.engines.compiled.geometry import SLACK, move
 from ipmix.engines.compiled.mixers import mix_box
@@ -35,7 +35,7 @@ from ipmix.operations import (
     TRANSLATE_X,
     TRANSLATE_Y,
 )
-from ipmix.recipe import NO_OPERATION, OPERATION, ORIGINAL
+from ipmix.recipe import NO_OPERATION, OPERATION, ORIGINAL, PARTNER
 
 U = np.uintp
 ZERO = np.int64(0)  # a literal 0 is a type of its own, for which the callee would be compiled once more
@@ -152,16 +152,9 @@ def apply_range(  # type: ignore[no-untyped-def]
                 continue  # also what _share() in blending.py relies on: of several pictures, none has it all
             own = np.int64(FIRST + k)
             current = _run_chain(
-                desk,
-                chains[n, k].length,
-                steps[n, k],
-                head.overflow,
-                own,
-                spare,
-                picture,
-                stride,
-                top * stride + left,
-            )
+                desk, chains[n, k].length, steps[n, k], head.overflow, own, spare,
+                picture, stride, top * stride + left, images[max(np.int64(head.partner), 0)],
+            )  # fmt: skip
             if current == CLEAN:
                 shares[0] += np.uint32(chains[n, k].share)
                 continue
@@ -184,7 +177,7 @@ def apply_range(  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _run_chain(desk, length, steps, overflow, own, spare, picture, stride, origin):  # type: ignore[no-untyped-def]
+def _run_chain(desk, length, steps, overflow, own, spare, picture, stride, origin, partner):  # type: ignore[no-untyped-def]
     """Carry out one chain and return the buffer that holds its picture: CLEAN, ``own`` or ``spare``."""
     current = np.int64(CLEAN)
     pending: np.bool_ = np.bool_(False)  # whether tables[0] has yet to be applied to work[current]
@@ -217,9 +210,15 @@ def _run_chain(desk, length, steps, overflow, own, spare, picture, stride, origi
             if not mixing:
                 current = target
         if mixing:
-            other = desk.work[OTHER if operates else CLEAN] if from_original else picture
-            rows = desk.width if from_original else stride
-            start = np.int64(0) if from_original else origin
+            from_partner = step.source == PARTNER
+            if from_partner:
+                rows_to_planes(
+                    partner, desk.work[OTHER], np.int64(step.top) * desk.width, np.int64(step.bottom) * desk.width
+                )
+            own_size = from_original or from_partner
+            other = desk.work[OTHER if operates or from_partner else CLEAN] if own_size else picture
+            rows = desk.width if own_size else stride
+            start = np.int64(0) if own_size else origin
             mix_box(
                 step,
                 overflow,

@@ -1,4 +1,4 @@
-"""The four mixers: a box of the chain's picture with the same box of another, in place.
+"""The mixers: a box of the chain's picture with the same box of another, in place.
 
 ``current`` is ``uint8[C, P]`` with rows of ``width`` bytes. The other picture is ``uint8[C, Q]`` with rows of
 ``stride`` bytes; its pixel over (0, 0) is at ``origin``.
@@ -10,7 +10,7 @@ import numpy as np
 
 from ipmix.compiling import compiled_disjoint, inlined
 from ipmix.randomness import mask_hash
-from ipmix.recipe import ADD, MULTIPLY, RANDOM_ELEMENTS
+from ipmix.recipe import ADD, FILL, MULTIPLY, PASTE, RANDOM_ELEMENTS
 
 U = np.uintp
 F = np.float32
@@ -38,6 +38,10 @@ def mix_box(step, overflow, current, other, width, stride, origin, powers, bits,
     elif step.mixer == MULTIPLY:
         _make_powers(np.float64(step.a), np.float64(step.b), powers, bits, series)
         _multiply(powers, overflow, current, other, across, down, a0, width, b0, stride)
+    elif step.mixer == PASTE:
+        _paste(current, other, across, down, a0, width, b0, stride)
+    elif step.mixer == FILL:
+        _fill(np.uint8(step.a), np.uint8(step.b), np.uint8(step.level), current, across, down, a0, width)
     else:
         threshold = np.uint32(step.a * F(65536))
         planes = current.shape[0] if step.mixer == RANDOM_ELEMENTS else 1
@@ -122,6 +126,25 @@ def _multiply(powers, overflow, current, other, across, down, a0, width, b0, str
                     current[U(c), U(i + x)] = _wrapped(
                         powers[U(0), current[U(c), U(i + x)]] * powers[U(1), other[U(c), U(j + x)]]
                     )
+
+
+@compiled_disjoint
+def _paste(current, other, across, down, a0, width, b0, stride):  # type: ignore[no-untyped-def]
+    for c in range(current.shape[0]):
+        for y in range(down):
+            i, j = a0 + y * width, b0 + y * stride
+            for x in range(across):
+                current[U(c), U(i + x)] = other[U(c), U(j + x)]
+
+
+@compiled_disjoint
+def _fill(first, second, further, current, across, down, a0, width):  # type: ignore[no-untyped-def]
+    for c in range(current.shape[0]):
+        value = first if c == 0 else second if c == 1 else further
+        for y in range(down):
+            i = a0 + y * width
+            for x in range(across):
+                current[U(c), U(i + x)] = value
 
 
 @compiled_disjoint

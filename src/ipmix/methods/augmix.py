@@ -1,0 +1,149 @@
+"""AugMix: chains of image operations, mixed with each other and with the clean picture; labels untouched.
+
+Source: Hendrycks, Mu, Cubuk, Zoph, Gilmer, Lakshminarayanan, "AugMix: A Simple Data Processing Method to Improve
+Robustness and Uncertainty", ICLR 2020 (arXiv 1912.02781), Algorithm 1; and its public code
+(github.com/google-research/augmix). Trained with :func:`~ipmix.losses.jensen_shannon` on two views.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ipmix.checking import check_count, check_positive, check_severity
+from ipmix.compiling import compiled_disjoint
+from ipmix.errors import InputError
+from ipmix.methods.drawing import Plan, draw_table, make_drawer
+from ipmix.operations import AUTOCONTRAST, CODES, draw_level, operation_names
+from ipmix.randomness import Keys, below, beta, dirichlet, start
+from ipmix.recipe import OPERATION, WHOLE, RecipeTable, Scene
+
+NINE = (
+    "autocontrast",
+    "equalize",
+    "posterize",
+    "rotate",
+    "solarize",
+    "shear_x",
+    "shear_y",
+    "translate_x",
+    "translate_y",
+)
+"""AugMix's operations: none that resembles a corruption of the -C test sets."""
+
+THIRTEEN = (*NINE, "color", "contrast", "brightness", "sharpness")
+"""AugMix's ``all_ops``; four of them resemble corruptions of the -C test sets."""
+
+SMALL_SIDE = 64
+
+
+@dataclass(frozen=True)
+class AugMix:
+    """How AugMix draws its recipes. ``None`` means: chosen by the picture's size (CIFAR form up to 64 pixels).
+
+    >>> AugMix(k=3, severity=3)
+    >>> AugMix.preset("imagenet")
+    """
+
+    k: int = 3
+    """Width: how many chains are mixed (section 4)."""
+    depth: int | None = None
+    """Operations in a chain. None: drawn from 1..3 for each chain (section 4; the code's ``depth=-1``)."""
+    alpha: float = 1.0
+    """Parameter of Dirichlet(alpha, ..., alpha) and Beta(alpha, alpha) (section 4)."""
+    severity: float | None = None
+    """Upper bound of an operation's strength, of 10. None: 3 on small pictures, 1 above (public code)."""
+    operations: str | tuple[str, ...] = NINE
+    """AugMix's nine; or "all" of ours, or names. Its ``all_ops`` is the preset "all-operations"."""
+
+    name = "augmix"
+    mixes_labels = False
+    needs_pictures = False
+
+    def __post_init__(self) -> None:
+        check_count("k", self.k, 1)
+        if self.depth is not None:
+            check_count("depth", self.depth, 1)
+        check_positive("alpha", self.alpha)
+        check_severity(self.severity)
+        if not isinstance(self.operations, str):
+            object.__setattr__(self, "operations", operation_names(self.operations))
+        operation_names(self.operations)
+
+    @classmethod
+    def preset(cls, name: str) -> "AugMix":
+        """One of :data:`PRESETS`: "cifar", "imagenet", "all-operations"."""
+        if name not in PRESETS:
+            raise InputError(f"AugMix has no preset {name!r}; presets are {', '.join(PRESETS)}")
+        return PRESETS[name]
+
+    def with_options(self, **options: Any) -> "AugMix":
+        """A copy with some options changed."""
+        return replace(self, **options)
+
+    def draw(self, keys: Keys, scene: Scene) -> RecipeTable:
+        """One recipe for each key, for pictures of the scene's size."""
+        return draw_table(self._plan(scene), keys, scene)
+
+    def drawer(self, seed: int, scene: Scene) -> tuple[RecipeTable, Callable[[int, int, int], None]]:
+        """See :func:`~ipmix.methods.drawing.make_drawer`."""
+        return make_drawer(self._plan(scene), seed, scene)
+
+    def _plan(self, scene: Scene) -> Plan:
+        return Plan(_draw_table, _options(self, max(scene.height, scene.width)), self.k, self.depth or 3)
+
+
+PRESETS = {
+    "cifar": AugMix(severity=3.0),
+    "imagenet": AugMix(severity=1.0),
+    "all-operations": AugMix(operations=THIRTEEN),
+}
+"""The public code's settings on CIFAR (``cifar.py``) and ImageNet (``imagenet.py``)."""
+
+
+class Options(NamedTuple):
+    """The options as compiled code reads them, settled for one picture size."""
+
+    k: int
+    shortest: int
+    longest: int
+    alpha: float
+    severity: float
+    operations: np.ndarray
+
+
+@lru_cache(maxsize=64)
+def _options(method: AugMix, side: int) -> Options:
+    return Options(
+        method.k,
+        method.depth or 1,
+        method.depth or 3,
+        float(method.alpha),
+        float(method.severity or (3.0 if side <= SMALL_SIDE else 1.0)),
+        np.array([CODES[name] for name in operation_names(method.operations)], np.int64),
+    )
+
+
+@compiled_disjoint
+def _draw_table(seed, epoch, indices, view, o, height, width, pictures, heads, chains, steps, state, weights):  # type: ignore[no-untyped-def]
+    for n in range(indices.size):
+        start(state, seed, epoch, indices[n], view)
+        dirichlet(state, o.alpha, weights)
+        m = beta(state, o.alpha, o.alpha)
+        clean = np.int64(WHOLE)
+        for i in range(o.k):
+            length = o.shortest + below(state, o.longest - o.shortest + 1)
+            for j in range(length):
+                code = o.operations[below(state, o.operations.size)]
+                steps[n, i, j].mixer = OPERATION
+                steps[n, i, j].operation = code
+                # AugMix's autocontrast has no cut-off.
+                steps[n, i, j].level = (
+                    0.0 if code == AUTOCONTRAST else draw_level(state, code, o.severity, height, width)
+                )
+            chains[n, i].length = length
+            chains[n, i].share = np.uint32(m * weights[i] * WHOLE)
+            clean -= np.int64(chains[n, i].share)
+        heads[n].clean = np.uint32(clean)  # 1 - m, and what rounding the shares down leaves over

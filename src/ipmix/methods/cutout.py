@@ -1,0 +1,110 @@
+"""CutOut: a square of every picture is hidden behind a plain colour; labels untouched.
+
+Source: DeVries and Taylor, "Improved Regularization of Convolutional Neural Networks with Cutout", 2017
+(arXiv 1708.04552), section 3.2; sizes of the ImageNet form from the IPMix paper's appendix A.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ipmix.checking import check_count
+from ipmix.compiling import compiled_disjoint
+from ipmix.errors import InputError
+from ipmix.methods.drawing import Plan, draw_table, make_drawer
+from ipmix.randomness import Keys, below, start
+from ipmix.recipe import FILL, NO_OPERATION, WHOLE, RecipeTable, Scene
+
+
+@dataclass(frozen=True)
+class CutOut:
+    """How CutOut draws its recipes.
+
+    >>> CutOut(size=16)
+    """
+
+    size: int | None = None
+    """Side of the square, pixels. None: half the shorter side on small pictures (16 of 32, the paper's for
+    CIFAR-10), a quarter above 64 (56 of 224)."""
+    fill: int | tuple[int, int, int] = 127
+    """The colour: one byte for all channels, or three, the last of which stands for all further channels. The
+    public code writes 0 after normalisation, which is the data's mean: 127 for a mean of 0.5; 125, 123, 114 for
+    CIFAR-10's own."""
+
+    name = "cutout"
+    mixes_labels = False
+    needs_pictures = False
+
+    def __post_init__(self) -> None:
+        if self.size is not None:
+            check_count("size", self.size, 1)
+        fill = (self.fill,) * 3 if isinstance(self.fill, int | np.integer) else self.fill
+        if not isinstance(fill, tuple | list) or len(fill) != 3:
+            raise InputError(f"fill must be one byte, or three, got {self.fill!r}")
+        for value in fill:
+            check_count("fill", value, 0)
+            if value > 255:
+                raise InputError(f"fill must be in 0 .. 255, got {value}")
+        if not isinstance(self.fill, int | np.integer):
+            object.__setattr__(self, "fill", tuple(fill))
+
+    @classmethod
+    def preset(cls, name: str) -> "CutOut":
+        """One of :data:`PRESETS`: "cifar-10", "cifar-100", "imagenet"."""
+        if name not in PRESETS:
+            raise InputError(f"CutOut has no preset {name!r}; presets are {', '.join(PRESETS)}")
+        return PRESETS[name]
+
+    def with_options(self, **options: Any) -> "CutOut":
+        """A copy with some options changed."""
+        return replace(self, **options)
+
+    def draw(self, keys: Keys, scene: Scene) -> RecipeTable:
+        """One recipe for each key, for pictures of the scene's size."""
+        return draw_table(self._plan(scene), keys, scene)
+
+    def drawer(self, seed: int, scene: Scene) -> tuple[RecipeTable, Callable[[int, int, int], None]]:
+        """See :func:`~ipmix.methods.drawing.make_drawer`."""
+        return make_drawer(self._plan(scene), seed, scene)
+
+    def _plan(self, scene: Scene) -> Plan:
+        side = min(scene.height, scene.width)
+        size = self.size or max(side // (2 if side <= 64 else 4), 1)
+        fill = (self.fill,) * 3 if isinstance(self.fill, int | np.integer) else self.fill
+        return Plan(_draw_table, Options(int(size), *(float(value) for value in fill)), 1, 1)
+
+
+PRESETS = {"cifar-10": CutOut(size=16), "cifar-100": CutOut(size=8), "imagenet": CutOut(size=56)}
+"""The sizes of section 4 (CIFAR) and of the IPMix paper (ImageNet)."""
+
+
+class Options(NamedTuple):
+    """The options as compiled code reads them, settled for one picture size."""
+
+    size: int
+    first: float
+    second: float
+    further: float
+
+
+@compiled_disjoint
+def _draw_table(seed, epoch, indices, view, o, height, width, pictures, heads, chains, steps, state, weights):  # type: ignore[no-untyped-def]
+    for n in range(indices.size):
+        start(state, seed, epoch, indices[n], view)
+        heads[n].clean = 0
+        chains[n, 0].share = WHOLE
+        chains[n, 0].length = 1
+        step = steps[n, 0, 0]
+        step.mixer = FILL
+        step.operation = NO_OPERATION
+        step.a = o.first
+        step.b = o.second
+        step.level = o.further
+        # The centre may be any pixel, so that up to three quarters of the square fall outside (section 3.2).
+        y, x = below(state, height), below(state, width)
+        step.top = max(y - o.size // 2, 0)
+        step.bottom = min(y - o.size // 2 + o.size, height)
+        step.left = max(x - o.size // 2, 0)
+        step.right = min(x - o.size // 2 + o.size, width)

@@ -1,0 +1,96 @@
+"""What drawing has in common: a method settles its options for a picture size, a compiled kernel fills a table."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ipmix.compiling import compiled, direct
+from ipmix.randomness import Key, Keys, below, beta, start
+from ipmix.recipe import RecipeTable, Scene
+
+STAGES = -2
+"""The view whose streams are the seeds of further stages."""
+
+SCOPES = ("batch", "picture")
+"""What one draw of a method that mixes the pictures of a batch is for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a method's recipes are drawn for one picture size.
+
+    ``kernel(seed, epoch, indices, view, options, height, width, pictures, heads, chains, steps, state, weights)``
+    fills the rows of a table that :meth:`RecipeTable.empty` made; ``state`` uint64[1] and ``weights``
+    float64[chains] are scratch.
+    """
+
+    kernel: Any
+    options: Any
+    """A named tuple of numbers and arrays."""
+    chains: int
+    steps: int
+
+
+def draw_table(plan: Plan, keys: Keys, scene: Scene) -> RecipeTable:
+    """One recipe for each key, for pictures of the scene's size."""
+    table = RecipeTable.empty(len(keys), plan.chains, plan.steps, scene.height, scene.width)
+    plan.kernel(
+        *(keys.seed, keys.epoch, keys.indices, keys.view),
+        *(plan.options, scene.height, scene.width, scene.pictures),
+        *(table.heads, table.chains, table.steps, np.empty(1, np.uint64), np.empty(plan.chains)),
+    )
+    return table
+
+
+def make_drawer(plan: Plan, seed: int, scene: Scene) -> tuple[RecipeTable, Callable[[int, int, int], None]]:
+    """What :class:`~ipmix.augmentation.Augmenter` uses: a table for one picture, and a quick function.
+
+    The function fills the table with the recipe of the key (seed, epoch, index, view), given the last three.
+    """
+    table = draw_table(plan, Keys.of(seed, 0, [0]), scene)  # compiles
+    entry = direct(plan.kernel)
+    indices = np.zeros(1, np.int64)
+    size = (scene.height, scene.width, scene.pictures)
+    arrays = (table.heads, table.chains, table.steps, np.empty(1, np.uint64), np.empty(plan.chains))
+
+    def fill(epoch: int, index: int, view: int) -> None:
+        indices[0] = index
+        entry(seed, epoch, indices, view, plan.options, *size, *arrays)
+
+    return table, fill
+
+
+def stage_seed(seed: int, stage: int) -> int:
+    """The seed of one of several tables drawn for the same keys: the first keeps it, the others have their own."""
+    if stage == 0:
+        return seed
+    return int(Key(seed, 0, stage, STAGES).stream()[0].astype(np.int64))
+
+
+@compiled
+def start_scope(state, seed, epoch, indices, view):  # type: ignore[no-untyped-def]
+    """Set a stream to the beginning of a whole batch's: that of its first picture, its size counted in."""
+    start(state, seed, epoch, indices[0], view)
+    start(state, np.int64(state[0]), epoch, indices.size, view)
+
+
+@compiled
+def draw_partners(state, heads):  # type: ignore[no-untyped-def]
+    """Write a random permutation of the batch's positions to ``heads.partner`` (Fisher and Yates)."""
+    for n in range(heads.size):
+        heads[n].partner = n
+    for n in range(heads.size - 1, 0, -1):
+        other = below(state, n + 1)
+        partner = heads[n].partner
+        heads[n].partner = heads[other].partner
+        heads[other].partner = partner
+
+
+@compiled
+def draw_coefficients(state, strength):  # type: ignore[no-untyped-def]
+    """Coefficients of add and multiply (authors' code, ``get_ab``; the same as PixMix's)."""
+    if below(state, 2) == 0:
+        return beta(state, strength, 1.0), beta(state, 1.0, strength)
+    return 1.0 + beta(state, 1.0, strength), -beta(state, 1.0, strength)

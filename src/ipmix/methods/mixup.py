@@ -1,0 +1,90 @@
+"""MixUp: a picture and its label are blended with another one of the batch.
+
+Source: Zhang, Cisse, Dauphin, Lopez-Paz, "mixup: Beyond Empirical Risk Minimization", ICLR 2018
+(arXiv 1710.09412), section 2; and its public code (github.com/facebookresearch/mixup-cifar10).
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ipmix.checking import check_choice, check_positive
+from ipmix.compiling import compiled_disjoint
+from ipmix.errors import InputError
+from ipmix.methods.drawing import SCOPES, Plan, draw_partners, draw_table, start_scope
+from ipmix.randomness import Keys, below, beta, start
+from ipmix.recipe import NO_OPERATION, PARTNER, PASTE, WHOLE, RecipeTable, Scene
+
+
+@dataclass(frozen=True)
+class MixUp:
+    """How MixUp draws its recipes. Partners are pictures of the same batch: what ``draw`` is given keys for.
+
+    >>> MixUp(alpha=0.2)
+    """
+
+    alpha: float = 1.0
+    """Parameter of Beta(alpha, alpha), from which the picture's own share is drawn (section 2; 1 on CIFAR)."""
+    scope: str = "batch"
+    """"batch": one share and one permutation for the whole batch (public code); "picture": each its own."""
+
+    name = "mixup"
+    mixes_labels = True
+    needs_pictures = False
+
+    def __post_init__(self) -> None:
+        check_positive("alpha", self.alpha)
+        check_choice("scope", self.scope, SCOPES)
+
+    @classmethod
+    def preset(cls, name: str) -> "MixUp":
+        """One of :data:`PRESETS`: "cifar", "imagenet"."""
+        if name not in PRESETS:
+            raise InputError(f"MixUp has no preset {name!r}; presets are {', '.join(PRESETS)}")
+        return PRESETS[name]
+
+    def with_options(self, **options: Any) -> "MixUp":
+        """A copy with some options changed."""
+        return replace(self, **options)
+
+    def draw(self, keys: Keys, scene: Scene) -> RecipeTable:
+        """One recipe for each key; its partner is a position among the keys."""
+        plan = Plan(_draw_table, Options(float(self.alpha), self.scope == "batch"), 1, 1)
+        return draw_table(plan, keys, scene)
+
+
+PRESETS = {"cifar": MixUp(alpha=1.0), "imagenet": MixUp(alpha=0.2)}
+"""Section 3: CIFAR, and ImageNet."""
+
+
+class Options(NamedTuple):
+    """The options as compiled code reads them."""
+
+    alpha: float
+    whole_batch: bool
+
+
+@compiled_disjoint
+def _draw_table(seed, epoch, indices, view, o, height, width, pictures, heads, chains, steps, state, weights):  # type: ignore[no-untyped-def]
+    own = 1.0
+    if o.whole_batch and indices.size > 0:
+        start_scope(state, seed, epoch, indices, view)
+        own = beta(state, o.alpha, o.alpha)
+        draw_partners(state, heads)
+    for n in range(indices.size):
+        if not o.whole_batch:
+            start(state, seed, epoch, indices[n], view)
+            own = beta(state, o.alpha, o.alpha)
+            heads[n].partner = below(state, indices.size)
+        share = np.uint32((1.0 - own) * WHOLE)
+        heads[n].label = share
+        heads[n].clean = WHOLE - share
+        chains[n, 0].share = share
+        chains[n, 0].length = 1
+        step = steps[n, 0, 0]
+        step.mixer = PASTE
+        step.source = PARTNER
+        step.operation = NO_OPERATION
+        step.right = width
+        step.bottom = height

@@ -1,0 +1,159 @@
+"""PixMix: the picture mixed with fractals and feature pictures, several rounds in a row; labels untouched.
+
+Source: Hendrycks, Zou, Mazeika, Tang, Li, Song, Steinhardt, "PixMix: Dreamlike Pictures Comprehensively Improve
+Safety Measures", CVPR 2022 (arXiv 2112.05135), section 3 and its appendix; and its public code
+(github.com/andyzoujm/pixmix).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ipmix.checking import check_count, check_positive, check_severity, check_subset
+from ipmix.compiling import compiled_disjoint
+from ipmix.errors import InputError
+from ipmix.methods.augmix import SMALL_SIDE, THIRTEEN
+from ipmix.methods.drawing import Plan, draw_coefficients, draw_table, make_drawer
+from ipmix.operations import AUTOCONTRAST, CODES, draw_level, operation_names
+from ipmix.randomness import SHARED_VIEW, Keys, below, bits, start
+from ipmix.recipe import MIXERS, NO_OPERATION, OPERATION, ORIGINAL, PICTURE, WHOLE, RecipeTable, Scene
+
+MIXES = ("add", "multiply")
+
+
+@dataclass(frozen=True)
+class PixMix:
+    """How PixMix draws its recipes. ``None`` means: chosen by the picture's size (CIFAR form up to 64 pixels).
+
+    >>> PixMix(k=4, beta=3)
+    """
+
+    k: int = 4
+    """The most rounds of mixing; their number is drawn from 0..k (section 3; public code)."""
+    beta: float | None = None
+    """Parameter of the coefficients of add and multiply. None: 3 on small pictures, 4 above (public code)."""
+    severity: float | None = None
+    """Upper bound of an operation's strength, of 10. None: 3 on small pictures, 1 above (public code)."""
+    operations: str | tuple[str, ...] = THIRTEEN
+    """The code's ``all_ops``, on by default there; the preset "nine-operations" has those of AugMix."""
+    mixers: tuple[str, ...] = MIXES
+    """Out of add, multiply."""
+
+    name = "pixmix"
+    mixes_labels = False
+    needs_pictures = True
+
+    def __post_init__(self) -> None:
+        check_count("k", self.k, 0)
+        if self.beta is not None:
+            check_positive("beta", self.beta)
+        check_severity(self.severity)
+        if not isinstance(self.operations, str):
+            object.__setattr__(self, "operations", operation_names(self.operations))
+        operation_names(self.operations)
+        object.__setattr__(self, "mixers", check_subset("mixers", self.mixers, MIXES))
+
+    @classmethod
+    def preset(cls, name: str) -> "PixMix":
+        """One of :data:`PRESETS`: "cifar", "imagenet", "nine-operations"."""
+        if name not in PRESETS:
+            raise InputError(f"PixMix has no preset {name!r}; presets are {', '.join(PRESETS)}")
+        return PRESETS[name]
+
+    def with_options(self, **options: Any) -> "PixMix":
+        """A copy with some options changed."""
+        return replace(self, **options)
+
+    def draw(self, keys: Keys, scene: Scene) -> RecipeTable:
+        """One recipe for each key. Raises :class:`InputError` if the scene has no mixing pictures."""
+        self._check(scene)
+        return draw_table(self._plan(scene), keys, scene)
+
+    def drawer(self, seed: int, scene: Scene) -> tuple[RecipeTable, Callable[[int, int, int], None]]:
+        """See :func:`~ipmix.methods.drawing.make_drawer`."""
+        self._check(scene)
+        return make_drawer(self._plan(scene), seed, scene)
+
+    def _check(self, scene: Scene) -> None:
+        if scene.pictures == 0:
+            raise InputError(
+                "PixMix needs mixing pictures and got none: pass mixing=MixingSet.generate(...) or "
+                "MixingSet.folder(...)"
+            )
+
+    def _plan(self, scene: Scene) -> Plan:
+        return Plan(_draw_table, _options(self, max(scene.height, scene.width)), 1, self.k + 1)
+
+
+PRESETS = {
+    "cifar": PixMix(beta=3.0, severity=3.0),
+    "imagenet": PixMix(beta=4.0, severity=1.0),
+    "nine-operations": PixMix(operations=THIRTEEN[:9]),
+}
+"""The public code's settings on CIFAR and ImageNet."""
+
+
+class Options(NamedTuple):
+    """The options as compiled code reads them, settled for one picture size."""
+
+    k: int
+    beta: float
+    severity: float
+    operations: np.ndarray
+    mixers: np.ndarray
+
+
+@lru_cache(maxsize=64)
+def _options(method: PixMix, side: int) -> Options:
+    small = side <= SMALL_SIDE
+    return Options(
+        method.k,
+        float(method.beta or (3.0 if small else 4.0)),
+        float(method.severity or (3.0 if small else 1.0)),
+        np.array([CODES[name] for name in operation_names(method.operations)], np.int64),
+        np.array([MIXERS.index(name) for name in method.mixers], np.int64),
+    )
+
+
+@compiled_disjoint
+def _draw_table(seed, epoch, indices, view, o, height, width, pictures, heads, chains, steps, state, weights):  # type: ignore[no-untyped-def]
+    for n in range(indices.size):
+        start(state, seed, epoch, indices[n], SHARED_VIEW)
+        heads[n].picture = below(state, pictures)
+        heads[n].crop_x = np.uint32(bits(state) >> np.uint64(32))
+        heads[n].crop_y = np.uint32(bits(state) >> np.uint64(32))
+        start(state, seed, epoch, indices[n], view)
+        heads[n].clean = 0
+        chains[n, 0].share = WHOLE
+        at = 0
+        if below(state, 2) == 0:  # where the rounds begin: the picture, half of the time after an operation
+            _draw_operation(state, o, height, width, steps[n, 0, at])
+            steps[n, 0, at].mixer = OPERATION
+            at += 1
+        for _ in range(below(state, o.k + 1)):
+            step = steps[n, 0, at]
+            if below(state, 2) == 0:
+                step.source = ORIGINAL
+                _draw_operation(state, o, height, width, step)
+            else:
+                step.source = PICTURE
+                step.operation = NO_OPERATION
+            step.mixer = o.mixers[below(state, o.mixers.size)]
+            step.right = width
+            step.bottom = height
+            a, b = draw_coefficients(state, o.beta)
+            step.a = a
+            step.b = b
+            at += 1
+        chains[n, 0].length = at
+
+
+@compiled_disjoint
+def _draw_operation(state, o, height, width, step):  # type: ignore[no-untyped-def]
+    code = o.operations[below(state, o.operations.size)]
+    step.operation = code
+    # PixMix's autocontrast has no cut-off.
+    step.level = 0.0 if code == AUTOCONTRAST else draw_level(state, code, o.severity, height, width)

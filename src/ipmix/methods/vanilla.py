@@ -1,0 +1,24 @@
+"""Vanilla: no augmentation beyond the loader's flip and crop; what every method is compared with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ipmix.randomness import Keys
+from ipmix.recipe import RecipeTable, Scene
+
+
+@dataclass(frozen=True)
+class Vanilla:
+    """Recipes that leave every picture as it is."""
+
+    name = "vanilla"
+    mixes_labels = False
+    needs_pictures = False
+
+    def draw(self, keys: Keys, scene: Scene) -> RecipeTable:
+        """One recipe for each key: the clean picture."""
+        return RecipeTable.empty(len(keys), 1, 1, scene.height, scene.width)
+
+    def drawer(self, seed: int, scene: Scene) -> tuple[RecipeTable, Callable[[int, int, int], None]]:
+        """See :func:`~ipmix.methods.drawing.make_drawer`."""
+        return self.draw(Keys.of(seed, 0, [0]), scene), lambda epoch, index, view: None
