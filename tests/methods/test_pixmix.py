@@ -1,0 +1,107 @@
+"""PixMix against its algorithm written out picture by picture, in Pillow and floating point."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ipmix import PixMix, augment, draw
+from ipmix.engines.reference import operate
+from ipmix.errors import InputError
+from ipmix.methods import METHODS
+from ipmix.methods.augmix import NINE
+from ipmix.operations import CODES, draw_level
+from ipmix.randomness import SHARED_VIEW, Key, below, beta, bits
+
+
+def rounds(method: PixMix, image: np.ndarray, mixing: np.ndarray, key: Key) -> np.ndarray:
+    """The public code's loop in numbers from 0 to 1, cut to bytes after each round as our engines do."""
+    height, width, _ = image.shape
+    shared = Key(key.seed, key.epoch, key.index, SHARED_VIEW).stream()
+    picture = mixing[below(shared, len(mixing))]
+    left, top = (
+        (int(bits(shared)) >> 32) * (side + 1) >> 32 for side in (picture.shape[1] - width, picture.shape[0] - height)
+    )
+    picture = picture[top : top + height, left : left + width]
+    stream = key.stream()
+
+    def augmented() -> np.ndarray:
+        name = method.operations[below(stream, len(method.operations))]
+        level = 0.0
+        if name != "autocontrast":
+            level = float(np.float32(draw_level(stream, CODES[name], float(method.severity or 0), height, width)))
+        return operate(name, image, level)
+
+    mixed = augmented() if below(stream, 2) == 0 else image
+    for _ in range(below(stream, method.k + 1)):
+        other = augmented() if below(stream, 2) == 0 else picture
+        mixer = method.mixers[below(stream, len(method.mixers))]
+        strength = float(method.beta or 0)
+        if below(stream, 2) == 0:
+            a, b = beta(stream, strength, 1.0), beta(stream, 1.0, strength)
+        else:
+            a, b = 1 + beta(stream, 1.0, strength), -beta(stream, 1.0, strength)
+        if mixer == "add":  # on pictures from -1 to 1
+            result = ((mixed / 127.5 - 1) * a + (other / 127.5 - 1) * b + 1) / 2
+        else:  # on pictures from 0 to 2
+            result = (mixed / 127.5) ** a * np.maximum(other / 127.5, 1e-37) ** b / 2
+        mixed = (np.clip(result, 0, 1) * 255 + 1e-4).astype(np.uint8)  # a hair, for what is whole but for rounding
+    return mixed
+
+
+@pytest.mark.parametrize("options", [{}, {"k": 1, "operations": NINE}, {"k": 7, "mixers": ("add",)}])
+def test_pictures_are_those_of_the_loop(options: dict[str, Any], make_pictures: Any) -> None:
+    method = PixMix(severity=3.0, beta=3.0, **options)
+    images, mixing = make_pictures(60, 24, 31), make_pictures(5, 30, 33, seed=9)
+    got = augment(images, method, mixing, seed=5, epoch=2, indices=range(7, 67), engine="reference")
+    expected = np.stack([rounds(method, image, mixing, Key(5, 2, 7 + i)) for i, image in enumerate(images)])
+    levels = np.abs(got.astype(int) - expected)
+    assert np.mean(levels > 0) < 0.01
+    assert np.mean(levels > 2) < 0.001
+    assert np.mean(rounds(method, images[0], mixing, Key(6, 2, 7)) != got[0]) > 0.3, "the comparison can't fail"
+
+
+def test_how_many_rounds() -> None:
+    table = draw(PixMix(k=4), (6000, 32, 32, 3), 3, seed=2)
+    first = table.steps["mixer"][:, 0, 0] == 0
+    length = table.chains["length"][:, 0]
+    before = first & (length > 0)  # an operation on the picture itself, or no round at all
+    counts = np.bincount(length - before, minlength=5) / len(table)
+    assert np.abs(counts - 0.2).max() < 0.03
+
+
+def test_all_views_of_a_picture_share_its_mixing_picture() -> None:
+    heads = [draw(PixMix(), (50, 32, 32, 3), 9, seed=2, view=view).heads for view in (0, 1)]
+    for name in ("picture", "crop_x", "crop_y"):
+        assert np.array_equal(heads[0][name], heads[1][name])
+
+
+def test_presets_and_names() -> None:
+    assert PixMix.preset("cifar") == PixMix(k=4, beta=3.0, severity=3.0)
+    assert PixMix.preset("imagenet") == PixMix(k=4, beta=4.0, severity=1.0)
+    assert PixMix.preset("nine-operations").operations == NINE
+    assert METHODS["pixmix"] is PixMix
+    assert PixMix().needs_pictures
+    assert not PixMix().mixes_labels
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"k": -1}, "k must be a whole number of at least 0, got -1"),
+        ({"beta": -1}, "beta must be a positive number, got -1"),
+        ({"severity": 0.01}, "severity must be in 0.1 .. 10, got 0.01"),
+        ({"mixers": ("random_pixels",)}, "each of mixers must be one of add, multiply, got 'random_pixels'"),
+        ({"operations": ()}, "operations is empty"),
+    ],
+)
+def test_impossible_options_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        PixMix(**options)
+
+
+def test_without_mixing_pictures_it_says_what_is_missing() -> None:
+    with pytest.raises(InputError, match="PixMix needs mixing pictures and got none"):
+        draw(PixMix(), (2, 8, 8, 3), 0, seed=0)
+    with pytest.raises(InputError, match="PixMix has no preset 'big'"):
+        PixMix.preset("big")
