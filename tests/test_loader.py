@@ -5,11 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ipmix.augmentation import draw
 from ipmix.cropping import CROP_SALT
 from ipmix.datasets import Pictures
 from ipmix.errors import InputError
 from ipmix.loader import ORDER_SALT, Batch, Loader
+from ipmix.methods import METHODS
 from ipmix.randomness import SHARED_VIEW, Key, below, bits
+from ipmix.recipe import RecipeTable
 
 
 def pictures(count: int = 23, height: int = 7, width: int = 9, channels: int = 3) -> Pictures:
@@ -150,16 +153,58 @@ def test_leaving_early_ends_the_thread() -> None:
     assert threading.active_count() == before
 
 
-class Swapping:
-    """A method whose pictures get other labels."""
+def slow_mixup(images: np.ndarray, labels: np.ndarray, classes: int, table: RecipeTable) -> tuple[list, list]:
+    """Pictures and labels of the recipes, one at a time: partners are rows of this batch."""
+    mixed, shares = [], []
+    for i in range(len(images)):
+        recipe = table[i]
+        part = recipe.label / 32768
+        hot = np.eye(classes)[labels]
+        shares.append((1 - part) * hot[i] + part * hot[recipe.partner])
+        exact = (1 - part) * images[i].astype(float) + part * images[recipe.partner]
+        mixed.append(exact)
+    return mixed, shares
 
-    name = "swapping"
-    mixes_labels = True
+
+@pytest.mark.parametrize("shard", [(0, 1), (0, 2), (1, 2)])
+def test_labels_are_mixed_as_the_pictures_are(shard: tuple[int, int]) -> None:
+    """With the crops of the batch's rows, and partners within this process's own rows."""
+    data, method = pictures(), METHODS["mixup"]()
+    plain = Loader(data, batch_size=10, seed=3, shard=shard)
+    mixing = Loader(data, batch_size=10, seed=3, method=method, shard=shard)
+    partners = 0
+    for clean, batch in zip(all_batches(plain, 2), all_batches(mixing, 2), strict=True):
+        assert np.array_equal(batch.indices, clean.indices)
+        table = draw(method, clean.images[0].shape, seed=3, epoch=2, indices=clean.indices)
+        images, labels = slow_mixup(clean.images[0], clean.labels, 4, table)
+        assert batch.labels.dtype == np.float32
+        assert batch.labels.shape == (len(batch), 4)
+        assert np.allclose(batch.labels, labels, atol=1e-6)
+        assert np.allclose(batch.labels.sum(1), 1, atol=1e-6)
+        assert np.abs(batch.images[0] - np.array(images)).max() <= 1
+        partners += sum(recipe.partner != i for i, recipe in enumerate(table))
+    assert partners
 
 
-def test_a_method_that_mixes_labels_is_not_trained_with_the_wrong_ones() -> None:
-    with pytest.raises(InputError, match="swapping mixes labels"):
-        Loader(pictures(), batch_size=4, seed=0, method=Swapping())
+@pytest.mark.parametrize("name", ["cutmix", "combined"])
+def test_soft_labels_do_not_depend_on_threads_or_on_where_the_epoch_begins(name: str) -> None:
+    data, method = pictures(), METHODS[name]()
+    whole = all_batches(Loader(data, batch_size=5, seed=8, method=method), 1)
+    rest = all_batches(Loader(data, batch_size=5, seed=8, method=method, threads=3), 1, start=2)
+    assert all(same(a, b) for a, b in zip(whole[2:], rest, strict=True))
+    assert any((batch.labels.max(1) < 1).any() for batch in whole)
+
+
+def test_a_method_that_mixes_labels_has_one_view() -> None:
+    for options in ({"views": 2}, {"clean": True}):
+        with pytest.raises(InputError, match="mixup mixes labels: a batch has one view"):
+            Loader(pictures(), batch_size=4, seed=0, method=METHODS["mixup"](), **options)
+
+
+def test_a_label_preserving_method_hands_out_the_labels_themselves() -> None:
+    (batch,) = all_batches(Loader(pictures(), batch_size=23, seed=0, method=METHODS["augmix"]()))
+    assert batch.labels.dtype == np.int64
+    assert np.array_equal(batch.labels, pictures().labels[batch.indices])
 
 
 @pytest.mark.parametrize(

@@ -77,3 +77,32 @@ def test_losses_are_float32_under_autocast_and_for_half_logits(dtype: torch.dtyp
         got = jsd_loss(*views, targets)
     assert got.dtype == torch.float32
     assert got.item() == exact.item()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_under_autocast_the_loss_of_a_layer_s_answers_is_the_independent_formula(dtype: torch.dtype) -> None:
+    """The layer computes in half precision; from its answers on, all is as exact as in float32."""
+    torch.manual_seed(0)
+    layer = torch.nn.Linear(8, 5)
+    inputs = [3 * torch.randn(6, 8) for _ in range(3)]
+    targets = torch.tensor([0, 1, 2, 3, 4, 0])
+    with torch.autocast("cpu", dtype):
+        views = [layer(x) for x in inputs]
+        divergence = jensen_shannon(*views)
+        whole = jsd_loss(*views, targets)
+    assert views[0].dtype == dtype
+    expected = slow_jensen_shannon(*(view.detach() for view in views))
+    assert divergence.item() == pytest.approx(expected, rel=1e-6)
+    logs = views[0].detach().double().log_softmax(1)
+    entropy = -logs[torch.arange(6), targets].mean().item()
+    assert whole.item() == pytest.approx(entropy + 12 * expected, rel=1e-6)
+    # In half precision itself the formula is further off: the check can fail.
+    half = torch.stack([view.log_softmax(1) for view in views])
+    rough = (half.exp() * (half - half.exp().mean(0).clamp(1e-7, 1).log())).sum(2).mean()
+    assert rough.item() != pytest.approx(expected, rel=1e-4)
+
+
+def test_at_the_clamp_the_independent_formula_holds_too() -> None:
+    """Predictions so sure that a class's mean chance is below 1e-7."""
+    views = [20 * torch.eye(4)[[i % 2, 2]] for i in range(3)]
+    assert jensen_shannon(*views).item() == pytest.approx(slow_jensen_shannon(*views), rel=1e-6)

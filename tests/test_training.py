@@ -236,17 +236,17 @@ def test_a_signal_saves_and_stops(
 def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_state(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ipmix import training
+    from ipmix import objective
 
     steps = [0]
-    plain = training.cross_entropy
+    plain = objective.cross_entropy
 
     def poisoned(logits: torch.Tensor, targets: torch.Tensor, **options: Any) -> torch.Tensor:
         steps[0] += logits.requires_grad
         loss = plain(logits, targets, **options)
         return loss * float("nan") if steps[0] == 5 and logits.requires_grad else loss
 
-    monkeypatch.setattr(training, "cross_entropy", poisoned)
+    monkeypatch.setattr(objective, "cross_entropy", poisoned)
     with pytest.raises(Diverged, match=r"loss became nan in epoch 2, batch 2 of 3 \(step 5\); the last good state"):
         run(SMALL, tmp_path / "run", checkpoint_seconds=0.0)
     state = read_state(tmp_path / "run" / "state.pt")

@@ -30,7 +30,7 @@ class Batch:
 
     Attributes:
         indices: int64[B], the pictures' positions in the set.
-        labels: int64[B].
+        labels: int64[B]; float32[B, classes], each row summing to 1, from a method that mixes labels.
         images: one uint8[B, H, W, C] for each view; with ``clean`` the first holds the pictures without
             augmentation (same flip and crop as the views).
     """
@@ -50,7 +50,8 @@ class Loader:
         pictures: what to train on; files are decoded for each batch.
         batch_size: pictures in a batch, over all processes together.
         seed: of the order, the crops and the augmentation.
-        method: an augmentation method; None for none.
+        method: an augmentation method; None for none. One that mixes the pictures of a batch mixes those of this
+            loader's slice, cropped and flipped as they are there, and their labels.
         mixing: the mixing set, for methods that need one.
         views: augmented versions of each picture.
         clean: put the pictures without augmentation before the views (Jensen-Shannon training).
@@ -92,8 +93,8 @@ class Loader:
         ):
             if value < least:
                 raise InputError(f"a loader's {name} is at least {least}, got {value}")
-        if getattr(method, "mixes_labels", False):
-            raise InputError(f"{method.name} mixes labels: its targets are not the pictures' own, which a loader gives")
+        if getattr(method, "mixes_labels", False) and (views > 1 or clean):
+            raise InputError(f"{method.name} mixes labels: a batch has one view, whose labels they are")
         rank, processes = shard
         if not 0 <= rank < processes <= batch_size:
             raise InputError(
@@ -148,9 +149,11 @@ class Loader:
         return min(self.batch_size, len(self.pictures) - number * self.batch_size)
 
     def _batch(self, indices: np.ndarray, epoch: int) -> Batch:
-        images = self._gather(indices, epoch)
+        images, labels = self._gather(indices, epoch), self.pictures.labels[indices]
+        if getattr(self.method, "mixes_labels", False):
+            return Batch(indices, *self._mixed(images, labels, indices, epoch))
         views = tuple(self._augment(images, indices, epoch, view) for view in range(self.views))
-        return Batch(indices, self.pictures.labels[indices], (images, *views) if self.clean else views)
+        return Batch(indices, labels, (images, *views) if self.clean else views)
 
     def _gather(self, indices: np.ndarray, epoch: int) -> np.ndarray:
         seed, flip = self.seed, self.flip
@@ -168,6 +171,17 @@ class Loader:
             engine=self.engine,
         )  # fmt: skip
         return augmented
+
+    def _mixed(
+        self, images: np.ndarray, labels: np.ndarray, indices: np.ndarray, epoch: int
+    ) -> tuple[np.ndarray, tuple[np.ndarray]]:
+        """Soft labels, and the one view they belong to."""
+        from ipmix.augmentation import apply, draw
+
+        count = 0 if self.mixing is None else len(self.mixing)
+        table = draw(self.method, images.shape, count, seed=self.seed, epoch=epoch, indices=indices)
+        mixed = apply(table, images, self.mixing, engine=self.engine)
+        return table.labels(labels, len(self.pictures.classes)), (mixed,)
 
 
 @compiled

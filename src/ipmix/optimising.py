@@ -45,7 +45,6 @@ class Training:
         flip: mirror pictures at random.
         pad: zero pixels on each side before the random crop.
         size: of the random part that is cut out of each picture file, when training on files (ImageNet).
-        size: of the random part that is cut out of each picture file, when training on files (ImageNet).
         pretrained: start from published weights (torchvision, timm).
         weights: a file of weights to start from.
         seed: of the first weights, the order, the crops, the augmentation and the dropout.
@@ -88,7 +87,6 @@ class Training:
             ("batch_size", 1),
             ("accumulate", 1),
             ("pad", 0),
-            ("size", 1),
             ("size", 1),
             ("log_steps", 1),
         ):

@@ -25,14 +25,14 @@ from ipmix.datasets import PictureFiles, Pictures
 from ipmix.errors import InputError
 from ipmix.interrupting import Interruption, interruption
 from ipmix.loader import Batch, Loader
-from ipmix.losses import cross_entropy, jsd_loss
+from ipmix.objective import Objective, views_of
 from ipmix.optimising import Training, learning_rate, optimiser_of
 from ipmix.processes import Processes
 from ipmix.randomness import Key
 from ipmix.run_record import record_of
 from ipmix.sources import OnDisk
 from ipmix.training_display import TrainingDisplay
-from ipmix.validation import error_and_loss, on_device
+from ipmix.validation import error_and_loss
 
 DROPOUT_SALT = 0x64726F70
 
@@ -162,7 +162,7 @@ class _Run:
             seed=config.seed,
             method=method,
             mixing=mixing,
-            views=2 if config.jsd else 1,
+            views=views_of(config, method),
             clean=config.jsd,
             flip=config.flip,
             pad=config.pad,
@@ -194,6 +194,7 @@ class _Run:
         self.network, self.optimiser = processes.prepare(
             self.classifier, optimiser_of(config, self.classifier), compile=config.compile
         )
+        self.objective = Objective(config, method, self.classifier, self.network, processes.device)
         self.average = copy.deepcopy(self.classifier).requires_grad_(False) if config.average else None
         self.facts: dict[str, Any] = {"size": size}
         self.position = _Position()
@@ -238,7 +239,7 @@ class _Run:
         slices = [part for part in np.array_split(np.arange(len(batch)), config.accumulate) if len(part)]
         for part in slices:
             with processes.synchronising(self.network, part is slices[-1]):
-                loss, wrong = self._loss(batch, part)
+                loss, wrong = self.objective(batch, part, epoch)
                 # Gradients are averaged over processes: each counts by its share of the whole batch.
                 processes.backward(loss * (len(part) * processes.count / total))
             figures[0] += loss.detach() * len(part)
@@ -251,29 +252,6 @@ class _Run:
         figures[2], figures[3], figures[4] = len(batch), float(stop), float(save)
         processes.add_up(figures)
         return figures
-
-    def _loss(self, batch: Batch, part: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        """The mean loss of some pictures of a batch, and how many of them are classified wrongly."""
-        config, device = self.config, self.processes.device
-        whole = len(part) == len(batch)
-        views = [images if whole else images[part] for images in batch.images]
-        tensors = [on_device(images, device, channels_last=config.channels_last) for images in views]
-        targets = torch.from_numpy(batch.labels if whole else batch.labels[part]).to(device)
-        logits = self.network(tensors[0] if len(tensors) == 1 else torch.cat(tensors))
-        if config.jsd:
-            clean, view1, view2 = logits.chunk(3)
-            loss = jsd_loss(
-                clean,
-                view1,
-                view2,
-                targets,
-                coefficient=config.jsd_coefficient,
-                smoothing=config.smoothing,
-            )
-        else:
-            clean = logits
-            loss = cross_entropy(logits, targets, smoothing=config.smoothing)
-        return loss, (clean.detach().argmax(1) != targets).sum()
 
     def _settle(self, figures: torch.Tensor, folder: RunFolder | None, display: TrainingDisplay) -> tuple[bool, bool]:
         """Read a step's figures: sum them up, log them; whether anybody wishes to stop or to save."""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ipmix.methods.augmax import AugMax
 from ipmix.methods.augmix import AugMix
 from ipmix.methods.combined import Combined
 from ipmix.methods.cutmix import CutMix
@@ -12,6 +13,6 @@ from ipmix.methods.pixmix import PixMix
 from ipmix.methods.vanilla import Vanilla
 
 METHODS: dict[str, Any] = {
-    kind.name: kind for kind in (Vanilla, MixUp, CutOut, CutMix, AugMix, PixMix, IPMix, Combined)
+    kind.name: kind for kind in (Vanilla, MixUp, CutOut, CutMix, AugMix, AugMax, PixMix, IPMix, Combined)
 }
 """Every method by its name on the command line."""
