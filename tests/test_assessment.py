@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from PIL import Image
 torch = pytest.importorskip("torch", reason="the train extra is not installed")
 
 from ipmix import assessment, models  # noqa: E402
+from ipmix.assessment import Wanted  # noqa: E402
 from ipmix.cli import main  # noqa: E402
 from ipmix.errors import InputError  # noqa: E402
 
@@ -158,15 +160,15 @@ def test_scoring_somebody_s_predictions(tmp_path, capsys):
 
 
 def test_groups_of_corruptions():
-    plan = assessment.plan_of(("test", "bar"), (1,), "original", ("imagenet",), 0, 224, None)
+    plan = Wanted(corruptions=("test", "bar"), severities=(1,), perturbations=("imagenet",), attack=None).plan(224)
     assert len(plan.corruptions) == 25
     assert "caustic_refraction" in plan.corruptions
     assert "snow" in plan.perturbations
-    small = assessment.plan_of(("bar", "fog"), (1,), "original", ("cifar",), 0, 32, None)
+    small = Wanted(corruptions=("bar", "fog"), severities=(1,), perturbations=("cifar",), attack=None).plan(32)
     assert "ripple" in small.corruptions
     assert small.corruptions[-1] == "fog"
     with pytest.raises(InputError, match="unknown corruption"):
-        assessment.plan_of(("barr",), (1,), "original", (), 0, 32, None)
+        Wanted(corruptions=("barr",)).plan(32)
 
 
 def test_a_subset_of_imagenet(tmp_path):
@@ -186,3 +188,120 @@ def test_a_subset_of_imagenet(tmp_path):
     two = InMemory(Pictures(np.zeros((2, 4, 4, 3), np.uint8), labels[:2] // 2, ("a", "b"), "two"))
     with pytest.raises(InputError, match="200 classes"):
         assessment._matched(two, request, torch.nn.Identity())
+
+
+def numbered(tmp_path, names):
+    for place, name in enumerate(names):
+        folder = tmp_path / "numbered" / name
+        folder.mkdir(parents=True)
+        Image.fromarray(np.full((16, 16, 3), 20 * place, np.uint8)).save(folder / "0.png")
+    return tmp_path / "numbered"
+
+
+def source_of(names, per_class=1):
+    from ipmix.datasets import Pictures
+    from ipmix.sources import InMemory
+
+    labels = np.repeat(np.arange(len(names)), per_class)
+    return InMemory(Pictures(np.zeros((len(labels), 4, 4, 3), np.uint8), labels, tuple(names), "sample"))
+
+
+def matched(source, model=None, **options):
+    request = assessment.Request(model="m", data="d", out=None, **options)
+    return assessment._matched(source, request, torch.nn.Identity() if model is None else model)
+
+
+def test_folders_named_by_numbers_are_never_guessed(tmp_path, capsys):
+    data = numbered(tmp_path, map(str, range(12)))
+    torch.manual_seed(0)
+    models.save(tmp_path / "n.safetensors", models.build("wrn-10-1", 12), {"size": 16})
+    assert main(words(tmp_path / "n.safetensors", data, "--out", tmp_path / "r", *QUICK)) == 2
+    assert "--class-map numbers" in capsys.readouterr().err
+    assert not (tmp_path / "r").exists()
+    for name, columns in (("numbers", [0, 1, 10, 11, *range(2, 10)]), ("sorted", None)):
+        out = tmp_path / name
+        assert main(words(tmp_path / "n.safetensors", data, "--out", out, "--class-map", name, *QUICK)) == 0
+        assert json.loads((out / "scorecard.json").read_text())["run"]["columns"] == columns
+
+
+def test_a_class_map_leaves_out_what_it_does_not_name(capsys):
+    found, columns = matched(source_of(["air_freshener", "alarm_clock", "banana", "wok"], 2), class_map="objectnet")
+    assert columns == [(409, 530), 954, 909]
+    assert found.classes == ("alarm_clock", "banana", "wok")
+    assert found.labels.tolist() == [0, 0, 1, 1, 2, 2]
+    assert "1 of the data's 4 folders" in capsys.readouterr().err
+    with pytest.raises(InputError, match="leave out --class-map"):
+        matched(source_of(["a", "b"]), class_map="objectnet", subset="imagenet-r")
+
+
+def test_a_part_of_imagenet_is_found_by_its_folders():
+    class Thousand(torch.nn.Identity):
+        classes = tuple(map(str, range(1000)))
+
+    source = source_of(["n01443537", "n15075141"])
+    assert matched(source, Thousand())[1] == [1, 999]
+    assert matched(source)[1] is None  # how many outputs there are is not known: nothing is assumed
+
+
+def test_bar_needs_no_size(folder, network, tmp_path):
+    words_ = words(network, folder, "--out", tmp_path / "r", "--severities", "1", "--corruptions", "bar", "--no-attack")
+    assert main([*words_, "--device", "cpu", "--quiet"]) == 0
+    assert "ripple" in json.loads((tmp_path / "r" / "scorecard.json").read_text())["corruptions"]
+
+
+def test_the_set_of_bar_is_that_of_the_pictures_side():
+    class Sized(torch.nn.Identity):
+        size = 224
+
+    request = assessment.Request(model="m.onnx", data="d", out=None)
+    assert assessment._usual(request, Sized()) == assessment._Form(224, 1.0)
+    assert assessment._usual(request, torch.nn.Identity()) == assessment._Form(None, 1.0)
+    assert assessment._side(source_of(["a", "b"])) == 4
+
+
+def test_published_networks_bring_their_form():
+    pytest.importorskip("torchvision")
+    request = assessment.Request(model="torchvision:resnet50", data="d", out=None)
+    assert assessment._usual(request, torch.nn.Identity()) == assessment._Form(224, 224 / 232)
+    other = assessment.Request(model="torchvision:resnet50", data="d", out=None, size=160, crop=0.5)
+    assert assessment._usual(other, torch.nn.Identity()) == assessment._Form(160, 0.5)
+
+    class Timm(torch.nn.Identity):
+        pretrained_cfg: ClassVar = {"input_size": (3, 240, 240), "crop_pct": 0.9}
+
+    timm = assessment.Request(model="timm:some_network", data="d", out=None)
+    assert assessment._usual(timm, Timm()) == assessment._Form(240, 0.9)
+
+
+def test_a_baseline_on_the_command_line(folder, network, tmp_path, capsys):
+    assert main(words(network, folder, "--out", tmp_path / "a", *QUICK)) == 0
+    other = json.loads((tmp_path / "a" / "scorecard.json").read_text())
+    other["corruptions"] = {name: {"1": 0.5, "5": 0.7} for name in other["corruptions"]}
+    (tmp_path / "other.json").write_text(json.dumps(other))
+    baseline = ["--baseline", tmp_path / "other.json"]
+    assert main(words(network, folder, "--out", tmp_path / "b", *baseline, *QUICK)) == 0
+    card = json.loads((tmp_path / "b" / "scorecard.json").read_text())
+    expected = card["measures"]["mean_corruption_error"]["value"] / 0.6
+    assert card["measures"]["baseline_mean_corruption_error"]["value"] == pytest.approx(expected)
+    assert "mCE against the baseline" in (tmp_path / "b" / "report.html").read_text(encoding="utf-8")
+    score = ["score", str(tmp_path / "b"), *map(str, baseline)]
+    assert main(score) == 0
+    assert main([*score[:3], str(tmp_path / "nowhere.json")]) == 2
+
+
+def test_a_frame_is_trimmed_off(tmp_path):
+    from ipmix import datasets
+    from ipmix.sources import OnDisk
+
+    target = tmp_path / "set" / "a"
+    target.mkdir(parents=True)
+    pixels = np.full((12, 16, 3), 200, np.uint8)
+    pixels[:2] = pixels[-2:] = pixels[:, :2] = pixels[:, -2:] = (255, 0, 0)
+    Image.fromarray(pixels).save(target / "0.png")
+    files = datasets.scan(tmp_path / "set", "test")
+    whole, bare = OnDisk(files, size=8), OnDisk(files, size=8, trim=2)
+    assert whole.read(0, 1)[0].min() == 0
+    assert (bare.read(0, 1)[0] == 200).all()
+    assert whole.fingerprint() != bare.fingerprint()
+    with pytest.raises(InputError, match="nothing is left"):
+        OnDisk(files, size=8, trim=6).read(0, 1)

@@ -6,13 +6,15 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import nn
 
 from ipmix import datasets
+from ipmix.auto_attack import require
+from ipmix.class_maps import Outputs, is_numbered_out_of_order, is_wordnet, outputs_of
 from ipmix.corruptions.severities import (
     C_BAR_CIFAR,
     C_BAR_IMAGENET,
@@ -22,15 +24,16 @@ from ipmix.corruptions.severities import (
     VALIDATION,
 )
 from ipmix.errors import InputError
-from ipmix.evaluate import Attack, Plan, describe, predict
+from ipmix.evaluate import Attack, AutoAttack, Plan, check_beforehand, describe, predict
 from ipmix.measures.subsets import subset as subset_classes
 from ipmix.model_sources import open_model
 from ipmix.predictions import PredictionFolder
+from ipmix.report.exports import read_baseline
 from ipmix.scorecard import score
 from ipmix.sources import InMemory, OnDisk, Source, read_arrays
 from ipmix.writing import write_text
 
-__all__ = ["Attack", "Plan", "Request", "assess", "plan_of"]
+__all__ = ["Attack", "AutoAttack", "Request", "Wanted", "assess"]
 
 SMALL_SIDE = 64
 """Up to this side, "bar" and the like mean the CIFAR forms; above it, the ImageNet forms."""
@@ -46,8 +49,11 @@ class Request:
     name: str | None = None
     split: str | None = None
     size: int | None = None
-    crop: float = 1.0
+    crop: float | None = None
+    trim: int = 0
     subset: str | None = None
+    class_map: str | None = None
+    baseline: Path | None = None
     limit: int | None = None
     anomalies: Path | None = None
     mean: tuple[float, ...] | None = None
@@ -58,37 +64,41 @@ class Request:
     skip_broken: bool = False
 
 
-def plan_of(
-    corruptions: Sequence[str],
-    severities: Sequence[int],
-    form: Any,
-    perturbations: Sequence[str],
-    seed: int,
-    size: int | None,
-    attack: Attack | None,
-) -> Plan:
-    """The plan that words such as "test", "bar" and "cifar" stand for."""
-    small = size is None or size <= SMALL_SIDE
-    groups = {
-        "none": (),
-        "test": CORRUPTIONS,
-        "validation": VALIDATION,
-        "bar": C_BAR_CIFAR if small else C_BAR_IMAGENET,
-    }
-    films = {"none": (), "cifar": PERTURBATIONS_CIFAR, "imagenet": PERTURBATIONS_IMAGENET}
-    return Plan(
-        corruptions=_expanded(corruptions, groups),
-        severities=tuple(severities),
-        form=form,
-        attack=attack,
-        perturbations=_expanded(perturbations, films),
-        seed=seed,
-    )
+@dataclass(frozen=True)
+class Wanted:
+    """What to measure, in words such as "test", "bar" and "cifar"; see ``ipmix evaluate --help``."""
+
+    corruptions: tuple[str, ...] = ("test",)
+    severities: tuple[int, ...] = (1, 2, 3, 4, 5)
+    form: Literal["original", "corrected"] = "original"
+    perturbations: tuple[str, ...] = ()
+    attack: Attack | None = Attack()
+    auto_attack: AutoAttack | None = None
+    seed: int = 0
+
+    def plan(self, side: int) -> Plan:
+        """The plan for pictures whose shorter side is ``side``: there are two C-bar sets, for small and large."""
+        groups = {
+            "none": (),
+            "test": CORRUPTIONS,
+            "validation": VALIDATION,
+            "bar": C_BAR_CIFAR if side <= SMALL_SIDE else C_BAR_IMAGENET,
+        }
+        films = {"none": (), "cifar": PERTURBATIONS_CIFAR, "imagenet": PERTURBATIONS_IMAGENET}
+        return Plan(
+            corruptions=_expanded(self.corruptions, groups),
+            severities=tuple(self.severities),
+            form=self.form,
+            attack=self.attack,
+            auto_attack=self.auto_attack,
+            perturbations=_expanded(self.perturbations, films),
+            seed=self.seed,
+        )
 
 
 def assess(
     request: Request,
-    plan: Plan,
+    wanted: Wanted,
     *,
     batch_size: int = 128,
     device: str = "auto",
@@ -103,11 +113,16 @@ def assess(
     Raises:
         InputError: the model, the data or the settings can't be used; nothing is written then.
     """
+    wanted.plan(SMALL_SIDE)  # unknown words are refused before anything is opened
+    baseline = None if request.baseline is None else read_baseline(request.baseline)
+    if wanted.auto_attack is not None:
+        require()
     model, source, columns = _model_and_source(request, quiet)
+    plan = wanted.plan(_side(source))
     name = request.name or str(getattr(model, "name", Path(request.model).stem))
-    if plan.attack is not None and getattr(model, "differentiable", True) is False:
+    if (plan.attack or plan.auto_attack) and getattr(model, "differentiable", True) is False:
         sys.stderr.write("This kind of model has no gradients: the adversarial error is not measured.\n")
-        plan = replace(plan, attack=None)
+        plan = replace(plan, attack=None, auto_attack=None)
     team = _Team(device)
     options: dict[str, Any] = {
         "columns": columns, "batch_size": batch_size, "device": team.device, "threads": threads,
@@ -115,6 +130,7 @@ def assess(
     }  # fmt: skip
     folder = request.out / "predictions"
     if team.rank == 0:
+        check_beforehand(source, plan, folder)
         PredictionFolder.begin(folder, describe(model, source, plan, name=name, columns=columns), force=force)
     team.wait()
     kept = predict(model, source, plan, folder, name=name, **options)
@@ -125,7 +141,7 @@ def assess(
     team.wait()
     if team.rank > 0:
         return {}
-    card = score(kept, anomalies=unknown, seed=plan.seed)
+    card = score(kept, anomalies=unknown, baseline=baseline, seed=plan.seed)
     write_text(request.out / "scorecard.json", json.dumps(card, indent=1, allow_nan=False) + "\n")
     _report(request, card, source, model, plan, device)
     return card
@@ -171,15 +187,55 @@ def _report(request: Request, card: dict[str, Any], source: Source, model: nn.Mo
     )
 
 
-def _model_and_source(request: Request, quiet: bool) -> tuple[nn.Module, Source, list[int] | None]:
+def _model_and_source(request: Request, quiet: bool) -> tuple[nn.Module, InMemory | OnDisk, list[Outputs] | None]:
     """The model, the pictures, and which of the model's outputs are the data's classes."""
     published = request.model.startswith(("timm:", "torchvision:"))
     found = _scan(request, quiet, request.data, request.split)
     count = request.classes or (1000 if published and request.model.count(":") == 1 else len(found.classes))
     model = open_model(request.model, classes=count, mean=request.mean, std=request.std, trust=request.trust)
-    size = request.size or _own_size(request.model)
-    source, columns = _matched(_source(request, found, size), request, model)
+    usual = _usual(request, model)
+    source, columns = _matched(_source(request, found, usual), request, model)
     return model, source, columns
+
+
+@dataclass(frozen=True)
+class _Form:
+    """The form that a model wants its pictures in: the side, and the share of the shorter side that is kept."""
+
+    size: int | None
+    crop: float = 1.0
+
+
+def _usual(request: Request, model: nn.Module) -> _Form:
+    """What was asked for, or else what the model is known to have been made for."""
+    known = _Form(getattr(model, "size", None) or _own_size(request.model))
+    if request.model.startswith(("timm:", "torchvision:")) and request.model.count(":") == 1:
+        known = _published_form(request.model, model)
+    if request.size is not None:  # another size: its share of the side is not the published one
+        known = _Form(request.size, known.crop if request.size == known.size else 1.0)
+    return known if request.crop is None else replace(known, crop=request.crop)
+
+
+def _published_form(spec: str, model: nn.Module) -> _Form:
+    """How the published weights' own figures were measured."""
+    library, _, name = spec.partition(":")
+    if library == "timm":
+        facts = getattr(getattr(model, "network", model), "pretrained_cfg", {})
+        return _Form(int(facts.get("input_size", (3, 224, 224))[-1]), float(facts.get("crop_pct", 0.875)))
+    from torchvision.models import get_model_weights
+
+    made = get_model_weights(name).DEFAULT.transforms()
+    size, outer = made.crop_size[0], made.resize_size[0]
+    return _Form(size, min(1.0, size / outer))
+
+
+def _side(source: Source) -> int:
+    """The shorter side of the first picture that can be read; the others have the same."""
+    for start in range(len(source.labels)):
+        images, _ = source.read(start, start + 1)
+        if len(images):
+            return min(images.shape[1:3])
+    raise InputError(f"{source.name}: every one of the {len(source.labels)} pictures is broken")
 
 
 def _scan(request: Request, quiet: bool, data: str, split: str | None) -> datasets.Pictures | datasets.PictureFiles:
@@ -192,38 +248,42 @@ def _scan(request: Request, quiet: bool, data: str, split: str | None) -> datase
     return datasets.scan(data, chosen)
 
 
-def _source(request: Request, found: datasets.Pictures | datasets.PictureFiles, size: int | None) -> InMemory | OnDisk:
+def _source(request: Request, found: datasets.Pictures | datasets.PictureFiles, form: _Form) -> InMemory | OnDisk:
     chosen = np.arange(len(found))
     if request.limit is not None:
         if request.limit < 1:
             raise InputError(f"--limit must be at least 1, got {request.limit}")
         if request.limit < len(found):
             chosen = np.linspace(0, len(found) - 1, request.limit).round().astype(np.int64)
-    return _picked(request, found, size, chosen, found.labels[chosen], found.classes)
+    return _picked(request, found, form, chosen, found.labels[chosen], found.classes)
 
 
 def _picked(
     request: Request,
     found: datasets.Pictures | datasets.PictureFiles,
-    size: int | None,
+    form: _Form,
     chosen: np.ndarray,
     labels: np.ndarray,
     classes: tuple[str, ...],
 ) -> InMemory | OnDisk:
     if isinstance(found, datasets.Pictures):
-        if size is not None and found.images.shape[1:3] != (size, size):
+        if request.size is not None and found.images.shape[1:3] != (request.size, request.size):
             raise InputError(
-                f"{found.name} has pictures of {found.images.shape[1]} pixels; --size {size} is for folders"
+                f"{found.name} has pictures of {found.images.shape[1]} pixels; --size {request.size} is for folders"
             )
         return InMemory(replace(found, images=found.images[chosen], labels=labels, classes=classes))
     paths = tuple(found.paths[i] for i in chosen)
     files = replace(found, paths=paths, labels=labels, classes=classes)
-    return OnDisk(files, size=size, crop=request.crop, skip_broken=request.skip_broken)
+    return OnDisk(files, size=form.size, crop=form.crop, skip_broken=request.skip_broken, trim=request.trim)
 
 
-def _matched(source: InMemory | OnDisk, request: Request, model: nn.Module) -> tuple[Source, list[int] | None]:
-    """Bring data and model to the same classes: by subset, by name, or as they are."""
+def _matched(
+    source: InMemory | OnDisk, request: Request, model: nn.Module
+) -> tuple[InMemory | OnDisk, list[Outputs] | None]:
+    """Bring data and model to the same classes: by subset, by class map, by name, or as they are."""
     if request.subset is not None:
+        if request.class_map is not None:
+            raise InputError("--subset names both the classes and their order: leave out --class-map")
         columns = subset_classes(request.subset).tolist()
         if len(source.classes) == len(columns):
             return source, columns
@@ -233,16 +293,48 @@ def _matched(source: InMemory | OnDisk, request: Request, model: nn.Module) -> t
             f"--subset {request.subset} needs data with 200 classes (the set itself) or all 1,000 (of which 200 "
             f"are taken); {source.name} has {len(source.classes)}"
         )
+    if request.class_map is not None:
+        return _mapped(source, request.class_map)
     names = getattr(model, "classes", None)
-    if names is None or _numbered(names) or tuple(names) == source.classes:
+    if names is None or _numbered(names):
+        return _guessed(source, names)
+    if tuple(names) == source.classes:
         return source, None
     missing = [name for name in source.classes if name not in names]
     if missing:
         raise InputError(
             f"the model does not know {len(missing)} of the data's classes, such as {missing[0]!r}; "
-            f"it knows {', '.join(map(str, names[:4]))}, ... ({len(names)})"
+            f"it knows {', '.join(map(str, names[:4]))}, ... ({len(names)}). If the folders only have other names, "
+            "say which is which with --class-map"
         )
     return source, [list(names).index(name) for name in source.classes]
+
+
+def _mapped(source: InMemory | OnDisk, class_map: str) -> tuple[InMemory | OnDisk, list[Outputs] | None]:
+    """By a class map; pictures of folders that it leaves out are not measured."""
+    outputs = outputs_of(class_map, source.classes)
+    kept = [place for place, folder in enumerate(source.classes) if folder in outputs]
+    columns = [outputs[source.classes[place]] for place in kept]
+    if len(kept) < len(source.classes):
+        sys.stderr.write(
+            f"{len(source.classes) - len(kept)} of the data's {len(source.classes)} folders are not in the class map "
+            f"{class_map}: their pictures are left out.\n"
+        )
+        source = _restricted(source, kept)
+    return source, None if class_map == "sorted" else columns
+
+
+def _guessed(source: InMemory | OnDisk, names: Sequence[str] | None) -> tuple[InMemory | OnDisk, list[Outputs] | None]:
+    """For a model whose classes have no names: their order is all there is to go by."""
+    if is_numbered_out_of_order(source.classes):
+        raise InputError(
+            f"{source.name} has folders named by numbers, whose sorted order is not that of the numbers "
+            f"({', '.join(source.classes[:4])}, ...). Pass --class-map numbers if a folder's name is the number of the "
+            "model's output (ImageNet-V2), or --class-map sorted if the model was trained on folders so sorted"
+        )
+    if names is not None and len(names) == 1000 > len(source.classes) and is_wordnet(source.classes):
+        return _mapped(source, "imagenet")
+    return source, None
 
 
 def _restricted(source: InMemory | OnDisk, columns: list[int]) -> InMemory | OnDisk:
@@ -266,12 +358,12 @@ def _predict_anomalies(
     """Predictions on unknown pictures; their own labels mean nothing, so all are given class 0."""
     assert request.anomalies is not None
     found = _scan(request, True, str(request.anomalies), None)
-    size = request.size or _own_size(request.model)
-    if size is None and isinstance(source, InMemory):
-        size = source.pictures.images.shape[1]
+    form = _usual(request, model)
+    if form.size is None and isinstance(source, InMemory):
+        form = _Form(source.pictures.images.shape[1])
     everything = np.arange(len(found))
-    unknown = _picked(request, found, size, everything, np.zeros(len(found), np.int64), source.classes)
-    alone = replace(plan, corruptions=(), perturbations=(), attack=None)
+    unknown = _picked(request, found, form, everything, np.zeros(len(found), np.int64), source.classes)
+    alone = replace(plan, corruptions=(), perturbations=(), attack=None, auto_attack=None)
     return predict(model, unknown, alone, request.out / "predictions-anomalies", name=name, **options)
 
 

@@ -1,6 +1,6 @@
 """Pictures that stand behind the figures: the worst answers, and where the model looks (for the report)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -79,10 +79,18 @@ def _figures(
     columns = card["run"].get("columns")
     figures = [Figure(shown[0][1], "the picture")]
     for (name, image), heat, answer in zip(shown, maps, said.tolist()):
-        place = answer if columns is None else (columns.index(answer) if answer in columns else None)
+        place = answer if columns is None else _class_of(answer, columns)
         called = "another class" if place is None else source.classes[place]
         figures.append(Figure(overlay(image, heat), f"{name}: {called}"))
     return figures
+
+
+def _class_of(output: int, columns: Sequence[int | Sequence[int]]) -> int | None:
+    """The data's class that a model's output stands for, if any."""
+    for place, column in enumerate(columns):
+        if output == column or (not isinstance(column, int) and output in column):
+            return place
+    return None
 
 
 def _width(image: NDArray[np.uint8]) -> int:

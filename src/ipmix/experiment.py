@@ -157,14 +157,11 @@ def run(
     for name in names:
         if not (out / f"{name}.safetensors").exists() or (name == "best" and same and "last" in names):
             continue
-        plan = assessment.plan_of(
-            wanted.corruptions,
-            wanted.severities,
-            "original",
-            wanted.perturbations,
-            0,
-            experiment.data.size,
-            assessment.Attack() if wanted.attack else None,
+        measured = assessment.Wanted(
+            corruptions=wanted.corruptions,
+            severities=wanted.severities,
+            perturbations=wanted.perturbations,
+            attack=assessment.Attack() if wanted.attack else None,
         )
         request = assessment.Request(
             model=str(out / f"{name}.safetensors"),
@@ -180,7 +177,7 @@ def run(
         (out / f"measured-{name}").mkdir(exist_ok=True)
         cards[name] = assessment.assess(
             request,
-            plan,
+            measured,
             device=options.get("device", "auto"),
             threads=options.get("threads", 1),
             force=options.get("force", False),

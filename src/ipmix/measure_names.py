@@ -21,6 +21,9 @@ MEASURES: dict[str, Measure] = {
     "normalised_mean_corruption_error": Measure(
         "mCE against AlexNet", "each corruption's error divided by AlexNet's; 100% is AlexNet"
     ),
+    "baseline_mean_corruption_error": Measure(
+        "mCE against the baseline", "each corruption's error divided by the baseline run's; 100% is the baseline"
+    ),
     "validation_corruption_error": Measure(
         "Validation corruptions", "wrong answers under speckle, blur, spatter, saturate"
     ),
@@ -34,6 +37,9 @@ MEASURES: dict[str, Measure] = {
         "RMS, last bin skipped", "the same as published code counts it, to compare with papers"
     ),
     "mean_flip_probability": Measure("Flip probability (mFP)", "answers that change from frame to frame"),
+    "baseline_mean_flip_rate": Measure(
+        "mFR against the baseline", "each flip rate divided by the baseline run's; 100% is the baseline"
+    ),
     "top5_distance": Measure("Top-5 distance", "how far the five likeliest classes move, of 15", unit=""),
     "expected_calibration_error": Measure("ECE", "15 equally wide bins"),
     "maximum_calibration_error": Measure("MCE", "the worst of 15 equally wide bins"),

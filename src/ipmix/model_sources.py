@@ -99,7 +99,7 @@ class Normalising(nn.Module):
         if len(mean) != len(std) or min(std, default=0.0) <= 0:
             raise InputError(f"--mean and --std need one number a channel, std above 0; got {mean} and {std}")
         self.model = model
-        for attribute in ("name", "classes", "sha256", "differentiable"):
+        for attribute in ("name", "classes", "sha256", "differentiable", "size"):
             if hasattr(model, attribute):
                 setattr(self, attribute, getattr(model, attribute))
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, -1, 1, 1))
@@ -150,6 +150,8 @@ class Onnx(nn.Module):
         except Exception as error:
             raise InputError(f"{path} can't be opened as ONNX ({_first_line(error)})") from None
         self.input = self.session.get_inputs()[0]
+        side = self.input.shape[-1] if len(self.input.shape) == 4 else None
+        self.size = side if isinstance(side, int) else None  # the side of picture that it was exported for
         self.name, self.sha256 = path.name, _hash(path)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ipmix.baseline import Baseline
 from ipmix.corruptions.severities import C_BAR, VALIDATION
 from ipmix.errors import InputError
 from ipmix.measures import anomaly, bootstrap, calibration, clean, consistency, corruption, outputs, selective
@@ -58,6 +59,7 @@ def score(
     kept: PredictionFolder | PredictionFile,
     *,
     anomalies: PredictionFolder | PredictionFile | None = None,
+    baseline: Baseline | None = None,
     seed: int = 0,
     samples: int = SAMPLES,
 ) -> dict[str, Any]:
@@ -66,6 +68,7 @@ def score(
     Args:
         kept: from :func:`ipmix.evaluate.predict`, or a third party's file.
         anomalies: the same model's predictions on pictures of nothing it knows (their labels don't count).
+        baseline: another run, by whose errors and flip rates this one's are divided as well.
         seed: of the bootstrap intervals.
         samples: how often pictures are drawn for an interval; 0 for no intervals.
 
@@ -96,12 +99,15 @@ def score(
         if attack in conditions:
             measures[f"{attack}_error"] = _mean_of(~conditions[attack].whole("correct"), interval)
     _add_consistency(measures, frames, top5, interval)
+    if baseline is not None:
+        _add_against(measures, baseline, levels, frames, interval)
     if anomalies is not None:
         _add_anomaly(measures, plain, _read(anomalies)[0]["clean"], interval)
     broken = int(np.isnan(plain.whole("confidence")).sum())
+    about = {} if baseline is None else {"baseline": baseline.name}
     return {
         "schema": SCHEMA,
-        "run": {key: value for key, value in kept.run.items() if key != "format"},
+        "run": {key: value for key, value in kept.run.items() if key != "format"} | about,
         "pictures": count,
         "without_answer": _without_answer(conditions),
         "measures": measures,
@@ -317,6 +323,36 @@ def _add_consistency(
         measures["mean_flip_probability"] = _mean_of(np.mean(rates, axis=0), interval)
     if top5:
         measures["top5_distance"] = _mean_of(np.mean(list(top5.values()), axis=0), interval)
+
+
+def _add_against(
+    measures: dict[str, dict[str, Any]],
+    baseline: Baseline,
+    levels: Mapping[str, Mapping[int, Outcomes]],
+    frames: Mapping[str, NDArray[np.int64]],
+    interval: _Intervals,
+) -> None:
+    """mCE and mFR divided by another run's. The intervals are of this run alone: the divisor is taken as it is."""
+    test = {name: by for name, by in levels.items() if name in corruption.ALEXNET}
+    if test:
+        try:
+            divisors = baseline.corruption_errors({name: list(by) for name, by in test.items()})
+        except InputError as error:
+            measures["baseline_mean_corruption_error"] = _none(str(error))
+        else:
+            shares = _wrong_shares(test) / np.array(divisors)
+            measures["baseline_mean_corruption_error"] = _mean_of(shares.mean(axis=1), interval)
+    if frames:
+        try:
+            divisors = baseline.flip_rates(list(frames))
+        except InputError as error:
+            measures["baseline_mean_flip_rate"] = _none(str(error))
+        else:
+            rates = [
+                consistency.flips(found, reference=consistency.reference_of(name)).mean(axis=1) / divisor
+                for (name, found), divisor in zip(frames.items(), divisors)
+            ]
+            measures["baseline_mean_flip_rate"] = _mean_of(np.mean(rates, axis=0), interval)
 
 
 def _without_answer(conditions: Mapping[str, Outcomes]) -> dict[str, int]:

@@ -11,9 +11,10 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from ipmix.datasets import PictureFiles, Pictures
-from ipmix.decoding import BrokenPicture, decode, decode_square
+from ipmix.decoding import BrokenPicture, open_rgb, square
 from ipmix.errors import InputError
 
 
@@ -73,18 +74,22 @@ class OnDisk:
         crop: the share of the shorter side that is kept: 0.875 brings it to ``size / 0.875`` and keeps the
             centre, as ImageNet's protocol does (256 and 224).
         skip_broken: pass over pictures that can't be decoded.
+        trim: pixels that are cut off each side of the file's picture first (ObjectNet's red frame is 2 wide).
     """
 
     files: PictureFiles
     size: int | None = None
     crop: float = 1.0
     skip_broken: bool = False
+    trim: int = 0
 
     def __post_init__(self) -> None:
         if self.size is not None and self.size < 1:
             raise InputError(f"a picture's size is at least 1 pixel, got {self.size}")
         if not 0.0 < self.crop <= 1.0:
             raise InputError(f"crop is a share of the side in (0, 1], got {self.crop}")
+        if self.trim < 0:
+            raise InputError(f"trim is a number of pixels, 0 or more, got {self.trim}")
 
     @property
     def name(self) -> str:
@@ -120,7 +125,7 @@ class OnDisk:
         return stacked, np.array(kept, np.int64)
 
     def fingerprint(self) -> str:
-        digest = hashlib.sha256(f"{self.size} {self.crop}".encode())
+        digest = hashlib.sha256(f"{self.size} {self.crop}{f' {self.trim}' if self.trim else ''}".encode())
         for path in self.files.paths:
             digest.update(f"{path.parent.name}/{path.name} {path.stat().st_size}\n".encode())
         return digest.hexdigest()
@@ -133,14 +138,23 @@ class OnDisk:
             return error
 
     def _whole(self, place: int) -> NDArray[np.uint8]:
-        return decode(self.files.paths[place])
+        return np.asarray(self._opened(place))
 
     def _square(self, place: int) -> NDArray[np.uint8]:
         assert self.size is not None
         outer = max(self.size, round(self.size / self.crop))
-        image = decode_square(self.files.paths[place], outer)
+        image = np.asarray(square(self._opened(place), outer))
         margin = (outer - self.size) // 2
         return image[margin : margin + self.size, margin : margin + self.size]
+
+    def _opened(self, place: int) -> Image.Image:
+        picture = open_rgb(self.files.paths[place])
+        if not self.trim:
+            return picture
+        width, height = picture.size
+        if min(width, height) <= 2 * self.trim:
+            raise InputError(f"{self.files.paths[place]} is {width}x{height}: nothing is left after --trim {self.trim}")
+        return picture.crop((self.trim, self.trim, width - self.trim, height - self.trim))
 
 
 def read_arrays(path: Path) -> Pictures:

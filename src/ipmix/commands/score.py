@@ -8,6 +8,7 @@ def score(
     *,
     out: Path | None = None,
     anomalies: Path | None = None,
+    baseline: Path | None = None,
     name: str | None = None,
     seed: int = 0,
     samples: int = 1000,
@@ -16,12 +17,13 @@ def score(
     """Score predictions that are already there: somebody else's .npz, or a folder of ipmix evaluate.
 
     An .npz holds logits (float [pictures, classes]) and labels (int [pictures]). More arrays are scored where they
-    are there: corruption/NAME/SEVERITY and attack (logits), frames/NAME (the predicted class of each frame).
+    are there: corruption/NAME/SEVERITY, attack and auto_attack (logits), frames/NAME (the predicted class of each frame).
 
     Args:
         predictions: The .npz, or the folder.
         out: Write scorecard.json, report.html and scorecard.csv to this folder; only print the table if left out.
         anomalies: Predictions of the same model on pictures of nothing it knows.
+        baseline: Another run (its folder, scorecard.json or predictions) to divide by: mCE and mFR against it.
         name: What the run is called; the file's name if left out.
         seed: Of the bootstrap intervals.
         samples: Resamples for an interval; 0 for no intervals.
@@ -32,6 +34,7 @@ def score(
     from ipmix import scorecard
     from ipmix.predictions import open_predictions
     from ipmix.report import print_comparison, write_page
+    from ipmix.report.exports import read_baseline
     from ipmix.report.settings import facts_of
     from ipmix.report.tables import to_csv
     from ipmix.writing import refuse_existing, write_text
@@ -40,7 +43,10 @@ def score(
         for file in ("scorecard.json", "report.html", "scorecard.csv"):
             refuse_existing(out / file, force=force)
     unknown = None if anomalies is None else open_predictions(anomalies)
-    card = scorecard.score(open_predictions(predictions), anomalies=unknown, seed=seed, samples=samples)
+    card = scorecard.score(
+        open_predictions(predictions), anomalies=unknown, seed=seed, samples=samples,
+        baseline=None if baseline is None else read_baseline(baseline),
+    )  # fmt: skip
     if name is not None:
         card["run"]["name"] = name
     print_comparison([card])

@@ -5,13 +5,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ipmix.baseline import Baseline
 from ipmix.errors import InputError
 from ipmix.measure_names import HEADLINE, MEASURES
+from ipmix.predictions import open_predictions
 from ipmix.report import tables
 from ipmix.report.numbers import figure_of, measure_names, run_names
 from ipmix.report.page import render_page
 from ipmix.report.settings import facts_of
-from ipmix.scorecard import SCHEMA
+from ipmix.scorecard import SCHEMA, score
 
 ENDINGS = {".html": "html", ".htm": "html", ".md": "markdown", ".csv": "csv", ".json": "json"}
 
@@ -36,6 +38,20 @@ def read_cards(path: str | Path) -> list[dict[str, Any]]:
         if not isinstance(card, dict) or card.get("schema") != SCHEMA:
             raise InputError(f"{file} is not a scorecard (expected schema {SCHEMA!r})")
     return cards
+
+
+def read_baseline(path: str | Path) -> Baseline:
+    """The run to divide by: a scorecard, a folder with one, or predictions (an ``.npz``, a folder of them).
+
+    Raises:
+        InputError: there is none, or there are several.
+    """
+    given = Path(path)
+    scored = given.suffix == ".json" or any((given / name).is_file() for name in ("scorecard.json", "results.json"))
+    cards = read_cards(given) if scored else [score(open_predictions(given), samples=0)]
+    if len(cards) != 1:
+        raise InputError(f"{path} holds {len(cards)} results; a baseline is one: pass one run's scorecard.json")
+    return Baseline.of_card(cards[0])
 
 
 def format_of(path: Path) -> str:

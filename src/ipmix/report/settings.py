@@ -19,6 +19,8 @@ def facts_of(card: Mapping[str, Any]) -> list[tuple[str, str]]:
         facts.append(("data", f"{data['name']}, {data['pictures']} pictures, {len(data['classes'])} classes"))
     if plan := run.get("plan"):
         facts += _plan_facts(plan)
+    if baseline := run.get("baseline"):
+        facts.append(("baseline", str(baseline)))
     level, samples = card["bootstrap"]["level"], card["bootstrap"]["samples"]
     facts.append(("intervals", f"{100 * level:.0f}% bootstrap, {samples} resamples of the pictures"))
     return [*facts, *versions()]
@@ -51,6 +53,9 @@ def _plan_facts(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
                 f"{_in_255(attack['step_size'])}, {attack['restarts']} start, {attack['centre']} centre{first}",
             )
         )
+    if ensemble := plan.get("auto_attack"):
+        first = "" if ensemble["pictures"] is None else f", first {ensemble['pictures']} pictures"
+        facts.append(("AutoAttack", f"standard, {ensemble['norm']}, epsilon {_in_255(ensemble['epsilon'])}{first}"))
     facts.append(("seed", str(plan["seed"])))
     return facts
 
