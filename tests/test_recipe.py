@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipmix.errors import InputError
-from ipmix.operations import CODES
+from ipmix.operations import CODES, GROUPS
 from ipmix.recipe import (
     CHAIN_TYPE,
     HEAD_TYPE,
@@ -101,7 +101,12 @@ def steps(draw: st.DrawFn, height: int, width: int, picture: int) -> Step:
     source = (
         draw(st.sampled_from(["original", "partner"] if picture == NO_PICTURE else SOURCES)) if mixer else "picture"
     )
-    operation = draw(st.sampled_from([*CODES, ""] if mixer else [*CODES])) if source != "partner" else ""
+    names = [*GROUPS["all"], ""] if mixer else [*CODES]
+    operation = draw(st.sampled_from(names)) if source != "partner" else ""
+    if operation not in GROUPS["all"] and operation:  # a seeded operation, with parameters of its own
+        level = draw(st.floats(0, 400, **FLOAT32))
+        first, second = (draw(st.integers(0, 1 if operation == "spectral" else 4096)) for _ in range(2))
+        return Step(operation=operation, level=level, a=first, b=second, seed=draw(st.integers(0, 2**32 - 1)))
     low, high = {"posterize": (1, 8), "autocontrast": (0, 100)}.get(operation, (-400, 400))
     level = draw(st.floats(low, high, **FLOAT32)) if operation else 0.0
     if operation.startswith("translate"):

@@ -38,6 +38,9 @@ class Operation:
     """Whether it is one of the ten operations that the paper's results use."""
     in_test_set: bool = False
     """Whether it resembles a corruption of the -C test sets, and is therefore left out of the core."""
+    seeded: bool = False
+    """Whether it draws numbers of its own from the step's seed, and also reads the step's a and b (see
+    ``engines/prime_reference.py``). In no group, and only for whole pictures: PRIME's steps."""
 
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -76,6 +79,9 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("contrast", "factor", 0.1, 1.8, in_test_set=True),
     Operation("brightness", "factor", 0.1, 1.8, in_test_set=True),
     Operation("sharpness", "factor", 0.1, 1.8, in_test_set=True),
+    Operation("spectral", "strength", seeded=True),
+    Operation("colour_curve", "temperature", seeded=True),
+    Operation("spatial", "temperature", geometric=True, seeded=True),
 )
 """Every operation; its place here is its code in a recipe table, so rows are only ever added at the end."""
 
@@ -95,13 +101,16 @@ OPERATIONS: tuple[Operation, ...] = (
     CONTRAST,
     BRIGHTNESS,
     SHARPNESS,
+    SPECTRAL,
+    COLOUR_CURVE,
+    SPATIAL,
 ) = range(len(OPERATIONS))
 
 CODES = {operation.name: code for code, operation in enumerate(OPERATIONS)}
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "core": tuple(operation.name for operation in OPERATIONS if operation.core),
-    "all": tuple(operation.name for operation in OPERATIONS),
+    "all": tuple(operation.name for operation in OPERATIONS if not operation.seeded),
     "photometric": tuple(o.name for o in OPERATIONS if o.core and not o.geometric),
 }
 """Named sets: the paper's ten, all fifteen, and the core's that leave every pixel in its place."""
@@ -116,21 +125,24 @@ _SIDE = np.array([("", "height", "width").index(operation.relative) for operatio
 def operation_names(chosen: str | Iterable[str]) -> tuple[str, ...]:
     """The names behind a group ("core", "all", "photometric") or a list of names, in order, each once.
 
-    Raises :class:`InputError` for an unknown name or an empty list.
+    Raises :class:`InputError` for an unknown name, an operation that is in no group, or an empty list.
     """
     if isinstance(chosen, str):
         if chosen not in GROUPS:
             raise InputError(
                 f"operations={chosen!r} is no group of operations; groups are {', '.join(GROUPS)}, "
-                f"or give a list of names out of {', '.join(CODES)}"
+                f"or give a list of names out of {', '.join(GROUPS['all'])}"
             )
         return GROUPS[chosen]
     if not isinstance(chosen, Iterable):
         raise InputError(f"operations must be a group ({', '.join(GROUPS)}) or a list of names, got {chosen!r}")
     names = tuple(chosen)
-    unknown = [name for name in names if not isinstance(name, str) or name not in CODES]
+    unknown = [name for name in names if not isinstance(name, str) or name not in GROUPS["all"]]
     if unknown:
-        raise InputError(f"unknown operation {unknown[0]!r}; known are {', '.join(CODES)}")
+        known = ", ".join(GROUPS["all"])
+        if unknown[0] in CODES:
+            raise InputError(f"{unknown[0]} is an operation of PRIME's own; known to other methods are {known}")
+        raise InputError(f"unknown operation {unknown[0]!r}; known are {known}")
     if not names:
         raise InputError("operations is empty; give at least one name, or switch the image level off")
     return tuple(dict.fromkeys(names))

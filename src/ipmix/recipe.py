@@ -39,6 +39,9 @@ PICTURE, ORIGINAL, PARTNER = range(len(SOURCES))
 MOST = 65536
 """The largest level of a step; far beyond what any operation can use."""
 
+MOST_FREQUENCY = 4096
+"""The highest frequency of a colour curve or a displacement."""
+
 NO_OPERATION = 255
 NO_PICTURE = -1
 NO_PARTNER = -1
@@ -106,7 +109,8 @@ class Step:
     and ``b`` are the coefficients; for the random mixers ``a`` is the probability of keeping A, and ``seed``
     names the mask; "paste" puts B over A; "fill" takes no other picture: ``a``, ``b`` and ``level`` are the bytes
     for the first, the second and all further channels. ``operation`` is what an "original" source goes through
-    first; "" for nothing.
+    first; "" for nothing. The seeded operations ("spectral", "colour_curve", "spatial") only stand alone, and take
+    ``seed``, ``a`` and ``b`` as parameters of their own (``engines/prime_reference.py``).
     """
 
     mixer: str = ""
@@ -414,6 +418,8 @@ def _check_step(step: Step, recipe: Recipe, where: str) -> None:
     if step.operation:
         low, high = {"posterize": (1, 8), "autocontrast": (0, 100)}.get(step.operation, (-MOST, MOST))
         _check_number(step, "level", low, high, where)
+        if OPERATIONS[CODES[step.operation]].seeded:
+            _check_seeded(step, where)
         if step.operation in ("translate_x", "translate_y") and step.level != int(step.level):
             raise InputError(f"{where}: the level of {step.operation} must be whole pixels, got {step.level!r}")
     elif step.mixer == "fill":
@@ -440,6 +446,17 @@ def _check_step(step: Step, recipe: Recipe, where: str) -> None:
             raise InputError(f'{where}: source is "partner", and the recipe\'s partner is {NO_PARTNER}: name one')
         if step.operation:
             raise InputError(f"{where}: a partner goes through no operation first, got {step.operation!r}")
+
+
+def _check_seeded(step: Step, where: str) -> None:
+    if step.mixer:
+        raise InputError(f"{where}: {step.operation} works on whole pictures only, and can't be mixed in")
+    _check_ranges(step, where, seed=(0, 2**32))
+    _check_number(step, "level", 0, MOST, where)
+    for name in ("a", "b"):
+        _check_number(step, name, 0, 1 if step.operation == "spectral" else MOST_FREQUENCY, where)
+        if getattr(step, name) != int(getattr(step, name)):
+            raise InputError(f"{where}: {name} of {step.operation} must be a whole number, got {getattr(step, name)!r}")
 
 
 def _check_known(where: str, name: str, value: Any, known: Sequence[str]) -> None:

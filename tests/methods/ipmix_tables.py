@@ -1,4 +1,4 @@
-"""Tables that IPMix draws, and how to look into them."""
+"""Tables that a method draws, and how to look into them."""
 
 import math
 from typing import Any
@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ipmix import IPMix
 from ipmix.randomness import Keys
 from ipmix.recipe import RecipeTable, Scene
 
 SCENE = Scene(32, 32, 3, 100)
 
 
-def drawn(method: IPMix, count: int = 3000, scene: Scene = SCENE, seed: int = 0, **key: int) -> RecipeTable:
-    return method.draw(Keys.of(seed, key.get("epoch", 0), np.arange(count), key.get("view", 0)), scene)
+def drawn(method: Any, count: int = 3000, scene: Scene = SCENE, seed: int = 0, **key: int) -> RecipeTable:
+    table: RecipeTable = method.draw(Keys.of(seed, key.get("epoch", 0), np.arange(count), key.get("view", 0)), scene)
+    return table
 
 
 def used_steps(table: RecipeTable) -> np.ndarray:

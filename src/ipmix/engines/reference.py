@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
+from ipmix.engines import prime_reference
 from ipmix.engines.output import Output
 from ipmix.randomness import mask_hash
 from ipmix.recipe import NO_PARTNER, NO_PICTURE, WHOLE, Chain, Recipe, RecipeTable, Step
@@ -67,7 +68,8 @@ def run(
     current = clean
     for step in chain.steps:
         if not step.mixer:
-            current = operate(step.operation, current, step.level)
+            prime = step.operation in prime_reference.OPERATIONS
+            current = prime_reference.operate(step, current) if prime else operate(step.operation, current, step.level)
         else:
             other = other_of(step, clean, picture, partner)
             box = (slice(step.top, step.bottom), slice(step.left, step.right))

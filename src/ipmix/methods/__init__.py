@@ -1,4 +1,7 @@
-"""DRAW: what each method does to a picture, as recipes. One file each; METHODS is a plain dict."""
+"""DRAW: what each method does to a picture, as recipes. One file each; METHODS is a plain dict.
+
+torchvision's policies are no recipes: in place of ``draw`` they have ``transform``.
+"""
 
 from typing import Any
 
@@ -8,11 +11,30 @@ from ipmix.methods.combined import Combined
 from ipmix.methods.cutmix import CutMix
 from ipmix.methods.cutout import CutOut
 from ipmix.methods.ipmix import IPMix
+from ipmix.methods.layermix import LayerMix
 from ipmix.methods.mixup import MixUp
 from ipmix.methods.pixmix import PixMix
+from ipmix.methods.prime import PRIME
+from ipmix.methods.torchvision_policies import AutoAugment, RandAugment, TrivialAugmentWide
 from ipmix.methods.vanilla import Vanilla
 
 METHODS: dict[str, Any] = {
-    kind.name: kind for kind in (Vanilla, MixUp, CutOut, CutMix, AugMix, AugMax, PixMix, IPMix, Combined)
+    kind.name: kind
+    for kind in (
+        Vanilla,
+        MixUp,
+        CutOut,
+        CutMix,
+        AugMix,
+        AugMax,
+        PixMix,
+        IPMix,
+        LayerMix,
+        PRIME,
+        Combined,
+        AutoAugment,
+        RandAugment,
+        TrivialAugmentWide,
+    )
 }
 """Every method by its name on the command line."""

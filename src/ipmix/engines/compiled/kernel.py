@@ -24,14 +24,18 @@ from ipmix.engines.compiled.pointwise import (
     make_table,
     push_forward,
 )
+from ipmix.engines.compiled.prime import curve_table, distort, scratch_size
 from ipmix.operations import (
     BRIGHTNESS,
     COLOR,
+    COLOUR_CURVE,
     CONTRAST,
     ROTATE,
     SHARPNESS,
     SHEAR_X,
     SHEAR_Y,
+    SPATIAL,
+    SPECTRAL,
     TRANSLATE_X,
     TRANSLATE_Y,
 )
@@ -75,6 +79,10 @@ class Desk(NamedTuple):
     """int32[256]."""
     known: np.ndarray
     """bool[1]: whether the clean picture's histograms are counted."""
+    numbers: np.ndarray
+    """float64[*]: scratch of PRIME's operations."""
+    state: np.ndarray
+    """uint64[1]: a stream of theirs."""
     sums: np.ndarray
     """uint32[C, P]."""
     sources: np.ndarray
@@ -103,6 +111,8 @@ def set_desk(height, width, channels, chains):  # type: ignore[no-untyped-def]
         np.empty(1024, np.int32),
         np.empty(256, np.int32),
         np.empty(1, np.bool_),
+        np.empty(scratch_size(height, width), np.float64),
+        np.empty(1, np.uint64),
         np.empty((channels, size), np.uint32),
         np.zeros(max(chains + 1, 4), np.int64),
         np.zeros(max(chains + 1, 4), np.uint32),
@@ -189,8 +199,8 @@ def _run_chain(desk, length, steps, overflow, own, spare, picture, stride, origi
         if not mixing:
             if not operates:
                 continue
-            if is_table(code) or (pending and is_arithmetic(code)):
-                _extend_table(desk, code, step.level, pending, current)
+            if is_table(code) or code == COLOUR_CURVE or (pending and is_arithmetic(code)):
+                _extend_table(desk, code, step, pending, current)
                 pending = np.bool_(True)
                 continue
         # From here on the chain's pixels are needed, and for mixing in a buffer that may be written to.
@@ -206,7 +216,13 @@ def _run_chain(desk, length, steps, overflow, own, spare, picture, stride, origi
             left, top = (step.left, step.top) if mixing else (np.int32(0), np.int32(0))
             right = np.int64(step.right) if mixing else desk.width
             bottom = np.int64(step.bottom) if mixing else desk.height
-            _operate(desk, code, step.level, source, target, np.int64(left), np.int64(top), right, bottom)
+            if code == SPECTRAL or code == SPATIAL:
+                distort(
+                    code, step, desk.work[source], desk.work[target], desk.height, desk.width,
+                    desk.padded, desk.numbers, desk.state,
+                )  # fmt: skip
+            else:
+                _operate(desk, code, step.level, source, target, np.int64(left), np.int64(top), right, bottom)
             if not mixing:
                 current = target
         if mixing:
@@ -275,7 +291,7 @@ def _count(desk, buffer):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _extend_table(desk, code, level, pending, current):  # type: ignore[no-untyped-def]
+def _extend_table(desk, code, step, pending, current):  # type: ignore[no-untyped-def]
     """Put one more operation behind the chain's pending table, or start one."""
     where = 0
     if is_table(code) and code != BRIGHTNESS:
@@ -284,7 +300,10 @@ def _extend_table(desk, code, level, pending, current):  # type: ignore[no-untyp
             push_forward(desk.tables[0], desk.counts[where], desk.counts[2])
             where = 2
     made = 1 if pending else 0
-    make_table(code, level, desk.counts[where], desk.tables[made], desk.cumulated)
+    if code == COLOUR_CURVE:
+        curve_table(step, desk.numbers, desk.state, desk.tables[made])
+    else:
+        make_table(code, step.level, desk.counts[where], desk.tables[made], desk.cumulated)
     if pending:
         compose(desk.tables[0], desk.tables[1])
 
