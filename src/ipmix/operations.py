@@ -140,7 +140,7 @@ def operation_names(chosen: str | Iterable[str]) -> tuple[str, ...]:
     unknown = [name for name in names if not isinstance(name, str) or name not in GROUPS["all"]]
     if unknown:
         known = ", ".join(GROUPS["all"])
-        if unknown[0] in CODES:
+        if isinstance(unknown[0], str) and unknown[0] in CODES:
             raise InputError(f"{unknown[0]} is an operation of PRIME's own; known to other methods are {known}")
         raise InputError(f"unknown operation {unknown[0]!r}; known are {known}")
     if not names:
