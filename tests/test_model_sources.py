@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch", reason="the train extra is not installed")
 
 from ipmix import models  # noqa: E402
 from ipmix.errors import InputError  # noqa: E402
-from ipmix.model_sources import Normalising, open_model  # noqa: E402
+from ipmix.model_sources import Normalising, open_for_robustbench, open_model  # noqa: E402
 
 
 def network():
@@ -155,3 +155,18 @@ def test_onnx(tmp_path, images):
     model = open_model(str(tmp_path / "model.onnx"), classes=5)
     assert model.differentiable is False
     assert torch.allclose(model(images), linear(images.flatten(1)), atol=1e-5)
+
+
+def test_as_robustbench_takes_it(tmp_path):
+    models.save(tmp_path / "ten.safetensors", models.build("wrn-10-1", 10, mean=(0.2,) * 3, std=(0.3,) * 3))
+    model = open_for_robustbench(str(tmp_path / "ten.safetensors"), "cifar10")
+    assert not model.training
+    pictures = torch.rand(4, 3, 32, 32)
+    with torch.no_grad():
+        assert model(pictures).shape == (4, 10)
+        inner = model.network((pictures - 0.2) / 0.3)
+        assert torch.allclose(model(pictures), inner, atol=1e-5)
+    with pytest.raises(InputError, match="cifar100 has 100 classes"):
+        open_for_robustbench(str(tmp_path / "ten.safetensors"), "cifar100")
+    with pytest.raises(InputError, match="no leaderboard of 'svhn'"):
+        open_for_robustbench(str(tmp_path / "ten.safetensors"), "svhn")

@@ -62,7 +62,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "target": set(),
     "evaluate": {"ascent", "auto_attack", "corruptions", "measures", "models", "predictions", "sources", "target"},
     "scorecard": {"baseline", "corruptions", "measures", "predictions"},
-    "report": {"baseline", "measure_names", "predictions", "scorecard"},
+    "report": {"baseline", "measure_names", "measures", "predictions", "scorecard"},
     "evidence": {"corruptions", "evaluate", "report", "sources"},
     "assessment": {
         *("auto_attack", "class_maps", "corruptions", "datasets", "evaluate", "evidence", "measures", "model_sources"),

@@ -64,6 +64,32 @@ def open_model(
     return model.eval()
 
 
+def open_for_robustbench(spec: str, dataset: str, **options: Any) -> nn.Module:
+    """The model that ``spec`` names, as RobustBench's ``benchmark`` takes it.
+
+    That is: in evaluation mode, float32[B, 3, H, W] in [0, 1] -> logits, normalisation inside, one output for
+    each of the data set's classes.
+
+    Args:
+        spec: as for :func:`open_model`.
+        dataset: "cifar10", "cifar100" or "imagenet".
+        options: ``mean``, ``std`` and ``trust`` of :func:`open_model`.
+
+    Raises:
+        InputError: there is no such leaderboard, or the model's outputs are not that data set's classes.
+    """
+    forms = {"cifar10": (10, 32), "cifar100": (100, 32), "imagenet": (1000, 224)}
+    if dataset not in forms:
+        raise InputError(f"RobustBench has no leaderboard of {dataset!r}; it has {', '.join(forms)}")
+    classes, side = forms[dataset]
+    model = open_model(spec, classes=classes, **options)
+    with torch.no_grad():
+        found = model(torch.full((2, 3, side, side), 0.5))
+    if found.ndim != 2 or found.shape[1] != classes:
+        raise InputError(f"{spec} gives {list(found.shape[1:])} outputs a picture; {dataset} has {classes} classes")
+    return model
+
+
 def _opened(
     spec: str, classes: int, mean: Sequence[float] | None, std: Sequence[float] | None, trust: bool
 ) -> nn.Module:

@@ -9,13 +9,15 @@ from ipmix.baseline import Baseline
 from ipmix.errors import InputError
 from ipmix.measure_names import HEADLINE, MEASURES
 from ipmix.predictions import open_predictions
-from ipmix.report import tables
+from ipmix.report import robustbench, tables
 from ipmix.report.numbers import figure_of, measure_names, run_names
 from ipmix.report.page import render_page
 from ipmix.report.settings import facts_of
 from ipmix.scorecard import SCHEMA, score
 
 ENDINGS = {".html": "html", ".htm": "html", ".md": "markdown", ".csv": "csv", ".json": "json"}
+
+ABOUT_ONE = ("model-card", "robustbench", "robustbench-claim")
 
 
 def read_cards(path: str | Path) -> list[dict[str, Any]]:
@@ -61,8 +63,18 @@ def format_of(path: Path) -> str:
     return ENDINGS[path.suffix.lower()]
 
 
-def rendered(cards: Sequence[Mapping[str, Any]], form: str, *, title: str | None = None) -> str:
-    """The scorecards as text in one of the forms of ``ipmix report --format``."""
+def rendered(
+    cards: Sequence[Mapping[str, Any]],
+    form: str,
+    *,
+    title: str | None = None,
+    about: Mapping[str, str] | None = None,
+) -> str:
+    """The scorecards as text in one of the forms of ``ipmix report --format``; ``about`` is for claims."""
+    if form in ABOUT_ONE and len(cards) != 1:
+        raise InputError(f"a {form} is about one model; got {len(cards)} results")
+    if about and not form.startswith("robustbench"):
+        raise InputError(f"--about is for --format robustbench and robustbench-claim, not for {form}")
     if form == "html":
         names = run_names(cards)
         heading = f"How safe is {names[0]}?" if len(cards) == 1 else "Safety scorecards compared"
@@ -73,9 +85,11 @@ def rendered(cards: Sequence[Mapping[str, Any]], form: str, *, title: str | None
     if form == "csv":
         return tables.to_csv(cards)
     if form == "model-card":
-        if len(cards) != 1:
-            raise InputError(f"a model card is about one model; got {len(cards)} results")
         return model_card(cards[0], title=title)
+    if form == "robustbench":
+        return robustbench.model_info_text(cards[0], about)
+    if form == "robustbench-claim":
+        return robustbench.claim_text(cards[0], about)
     return json.dumps({"schema": "ipmix comparison 1", "runs": dict(zip(run_names(cards), cards))}, indent=1) + "\n"
 
 
