@@ -84,6 +84,18 @@ def test_it_finds_what_hidden_gradients_keep_from_pgd():
     assert bool(fooled(model, found, labels).all())
 
 
+def test_networks_in_another_memory_layout():
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(32, 5))
+    model = model.to(memory_format=torch.channels_last).eval()
+    images = pictures(3).permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
+    with torch.no_grad():
+        labels = model(images).argmax(dim=1)
+    found = auto_attack(model, images, labels, epsilon=0.3, seed=0)
+    assert fooled(model, found, labels).any()
+    assert float((found - images).abs().max()) <= 0.3 + 1e-6
+
+
 def test_the_same_seed_the_same_pictures_and_nothing_else_moves():
     model, images = Linear().train(), pictures(4)
     labels = torch.tensor([0, 1, 2, 3])

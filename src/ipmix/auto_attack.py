@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -59,10 +59,10 @@ def auto_attack(
     generators = list(range(torch.cuda.device_count())) if images.is_cuda else []
     with _as_found(model), torch.random.fork_rng(devices=generators):
         attack = package.AutoAttack(
-            model, norm=NORMS[norm], eps=epsilon, seed=seed, device=images.device, version="standard"
+            _Plain(model), norm=NORMS[norm], eps=epsilon, seed=seed, device=images.device, version="standard"
         )
         attack.apgd_targeted.n_target_classes = attack.fab.n_target_classes = min(TARGETS, classes - 1)
-        changed, _ = attack.run_standard_evaluation(images.detach(), labels, batch_size=len(images))
+        changed, _ = attack.run_standard_evaluation(images.detach().contiguous(), labels, batch_size=len(images))
     found: torch.Tensor = changed.detach().clamp(0.0, 1.0)
     return found
 
@@ -79,6 +79,28 @@ def check_classes(classes: int) -> None:
     """Refuse what the targeted DLR loss is not defined for."""
     if classes < 4:
         raise InputError(f"AutoAttack needs a model of at least 4 classes, got {classes}; measure PGD alone")
+
+
+class _Plain(nn.Module):
+    """A model whose gradients lie in memory as the package takes them, whatever the model's own layout."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.model(_ContiguousGradient.apply(images)).contiguous()
+        return logits
+
+
+class _ContiguousGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(context: Any, images: torch.Tensor) -> torch.Tensor:
+        return images.view_as(images)
+
+    @staticmethod
+    def backward(context: Any, *gradients: torch.Tensor) -> torch.Tensor:
+        return gradients[0].contiguous()
 
 
 @contextmanager
