@@ -21,6 +21,9 @@ class Method(Protocol):
 
     One that draws a single table for a single picture also has ``drawer(seed, scene)``: a table for one picture,
     and a function of (epoch, index, view) that fills it; or None where its options don't allow it.
+
+    A method that another library carries out has ``transform(images, keys) -> uint8[N, H, W, C]`` in place of
+    ``draw``: it has no recipes, and :func:`augment`, :class:`Augmenter` and the loader take it all the same.
     """
 
     @property
@@ -64,10 +67,17 @@ def draw(
     """
     if len(shape) != 4:
         raise InputError(f"shape must be (N, H, W, C), got {tuple(shape)}")
-    keys = Keys.of(seed, epoch, range(shape[0]) if indices is None else indices, view)
-    if len(keys) != shape[0]:
-        raise InputError(f"indices must have one number for each of the {shape[0]} pictures, got {len(keys)}")
+    if hasattr(method, "transform"):
+        raise InputError(f"{method.name} draws no recipes, since another library carries it out: use augment()")
+    keys = _keys_for(int(shape[0]), seed, epoch, indices, view)
     return method.draw(keys, Scene(int(shape[1]), int(shape[2]), int(shape[3]), int(mixing_count)))
+
+
+def _keys_for(count: int, seed: int, epoch: int, indices: Any, view: int) -> Keys:
+    keys = Keys.of(seed, epoch, range(count) if indices is None else indices, view)
+    if len(keys) != count:
+        raise InputError(f"indices must have one number for each of the {count} pictures, got {len(keys)}")
+    return keys
 
 
 def apply(
@@ -156,8 +166,14 @@ def augment(
     images = check_images(images)
     if mixing is not None and not hasattr(mixing, "__len__"):
         raise InputError(f"mixing must be a MixingSet or an array uint8[M, h, w, C], got {type(mixing).__name__}")
-    count = 0 if mixing is None else len(mixing)
-    table = draw(method, images.shape, count, seed=seed, epoch=epoch, indices=indices, view=view)
+    table: Recipes
+    if hasattr(method, "transform"):
+        # Recipes that change nothing bring its pictures into the form that is asked for.
+        images = method.transform(images, _keys_for(len(images), seed, epoch, indices, view))
+        table, mixing = RecipeTable.empty(len(images), 1, 1, *images.shape[1:3]), None
+    else:
+        count = 0 if mixing is None else len(mixing)
+        table = draw(method, images.shape, count, seed=seed, epoch=epoch, indices=indices, view=view)
     return apply(
         table,
         images,
@@ -226,7 +242,7 @@ class Augmenter:
             raise InputError(f"{method.name} mixes the pictures of a batch: use draw() and apply() on batches")
         make_drawer = getattr(method, "drawer", lambda seed, scene: None)
         prepared = make_drawer(seed, scene)
-        if prepared is None:  # several tables for one picture: the general way, at its cost for each call
+        if prepared is None:  # several tables for one picture, or none: the general way, at its cost for each call
             self._draw, self._run = None, self._in_stages
             return
         table, self._draw = prepared

@@ -9,8 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ipmix.augmentation import Augmenter, augment, draw
+from ipmix.datasets import Pictures
 from ipmix.errors import InputError
+from ipmix.loader import Loader
 from ipmix.methods import METHODS
+from ipmix.methods.combined import Combined
 from ipmix.methods.torchvision_policies import SALT, AutoAugment, RandAugment, TrivialAugmentWide
 from ipmix.randomness import Keys, bits, stream
 
@@ -154,3 +158,41 @@ def test_without_torchvision_it_says_what_to_install(images: np.ndarray, monkeyp
     monkeypatch.setitem(sys.modules, "torchvision.transforms", None)
     with pytest.raises(InputError, match=r"ipmix\[train\]"):
         TrivialAugmentWide(fill=7).transform(images, Keys.of(0, 0, range(len(images))))
+
+
+# --- behind the same functions as recipes -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", THREE)
+def test_augment_in_every_form(method: Any, images: np.ndarray) -> None:
+    keys = Keys.of(7, 2, range(100, 112), 1)
+    expected = method.transform(images, keys)
+    where = {"seed": 7, "epoch": 2, "indices": range(100, 112), "view": 1}
+    assert np.array_equal(augment(images, method, **where), expected)
+    assert np.array_equal(augment(images, method, images, engine="reference", threads=3, **where), expected)
+    out = np.empty((12, 3, 32, 32), np.float32)
+    got = augment(images, method, output="float32", layout="nchw", mean=0.5, std=0.25, out=out, **where)
+    assert got is out
+    assert np.allclose(got, (expected.transpose(0, 3, 1, 2) / 255 - 0.5) / 0.25, atol=2e-6)
+    augmenter = Augmenter(method, shape=images.shape[1:], seed=7)
+    for i in (0, 11):
+        assert np.array_equal(augmenter(images[i], epoch=2, index=100 + i, view=1), expected[i])
+
+
+@pytest.mark.parametrize("method", THREE)
+def test_there_are_no_recipes(method: Any, images: np.ndarray) -> None:
+    with pytest.raises(InputError, match=f"{method.name} draws no recipes.*augment()"):
+        draw(method, images.shape, seed=0)
+    with pytest.raises(InputError, match="draws no recipes"):
+        Combined((method,))
+    with pytest.raises(InputError, match="one number for each of the 12 pictures"):
+        augment(images, method, seed=0, indices=[1, 2])
+
+
+def test_the_loader_takes_them(make_pictures: Any) -> None:
+    pictures = Pictures(make_pictures(20, 16, 16), np.arange(20) % 2, ("a", "b"), "two")
+    options: dict[str, Any] = {"batch_size": 8, "seed": 3, "method": TrivialAugmentWide(), "views": 2}
+    first, second = (list(Loader(pictures, threads=threads, **options).epoch(1)) for threads in (1, 3))
+    for one, other in zip(first, second, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(one.images, other.images, strict=True))
+        assert not np.array_equal(*one.images)
