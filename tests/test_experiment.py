@@ -5,13 +5,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from ipmix import models
+from ipmix.assessment import Wanted
 from ipmix.cli import main
 from ipmix.errors import InputError
 from ipmix.experiment import Data, Experiment, Method, Mixing, open_pictures, train
 from ipmix.method_choice import chosen_method
+from ipmix.methods import combined
+from ipmix.methods.ipmix import VARIANTS
+from ipmix.models.dual_norm import has_dual_norms
+from ipmix.objective import views_of
 from ipmix.optimising import Training
 from ipmix.settings_file import read
 
@@ -45,8 +51,30 @@ def test_every_experiment_file_reads(path: Path) -> None:
     assert path.stem.startswith(Path(experiment.data.source).name)
 
 
-def test_there_are_experiment_files() -> None:
-    assert len(FILES) >= 8
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_the_parts_of_every_experiment_file_fit_each_other(path: Path) -> None:
+    experiment = read(Experiment, path)
+    method = chosen_method(experiment.method.name, experiment.method.preset, experiment.method.options)
+    views_of(experiment.training, method)
+    with torch.device("meta"):
+        network = models.build(experiment.training.model, 10)
+    assert has_dual_norms(network) == (experiment.method.name == "augmax")
+    # A mixing set is named where, and only where, the method needs one.
+    assert ("\nmixing:" in path.read_text()) == (method is not None and method.needs_pictures)
+    wanted = experiment.evaluation
+    Wanted(wanted.corruptions, wanted.severities, perturbations=wanted.perturbations).plan(32)
+
+
+def test_every_method_of_the_paper_has_its_experiment_files() -> None:
+    """Appendix A names them; AugMax only on ImageNet."""
+    used = {(path.stem.split("-")[0], read(Experiment, path).method.name) for path in FILES}
+    for method in ("none", "mixup", "cutout", "cutmix", "augmix", "augmax", "pixmix", "ipmix"):
+        for data in ("cifar10", "cifar100", "imagenet"):
+            assert (data, method) in used
+    presets = {read(Experiment, path).method.preset for path in FILES}
+    assert presets >= set(combined.PRESETS), "Tables 6 and 7"
+    levels = {"without-patch", "without-pixel", "without-image"}  # files that name the levels themselves
+    assert presets >= set(VARIANTS) - levels - {"framework-chains"}
 
 
 def test_training_on_files_of_any_size(folder: Path, tmp_path: Path) -> None:

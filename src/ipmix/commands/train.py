@@ -20,6 +20,7 @@ def train(
     mixing_count: int = 2000,
     mixing_seed: int = 0,
     jsd: bool = False,
+    jsd_coefficient: float = 12.0,
     epochs: int = 100,
     batch_size: int = 128,
     learning_rate: float = 0.1,
@@ -66,7 +67,8 @@ def train(
     Args:
         data: A folder (train/<class>/<picture>, and the same under test or val), cifar10, cifar100 or digits.
         out: The run's folder: networks, figures, and what --resume needs.
-        model: wrn-D-W, resnext-29, resnet-18-cifar, vit-small-cifar, torchvision:NAME or timm:NAME.
+        model: wrn-D-W, resnext-29, resnet-18-cifar, vit-small-cifar, torchvision:NAME or timm:NAME; with -dubin
+            behind a residual network's name, the norms that AugMax needs.
         method: The augmentation; "none" for flips and crops alone.
         preset: The method's settings by name, such as paper-cifar or code-cifar.
         method_option: One of the method's settings, such as k=4 or patch_sizes=[4,8].
@@ -75,6 +77,7 @@ def train(
         mixing_seed: Seed of the generated mixing pictures.
         jsd: Make predictions consistent over the clean picture and two augmented views (the paper's headline
             results; three times the computing).
+        jsd_coefficient: The weight of that.
         epochs: Passes over the training pictures (paper: 100; ResNet and ResNeXt 200).
         batch_size: Pictures in one step, all processes together.
         learning_rate: The highest; it is not rescaled with the batch.
@@ -137,6 +140,7 @@ def train(
             nesterov=nesterov,
             weight_decay=weight_decay,
             jsd=jsd,
+            jsd_coefficient=jsd_coefficient,
             smoothing=smoothing,
             precision=precision,
             channels_last=channels_last,
