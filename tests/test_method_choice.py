@@ -32,3 +32,8 @@ def test_every_method_can_be_chosen(name: str) -> None:
 def test_what_is_unknown_is_named(arguments: tuple, message: str) -> None:
     with pytest.raises(InputError, match=message):
         chosen_method(*arguments)
+
+
+def test_a_method_without_presets_says_so() -> None:
+    with pytest.raises(InputError, match="vanilla has no preset 'cifar'; it has no presets"):
+        chosen_method("vanilla", "cifar")

@@ -22,6 +22,10 @@ def chosen_method(name: str, preset: str | None = None, options: Mapping[str, An
     if name not in METHODS:
         raise InputError(f"there is no method {name!r}; methods are none, {', '.join(sorted(METHODS))}")
     kind = METHODS[name]
+    if preset and not hasattr(kind, "preset"):
+        raise InputError(f"{name} has no preset {preset!r}; it has no presets")
+    if preset and not hasattr(kind, "preset"):
+        raise InputError(f"{name} has no presets, and got {preset!r}")
     method = kind.preset(preset) if preset else kind()
     known = [field.name for field in dataclasses.fields(method)]
     for key, value in options.items():
