@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from benchmarks.results import Suite
     from benchmarks.timing import Effort
 
-OWN = ("augmentation", "loader", "growth")
-SEPARATE = {"corruptions": ("speed",), "mixing-set": (), "training": ()}
+OWN = ("augmentation", "methods", "loader", "growth")
+SEPARATE = {"corruptions": ("speed",), "mixing-set": (), "training": (), "scorecard": ()}
 """Programs of their own that print their tables: their arguments."""
 
 
@@ -74,9 +74,10 @@ def _run(name: str, effort: "Effort", source: "Source") -> "Suite":
 
     if name in SEPARATE:
         return _separate(name, source, say)
-    from benchmarks import augmentation, growth, loader
+    from benchmarks import augmentation, growth, loader, methods
 
-    return {"augmentation": augmentation, "loader": loader, "growth": growth}[name].run(effort, source, say)
+    suites = {"augmentation": augmentation, "methods": methods, "loader": loader, "growth": growth}
+    return suites[name].run(effort, source, say)
 
 
 def _separate(name: str, source: "Source", say: Callable[[str], None]) -> "Suite":

@@ -64,6 +64,7 @@ def peers() -> tuple[Peer, ...]:
         Peer("albumentations, AugMix built by hand", "albumentations", _albumentations, (64, 16)),
         Peer("torchvision MixUp, float batch", "torchvision", _torchvision_batch("MixUp"), (BATCH, 32)),
         Peer("torchvision CutMix, float batch", "torchvision", _torchvision_batch("CutMix"), (BATCH, 32)),
+        Peer("torchvision RandomErasing, float tensor", "torchvision", _torchvision_erasing, (BATCH, 32)),
     )
 
 
@@ -129,6 +130,15 @@ def _torchvision_tensor(name: str) -> Build:
         return _each(list(planar), getattr(v2, name)())
 
     return build
+
+
+def _torchvision_erasing(images: np.ndarray) -> Run:
+    """A box of each picture hidden, as CutOut does."""
+    import torch
+    from torchvision.transforms import v2
+
+    planar = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))).float() / 255
+    return _each(list(planar), v2.RandomErasing(p=1.0, scale=(0.25, 0.25), ratio=(1.0, 1.0)))
 
 
 def _torchvision_batch(name: str) -> Build:

@@ -1,0 +1,95 @@
+"""Images a second of every method, beside the figures of AugMix's and PixMix's authors and beside torchvision."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from benchmarks import peers
+from benchmarks.augmentation import materials
+from benchmarks.pictures import Source
+from benchmarks.results import Check, Section, Suite, section
+from benchmarks.timing import Contestant, Effort, race, ratio
+from ipmix.augmentation import apply, draw
+from ipmix.methods import METHODS
+from ipmix.mixing_set import MixingSet
+
+Say = Callable[[str], None]
+
+AUTHORS = {32: {"augmix": 1042.0, "pixmix": 2291.0}, 224: {"augmix": 137.0, "pixmix": 231.0}}
+"""Images a second of the authors' own code (Pillow), one thread, measured apart on a machine of this kind."""
+
+TORCHVISION_PIL = {32: 1092.0, 224: 168.0}
+"""torchvision's AugMix on Pillow pictures, measured there at the same time: it is raced here too, and carries the
+authors' figures over to this run."""
+
+TIMES = {32: 80.0, 224: 25.0}
+BATCH = 128
+
+
+def run(effort: Effort, source: Source, say: Say) -> Suite:
+    """All of it."""
+    sections, checks = [], []
+    for side in TIMES:
+        say(f"methods at {side}x{side}")
+        part, met = every_method(side, effort, source)
+        sections.append(part)
+        checks += met
+    return Suite("methods", "Methods", source.description, tuple(sections), tuple(checks))
+
+
+def every_method(side: int, effort: Effort, source: Source) -> tuple[Section, list[Check]]:
+    """All methods with their defaults, uint8 in and out, drawing and labels included; and the peers."""
+    images, pictures = materials(side, effort, source)
+    mixing = MixingSet.array(pictures)
+    racers = [_contestant(name, kind, images, mixing) for name, kind in METHODS.items()]
+    wanted = [peer for peer in peers.peers() if peer.name.startswith("torchvision ")]
+    others, absent = peers.contestants(images, wanted, share=0.25 if effort.quick else 1.0)
+    timings = race([*racers, *others], effort)
+    checks = []
+    beside = timings.get("torchvision AugMix, PIL")
+    for name, figure in AUTHORS[side].items():
+        times = timings[name].rate / figure
+        if beside is not None:
+            times = ratio(timings[name], beside) * TORCHVISION_PIL[side] / figure
+        checks.append(Check(f"{side}x{side}, {name}, beside its authors' code", times, TIMES[side]))
+    for name, peer in (
+        ("mixup", "torchvision MixUp, float batch"),
+        ("cutmix", "torchvision CutMix, float batch"),
+        ("cutout", "torchvision RandomErasing, float tensor"),
+    ):
+        if peer in timings:
+            checks.append(
+                Check(f"{side}x{side}, {name}, beside torchvision's", ratio(timings[name], timings[peer]), 1.0)
+            )
+    note = f"Defaults, one thread; methods that mix labels on batches of {BATCH}, labels included."
+    table = section(
+        f"{side}x{side}, uint8 nhwc", timings, "torchvision AugMix, PIL", absent=absent, note=note, drawn=True
+    )
+    return table, checks
+
+
+def _contestant(name: str, kind: Any, images: np.ndarray, mixing: MixingSet) -> Contestant:
+    method = kind()
+    if hasattr(method, "transform"):
+        return _transforming(name, method, images[: 64 if images.shape[1] > 64 else 256])
+    batch = images[:BATCH] if method.mixes_labels else images
+    out = np.empty_like(batch)
+    labels = np.arange(len(batch)) % 10
+
+    def call(number: int) -> None:
+        recipes = draw(method, batch.shape, len(mixing), seed=number)
+        apply(recipes, batch, mixing, out=out)
+        if method.mixes_labels:
+            recipes.labels(labels, 10)
+
+    return Contestant(name, call, len(batch))
+
+
+def _transforming(name: str, method: Any, images: np.ndarray) -> Contestant:
+    from ipmix.randomness import Keys
+
+    def call(number: int) -> None:
+        method.transform(images, Keys.of(number, 0, range(len(images))))
+
+    return Contestant(name, call, len(images))
