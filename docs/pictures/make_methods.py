@@ -1,0 +1,33 @@
+"""Draws docs/pictures/methods.jpg, every method on one picture: python docs/pictures/make_methods.py
+
+The cat is "Chelsea" (S. van der Walt, CC0), its partner "coffee" (R. Michael, CC0), both from scikit-image.
+"""
+
+import math
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from skimage import data
+
+from ipmix import MixingSet
+from ipmix.commands.method_figure import compare, methods_named
+from ipmix.sheet import draw_sheet
+
+SIDE, SEED = 224, 3
+
+
+def square(picture: np.ndarray, left: int) -> np.ndarray:
+    """A square of the picture's height from this column on, brought to SIDE pixels."""
+    height = picture.shape[0]
+    cropped = Image.fromarray(picture[:, left : left + height])
+    return np.asarray(cropped.resize((SIDE, SIDE), Image.Resampling.LANCZOS))
+
+
+methods, left_out = methods_named(("all",))
+if left_out:
+    raise SystemExit(f"install torchvision for {', '.join(left_out)}")
+pair = np.stack([square(data.chelsea(), 75), square(data.coffee(), 100)])
+mixing = MixingSet.generate(64, math.ceil(SIDE * 8 / 7), 0)
+lines = compare(methods, "", pair, mixing, 1, seed=SEED, epoch=0, index=0, engine="compiled")
+draw_sheet(lines, cell=150).save(Path(__file__).with_name("methods.jpg"), quality=88)
