@@ -142,6 +142,13 @@ def test_another_model_is_another_run(source, tmp_path):
         run(source, tmp_path / "run", model=other)
 
 
+def test_a_model_whose_weights_can_t_be_seen_is_known_by_its_file():
+    one, two = torch.nn.Identity(), torch.nn.Identity()
+    plain = evaluate.weights_hash(one)
+    one.sha256, two.sha256 = "a" * 64, "b" * 64
+    assert len({plain, evaluate.weights_hash(one), evaluate.weights_hash(two)}) == 3
+
+
 def test_a_model_with_more_classes_needs_to_know_which(source, tmp_path):
     with pytest.raises(InputError, match="6 classes and the data 4"):
         run(source, tmp_path / "run", model=Linear(6))

@@ -201,8 +201,8 @@ def describe(
 
 
 def weights_hash(model: nn.Module) -> str:
-    """A hash of a model's parameters and buffers."""
-    digest = hashlib.sha256()
+    """A hash of a model's parameters and buffers, and of its file where those can't be seen (ONNX, exported)."""
+    digest = hashlib.sha256(str(getattr(model, "sha256", "")).encode())
     for key, value in sorted(model.state_dict().items()):
         digest.update(f"{key} {value.dtype} {list(value.shape)}".encode())
         digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())

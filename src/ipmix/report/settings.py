@@ -13,7 +13,8 @@ def facts_of(card: Mapping[str, Any]) -> list[tuple[str, str]]:
     run = card["run"]
     facts: list[tuple[str, str]] = []
     if model := run.get("model"):
-        facts.append(("model", f"{model['name']}, {model['parameters']:,} parameters"))
+        counted = f", {model['parameters']:,} parameters" if model["parameters"] else ""
+        facts.append(("model", f"{model['name']}{counted}"))
         facts.append(("weights", f"sha256 {model['sha256'][:16]}…"))
     if data := run.get("data"):
         facts.append(("data", f"{data['name']}, {data['pictures']} pictures, {len(data['classes'])} classes"))
