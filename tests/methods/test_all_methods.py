@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ipmix.augmentation import apply, augment
+from ipmix.augmentation import Augmenter, apply, augment
 from ipmix.methods import METHODS
 from ipmix.randomness import Keys
 from ipmix.recipe import NO_PARTNER, NO_PICTURE, WHOLE, Recipe, RecipeSequence, RecipeTable, Scene
@@ -95,6 +95,19 @@ def test_pictures_do_not_depend_on_their_batch(name: str, key: Any, order: list[
     assert np.array_equal(augment(images[order], method, mixing, indices=indices[order], **where), together[order])
     alone = augment(images[4:5], method, mixing, indices=indices[4:5], **where)
     assert np.array_equal(alone[0], together[4])
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_one_picture_at_a_time_is_the_same(name: str) -> None:
+    """Also where a table is filled again and again: nothing of the recipe before it may be left."""
+    if name in ("autoaugment", "randaugment", "trivialaugment"):
+        pytest.importorskip("torchvision")
+    images, mixing, method = pictures(30, 20, 20), pictures(PICTURES, 24, 24), METHODS[name]()
+    augmenter = Augmenter(method, mixing, shape=(20, 20, 3), seed=4)
+    for view in (0, 1):
+        together = augment(images, method, mixing, seed=4, epoch=2, view=view)
+        for i, image in enumerate(images):
+            assert np.array_equal(augmenter(image, epoch=2, index=i, view=view), together[i])
 
 
 @pytest.mark.parametrize("name", DRAWING)
