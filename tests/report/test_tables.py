@@ -4,6 +4,7 @@ import io
 from ipmix.measure_names import HEADLINE
 from ipmix.report import tables
 from ipmix.report.numbers import run_names, verdicts, written
+from ipmix.report.tables import notes, print_comparison
 
 
 def test_how_figures_are_written():
@@ -64,3 +65,16 @@ def test_verdicts_compare_the_first_with_the_last(cards):
     by_name = {v["name"]: v for v in verdicts(cards, HEADLINE)}
     assert by_name["clean_error"]["judgement"] == "better"
     assert {v["judgement"] for v in verdicts([cards[0]] * 2, HEADLINE)} == {"level"}
+
+
+def test_what_is_missing_is_said_under_the_table(made_card, tmp_path):
+    few = made_card(tmp_path / "few", "few", count=60)
+    few["without_answer"] = {"clean": 2}
+    out = io.StringIO()
+    print_comparison([few], out=out)
+    lines = out.getvalue().splitlines()[-2:]
+    assert lines[0] == "no answer (NaN or infinite logits) for 2 pictures under clean: wrong."
+    assert lines[1].startswith(
+        "Calibration error (RMS) is not given: RMS calibration error needs at least 100 pictures"
+    )
+    assert notes([few, few])[0].startswith("few: ")

@@ -43,8 +43,24 @@ def print_comparison(
             _print_rich(header, rows, judgements if len(cards) > 1 else {}, title, stream)
         except ImportError:
             stream.write(plain(header, rows, title))
-        return
-    stream.write(plain(header, rows, title))
+    else:
+        stream.write(plain(header, rows, title))
+    for note in notes(cards, names):
+        stream.write(f"{note}\n")
+
+
+def notes(cards: Sequence[Mapping[str, Any]], names: Sequence[str] = HEADLINE) -> list[str]:
+    """Why figures are missing, and how many pictures a model had no answer for, a line each."""
+    found = []
+    for run, card in zip(run_names(cards), cards):
+        prefix = f"{run}: " if len(cards) > 1 else ""
+        for condition, count in card["without_answer"].items():
+            found.append(f"{prefix}no answer (NaN or infinite logits) for {count} pictures under {condition}: wrong.")
+        for name in names:
+            figure = card["measures"].get(name)
+            if figure is not None and figure["value"] is None:
+                found.append(f"{prefix}{MEASURES[name].title} is not given: {figure['reason']}.")
+    return found
 
 
 def plain(header: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> str:
