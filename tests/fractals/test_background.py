@@ -7,10 +7,15 @@ from ipmix.fractals import background
 from ipmix.randomness import Key
 
 
-@pytest.mark.parametrize("side", [4, 16, 64])
+def height_field(key, side, decay):
+    clouds = np.full(side * side, np.nan, np.float32)
+    background.diamond_square(key.stream(), decay, clouds, np.full(2 * side * side, np.nan, np.float32))
+    return clouds.reshape(side, side)
+
+
+@pytest.mark.parametrize("side", [4, 8, 16, 64])
 def test_clouds_fill_the_range_and_close_at_the_edges(side):
-    clouds = np.full((side, side), np.nan)
-    background.diamond_square(Key(1).stream(), 0.6, clouds)
+    clouds = height_field(Key(1), side, 0.6)
     assert clouds.min() == 0
     assert clouds.max() == pytest.approx(1)
     if side == 64:
@@ -23,17 +28,17 @@ def test_clouds_fill_the_range_and_close_at_the_edges(side):
 def test_a_larger_decay_is_smoother():
     steps = []
     for decay in (0.2, 0.6, 1.0):
-        clouds = np.empty((64, 64))
-        background.diamond_square(Key(2).stream(), decay, clouds)
+        clouds = height_field(Key(2), 64, decay)
         steps.append(np.abs(np.diff(clouds, axis=0)).mean())
     assert steps[0] > steps[1] > steps[2]
 
 
 def test_backgrounds_are_coloured_and_differ():
     pictures = []
+    spare = np.full(2 * 64 * 64, np.nan, np.float32)
     for seed in range(6):
         picture = np.zeros((20, 33, 3), np.uint8)
-        background.paint_background(Key(seed).stream(), picture)
+        background.paint_background(Key(seed).stream(), picture, np.empty(64 * 64, np.float32), spare)
         assert (picture.max(axis=2) > 60).all()  # value is at least 0.4
         assert (picture.max(axis=2).astype(int) - picture.min(axis=2)).min() > 15  # saturation too
         pictures.append(picture.tobytes())

@@ -21,9 +21,10 @@ def test_the_chaos_game_has_the_density_of_a_plain_one(game):
     box = np.empty(4)
     assert systems.survey(Key(1).stream(), maps, table, box)
     window = np.array([box[0], box[1], box[2] - box[0], box[3] - box[1]])
-    cells = np.zeros((16, 16), np.uint64)
-    ifs.chaos_game(Key(2).stream(), maps, table, 200_000, window, cells)
-    ours = (cells >> ifs.COUNT_SHIFT).astype(float)
+    cells = np.zeros(16 * 16 + 1, np.uint64)
+    ifs.chaos_game(Key(2).stream(), maps, table, 200_000, window, 16, cells)
+    assert (cells >> ifs.COUNT_SHIFT).sum() == 200_000
+    ours = (cells[:-1] >> ifs.COUNT_SHIFT).astype(float).reshape(16, 16)
 
     rng = np.random.default_rng(0)
     weights = np.bincount(table, minlength=count) / table.size
@@ -43,10 +44,10 @@ def test_the_chaos_game_has_the_density_of_a_plain_one(game):
 
 def test_histories_are_means_of_the_maps_gone_through(game):
     maps, _, table = game
-    cells = np.zeros((1, 1), np.uint64)
-    ifs.chaos_game(Key(2).stream(), maps, table, 40_000, np.array([-50.0, -50.0, 100.0, 100.0]), cells)
-    points = int(cells[0, 0] >> ifs.COUNT_SHIFT)
-    history = int(cells[0, 0] & (ifs.ONE - np.uint64(1))) / points
+    cells = np.zeros(2, np.uint64)
+    ifs.chaos_game(Key(2).stream(), maps, table, 40_000, np.array([-50.0, -50.0, 100.0, 100.0]), 1, cells)
+    points = int(cells[0] >> ifs.COUNT_SHIFT)
+    history = int(cells[0] & (ifs.ONE - np.uint64(1))) / points
     assert points == 40_000
     expected = table.astype(float).mean() * (ifs.HISTORIES - 1) / table.max()
     assert history == pytest.approx(expected, abs=12)

@@ -8,79 +8,120 @@ import numpy as np
 from ipmix.compiling import compiled
 from ipmix.fractals.colour import byte, hue_channel
 from ipmix.fractals.elementary import exponential
-from ipmix.randomness import between, bits, uniform
+from ipmix.randomness import between, bits, mask_hash, uniform
 
 HEIGHTS = 1024
 
 
 @compiled
-def diamond_square(state, decay, clouds):  # type: ignore[no-untyped-def]
-    """Fill ``clouds`` (float64[s, s], s a power of two) with a fractal height field in [0, 1].
-
-    The k-th halving adds noise of +-0.5 exp(decay (1 - k)); edges wrap around.
-    """
-    side = clouds.shape[0]
-    clouds[0, 0] = uniform(state)
-    # Every sum below runs over unsigned indices with powers of two for wrapping: a signed index would be
-    # tested for being negative at each read.
-    wrap = np.uint64(side - 1)
-    drawn = np.uint64(0)
-    step = side
-    k = 1
-    while step > 1:
-        half = step // 2
-        amplitude = 0.5 * exponential(decay * (1.0 - k) * 1.4426950408889634)
-        whole = np.uint64(step)
-        part = np.uint64(half)
-        for row in range(0, side, step):
-            y = np.uint64(row)
-            down = (y + whole) & wrap
-            left = 0
-            for column in range(0, side, step):
-                # Four steps of 16 bits from one draw: finer than the 1024 heights that are coloured.
-                if left == 0:
-                    drawn = bits(state)
-                    left = 4
-                noise = np.float64(np.int64(drawn & np.uint64(0xFFFF))) * (1.0 / 32768.0) - 1.0
-                drawn = drawn >> np.uint64(16)
-                left -= 1
-                x = np.uint64(column)
-                right = (x + whole) & wrap
-                corners = clouds[y, x] + clouds[y, right] + clouds[down, x] + clouds[down, right]
-                clouds[y + part, x + part] = 0.25 * corners + amplitude * noise
-        for row in range(0, side, half):
-            y = np.uint64(row)
-            up = (y - part) & wrap
-            down = (y + part) & wrap
-            left = 0
-            for column in range(half if (row // half) % 2 == 0 else 0, side, step):
-                if left == 0:
-                    drawn = bits(state)
-                    left = 4
-                noise = np.float64(np.int64(drawn & np.uint64(0xFFFF))) * (1.0 / 32768.0) - 1.0
-                drawn = drawn >> np.uint64(16)
-                left -= 1
-                x = np.uint64(column)
-                sides = clouds[up, x] + clouds[down, x] + clouds[y, (x - part) & wrap] + clouds[y, (x + part) & wrap]
-                clouds[y, x] = 0.25 * sides + amplitude * noise
-        step = half
-        k += 1
-    low = clouds.min()
-    scale = 1.0 / max(clouds.max() - low, 1e-9)
-    for i in range(side):
-        for j in range(side):
-            clouds[i, j] = (clouds[i, j] - low) * scale
+def side_of(size):  # type: ignore[no-untyped-def]
+    """The side of the clouds behind a picture of ``size`` pixels: the next power of two, at least 4."""
+    side = 4
+    while side < size:
+        side *= 2
+    return side
 
 
 @compiled
-def paint_background(state, picture):  # type: ignore[no-untyped-def]
-    """Fill ``picture`` (uint8[h, w, 3]) with coloured clouds."""
+def diamond_square(state, decay, clouds, spare):  # type: ignore[no-untyped-def]
+    """Fill ``clouds`` (float32[s * s], s a power of two, row by row) with a fractal height field in [0, 1].
+
+    The k-th halving adds noise of +-0.5 exp(decay (1 - k)); edges wrap around. ``spare``: float32[2 * s * s].
+    """
+    total = clouds.size
+    # Each level is read from one buffer and written, twice as fine, to the other, with nothing but unit steps.
+    old = clouds
+    new = spare[:total]
+    centres = spare[total:]
+    levels = 0
+    while (1 << (2 * levels)) < total:
+        levels += 1
+    if levels % 2 == 1:
+        old = spare[:total]
+        new = clouds
+    old[0] = uniform(state)
+    for k in range(1, levels + 1):
+        side = 1 << (k - 1)
+        amplitude = np.float32(exponential(decay * (1.0 - k) * 1.4426950408889634) / 65536.0)
+        _refine(old, new, centres, side, amplitude, np.uint32(bits(state) >> np.uint64(32)))
+        old, new = new, old
+    _stretch(clouds)
+
+
+@compiled
+def _refine(old, new, centres, side, amplitude, seed):  # type: ignore[no-untyped-def]
+    # One halving: old is side x side, new twice as wide. Noise is 16 hashed bits, finer than the 1024 heights.
+    n = np.uint64(side)
+    last = n - np.uint64(1)
+    one = np.uint64(1)
+    quarter = np.float32(0.25)
+    low = np.uint32(0xFFFF)
+    half = np.float32(32768.0)
+    # Rows that repeat their other end, so that no index need be wrapped in a loop.
+    here = np.empty(side + 1, np.float32)
+    under = np.empty(side + 1, np.float32)
+    middle = np.empty(side + 1, np.float32)
+    for y in range(n):
+        _copy_closed(old[y * n :], n, here)
+        _copy_closed(old[((y + one) & last) * n :], n, under)
+        line = centres[y * n :]
+        for x in range(n):
+            noise = np.float32(mask_hash(seed, y * n + x) & low) - half
+            line[x] = quarter * (here[x] + here[x + one] + under[x] + under[x + one]) + amplitude * noise
+    other = np.uint32(seed ^ np.uint32(0x5BD1E995))
+    for y in range(n):
+        _copy_closed(old[y * n :], n, here)
+        under = old[((y + one) & last) * n :]
+        line = centres[y * n :]
+        above = centres[((y - one) & last) * n :]
+        middle[0] = line[last]
+        for x in range(n):
+            middle[x + one] = line[x]
+        upper = new[(y + y) * (n + n) :]
+        lower = new[(y + y + one) * (n + n) :]
+        for x in range(n):
+            drawn = mask_hash(other, y * n + x)
+            across = amplitude * (np.float32(drawn & low) - half)
+            along = amplitude * (np.float32(drawn >> np.uint32(16)) - half)
+            upper[x + x] = here[x]
+            upper[x + x + one] = quarter * (here[x] + here[x + one] + line[x] + above[x]) + across
+            lower[x + x] = quarter * (here[x] + under[x] + middle[x] + middle[x + one]) + along
+            lower[x + x + one] = line[x]
+
+
+@compiled
+def _copy_closed(row, n, out):  # type: ignore[no-untyped-def]
+    for x in range(n):
+        out[x] = row[x]
+    out[n] = row[0]
+
+
+@compiled
+def _stretch(clouds):  # type: ignore[no-untyped-def]
+    # To [0, 1]. Least and largest are kept per place in a row of 64: one of each for all could not be vectorised.
+    width = np.uint64(min(64, clouds.size))
+    least = clouds[:64].copy()
+    most = clouds[:64].copy()
+    for start in range(np.uint64(0), np.uint64(clouds.size), width):
+        row = clouds[start:]
+        for x in range(width):
+            least[x] = row[x] if row[x] < least[x] else least[x]
+            most[x] = row[x] if row[x] > most[x] else most[x]
+    low = least.min()
+    scale = np.float32(1.0) / max(most.max() - low, np.float32(1e-9))
+    for i in range(np.uint64(clouds.size)):
+        clouds[i] = (clouds[i] - low) * scale
+
+
+@compiled
+def paint_background(state, picture, clouds, spare):  # type: ignore[no-untyped-def]
+    """Fill ``picture`` (uint8[h, w, 3]) with coloured clouds.
+
+    ``clouds`` (float32[s * s], s from :func:`side_of`) and ``spare`` (twice as much) are overwritten.
+    """
     height, width, _ = picture.shape
-    side = 4
-    while side < max(height, width):
-        side *= 2
-    clouds = np.empty((side, side))
-    diamond_square(state, between(state, 0.4, 0.8), clouds)
+    side = side_of(max(height, width))
+    diamond_square(state, between(state, 0.4, 0.8), clouds, spare)
     hue_scale = between(state, 0.25, 1.0)
     hue_shift = uniform(state)
     saturation_scale = between(state, 0.1, 0.3)
@@ -96,9 +137,11 @@ def paint_background(state, picture):  # type: ignore[no-untyped-def]
         value = min(value_scale * cloud + value_shift, 1.0)
         for c in range(3):
             table[n, c] = byte(hue_channel(hue, saturation, value, c))
+    scale = np.float32(HEIGHTS - 1.0)
     for y in range(height):
-        for x in range(width):
-            entry = np.uint64(clouds[y, x] * (HEIGHTS - 1.0) + 0.5)
+        line = clouds[y * side :]
+        for x in range(np.uint64(width)):
+            entry = np.uint64(np.int32(line[x] * scale + np.float32(0.5)))
             picture[y, x, 0] = table[entry, 0]
             picture[y, x, 1] = table[entry, 1]
             picture[y, x, 2] = table[entry, 2]

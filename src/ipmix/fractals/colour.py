@@ -110,23 +110,36 @@ def cosines(state, colours):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def draw_palette(state, palette):  # type: ignore[no-untyped-def]
-    """Draw a palette into float32[LEVELS, PALETTE_SIZE, 3]: two in three a hue harmony, else three cosines."""
-    colours = np.empty((PALETTE_SIZE, 3))
+def draw_colours(state, colours):  # type: ignore[no-untyped-def]
+    """Draw a circle of colours into float64[PALETTE_SIZE, 3]: two in three a hue harmony, else three cosines."""
     if uniform(state) < 0.67:
         harmony(state, colours)
     else:
         cosines(state, colours)
-    sums = np.zeros((2 * PALETTE_SIZE + 1, 3))
-    for n in range(2 * PALETTE_SIZE):
-        for c in range(3):
-            sums[n + 1, c] = sums[n, c] + colours[n % PALETTE_SIZE, c]
+
+
+@compiled
+def draw_palette(state, palette):  # type: ignore[no-untyped-def]
+    """Draw a palette with all its blurs into float32[LEVELS, PALETTE_SIZE, 3]."""
+    n = 3 * PALETTE_SIZE
+    colours = np.empty((PALETTE_SIZE, 3))
+    draw_colours(state, colours)
+    flat = colours.reshape(n)
+    # Sums of all colours before, over two turns of the circle.
+    sums = np.zeros(2 * n + 3)
+    for i in range(2 * n):
+        sums[i + 3] = sums[i] + flat[i if i < n else i - n]
     for level in range(LEVELS):
         span = min(int(exponential(0.5 * level) + 0.5), PALETTE_SIZE)
-        for n in range(PALETTE_SIZE):
-            first = (n - span // 2 + PALETTE_SIZE) % PALETTE_SIZE
-            for c in range(3):
-                palette[level, n, c] = (sums[first + span, c] - sums[first, c]) / span
+        scale = 1.0 / span
+        row = palette[level].reshape(n)
+        # Entry k averages the colours k - span // 2 onwards; the first few of these lie a turn later.
+        back = 3 * (span // 2)
+        for start, end, shift in ((0, back, n - back), (back, n, -back)):
+            first = sums[start + shift :]
+            last = sums[start + shift + 3 * span :]
+            for i in range(np.uint64(end - start)):
+                row[np.uint64(start) + i] = (last[i] - first[i]) * scale
 
 
 @inlined
@@ -136,10 +149,16 @@ def position(turns):  # type: ignore[no-untyped-def]
 
 
 @inlined
+def single_position(turns):  # type: ignore[no-untyped-def]
+    """:func:`position` of a float32, as an int32."""
+    return np.int32(np.int32(np.floor(turns * np.float32(PALETTE_SIZE))) & np.int32(PALETTE_SIZE - 1))
+
+
+@inlined
 def blur_level(width):  # type: ignore[no-untyped-def]
     """The palette's level that averages ``width`` turns: half octaves, read off the number's own bits."""
-    raw = np.float64(max(width, 1e-6) * PALETTE_SIZE).view(np.int64)
-    return min(max((raw >> np.int64(51)) - np.int64(2046), np.int64(0)), np.int64(LEVELS - 1))
+    raw = np.float32(max(width, np.float32(1e-6)) * np.float32(PALETTE_SIZE)).view(np.int32)
+    return min(max(np.int32((raw >> np.int32(22)) - np.int32(254)), np.int32(0)), np.int32(LEVELS - 1))
 
 
 @inlined

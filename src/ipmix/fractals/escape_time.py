@@ -9,9 +9,9 @@ import numpy as np
 
 from ipmix.compiling import compiled
 from ipmix.fractals.colour import LEVELS, PALETTE_SIZE, draw_palette
-from ipmix.fractals.dull import is_dull
+from ipmix.fractals.dull import is_dull, measure
 from ipmix.fractals.elementary import cosine_of_turns, sine_of_turns
-from ipmix.fractals.orbits import BAILOUT, CX, CY, DEGREES, FORMULAS, PIXEL, ZX, ZY, iterate
+from ipmix.fractals.orbits import BAILOUT, CX, CY, DEGREES, FIELDS, FORMULAS, PIXEL, ZX, ZY, iterate
 from ipmix.fractals.shading import SHADES, draw_shading, shade
 from ipmix.randomness import below, between, stream, uniform
 
@@ -21,14 +21,21 @@ ATTEMPTS_MOST = 40
 MOST_PARALLEL_WINDOW = 0.45
 """Far from the boundary a window is all stripes: less of that is let through than elsewhere."""
 
-BAND_PIXELS = 4096
+PREVIEW_SIDE = 32
+"""Mandelbrot windows are looked at this small first: a quarter of them is all stripes."""
+
+BAND_PIXELS = 2048
 SURVEY_SIDE = 24
+TRIES = 64
 
 NARROWEST = 0.002
 """The narrowest view: at 512 pixels a pixel is still 30 single-precision roundings of 1 wide."""
 
 SINGLE_PRECISION_SIZE = 512
 """Up to this size orbits run in single precision, which is twice as fast and looks the same."""
+
+RETURNED = 1e-8
+"""The squared distance at which an orbit has come back: nothing that escapes in 200 steps passes so slowly."""
 
 TRAPS = ("point", "line", "cross", "circle", "ellipse", "parabola", "hyperbola")
 
@@ -87,7 +94,7 @@ def draw_trap(state, p):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def fill(p, size, buffer, counts, norms, traps):  # type: ignore[no-untyped-def]
+def fill(p, size, buffer, places, counts, norms, traps):  # type: ignore[no-untyped-def]
     """Run all orbits of the view in ``p`` on a ``size`` x ``size`` grid; see :func:`orbits.iterate`.
 
     The buffer's dtype, float32 or float64, is the precision of the orbits.
@@ -98,8 +105,7 @@ def fill(p, size, buffer, counts, norms, traps):  # type: ignore[no-untyped-def]
     along_x = step * cosine_of_turns(p[VIEW_TURN])
     along_y = step * sine_of_turns(p[VIEW_TURN])
     julia = p[JULIA] > 0.0
-    # Closer than a thousandth of a pixel counts as the same place.
-    tolerance = kind(step * step * 1e-6)
+    tolerance = kind(RETURNED)
     rows = max(1, BAND_PIXELS // size)
     # What changes from pixel to pixel: z for a Julia set, c for a Mandelbrot set.
     move_x, move_y = (ZX, ZY) if julia else (CX, CY)
@@ -120,11 +126,11 @@ def fill(p, size, buffer, counts, norms, traps):  # type: ignore[no-untyped-def]
                 buffer[stay_y, n + column] = other_y
                 buffer[PIXEL, n + column] = row * size + column
             n += size
-        iterate(buffer, n, int(p[FORMULA]), julia, STEPS_MOST, tolerance, conic, counts, norms, traps)
+        iterate(buffer, n, int(p[FORMULA]), julia, STEPS_MOST, tolerance, conic, places, counts, norms, traps)
 
 
 @compiled
-def zoom(state, p, levels, late_share, buffer):  # type: ignore[no-untyped-def]
+def zoom(state, p, levels, late_share, buffer, places):  # type: ignore[no-untyped-def]
     """Zoom the view ``levels`` times by 3-6 to one of the ``late_share`` of a coarse grid that escape last.
 
     Returns the share of the last grid's places that escape after 6 or more steps.
@@ -133,15 +139,22 @@ def zoom(state, p, levels, late_share, buffer):  # type: ignore[no-untyped-def]
     counts = np.empty(total, buffer.dtype)
     norms = np.empty(total, buffer.dtype)
     traps = np.empty(total, buffer.dtype)
-    order = np.empty(total, np.int64)
     for level in range(levels + 1):
-        fill(p, SURVEY_SIDE, buffer, counts, norms, traps)
+        fill(p, SURVEY_SIDE, buffer, places, counts, norms, traps)
         if level == levels:
             break
-        order[:] = np.argsort(counts, kind="mergesort")
-        # Among the latest share; never a place that does not escape (-1 sorts first).
-        chosen = order[total - 1 - below(state, int(total * late_share))]
-        if counts[chosen] < 0:
+        # Among the latest share; never a place that does not escape (-1). How far an orbit overshot tells those of
+        # one count apart.
+        for i in range(total):
+            counts[i] += BAILOUT / norms[i] if counts[i] >= 0 else 0.0
+        late = total - int(total * late_share)
+        least = max(np.partition(counts, late)[late], 0.0)
+        chosen = below(state, total)
+        for _ in range(TRIES):
+            if counts[chosen] >= least:
+                break
+            chosen = below(state, total)
+        if counts[chosen] < least:
             return 0.0
         step = p[VIEW_WIDTH] / SURVEY_SIDE
         u = chosen % SURVEY_SIDE - 0.5 * (SURVEY_SIDE - 1)
@@ -168,7 +181,7 @@ def _whole_plane(p, julia):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def draw(state, julia, p, buffer):  # type: ignore[no-untyped-def]
+def draw(state, julia, p, buffer, places):  # type: ignore[no-untyped-def]
     """Draw a formula, a trap and a view; False if the view shows too little."""
     # Half of all pictures are the classical z**2 + c.
     p[FORMULA] = 0 if uniform(state) < 0.5 else below(state, 5)
@@ -176,35 +189,52 @@ def draw(state, julia, p, buffer):  # type: ignore[no-untyped-def]
     p[VIEW_TURN] = uniform(state)
     _whole_plane(p, False)
     if not julia:
-        late = zoom(state, p, 1 + below(state, 4), 0.2, buffer)
+        late = zoom(state, p, 1 + below(state, 4), 0.2, buffer, places)
         return late > 0.25
-    if zoom(state, p, 2 + below(state, 2), 0.35, buffer) <= 0.0:
+    if zoom(state, p, 2 + below(state, 2), 0.35, buffer, places) <= 0.0:
         return False
     p[C_X] = p[VIEW_X]
     p[C_Y] = p[VIEW_Y]
     _whole_plane(p, True)
     p[VIEW_TURN] = uniform(state)
-    late = zoom(state, p, below(state, 3), 0.2, buffer)
+    late = zoom(state, p, below(state, 3), 0.2, buffer, places)
     p[VIEW_WIDTH] *= between(state, 0.7, 1.1)
     return late > 0.25
 
 
 @compiled
-def paint(seed, salt, index, julia, picture, parameters, buffer):  # type: ignore[no-untyped-def]
-    """Paint picture ``index`` of ``seed`` into ``picture``, uint8[s, s, 3]; returns the attempts it took."""
+def _is_striped(p, palette, buffer, places, turns, glows):  # type: ignore[no-untyped-def]
+    fields = np.empty((3, PREVIEW_SIDE * PREVIEW_SIDE), buffer.dtype)
+    picture = np.empty((PREVIEW_SIDE, PREVIEW_SIDE, 3), np.uint8)
+    fill(p, PREVIEW_SIDE, buffer, places, fields[0], fields[1], fields[2])
+    shades = p[SHADING : SHADING + SHADES]
+    n = PREVIEW_SIDE * PREVIEW_SIDE
+    degree = DEGREES[int(p[FORMULA])]
+    shade(degree, shades, palette, fields[0], fields[1], fields[2], turns[:n], glows[:n], picture)
+    return measure(picture)[5] > MOST_PARALLEL_WINDOW
+
+
+@compiled
+def paint(seed, salt, index, julia, picture, parameters, desk):  # type: ignore[no-untyped-def]
+    """Paint picture ``index`` of ``seed`` into ``picture``, uint8[s, s, 3]; returns the attempts it took.
+
+    ``desk`` is :func:`desk`'s for this size; what is on it doesn't matter.
+    """
     size = picture.shape[0]
-    counts = np.empty(size * size, buffer.dtype)
-    norms = np.empty(size * size, buffer.dtype)
-    traps = np.empty(size * size, buffer.dtype)
-    palette = np.empty((LEVELS, PALETTE_SIZE, 3), np.float32)
+    buffer, places, fields, palette, spare = desk
+    counts = fields[0]
+    norms = fields[1]
+    traps = fields[2]
     for attempt in range(ATTEMPTS_MOST):
         last = attempt == ATTEMPTS_MOST - 1
         state = stream(seed, salt, index, attempt)
-        if not draw(state, julia, parameters, buffer) and not last:
+        if not draw(state, julia, parameters, buffer, places) and not last:
             continue
         draw_palette(state, palette)
         draw_shading(state, parameters[SHADING : SHADING + SHADES])
-        fill(parameters, size, buffer, counts, norms, traps)
+        if not julia and not last and _is_striped(parameters, palette, buffer, places, spare[0], spare[1]):
+            continue
+        fill(parameters, size, buffer, places, counts, norms, traps)
         shade(
             DEGREES[int(parameters[FORMULA])],
             parameters[SHADING : SHADING + SHADES],
@@ -212,11 +242,26 @@ def paint(seed, salt, index, julia, picture, parameters, buffer):  # type: ignor
             counts,
             norms,
             traps,
+            spare[0, : size * size],
+            spare[1, : size * size],
             picture,
         )
         if last or not is_dull(picture, MOST_PARALLEL_WINDOW):
             return attempt + 1
     return ATTEMPTS_MOST
+
+
+def desk(size: int) -> tuple[np.ndarray, ...]:
+    """Arrays for :func:`paint` to work in; the dtype of the first, float32 or float64, is the orbits' precision."""
+    precision = np.float32 if size <= SINGLE_PRECISION_SIZE else np.float64
+    band = max(BAND_PIXELS, SURVEY_SIDE * SURVEY_SIDE, size)
+    return (
+        np.empty((FIELDS, band + 16), precision),
+        np.empty((2, band + 16), np.int32),
+        np.empty((3, size * size), precision),
+        np.empty((LEVELS, PALETTE_SIZE, 3), np.float32),
+        np.empty((2, max(size, PREVIEW_SIDE) ** 2), np.float32),
+    )
 
 
 def describe(parameters: np.ndarray) -> dict[str, object]:

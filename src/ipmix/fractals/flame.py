@@ -8,6 +8,7 @@ right probability, and a whole run is mapped by one loop without branches.
 import numpy as np
 
 from ipmix.compiling import compiled
+from ipmix.fractals.background import side_of
 from ipmix.fractals.colour import LEVELS, PALETTE_SIZE, draw_palette
 from ipmix.fractals.dull import MOST_PARALLEL, is_dull
 from ipmix.fractals.elementary import cosine_of_turns, sine_of_turns
@@ -17,13 +18,19 @@ from ipmix.randomness import below, between, bits, stream, uniform
 
 WALKERS = 512
 MAPS_MOST = 6
-STEPS_AT_256 = 1000
+STEPS_AT_256 = 640
 STEPS_LEAST = 160
 WARM_UP = 16
 SURVEY_STEPS = 16
 LEAST_CONTRAST = 0.5
 SURVEY_SIDE = 24
 ATTEMPTS_MOST = 40
+
+HUE_STEPS = 4096
+HUE_STEP = np.float32(1.0 / (HUE_STEPS - 1.0))
+COUNT_SHIFT = np.uint64(40)
+ONE = np.uint64(1 << 40)
+"""A cell holds the points that fell on it in the upper 24 bits, the sum of their hues (12 bits each) in the lower."""
 
 # One row per map: the affine map's six numbers, then these.
 WEIGHT, HUE, FIRST, FIRST_SHARE, SECOND, SECOND_SHARE = range(6, 12)
@@ -158,12 +165,12 @@ def survey(state, p, walkers, scratch):  # type: ignore[no-untyped-def]
     p[VIEW_WIDTH] = extent * between(state, 0.75, 1.15)
     p[VIEW_TURN] = uniform(state)
     cells = np.zeros((SURVEY_SIDE, SURVEY_SIDE))
-    places = np.empty(WALKERS, np.int64)
+    places = np.empty(WALKERS, np.int32)
     for t in range(SURVEY_STEPS):
         part = slice(t * WALKERS, (t + 1) * WALKERS)
         locate(p, SURVEY_SIDE, xs[part], ys[part], places)
         for place in places:
-            if place >= 0:
+            if place < SURVEY_SIDE * SURVEY_SIDE:
                 cells[place // SURVEY_SIDE, place % SURVEY_SIDE] += 1.0
     return _has_structure(cells)
 
@@ -184,42 +191,43 @@ def _has_structure(cells):  # type: ignore[no-untyped-def]
 
 @compiled
 def locate(p, size, x, y, places):  # type: ignore[no-untyped-def]
-    """The pixel (row * size + column) in which each walker stands, -1 outside of the view."""
+    """The pixel (row * size + column) in which each walker stands, size * size outside of the view: int32."""
     scale = size / p[VIEW_WIDTH]
     cos = cosine_of_turns(p[VIEW_TURN]) * scale
     sin = sine_of_turns(p[VIEW_TURN]) * scale
-    middle_x = p[VIEW_X]
-    middle_y = p[VIEW_Y]
-    half = 0.5 * size
+    # The view's middle is the picture's.
+    left = 0.5 * size - cos * p[VIEW_X] + sin * p[VIEW_Y]
+    top = 0.5 * size - sin * p[VIEW_X] - cos * p[VIEW_Y]
+    wide = np.int32(size)
+    outside = np.int32(size * size)
     for i in range(np.uint64(x.size)):
-        u = x[i] - middle_x
-        v = y[i] - middle_y
-        column = cos * u - sin * v + half
-        row = sin * u + cos * v + half
+        column = cos * x[i] - sin * y[i] + left
+        row = sin * x[i] + cos * y[i] + top
         inside = (column >= 0.0) & (column < size) & (row >= 0.0) & (row < size)
-        place = np.int64(row if inside else 0.0) * size + np.int64(column if inside else 0.0)
-        places[i] = place if inside else -1
+        place = np.int32(np.int32(row if inside else 0.0) * wide + np.int32(column if inside else 0.0))
+        places[i] = place if inside else outside
 
 
 @compiled
-def _add_light(light, places, hues):  # type: ignore[no-untyped-def]
+def _add_light(cells, places, hues):  # type: ignore[no-untyped-def]
+    # The cell behind the last pixel takes what falls outside: no branch, which could not be foretold.
+    scale = HUE_STEPS - 1.0
     for i in range(np.uint64(places.size)):
-        if places[i] >= 0:
-            place = np.uint64(places[i])
-            light[place, 0] += np.float32(1.0)
-            light[place, 1] += np.float32(hues[i])
+        cells[np.uint64(places[i])] += ONE + np.uint64(np.int32(hues[i] * scale))
 
 
 @compiled
-def paint(seed, salt, index, picture, parameters):  # type: ignore[no-untyped-def]
-    """Paint picture ``index`` of ``seed`` into ``picture``, uint8[s, s, 3]; returns the attempts it took."""
+def paint(seed, salt, index, picture, parameters, desk):  # type: ignore[no-untyped-def]
+    """Paint picture ``index`` of ``seed`` into ``picture``, uint8[s, s, 3]; returns the attempts it took.
+
+    ``desk`` is :func:`desk`'s for this size; what is on it doesn't matter.
+    """
     size = picture.shape[0]
     steps = max(STEPS_LEAST, STEPS_AT_256 * size * size // 65536)
     walkers = np.empty((3, WALKERS))
     scratch = np.empty((3, WALKERS))
-    places = np.empty(WALKERS, np.int64)
-    light = np.empty((size * size, 2), np.float32)
-    palette = np.empty((LEVELS, PALETTE_SIZE, 3), np.float32)
+    places = np.empty(WALKERS, np.int32)
+    cells, light, palette, clouds, spare = desk
     for attempt in range(ATTEMPTS_MOST):
         last = attempt == ATTEMPTS_MOST - 1
         state = stream(seed, salt, index, attempt)
@@ -227,15 +235,30 @@ def paint(seed, salt, index, picture, parameters):  # type: ignore[no-untyped-de
         if not survey(state, parameters, walkers, scratch) and not last:
             continue
         draw_palette(state, palette)
-        light[:] = 0.0
+        cells[:] = np.uint64(0)
         for _ in range(steps):
             step(state, parameters, walkers, scratch)
             locate(parameters, size, walkers[0], walkers[1], places)
-            _add_light(light, places, walkers[2])
-        paint_light(state, palette, light, picture)
+            _add_light(cells, places, walkers[2])
+        for i in range(np.uint64(size * size)):
+            light[0, 2 * i] = np.float32(np.int64(cells[i] >> COUNT_SHIFT))
+            light[0, 2 * i + 1] = np.float32(np.int64(cells[i] & (ONE - np.uint64(1)))) * HUE_STEP
+        paint_light(state, palette, light, clouds, spare, picture)
         if last or not is_dull(picture, MOST_PARALLEL):
             return attempt + 1
     return ATTEMPTS_MOST
+
+
+def desk(size: int) -> tuple[np.ndarray, ...]:
+    """Arrays for :func:`paint` to work in: fresh ones for each picture would take as long as its tone mapping."""
+    clouds = int(side_of(size)) ** 2
+    return (
+        np.empty(size * size + 1, np.uint64),
+        np.empty((4, 2 * size * size), np.float32),
+        np.empty((LEVELS, PALETTE_SIZE, 3), np.float32),
+        np.empty(clouds, np.float32),
+        np.empty(2 * clouds, np.float32),
+    )
 
 
 def describe(parameters: np.ndarray) -> dict[str, object]:

@@ -7,11 +7,11 @@ by a palette over the points' history with log density as opacity, which shows a
 
 import numpy as np
 
-from ipmix.compiling import compiled
-from ipmix.fractals.background import paint_background
-from ipmix.fractals.colour import LEVELS, PALETTE_SIZE, byte, draw_palette, hue_channel, position
+from ipmix.compiling import compiled, inlined
+from ipmix.fractals.background import paint_background, side_of
+from ipmix.fractals.colour import PALETTE_SIZE, byte, draw_colours, hue_channel, position
 from ipmix.fractals.dull import MOST_PARALLEL, is_dull
-from ipmix.fractals.elementary import exponential, logarithm
+from ipmix.fractals.elementary import exponential, rough_logarithm
 from ipmix.fractals.systems import (
     MAPS_MOST,
     TABLE_BITS,
@@ -49,52 +49,70 @@ PARAMETERS = MAPS + 6 * MAPS_MOST
 
 
 @compiled
-def chaos_game(state, maps, table, points, window, cells):  # type: ignore[no-untyped-def]
-    """Play ``points`` points and add them up per pixel inside ``window`` (left, top, width, height).
-
-    ``cells``, uint64[h, w], gets :data:`ONE` per point plus the point's history: the mean, halving at each
-    step, of the numbers of the maps it went through, in 0 .. HISTORIES - 1. Neighbours on the fractal share
-    it. Two points walk in turns: one alone would spend its time waiting for its own last position.
-    """
-    height, width = cells.shape
+def to_pixels(maps, window, width, height, out):  # type: ignore[no-untyped-def]
+    """The maps in a picture's coordinates, so that no point needs be converted: float64[MAPS_MOST, 6] to ``out``."""
     scale_x = width / window[2]
     scale_y = height / window[3]
-    left = window[0]
-    top = window[1]
+    for k in range(MAPS_MOST):
+        a, b, c, d, e, f = maps[k]
+        out[k, 0] = a
+        out[k, 1] = b * scale_x / scale_y
+        out[k, 2] = c * scale_y / scale_x
+        out[k, 3] = d
+        out[k, 4] = scale_x * (a * window[0] + b * window[1] + e - window[0])
+        out[k, 5] = scale_y * (c * window[0] + d * window[1] + f - window[1])
+
+
+@inlined
+def _cell(x, y, width, height, outside):  # type: ignore[no-untyped-def]
+    # Without a branch: whether a point lies outside can't be foretold.
+    inside = (x >= 0.0) & (x < width) & (y >= 0.0) & (y < height)
+    place = np.int64(y if inside else 0.0) * width + np.int64(x if inside else 0.0)
+    return np.uint64(place if inside else outside)
+
+
+@compiled
+def chaos_game(state, maps, table, points, window, width, cells):  # type: ignore[no-untyped-def]
+    """Play ``points`` points and add them up per pixel inside ``window`` (left, top, width, height).
+
+    ``cells``, uint64[h * width + 1] (the last one takes the points outside), gets :data:`ONE` per point plus the
+    point's history: the mean, halving at each step, of the numbers of the maps it went through, in
+    0 .. HISTORIES - 1. Neighbours on the fractal share it. Four points walk in turns: one alone would spend its
+    time waiting for its own last position.
+    """
+    outside = cells.size - 1
+    height = outside // width
     own = np.empty(MAPS_MOST, np.uint64)
     maps_used = max(int(table[-1]), 1)
     for k in range(MAPS_MOST):
         own[k] = k * (HISTORIES - 1) // maps_used
-    x, y = fixed_point(maps, 0)
-    x2 = x
-    y2 = y
-    history = np.uint64(HISTORIES // 2)
-    history2 = history
+    m = np.empty((MAPS_MOST, 6))
+    to_pixels(maps, window, width, height, m)
+    x, y = fixed_point(m, 0)
+    x2, x3, x4 = x, x, x
+    y2, y3, y4 = y, y, y
+    h = np.uint64(HISTORIES // 2)
+    h2, h3, h4 = h, h, h
     mask = np.uint64((1 << TABLE_BITS) - 1)
     one = np.uint64(1)
     for _ in range((points + 3) // 4):
         drawn = bits(state)
-        for _ in range(2):
-            i = np.uint64(table[drawn & mask])
-            drawn = drawn >> np.uint64(TABLE_BITS)
-            j = np.uint64(table[drawn & mask])
-            drawn = drawn >> np.uint64(TABLE_BITS)
-            new_x = maps[i, 0] * x + maps[i, 1] * y + maps[i, 4]
-            y = maps[i, 2] * x + maps[i, 3] * y + maps[i, 5]
-            x = new_x
-            new_x = maps[j, 0] * x2 + maps[j, 1] * y2 + maps[j, 4]
-            y2 = maps[j, 2] * x2 + maps[j, 3] * y2 + maps[j, 5]
-            x2 = new_x
-            history = (history + own[i]) >> one
-            history2 = (history2 + own[j]) >> one
-            column = (x - left) * scale_x
-            row = (y - top) * scale_y
-            if (column >= 0.0) & (column < width) & (row >= 0.0) & (row < height):
-                cells[np.uint64(row), np.uint64(column)] += ONE + history
-            column = (x2 - left) * scale_x
-            row = (y2 - top) * scale_y
-            if (column >= 0.0) & (column < width) & (row >= 0.0) & (row < height):
-                cells[np.uint64(row), np.uint64(column)] += ONE + history2
+        i = np.uint64(table[drawn & mask])
+        i2 = np.uint64(table[(drawn >> np.uint64(TABLE_BITS)) & mask])
+        i3 = np.uint64(table[(drawn >> np.uint64(2 * TABLE_BITS)) & mask])
+        i4 = np.uint64(table[(drawn >> np.uint64(3 * TABLE_BITS)) & mask])
+        x, y = m[i, 0] * x + m[i, 1] * y + m[i, 4], m[i, 2] * x + m[i, 3] * y + m[i, 5]
+        x2, y2 = m[i2, 0] * x2 + m[i2, 1] * y2 + m[i2, 4], m[i2, 2] * x2 + m[i2, 3] * y2 + m[i2, 5]
+        x3, y3 = m[i3, 0] * x3 + m[i3, 1] * y3 + m[i3, 4], m[i3, 2] * x3 + m[i3, 3] * y3 + m[i3, 5]
+        x4, y4 = m[i4, 0] * x4 + m[i4, 1] * y4 + m[i4, 4], m[i4, 2] * x4 + m[i4, 3] * y4 + m[i4, 5]
+        h = (h + own[i]) >> one
+        h2 = (h2 + own[i2]) >> one
+        h3 = (h3 + own[i3]) >> one
+        h4 = (h4 + own[i4]) >> one
+        cells[_cell(x, y, width, height, outside)] += ONE + h
+        cells[_cell(x2, y2, width, height, outside)] += ONE + h2
+        cells[_cell(x3, y3, width, height, outside)] += ONE + h3
+        cells[_cell(x4, y4, width, height, outside)] += ONE + h4
 
 
 @compiled
@@ -155,12 +173,12 @@ def _paint_hue(state, cells, picture):  # type: ignore[no-untyped-def]
 
 @compiled
 def _paint_palette(state, cells, picture):  # type: ignore[no-untyped-def]
-    palette = np.empty((LEVELS, PALETTE_SIZE, 3), np.float32)
-    draw_palette(state, palette)
+    palette = np.empty((PALETTE_SIZE, 3))
+    draw_colours(state, palette)
     shift = uniform(state)
     spread = between(state, 0.5, 1.2)
     by_density = between(state, 0.0, 0.35)
-    scale = 1.0 / logarithm(1.0 + _most(cells))
+    scale = 1.0 / rough_logarithm(1.0 + _most(cells))
     from_history = spread / (HISTORIES - 1.0)
     mask = ONE - np.uint64(1)
     size = picture.shape[0]
@@ -169,7 +187,7 @@ def _paint_palette(state, cells, picture):  # type: ignore[no-untyped-def]
     for y in range(size):
         for x in range(np.uint64(size)):
             count = np.float64(np.int64(cells[y, x] >> COUNT_SHIFT))
-            level = logarithm(1.0 + count) * scale
+            level = rough_logarithm(1.0 + count) * scale
             history = np.float64(np.int64(cells[y, x] & mask))
             turns = shift + from_history * history / max(count, 1.0) + by_density * level
             entries[x] = position(turns)
@@ -180,7 +198,7 @@ def _paint_palette(state, cells, picture):  # type: ignore[no-untyped-def]
                 light = (0.55 + 0.5 * levels[x]) * 255.0 * opacity
                 entry = np.uint64(entries[x])
                 for c in range(3):
-                    value = picture[y, x, c] * (1.0 - opacity) + palette[0, entry, c] * light
+                    value = picture[y, x, c] * (1.0 - opacity) + palette[entry, c] * light
                     picture[y, x, c] = np.uint8(min(value + 0.5, 255.0))
 
 
@@ -237,9 +255,9 @@ def _cover(cells):  # type: ignore[no-untyped-def]
 @compiled
 def _promises_little(state, maps, table, window):  # type: ignore[no-untyped-def]
     # A cheap look before the whole game: hardly any of the window's coarse cells are touched.
-    coarse = np.zeros((PREVIEW_SIDE, PREVIEW_SIDE), np.uint64)
-    chaos_game(state, maps, table, PREVIEW_POINTS, window, coarse)
-    return _cover(coarse) < PREVIEW_COVER
+    coarse = np.zeros(PREVIEW_SIDE * PREVIEW_SIDE + 1, np.uint64)
+    chaos_game(state, maps, table, PREVIEW_POINTS, window, PREVIEW_SIDE, coarse)
+    return _cover(coarse[:-1]) < PREVIEW_COVER
 
 
 @compiled
@@ -254,12 +272,20 @@ def _draw_system(state, plain, maps, table):  # type: ignore[no-untyped-def]
     return count if filling_rate(state, maps, table) >= LEAST_FILLING else 0
 
 
+def desk(size: int) -> tuple[np.ndarray, ...]:
+    """Arrays for :func:`paint` to work in: fresh ones for each picture would cost a quarter of its time."""
+    clouds = int(side_of(size)) ** 2
+    cells = np.empty(size * size + 1, np.uint64), np.empty((size, size), np.uint64)
+    return *cells, np.empty(clouds, np.float32), np.empty(2 * clouds, np.float32)
+
+
 @compiled
-def paint(seed, salt, index, plain, picture, parameters):  # type: ignore[no-untyped-def]
+def paint(seed, salt, index, plain, picture, parameters, desk):  # type: ignore[no-untyped-def]
     """Paint picture ``index`` of ``seed`` into ``picture``, uint8[s, s, 3]; returns the attempts it took.
 
     ``plain`` chooses FractalDB's sampling. Attempts whose fractal is too small, too large, runs away, or
     whose picture is dull are drawn anew from the next stream; the last one is kept whatever it shows.
+    ``desk`` is :func:`desk`'s for this size; what is on it doesn't matter.
     """
     size = picture.shape[0]
     points = max(20_000, POINTS_AT_256 * size * size // 65536)
@@ -268,8 +294,7 @@ def paint(seed, salt, index, plain, picture, parameters):  # type: ignore[no-unt
     box = np.empty(4)
     window = np.empty(4)
     patch = np.empty((3, 3), np.int64)
-    cells = np.empty((size, size), np.uint64)
-    stamped = np.empty((size, size), np.uint64)
+    cells, stamped, clouds, spare = desk
     for attempt in range(ATTEMPTS_MOST):
         last = attempt == ATTEMPTS_MOST - 1
         state = stream(seed, salt, index, attempt)
@@ -280,13 +305,13 @@ def paint(seed, salt, index, plain, picture, parameters):  # type: ignore[no-unt
         if not last and _promises_little(state, maps, table, window):
             continue
         cells[:] = np.uint64(0)
-        chaos_game(state, maps, table, points, window, cells)
+        chaos_game(state, maps, table, points, window, size, cells)
         _draw_patch(state, patch)
-        stamp(cells, patch, stamped)
+        stamp(cells[: size * size].reshape(size, size), patch, stamped)
         cover = _cover(stamped)
         if not last and not LEAST_COVER <= cover <= MOST_COVER:
             continue
-        paint_background(state, picture)
+        paint_background(state, picture, clouds, spare)
         by_palette = uniform(state) < 0.5
         if by_palette:
             _paint_palette(state, stamped, picture)

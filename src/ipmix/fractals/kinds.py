@@ -4,6 +4,7 @@ Picture ``index`` of a kind is a pure function of (seed, kind, index, size): it 
 whatever the set's count and composition, on any number of threads.
 """
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -11,9 +12,8 @@ import numpy as np
 
 from ipmix.errors import InputError
 from ipmix.fractals import escape_time, flame, ifs
-from ipmix.fractals.orbits import FIELDS
 
-PICTURES_VERSION = 1
+PICTURES_VERSION = 2
 """Raised whenever a change to this room changes a picture; a manifest names the version that made it."""
 
 SIZE_LEAST = 8
@@ -39,11 +39,24 @@ class Kind:
     paint: Callable[[int, int, int, int], Picture] = field(repr=False)
 
 
+_desks = threading.local()
+
+
+def _desk(make: Callable[[int], tuple[np.ndarray, ...]], size: int) -> tuple[np.ndarray, ...]:
+    # This thread's arrays to paint in, kept from picture to picture; of one size only.
+    if getattr(_desks, "size", None) != size:
+        _desks.size, _desks.kept = size, {}
+    kept: dict[object, tuple[np.ndarray, ...]] = _desks.kept
+    if make not in kept:
+        kept[make] = make(size)
+    return kept[make]
+
+
 def _paint_ifs(plain: bool) -> Callable[[int, int, int, int], Picture]:
     def paint(seed: int, salt: int, index: int, size: int) -> Picture:
         pixels = np.empty((size, size, 3), np.uint8)
         parameters = np.zeros(ifs.PARAMETERS)
-        attempts = ifs.paint(seed, salt, index, plain, pixels, parameters)
+        attempts = ifs.paint(seed, salt, index, plain, pixels, parameters, _desk(ifs.desk, size))
         return Picture(pixels, int(attempts), ifs.describe(parameters))
 
     return paint
@@ -53,9 +66,8 @@ def _paint_escape_time(julia: bool) -> Callable[[int, int, int, int], Picture]:
     def paint(seed: int, salt: int, index: int, size: int) -> Picture:
         pixels = np.empty((size, size, 3), np.uint8)
         parameters = np.zeros(escape_time.PARAMETERS)
-        precision = np.float32 if size <= escape_time.SINGLE_PRECISION_SIZE else np.float64
-        buffer = np.empty((FIELDS, escape_time.BAND_PIXELS + 16), precision)
-        attempts = escape_time.paint(seed, salt, index, julia, pixels, parameters, buffer)
+        desk = _desk(escape_time.desk, size)
+        attempts = escape_time.paint(seed, salt, index, julia, pixels, parameters, desk)
         return Picture(pixels, int(attempts), escape_time.describe(parameters))
 
     return paint
@@ -64,7 +76,7 @@ def _paint_escape_time(julia: bool) -> Callable[[int, int, int, int], Picture]:
 def _paint_flame(seed: int, salt: int, index: int, size: int) -> Picture:
     pixels = np.empty((size, size, 3), np.uint8)
     parameters = np.zeros(flame.PARAMETERS)
-    attempts = flame.paint(seed, salt, index, pixels, parameters)
+    attempts = flame.paint(seed, salt, index, pixels, parameters, _desk(flame.desk, size))
     return Picture(pixels, int(attempts), flame.describe(parameters))
 
 

@@ -1,6 +1,6 @@
 """The escape-time algorithm on many pixels at once: z <- f(z) + c until z runs away, settles, or time is up.
 
-The pixels of a band are kept as rows of one ``float64[FIELDS, n]`` buffer. They are iterated together,
+The pixels of a band are kept as rows of one ``float32[FIELDS, n]`` buffer (or float64). They are iterated together,
 :data:`ROUND` steps at a time, in loops without branches (so that they are vectorised); after each round the
 finished ones are written out and the others moved together. An orbit that comes back to where it was has
 settled in the interior and is finished early.
@@ -13,7 +13,7 @@ import numpy as np
 
 from ipmix.compiling import compiled
 
-ROUND = 8
+ROUND = 4
 BAILOUT = 256.0
 """An orbit has escaped at |z| > 16: beyond 2, where escape is certain, so that the count is smooth."""
 
@@ -21,15 +21,16 @@ QUADRATIC, CUBIC, QUARTIC, TRICORN, BURNING_SHIP = range(5)
 FORMULAS = ("quadratic", "cubic", "quartic", "tricorn", "burning-ship")
 DEGREES = np.array([2.0, 3.0, 4.0, 2.0, 2.0])
 
-# Rows of the buffer. What must move with an orbit comes last: the norm is worked out anew in each round, and
-# c is the same for all orbits of a Julia set.
-NORM, CX, CY, ZX, ZY, STEPS, TRAP, OLD_X, OLD_Y, PIXEL = range(10)
+# Rows of the buffer. What must move with an orbit comes last: norm and steps are known anew in each round; c and
+# the old position are needed for a Mandelbrot set only (all orbits of a Julia set share c, and none settles).
+NORM, STEPS, OLD_X, OLD_Y, CX, CY, ZX, ZY, TRAP, PIXEL = range(10)
 FIELDS = 10
 
 
 @compiled
 def _round_quadratic(buffer, n, fold, sign, one, bailout, q):  # type: ignore[no-untyped-def]
     # fold: take absolute values first (burning ship); sign -1: conjugate (tricorn).
+    two = sign + sign
     q0, q1, q2, q3, q4, q5 = q[0], q[1], q[2], q[3], q[4], q[5]
     for i in range(np.uint64(n)):
         x = buffer[ZX, i]
@@ -46,7 +47,7 @@ def _round_quadratic(buffer, n, fold, sign, one, bailout, q):  # type: ignore[no
             xy = x * y
             xy = abs(xy) if fold else xy
             x = xx - yy + a if alive else x
-            y = sign * (xy + xy) + b if alive else y
+            y = two * xy + b if alive else y
             steps = steps + one if alive else steps
             xx = x * x
             yy = y * y
@@ -93,57 +94,79 @@ def _round_higher(buffer, n, quartic, one, bailout, q):  # type: ignore[no-untyp
 
 @compiled
 def _finished(buffer, n, tolerance):  # type: ignore[no-untyped-def]
-    done = 0.0
+    done = np.int32(0)
     for i in range(np.uint64(n)):
         dx = buffer[ZX, i] - buffer[OLD_X, i]
         dy = buffer[ZY, i] - buffer[OLD_Y, i]
-        done += 1.0 if (buffer[NORM, i] > BAILOUT or dx * dx + dy * dy < tolerance) else 0.0
-    return done
+        done = np.int32(done + np.int32((buffer[NORM, i] > BAILOUT) | (dx * dx + dy * dy < tolerance)))
+    return int(done)
 
 
 @compiled
-def _settle(buffer, n, first_row, tolerance, counts, norms, traps):  # type: ignore[no-untyped-def]
-    # Write out the orbits that are finished and move the others together; returns how many are left.
-    left = 0
-    for i in range(n):
-        escaped = buffer[NORM, i] > BAILOUT
-        dx = buffer[ZX, i] - buffer[OLD_X, i]
-        dy = buffer[ZY, i] - buffer[OLD_Y, i]
-        if escaped or dx * dx + dy * dy < tolerance:
-            pixel = int(buffer[PIXEL, i])
-            counts[pixel] = buffer[STEPS, i] if escaped else -1.0
-            norms[pixel] = buffer[NORM, i]
-            traps[pixel] = buffer[TRAP, i]
-            continue
-        if left != i:
-            for row in range(first_row, FIELDS):
-                buffer[row, left] = buffer[row, i]
-        left += 1
-    return left
+def _escaped(buffer, n):  # type: ignore[no-untyped-def]
+    done = np.int32(0)
+    for i in range(np.uint64(n)):
+        done = np.int32(done + np.int32(buffer[NORM, i] > BAILOUT))
+    return int(done)
 
 
 @compiled
-def iterate(buffer, n, formula, same_c, most, tolerance, q, counts, norms, traps):  # type: ignore[no-untyped-def]
+def _settle(buffer, n, first_row, steps, tolerance, places, counts, norms, traps):  # type: ignore[no-untyped-def]
+    # Write out the orbits that are finished and move the others together; returns how many are left. Which one is
+    # finished can't be foretold: their places are listed without a branch.
+    ended = places[0]
+    kept = places[1]
+    done = np.uint64(0)
+    left = np.uint64(0)
+    one = np.uint64(1)
+    for i in range(np.uint64(n)):
+        finished = buffer[NORM, i] > BAILOUT
+        if first_row == OLD_X:
+            dx = buffer[ZX, i] - buffer[OLD_X, i]
+            dy = buffer[ZY, i] - buffer[OLD_Y, i]
+            finished |= dx * dx + dy * dy < tolerance
+        ended[done] = i
+        kept[left] = i
+        done += np.uint64(finished)
+        left += one - np.uint64(finished)
+    for k in range(done):
+        i = np.uint64(ended[k])
+        pixel = np.uint64(buffer[PIXEL, i])
+        counts[pixel] = buffer[STEPS, i] if buffer[NORM, i] > BAILOUT else -1.0
+        norms[pixel] = buffer[NORM, i]
+        traps[pixel] = buffer[TRAP, i]
+    for row in range(first_row, FIELDS):
+        line = buffer[row]
+        for k in range(left):
+            line[k] = line[np.uint64(kept[k])]
+    line = buffer[STEPS]
+    for k in range(left):
+        line[k] = steps
+    return int(left)
+
+
+@compiled
+def iterate(buffer, n, formula, same_c, most, tolerance, q, places, counts, norms, traps):  # type: ignore[no-untyped-def]
     """Run the first ``n`` orbits of ``buffer`` (rows ZX, ZY, CX, CY and PIXEL are set) to their end.
 
     ``counts``, ``norms`` and ``traps`` are float64[pixels] or float32: the steps until |z|**2 exceeded
     :data:`BAILOUT` (-1: it never did), |z|**2 there, and the trap's value. ``same_c`` says that all orbits
-    have one c. ``most`` bounds the steps (rounded up to a multiple of 8); ``tolerance`` is the squared distance
-    at which an orbit counts as having returned; ``q`` is the trap's conic, then 1 and the bailout.
+    have one c, outside of the Mandelbrot set: none is then looked at for having settled. ``most`` bounds the
+    steps (rounded up to a multiple of 4); ``tolerance`` is the squared distance at which an orbit counts as having
+    returned; ``q`` is the trap's conic, then 1 and the bailout; ``places`` is int32[2, n + 1], overwritten.
     """
-    for i in range(n):
-        x = buffer[ZX, i]
-        y = buffer[ZY, i]
-        buffer[NORM, i] = x * x + y * y
-        buffer[STEPS, i] = 0.0
-        buffer[TRAP, i] = 1e9
-        buffer[OLD_X, i] = 1e9
-        buffer[OLD_Y, i] = 1e9
     # In the buffer's own type: a float64 constant would widen a float32 loop.
     one = q[6]
     bailout = q[7]
+    zero = one - one
+    far = one * np.float32(1e9)
+    for i in range(np.uint64(n)):
+        buffer[STEPS, i] = zero
+        buffer[TRAP, i] = far
+        buffer[OLD_X, i] = far
+        buffer[OLD_Y, i] = far
     sign = -one if formula == TRICORN else one
-    first_row = ZX if same_c else CX
+    first_row = ZX if same_c else OLD_X
     rounds = 0
     renew_at = 1
     while n > 0 and rounds * ROUND < most:
@@ -153,15 +176,15 @@ def iterate(buffer, n, formula, same_c, most, tolerance, q, counts, norms, traps
             _round_quadratic(buffer, n, formula == BURNING_SHIP, sign, one, bailout, q)
         rounds += 1
         # Moving orbits costs more than iterating frozen ones: wait until a quarter of them is finished.
-        if _finished(buffer, n, tolerance) * 4.0 >= n:
-            n = _settle(buffer, n, first_row, tolerance, counts, norms, traps)
+        done = _escaped(buffer, n) if same_c else _finished(buffer, n, tolerance)
+        if done * 4 >= n or rounds * ROUND >= most:
+            n = _settle(buffer, n, first_row, rounds * ROUND, tolerance, places, counts, norms, traps)
         # Brent's method: comparing with a position renewed at powers of two finds every cycle length.
-        if rounds == renew_at:
+        if rounds == renew_at and not same_c:
             renew_at *= 2
-            for i in range(n):
+            for i in range(np.uint64(n)):
                 buffer[OLD_X, i] = buffer[ZX, i]
                 buffer[OLD_Y, i] = buffer[ZY, i]
-    n = _settle(buffer, n, first_row, tolerance, counts, norms, traps)
     for i in range(n):
         pixel = int(buffer[PIXEL, i])
         counts[pixel] = -1.0

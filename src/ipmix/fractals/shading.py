@@ -3,8 +3,8 @@
 import numpy as np
 
 from ipmix.compiling import compiled
-from ipmix.fractals.colour import LEVELS, blur_level, position
-from ipmix.fractals.elementary import cosine_of_turns, logarithm, rough_logarithm, sine_of_turns
+from ipmix.fractals.colour import LEVELS, PALETTE_SIZE, blur_level, single_position
+from ipmix.fractals.elementary import cosine_of_turns, logarithm, sine_of_turns, single_logarithm
 from ipmix.fractals.orbits import BAILOUT
 from ipmix.randomness import between, uniform
 
@@ -31,69 +31,85 @@ def draw_shading(state, p):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _standardise(values, counts, wanted):  # type: ignore[no-untyped-def]
-    # (mean, 1 / deviation) of the pixels that escaped (wanted 1), did not (0) or all (2); every third pixel.
-    n = 0
-    total = 0.0
-    squares = 0.0
-    for i in range(0, values.size, 3):
-        if wanted == 2 or (counts[i] >= 0) == (wanted == 1):
-            n += 1
-            total += values[i]
-            squares += values[i] * values[i]
-    if n == 0:
-        return 0.0, 1.0
-    mean = total / n
-    return mean, 1.0 / np.sqrt(max(squares / n - mean * mean, 1e-6))
+def _moments(turns, glows, counts):  # type: ignore[no-untyped-def]
+    """(mean, 1 / deviation) of the escape count outside, of the trap outside and inside: every fourth pixel."""
+    sums = np.zeros((3, 3))
+    for i in range(0, counts.size, 4):
+        inside = counts[i] < 0
+        trap = 2 if inside else 1
+        turn = 0.0 if inside else np.float64(turns[i])
+        glow = np.float64(glows[i])
+        sums[0, 0] += 0.0 if inside else 1.0
+        sums[0, 1] += turn
+        sums[0, 2] += turn * turn
+        sums[trap, 0] += 1.0
+        sums[trap, 1] += glow
+        sums[trap, 2] += glow * glow
+    moments = np.zeros((3, 2), np.float32)
+    for k in range(3):
+        moments[k, 1] = 1.0
+        if sums[k, 0] > 0.0:
+            mean = sums[k, 1] / sums[k, 0]
+            moments[k, 0] = mean
+            moments[k, 1] = 1.0 / np.sqrt(max(sums[k, 2] / sums[k, 0] - mean * mean, 1e-6))
+    return moments
 
 
 @compiled
 def positions(degree, p, counts, norms, traps, turns, glows):  # type: ignore[no-untyped-def]
-    """Every pixel's place on the palette (``turns``) and closeness to the trap (``glows``, 0..1)."""
+    """Every pixel's place on the palette (``turns``) and closeness to the trap (``glows``, 0..1): float32[n]."""
     n = np.uint64(counts.size)
-    by_bailout = 1.0 / logarithm(BAILOUT)
-    by_degree = 1.0 / logarithm(degree)
+    by_bailout = np.float32(1.0 / logarithm(BAILOUT))
+    by_degree = np.float32(1.0 / logarithm(degree))
+    zero, one, two = np.float32(0.0), np.float32(1.0), np.float32(2.0)
+    least, most = np.float32(1e-7), np.float32(1e3)
     for i in range(n):
         # The continuous escape count: it grows by less where the bailout was overshot.
-        over = max(rough_logarithm(np.float64(norms[i])) * by_bailout, 1.0)
-        count = np.float64(counts[i]) + 1.0 - rough_logarithm(over) * by_degree
-        turns[i] = rough_logarithm(max(2.0 + count, 1.0))
-        glows[i] = rough_logarithm(min(max(np.float64(traps[i]), 1e-7), 1e3))
-    outer_mean, outer_scale = _standardise(turns, counts, 1)
-    trap_mean, trap_scale = _standardise(glows, counts, 1)
-    inner_mean, inner_scale = _standardise(glows, counts, 0)
-    cycles = 0.4 * p[CYCLES]
-    share = p[TRAP_SHARE]
-    shift = p[SHIFT]
-    inside_shift = p[SHIFT] + p[INSIDE_SHIFT]
+        over = max(single_logarithm(max(np.float32(norms[i]), one)) * by_bailout, one)
+        count = np.float32(counts[i]) + one - single_logarithm(over) * by_degree
+        turns[i] = single_logarithm(max(two + count, one))
+        glows[i] = single_logarithm(min(max(np.float32(traps[i]), least), most))
+    moments = _moments(turns, glows, counts)
+    outer_mean, outer_scale = moments[0, 0], moments[0, 1]
+    trap_mean, trap_scale = moments[1, 0], moments[1, 1]
+    inner_mean, inner_scale = moments[2, 0], moments[2, 1]
+    cycles = np.float32(0.4 * p[CYCLES])
+    share = np.float32(p[TRAP_SHARE])
+    shift = np.float32(p[SHIFT])
+    inside_shift = np.float32(p[SHIFT] + p[INSIDE_SHIFT])
+    slope, start = np.float32(-0.6), np.float32(-0.48)
     for i in range(n):
         inside = counts[i] < 0
         trap = (glows[i] - inner_mean) * inner_scale if inside else (glows[i] - trap_mean) * trap_scale
         outer = (turns[i] - outer_mean) * outer_scale
         mixed = trap if inside else outer + share * (trap - outer)
         turns[i] = cycles * mixed + (inside_shift if inside else shift)
-        glows[i] = min(max(-0.6 * trap - 0.48, 0.0), 1.0)
+        glows[i] = min(max(slope * trap + start, zero), one)
 
 
 @compiled
-def shade(degree, p, palette, counts, norms, traps, picture):  # type: ignore[no-untyped-def]
+def shade(degree, p, palette, counts, norms, traps, turns, glows, picture):  # type: ignore[no-untyped-def]
     """Colour the fields of :func:`orbits.iterate` into ``picture``, uint8[s, s, 3].
 
     The palette is blurred by how far its place moves within a pixel; relief fades out where that is far,
-    for a slope that changes from pixel to pixel is noise.
+    for a slope that changes from pixel to pixel is noise. ``turns`` and ``glows``, float32[s * s], are overwritten.
     """
     size = picture.shape[0]
-    turns = np.empty(size * size)
-    glows = np.empty(size * size)
+    n = np.uint64(size)
     positions(degree, p, counts, norms, traps, turns, glows)
     field = turns.reshape(size, size)
-    light_x = cosine_of_turns(p[LIGHT_TURN]) * p[RELIEF]
-    light_y = sine_of_turns(p[LIGHT_TURN]) * p[RELIEF]
-    steepness = 6.0 * size / 256.0
-    levels = np.empty(size, np.int64)
-    entries = np.empty(size, np.int64)
-    lights = np.empty(size)
-    padded = np.empty(size + 2)
+    colours = palette.reshape(LEVELS * PALETTE_SIZE, 3)
+    light_x = np.float32(cosine_of_turns(p[LIGHT_TURN]) * p[RELIEF])
+    light_y = np.float32(sine_of_turns(p[LIGHT_TURN]) * p[RELIEF])
+    shine = np.float32(p[GLOW])
+    steepness = np.float32(6.0 * size / 256.0)
+    half, one, full = np.float32(0.5), np.float32(1.0), np.float32(255.0)
+    flat = np.float32(0.7)
+    fading = np.float32(1.0 / LEVELS)
+    entries = np.empty(size, np.int32)
+    lights = np.empty(size, np.float32)
+    adds = np.empty(size, np.float32)
+    padded = np.empty(size + 2, np.float32)
     for y in range(size):
         above = field[max(y - 1, 0)]
         here = field[y]
@@ -102,22 +118,20 @@ def shade(degree, p, palette, counts, norms, traps, picture):  # type: ignore[no
         padded[1 : size + 1] = here
         padded[0] = here[0]
         padded[size + 1] = here[size - 1]
-        for x in range(np.uint64(size)):
+        for x in range(n):
             dx = padded[x + np.uint64(2)] - padded[x]
             dy = under[x] - above[x]
-            level = blur_level(0.5 * (abs(dx) + abs(dy)))
-            levels[x] = level
-            entries[x] = position(here[x])
+            level = blur_level(half * (abs(dx) + abs(dy)))
+            entries[x] = level * np.int32(PALETTE_SIZE) + single_position(here[x])
             dx *= steepness
             dy *= steepness
-            fade = 1.0 - level * (1.0 / LEVELS)
-            lights[x] = 1.0 + fade * (dx * light_x + dy * light_y) / (0.7 + abs(dx) + abs(dy))
-        for x in range(np.uint64(size)):
-            level = np.uint64(levels[x])
+            fade = one - np.float32(level) * fading
+            glare = shine * glow[x]
+            light = one + fade * (dx * light_x + dy * light_y) / (flat + abs(dx) + abs(dy))
+            lights[x] = light * (one - glare) * full
+            adds[x] = glare * full + half
+        for x in range(n):
             entry = np.uint64(entries[x])
-            shine = p[GLOW] * glow[x]
-            light = lights[x] * (1.0 - shine) * 255.0
-            add = shine * 255.0 + 0.5
-            picture[y, x, 0] = np.uint8(min(palette[level, entry, 0] * light + add, 255.0))
-            picture[y, x, 1] = np.uint8(min(palette[level, entry, 1] * light + add, 255.0))
-            picture[y, x, 2] = np.uint8(min(palette[level, entry, 2] * light + add, 255.0))
+            picture[y, x, 0] = np.uint8(min(colours[entry, 0] * lights[x] + adds[x], full))
+            picture[y, x, 1] = np.uint8(min(colours[entry, 1] * lights[x] + adds[x], full))
+            picture[y, x, 2] = np.uint8(min(colours[entry, 2] * lights[x] + adds[x], full))
