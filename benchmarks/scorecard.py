@@ -1,6 +1,6 @@
 """What the scorecard costs beyond the model's own forward passes; interleaved, in one process.
 
-    python -m benchmarks.scorecard [--pictures 512] [--rounds 5] [--model wrn-16-1] [--threads 2]
+    python -m benchmarks.scorecard [--pictures 512] [--rounds 3] [--model wrn-16-1] [--threads 2]
 
 Pictures are smooth random ones of CIFAR's size, the network is untrained (its speed doesn't depend on weights). Each
 round runs every contestant once, the order turned round after each; a first round warms up and isn't counted. The floor
@@ -128,7 +128,7 @@ def _peak(words: argparse.Namespace) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pictures", type=int, default=512)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--model", default="wrn-16-1")
     parser.add_argument("--threads", type=int, default=2, help="for the model, and for making corruptions")
     parser.add_argument("--memory-of", type=int, help=argparse.SUPPRESS)
