@@ -216,13 +216,12 @@ def in_processes(count: int, threads: int, words: argparse.Namespace) -> float:
 
 def processes(words: argparse.Namespace) -> None:
     """What a second process gives."""
-    words = argparse.Namespace(**{**vars(words), "steps": max(words.steps, 60)})
     contestants = {
         "1 process, 1 thread": lambda: in_processes(1, 1, words),
         "1 process, 2 threads": lambda: in_processes(1, 2, words),
         "2 processes, 1 thread each": lambda: in_processes(2, 1, words),
     }
-    times = raced(contestants, 3, warm=False)
+    times = raced(contestants, min(words.rounds, 3), warm=False)
     print(f"\nProcesses: {words.model} with IPMix, global batch 128, gloo; an epoch of {words.steps} steps")
     first = "1 process, 1 thread"
     show(times, first, "s", 1)
