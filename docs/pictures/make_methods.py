@@ -1,6 +1,6 @@
 """Draws docs/pictures/methods.jpg, every method on one picture: python docs/pictures/make_methods.py
 
-The cat is "Chelsea" (S. van der Walt, CC0), its partner "coffee" (R. Michael, CC0), both from scikit-image.
+The cat is "Chelsea" (S. van der Walt, CC0), its partner "coffee" (R. Michetti, CC0), both from scikit-image.
 """
 
 import math
@@ -14,7 +14,7 @@ from ipmix import MixingSet
 from ipmix.commands.method_figure import compare, methods_named
 from ipmix.sheet import draw_sheet
 
-SIDE, SEED = 224, 3
+SIDE, SEED = 224, 205
 
 
 def square(picture: np.ndarray, left: int) -> np.ndarray:

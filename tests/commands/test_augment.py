@@ -60,8 +60,12 @@ def test_any_method_by_its_name(method: str, files: list[Path], tmp_path: Path) 
 
 def test_all_methods_on_one_sheet(files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Any] = []
-    whole = method_figure.Line
-    monkeypatch.setattr(method_figure, "Line", lambda heading, cells: drawn.append(cells) or whole(heading, cells))
+
+    class Kept(method_figure.Line):
+        def __post_init__(self) -> None:
+            drawn.append(self.cells)
+
+    monkeypatch.setattr(method_figure, "Line", Kept)
     command(files, out=tmp_path / "all.png", methods=("all",), **QUICK)
     labels = [label for cells in drawn for label, _ in cells]
     for name, kind in METHODS.items():
