@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from ipmix.compiling import compiled_disjoint, inlined
+from ipmix.engines.compiled.fixed_point import high_product
 from ipmix.operations import MIRROR, ROTATE, SHEAR_X, SHEAR_Y, TRANSLATE_X
 
 U = np.uintp
@@ -32,7 +33,7 @@ def move(code, level, source, target, height, width, top, bottom, padded, fracti
     if code == MIRROR:
         _mirror(source, target, width, top, bottom)
     elif code == ROTATE:
-        _rotate(source, target, height, width, top, bottom, np.float64(level), padded, fractions)
+        _rotate(source, target, height, width, top, bottom, np.float64(level), padded, fractions, runs)
     elif code == SHEAR_X or code == TRANSLATE_X:
         _shift_rows(code == SHEAR_X, source, target, width, top, bottom, np.float64(level))
     elif code == SHEAR_Y:
@@ -44,8 +45,8 @@ def move(code, level, source, target, height, width, top, bottom, padded, fracti
 @inlined
 def _between(a, b, fraction):  # type: ignore[no-untyped-def]
     """``a + (b - a) * fraction / 65536`` for two bytes, in 256ths: uint16, at most 2 below the exact value."""
-    left = U16(U32(U32(U16(a) << 8) * U32(U16(65535 - fraction))) >> U32(16))
-    right = U16(U32(U32(U16(b) << 8) * U32(U16(fraction))) >> U32(16))
+    left = high_product(U16(U16(a) << 8), U16(65535 - fraction))
+    right = high_product(U16(U16(b) << 8), U16(fraction))
     return U16(left + right)
 
 
@@ -163,7 +164,7 @@ def _whole_lanes(length):  # type: ignore[no-untyped-def]
 
 
 @compiled_disjoint
-def _rotate(source, target, height, width, top, bottom, degrees, padded, fractions):  # type: ignore[no-untyped-def]
+def _rotate(source, target, height, width, top, bottom, degrees, padded, fractions, runs):  # type: ignore[no-untyped-def]
     """Turn about the centre (Pillow's matrix), row by row.
 
     For a small angle, neighbouring pixels of a row come from neighbouring pixels of one source row: the row is
@@ -181,6 +182,7 @@ def _rotate(source, target, height, width, top, bottom, degrees, padded, fractio
     aslant = -1.0 / sine if abs(sine) > 1e-9 else 1e9
     first, last = _rows_needed(sine, cosine, down, height, width, top, bottom)
     _pad(source, padded, height, width, first, last)
+    offsets = runs[0]
     for y in range(top, bottom):
         row = y * width
         u0 = sine * (y + 0.5)
@@ -192,24 +194,47 @@ def _rotate(source, target, height, width, top, bottom, degrees, padded, fractio
         end = width
         while end > begin and not _inside(end - 1, cosine, sine, u0, v0, across, down, height, width):
             end -= 1
+        _place_row(
+            width,
+            np.float32(cosine - 1.0),
+            np.float32(0.5 * cosine + u0 + across - 0.5),
+            np.float32(-sine),
+            np.float32(-0.5 * sine + v0 + down - 0.5 - y),
+            stride,
+            fractions,
+            offsets,
+        )
         x = np.int64(begin)
         while x < end:
-            u = cosine * (x + 0.5) + u0 + across - 0.5
-            v = -sine * (x + 0.5) + v0 + down - 0.5
-            left = math.floor(u)
-            upper = math.floor(v)
-            length = min(_steps_until(u - left, along), _steps_until(v - upper, aslant), end - x)
-            start = (np.int64(upper) + 1) * stride + np.int64(left) + 1
-            _interpolate_turned(
-                source.shape[0], target, padded, row + x, start, stride, length,
-                np.float32(u - left), np.float32(cosine - 1.0), np.float32(v - upper), np.float32(-sine), fractions,
-            )  # fmt: skip
+            offset = offsets[U(x)]
+            u = np.float64(fractions[U(0), U(x)]) * (1 / 65536.0)
+            v = np.float64(fractions[U(1), U(x)]) * (1 / 65536.0)
+            length = min(_steps_until(u, along), _steps_until(v, aslant), end - x)
+            while x + length < end and offsets[U(x + length)] == offset:
+                length += 1
+            while offsets[U(x + length - 1)] != offset:
+                length -= 1
+            start = (y + 1) * stride + 1 + x + np.int64(offset)
+            _interpolate_turned(source.shape[0], target, padded, row + x, start, stride, x, length, fractions)
             x += length
         for c in range(source.shape[0]):
             for i in range(row, row + begin):
                 target[U(c), U(i)] = 0
             for i in range(row + end, row + width):
                 target[U(c), U(i)] = 0
+
+
+@compiled_disjoint
+def _place_row(width, du, u, dv, v, stride, fractions, offsets):  # type: ignore[no-untyped-def]
+    """Where a row's pixels come from, beside the same pixel of the source: whole offsets and fractions."""
+    stride = np.int32(stride)
+    for x in range(width):
+        n = np.float32(np.int32(x))
+        across, down = u + du * n, v + dv * n
+        left, upper = np.floor(across), np.floor(down)
+        offsets[U(x)] = np.int32(upper) * stride + np.int32(left)
+        fractions[U(0), U(x)] = U16(np.int32((across - left) * np.float32(65535)))
+        fractions[U(1), U(x)] = U16(np.int32((down - upper) * np.float32(65535)))
 
 
 @inlined
@@ -255,30 +280,21 @@ def _pad(source, padded, height, width, first, last):  # type: ignore[no-untyped
 
 
 @compiled_disjoint
-def _interpolate_turned(channels, target, padded, to, start, stride, length, u, du, v, dv, fractions):  # type: ignore[no-untyped-def]
-    """Interpolate ``length`` pixels from ``padded[start:]`` and the row below.
-
-    u, v are the first pixel's fractions between columns and rows; they grow by du, dv a pixel.
-    """
+def _interpolate_turned(channels, target, padded, to, start, stride, x, length, fractions):  # type: ignore[no-untyped-def]
+    """Interpolate ``length`` pixels from ``padded[start:]`` and the row below, with the fractions from ``x`` on."""
     length = _whole_lanes(length)
-    zero, most = np.float32(0), np.float32(65535)
-    u, du, v, dv = u * most, du * most, v * most, dv * most
-    for i in range(length):
-        n = np.float32(np.int32(i))
-        fractions[U(0), U(i)] = U16(np.int32(min(max(u + du * n, zero), most)))
-        fractions[U(1), U(i)] = U16(np.int32(min(max(v + dv * n, zero), most)))
     c = 0
     while c + 3 <= channels:  # three at a time: most runs are short, and starting a loop costs as much as they do
         for i in range(length):
             k, j = U(start + i), U(to + i)
-            across, down = fractions[U(0), U(i)], fractions[U(1), U(i)]
+            across, down = fractions[U(0), U(x + i)], fractions[U(1), U(x + i)]
             target[U(c), j] = _bilinear(padded, U(c), k, U(stride), across, down)
             target[U(c + 1), j] = _bilinear(padded, U(c + 1), k, U(stride), across, down)
             target[U(c + 2), j] = _bilinear(padded, U(c + 2), k, U(stride), across, down)
         c += 3
     while c < channels:
         for i in range(length):
-            across, down = fractions[U(0), U(i)], fractions[U(1), U(i)]
+            across, down = fractions[U(0), U(x + i)], fractions[U(1), U(x + i)]
             target[U(c), U(to + i)] = _bilinear(padded, U(c), U(start + i), U(stride), across, down)
         c += 1
 
@@ -287,6 +303,6 @@ def _interpolate_turned(channels, target, padded, to, start, stride, length, u, 
 def _bilinear(a, c, k, stride, across, down):  # type: ignore[no-untyped-def]
     upper = _between(a[c, k], a[c, k + U(1)], across)
     lower = _between(a[c, k + stride], a[c, k + stride + U(1)], across)
-    upper_part = U16(U32(U32(upper) * U32(U16(65535 - down))) >> U32(16))
-    lower_part = U16(U32(U32(lower) * U32(down)) >> U32(16))
+    upper_part = high_product(upper, U16(65535 - down))
+    lower_part = high_product(lower, U16(down))
     return _to_byte(U16(upper_part + lower_part))

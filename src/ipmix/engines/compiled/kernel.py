@@ -13,11 +13,10 @@ from ipmix.compiling import compiled, compiled_disjoint, inlined
 from ipmix.engines.compiled.blending import blend, rows_to_planes, to_planes
 from ipmix.engines.compiled.enhance import color, contrast_table, sharpness
 from ipmix.engines.compiled.geometry import SLACK, move
+from ipmix.engines.compiled.lookup import apply_table, compose
 from ipmix.engines.compiled.mixers import mix_box
 from ipmix.engines.compiled.pointwise import (
-    apply_table,
     arithmetic,
-    compose,
     histograms,
     is_arithmetic,
     is_table,

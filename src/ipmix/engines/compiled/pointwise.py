@@ -7,7 +7,7 @@ a signed index could be negative, which stops LLVM from vectorising.
 
 import numpy as np
 
-from ipmix.compiling import compiled, compiled_disjoint, inlined
+from ipmix.compiling import compiled_disjoint, inlined
 from ipmix.operations import AUTOCONTRAST, BRIGHTNESS, EQUALIZE, INVERT, POSTERIZE, SOLARIZE
 
 U = np.uintp
@@ -54,22 +54,6 @@ def _arithmetic_constants(code, level):  # type: ignore[no-untyped-def]
     return keep, threshold
 
 
-@compiled
-def apply_table(table, source, target, width, left, top, right, bottom):  # type: ignore[no-untyped-def]
-    """Map a box of every channel through that channel's table, uint8[C, 256].
-
-    Not compiled as disjoint: LLVM would gather table entries into vectors, at half the speed of plain loads.
-    """
-    across, rows = right - left, bottom - top
-    if across == width:
-        across, rows = width * rows, 1
-    for c in range(source.shape[0]):
-        for y in range(rows):
-            start = (top + y) * width + left
-            for i in range(start, start + across):
-                target[U(c), U(i)] = table[U(c), source[U(c), U(i)]]
-
-
 @compiled_disjoint
 def histograms(source, count, counts, work):  # type: ignore[no-untyped-def]
     """Count the bytes 0 .. count-1 of every channel: ``counts`` int32[C, 256]; ``work`` int32[1024]."""
@@ -114,14 +98,6 @@ def make_table(code, level, counts, table, sums):  # type: ignore[no-untyped-def
             keep, threshold = _arithmetic_constants(code, level)
             for v in range(256):
                 table[U(c), U(v)] = 255 - v if v >= threshold and code != POSTERIZE else v & keep
-
-
-@compiled_disjoint
-def compose(table, after):  # type: ignore[no-untyped-def]
-    """Put ``after`` behind ``table``, in place; both uint8[C, 256]."""
-    for c in range(table.shape[0]):
-        for v in range(256):
-            table[c, U(v)] = after[c, table[c, U(v)]]
 
 
 @compiled_disjoint
