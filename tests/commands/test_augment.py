@@ -16,6 +16,7 @@ from ipmix.commands.method_figure import compare, methods_named, partner_of, ver
 from ipmix.errors import InputError
 from ipmix.methods import METHODS, IPMix, MixUp, Vanilla
 from ipmix.mixing_set import MixingSet
+from ipmix.sheet import Line
 
 QUICK: dict[str, Any] = {"mixing_count": 2, "size": 32, "cell": 32}
 WHERE: dict[str, Any] = {"seed": 3, "epoch": 1, "index": 0, "engine": "compiled"}
@@ -61,11 +62,11 @@ def test_any_method_by_its_name(method: str, files: list[Path], tmp_path: Path) 
 def test_all_methods_on_one_sheet(files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Any] = []
 
-    class Kept(method_figure.Line):
-        def __post_init__(self) -> None:
-            drawn.append(self.cells)
+    def kept(heading: str, cells: Any) -> Line:
+        drawn.append(cells)
+        return Line(heading, cells)
 
-    monkeypatch.setattr(method_figure, "Line", Kept)
+    monkeypatch.setattr(method_figure, "Line", kept)
     command(files, out=tmp_path / "all.png", methods=("all",), **QUICK)
     labels = [label for cells in drawn for label, _ in cells]
     for name, kind in METHODS.items():
