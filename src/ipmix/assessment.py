@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -72,7 +72,7 @@ class Wanted:
     severities: tuple[int, ...] = (1, 2, 3, 4, 5)
     form: Literal["original", "corrected"] = "original"
     perturbations: tuple[str, ...] = ()
-    attack: Attack | None = Attack()
+    attack: Attack | None = field(default_factory=Attack)
     auto_attack: AutoAttack | None = None
     seed: int = 0
 

@@ -103,9 +103,10 @@ def evaluate(
     from ipmix import assessment
 
     reach = epsilon if autoattack_epsilon is None else autoattack_epsilon
+    gradient = assessment.Attack(epsilon, steps, step_size, centre, norm, restarts, attack_pictures)
     wanted = assessment.Wanted(
         corruptions=corruptions, severities=severities, form=form, perturbations=perturbations, seed=seed,
-        attack=assessment.Attack(epsilon, steps, step_size, centre, norm, restarts, attack_pictures) if attack else None,
+        attack=gradient if attack else None,
         auto_attack=assessment.AutoAttack(reach, norm, autoattack_pictures) if autoattack else None,
     )  # fmt: skip
     assessment.assess(

@@ -17,7 +17,7 @@ def score(
     """Score predictions that are already there: somebody else's .npz, or a folder of ipmix evaluate.
 
     An .npz holds logits (float [pictures, classes]) and labels (int [pictures]). More arrays are scored where they
-    are there: corruption/NAME/SEVERITY, attack and auto_attack (logits), frames/NAME (the predicted class of each frame).
+    are there: corruption/NAME/SEVERITY, attack and auto_attack (logits), frames/NAME (each frame's predicted class).
 
     Args:
         predictions: The .npz, or the folder.
