@@ -86,7 +86,8 @@ def resident(folder: Path, batches: int = 300, batch: int = 128) -> None:
 
 def structures(photos: Path, count: int = 200) -> None:
     """Median (and middle half) of the structural numbers per kind and of photographs."""
-    from ipmix.fractals.pictures import decode, find, fit
+    from ipmix.decoding import decode
+    from ipmix.fractals.pictures import find, fit
     from ipmix.fractals.statistics import structure
 
     groups = {kind: [paint(kind, 0, index, SIZE).pixels for index in range(count)] for kind in KINDS}

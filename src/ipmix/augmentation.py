@@ -188,6 +188,10 @@ def augment(
     )
 
 
+MAPPED_MOST = 128 * 2**20
+"""Bytes of mapped mixing pictures that :class:`Augmenter` reads through their map, all of them resident in time."""
+
+
 class Augmenter:
     """:func:`augment` made ready for one picture at a time, in the compiled engine.
 
@@ -242,7 +246,9 @@ class Augmenter:
             raise InputError(f"{method.name} mixes the pictures of a batch: use draw() and apply() on batches")
         make_drawer = getattr(method, "drawer", lambda seed, scene: None)
         prepared = make_drawer(seed, scene)
-        if prepared is None:  # several tables for one picture, or none: the general way, at its cost for each call
+        # Several tables for one picture, or none: the general way, at its cost for each call. Likewise a large set
+        # that is mapped: the general way reads single pictures of it, a map would make all of it resident in time.
+        if prepared is None or (isinstance(planes, np.memmap) and planes.nbytes > MAPPED_MOST):
             self._draw, self._run = None, self._in_stages
             return
         table, self._draw = prepared

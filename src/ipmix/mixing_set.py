@@ -22,11 +22,12 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
+from ipmix.decoding import SUFFIXES, decode
 from ipmix.errors import InputError
 from ipmix.fractals.kinds import PICTURES_VERSION, compose
 from ipmix.fractals.making import default_threads, make, reserve
-from ipmix.fractals.manifest import Entry, Plan, place_in_shard, read, shard_name
-from ipmix.fractals.pictures import EXTENSIONS, decode, find, fit
+from ipmix.fractals.manifest import VERSION, Entry, Plan, place_in_shard, read, shard_name
+from ipmix.fractals.pictures import find, fit
 from ipmix.randomness import Key, below
 
 MEMORY_MOST = 512 * 2**20
@@ -90,7 +91,7 @@ class FolderSource:
         return len(self.paths)
 
     def picture(self, index: int) -> np.ndarray:
-        return decode(self.paths[index])
+        return np.array(decode(self.paths[index]))
 
 
 class ArrayFile:
@@ -182,8 +183,8 @@ class MixingSet:
         processors by default; the pictures don't depend on it.
         """
         plan = Plan(seed=seed, size=size, mix=compose(count, mix), files="shard")
-        name = hashlib.sha256(repr((plan.mix, PICTURES_VERSION)).encode()).hexdigest()[:12]
-        folder = cache_folder(cache) / "mixing-sets" / f"{count}x{size}-seed{seed}-{name}"
+        name = hashlib.sha256(repr((plan.mix, PICTURES_VERSION, VERSION)).encode()).hexdigest()[:12]
+        folder = cache_folder(cache) / "mixing-sets" / f"{count}x{size}-seed{seed}-v{VERSION}.{PICTURES_VERSION}-{name}"
         for _ in make(plan, folder, threads):
             pass
         return cls.open(folder, cache=cache)
@@ -219,7 +220,7 @@ class MixingSet:
                 skipped = [p for p, whole in zip(paths, pool.map(_decodes, paths)) if not whole]
             paths = sorted(set(paths) - set(skipped))
         if not paths:
-            raise InputError(f"{root} holds no pictures that can be read ({', '.join(EXTENSIONS)})")
+            raise InputError(f"{root} holds no pictures that can be read ({', '.join(sorted(SUFFIXES))})")
         mixing = cls(FolderSource(paths), cache)
         mixing.skipped = skipped
         return mixing

@@ -73,7 +73,7 @@ def test_own_pictures(tmp_path, capsys):
     make_small(tmp_path / "more", images=tmp_path / "own", mix="image=6,ifs=6")
     assert "6 image, 6 ifs" in capsys.readouterr().out
     (tmp_path / "own" / "3.png").write_bytes(b"broken")
-    with pytest.raises(InputError, match=r"3.png can't be decoded"):
+    with pytest.raises(InputError, match=r"3.png is not a picture"):
         make_small(tmp_path / "broken", images=tmp_path / "own", mix="image=6,ifs=6")
     with pytest.raises(InputError, match="is not a folder"):
         make_small(tmp_path / "none", images=tmp_path / "nowhere")

@@ -21,6 +21,14 @@ def test_sine_and_cosine_of_turns(turns):
 def test_logarithm(x):
     assert elementary.logarithm(x) == pytest.approx(math.log2(x), abs=1e-9)
     assert elementary.rough_logarithm(x) == pytest.approx(math.log2(x), abs=2e-4)
+    if 1e-30 < x < 1e30:
+        assert elementary.single_logarithm(np.float32(x)) == pytest.approx(math.log2(x), abs=4e-4)
+
+
+@given(st.floats(1e-30, 1), st.floats(0.01, 1))
+def test_single_power(base, exponent):
+    got = elementary.single_power(np.float32(base), np.float32(exponent))
+    assert got == pytest.approx(base**exponent, rel=1e-3)
 
 
 def test_logarithm_of_zero_is_finite():

@@ -37,8 +37,9 @@ def make(
             taken as weights.
         images: A folder of your own pictures; they are resized, cropped, and put in (all of them, unless
             --mix says how many).
-        model: A network whose features are visualised: a weights file of ipmix, or a name such as
-            wrn-40-2, torchvision:resnet18 or timm:resnet18 with --weights or --pretrained.
+        model: A network whose features are visualised: a weights file of ipmix, a TorchScript file,
+            module:function (a Python function that returns a module), or a name such as wrn-40-2,
+            torchvision:resnet18 or timm:resnet18 with --weights or --pretrained.
         weights: A file of weights for --model NAME.
         classes: The classes of --model NAME.
         pretrained: Take the weights that torchvision or timm publishes (downloads them).
@@ -225,14 +226,16 @@ def load_model(name: str, weights: Path | None, classes: int, pretrained: bool):
     """The network of ``--model``: pictures in [0, 1] to logits."""
     from ipmix import models
     from ipmix.errors import InputError
+    from ipmix.model_sources import open_model
 
-    if Path(name).is_file():
-        return models.load(name)
-    if weights is None and not pretrained:
+    if weights is not None or pretrained:
+        return models.build(name, classes, pretrained=pretrained, weights=weights)
+    place = Path(name)
+    if not place.exists() and (":" not in name or name.startswith(("timm:", "torchvision:"))):
         raise InputError(
             f"--model {name} is no file; for a network's name give its weights as well, --weights FILE or --pretrained"
         )
-    return models.build(name, classes, pretrained=pretrained, weights=weights)
+    return open_model(name, classes=classes)
 
 
 def _bytes_of(path: Path) -> int:

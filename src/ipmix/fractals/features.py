@@ -24,6 +24,9 @@ from ipmix.fractals.manifest import BLOCK
 from ipmix.randomness import Key, below, between, bits
 
 SALT = 1006
+CONTRAST = 1.7
+"""The deviation of the values before the sigmoid: held, or the ascent drives every pixel to black or white."""
+
 STEPS = 64
 WORK_SIZE = 128
 LEARNING_RATE = 0.06
@@ -92,7 +95,7 @@ class FeaturePainter:
         depth = int(len(names) * (0.15 + 0.85 * math.sqrt(between(state, 0.0, 1.0))))
         layer = names[min(depth, len(names) - 1)]
         channels = tuple(int(below(state, self.layers[layer])) for _ in range(BLOCK))
-        return Target(layer, channels, float(between(state, 0.8, 1.2)))
+        return Target(layer, channels, float(between(state, 1.0, 1.4)))
 
     def _paint_block(self, seed: int, block: int, size: int) -> list[Picture]:
         target = self.draw(seed, block)
@@ -156,6 +159,8 @@ def _picture_of(
     # float[B, 3, h, w] in (0, 1); read off at another size by interpolation.
     coefficients = torch.view_as_complex(spectrum) * scale
     values = torch.fft.irfft2(coefficients, s=(side, side), norm="ortho")
+    centred = values - values.mean((2, 3), keepdim=True)
+    values = centred * (CONTRAST / centred.std((1, 2, 3), keepdim=True).clamp(min=1e-6))
     if size is not None and size != side:
         values = functional.interpolate(values, size=(size, size), mode="bicubic", align_corners=False)
     return torch.sigmoid(torch.einsum("rc,bchw->brhw", axes, values))

@@ -7,28 +7,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ipmix.decoding import SUFFIXES, decode, is_picture
 from ipmix.errors import InputError
 from ipmix.fractals.kinds import Picture
-
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm")
 
 
 def find(root: Path) -> list[Path]:
     """All picture files in a folder and the folders below it, sorted."""
     if not root.is_dir():
         raise InputError(f"{root} is not a folder; expected a folder of pictures")
-    return sorted(path for path in root.rglob("*") if path.suffix.lower() in EXTENSIONS and path.is_file())
-
-
-def decode(path: Path) -> np.ndarray:
-    """A picture file as uint8[h, w, 3]; :class:`InputError` names a file that is none."""
-    try:
-        with Image.open(path) as picture:
-            return np.array(picture.convert("RGB"))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(
-            f"{path} can't be decoded as a picture ({error}); remove or replace it, or skip broken pictures"
-        ) from error
+    return sorted(path for path in root.rglob("*") if is_picture(path) and path.is_file())
 
 
 def fit(picture: np.ndarray, side: int) -> np.ndarray:
@@ -58,7 +46,7 @@ class FolderPainter:
         self.root = Path(folder)
         self.paths = find(self.root)
         if not self.paths:
-            raise InputError(f"{self.root} holds no pictures ({', '.join(EXTENSIONS)})")
+            raise InputError(f"{self.root} holds no pictures ({', '.join(sorted(SUFFIXES))})")
         names = "\n".join(f"{path.relative_to(self.root)} {path.stat().st_size}" for path in self.paths)
         self.identity = f"{len(self.paths)} pictures {hashlib.sha256(names.encode()).hexdigest()[:16]}"
 
