@@ -109,10 +109,10 @@ def test_what_the_norms_held_is_kept() -> None:
             half = DualBatchInstanceNorm2d(norm).eval()
             given = torch.randn(2, norm.num_features, 4, 4)
             expected = norm.eval()(given)
-            assert torch.allclose(half(given)[:, half.half :], expected[:, half.half :], atol=1e-6)
-            instance = functional.instance_norm(given[:, : half.half], eps=norm.eps)
-            weight, bias = norm.weight[: half.half, None, None], norm.bias[: half.half, None, None]
-            assert torch.allclose(half(given)[:, : half.half], instance * weight + bias, atol=1e-6)
+            assert torch.allclose(half(given)[:, half.first :], expected[:, half.first :], atol=1e-6)
+            instance = functional.instance_norm(given[:, : half.first], eps=norm.eps)
+            weight, bias = norm.weight[: half.first, None, None], norm.bias[: half.first, None, None]
+            assert torch.allclose(half(given)[:, : half.first], instance * weight + bias, atol=1e-6)
         dual = with_dual_norms(network.network).eval()
         first = dual(x)
         with routed(dual, "adversarial"):

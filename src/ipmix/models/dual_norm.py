@@ -50,19 +50,17 @@ class DualBatchInstanceNorm2d(nn.Module):
 
     def __init__(self, norm: nn.BatchNorm2d) -> None:
         super().__init__()
-        self.half = norm.num_features // 2
-        self.instance = nn.InstanceNorm2d(self.half, eps=norm.eps, affine=True)
-        self.batch = DualBatchNorm2d(nn.BatchNorm2d(norm.num_features - self.half, norm.eps, norm.momentum))
-        with torch.no_grad():
-            for own, given in ((self.instance.weight, norm.weight), (self.instance.bias, norm.bias)):
-                own.copy_(given[: self.half])
-            for half in (self.batch.main, self.batch.adversarial):
-                for name, value in (*norm.named_parameters(), *norm.named_buffers()):
-                    own = half.get_parameter(name) if name in ("weight", "bias") else half.get_buffer(name)
-                    own.copy_(value[self.half :] if value.ndim else value)
+        self.first = norm.num_features // 2
+        self.instance = nn.InstanceNorm2d(self.first, eps=norm.eps, affine=True)
+        self.batch = DualBatchNorm2d(nn.BatchNorm2d(norm.num_features - self.first, norm.eps, norm.momentum))
+        given = norm.state_dict()
+        self.instance.load_state_dict({name: given[name][: self.first] for name in ("weight", "bias")})
+        rest = {name: value[self.first :] if value.ndim else value for name, value in given.items()}
+        for batch in (self.batch.main, self.batch.adversarial):
+            batch.load_state_dict(rest)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        first, rest = x[:, : self.half], x[:, self.half :]
+        first, rest = x[:, : self.first], x[:, self.first :]
         return torch.cat([self.instance(first), self.batch(rest)], 1)
 
 
