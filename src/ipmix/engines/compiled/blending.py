@@ -59,25 +59,23 @@ def blend(work, scratch, sources, shares, used, count, planar, as_bytes, scale, 
             step = 1 if planar else channels
             _finish(sums[c], count, as_bytes, scale[c], bias[c], start, step, out_bytes, out_floats)
         return
-    if as_bytes:
-        for c in range(channels):
-            # Places without a picture have a share of 0: what they read does not matter.
-            p, r, s, t = work[sources[0], c], work[sources[1], c], work[sources[2], c], work[sources[3], c]
-            target = out_bytes if planar else work[scratch, c]
-            _blend_bytes(p, r, s, t, shares, used, count, target, np.int64(c * count if planar else 0))
-        if not planar:
-            _interleave_bytes(work[scratch], count, out_bytes)
-        return
     numbers = sums.view(np.float32)
     size = count if planar else BLOCK
     for first in range(0, count, size):
         length = min(size, count - first)
         for c in range(channels):
+            # Places without a picture have a share of 0: what they read does not matter.
             p, r, s, t = work[sources[0], c], work[sources[1], c], work[sources[2], c], work[sources[3], c]
-            target = out_floats if planar else numbers[c]
             at = np.int64(c * count if planar else 0)
-            _blend_floats(p, r, s, t, shares, used, first, length, scale[c], bias[c], target, at)
-        if not planar:
+            if as_bytes:
+                target = out_bytes if planar else work[scratch, c]
+                _blend_bytes(p, r, s, t, shares, used, first, length, target, at)
+            else:
+                floats = out_floats if planar else numbers[c]
+                _blend_floats(p, r, s, t, shares, used, first, length, scale[c], bias[c], floats, at)
+        if not planar and as_bytes:
+            _interleave_bytes(work[scratch], first, length, out_bytes)
+        elif not planar:
             _interleave_floats(numbers, first, length, out_floats)
 
 
@@ -93,20 +91,23 @@ def _to_byte(total):  # type: ignore[no-untyped-def]
 
 
 @compiled_disjoint
-def _blend_bytes(p, r, s, t, shares, used, count, out, at):  # type: ignore[no-untyped-def]
+def _blend_bytes(p, r, s, t, shares, used, first, count, out, at):  # type: ignore[no-untyped-def]
     p1, r1, s1, t1 = _share(shares, 0), _share(shares, 1), _share(shares, 2), _share(shares, 3)
     if used == 1:
         for i in range(count):
-            out[U(at + i)] = p[U(i)]
+            out[U(at + i)] = p[U(first + i)]
     elif used == 2:
         for i in range(count):
-            out[U(at + i)] = _to_byte(U32(p[U(i)]) * p1 + U32(r[U(i)]) * r1)
+            k = U(first + i)
+            out[U(at + i)] = _to_byte(U32(p[k]) * p1 + U32(r[k]) * r1)
     elif used == 3:
         for i in range(count):
-            out[U(at + i)] = _to_byte(U32(p[U(i)]) * p1 + U32(r[U(i)]) * r1 + U32(s[U(i)]) * s1)
+            k = U(first + i)
+            out[U(at + i)] = _to_byte(U32(p[k]) * p1 + U32(r[k]) * r1 + U32(s[k]) * s1)
     else:
         for i in range(count):
-            total = U32(p[U(i)]) * p1 + U32(r[U(i)]) * r1 + U32(s[U(i)]) * s1 + U32(t[U(i)]) * t1
+            k = U(first + i)
+            total = U32(p[k]) * p1 + U32(r[k]) * r1 + U32(s[k]) * s1 + U32(t[k]) * t1
             out[U(at + i)] = _to_byte(total)
 
 
@@ -132,19 +133,20 @@ def _blend_floats(p, r, s, t, shares, used, first, count, scale, bias, out, at):
 
 
 @compiled_disjoint
-def _interleave_bytes(planes, count, out):  # type: ignore[no-untyped-def]
+def _interleave_bytes(planes, first, count, out):  # type: ignore[no-untyped-def]
     channels = planes.shape[0]
     if channels == 3:
         red, green, blue = planes[0], planes[1], planes[2]
+        at = 3 * first
         for i in range(count):
-            out[U(3 * i)] = red[U(i)]
-            out[U(3 * i + 1)] = green[U(i)]
-            out[U(3 * i + 2)] = blue[U(i)]
+            out[U(at + 3 * i)] = red[U(i)]
+            out[U(at + 3 * i + 1)] = green[U(i)]
+            out[U(at + 3 * i + 2)] = blue[U(i)]
         return
     for c in range(channels):
         plane = planes[c]
         for i in range(count):
-            out[U(channels * i + c)] = plane[U(i)]
+            out[U(channels * (first + i) + c)] = plane[U(i)]
 
 
 @compiled_disjoint
