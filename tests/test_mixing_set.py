@@ -167,7 +167,7 @@ def test_a_folder_with_a_broken_picture(tmp_path):
     for index, words in ((1, "1.png can't be decoded"), (3, "3.jpg is empty"), (4, "4.webp is not a picture")):
         with pytest.raises(InputError, match=words):
             mixing[index]
-    with pytest.raises(InputError, match="1.png can't be decoded"):
+    with pytest.raises(InputError, match=r"1.png can't be decoded"):
         mixing.planes(8, 8)
     kept = MixingSet.folder(tmp_path, skip_broken=True)
     assert len(kept) == 2
