@@ -20,7 +20,9 @@ FOUNDATION = {"errors", "checking", "compiling", "writing", "progress", "randomn
 # import each other: a method draws and touches no pixel, an engine applies and draws no number.
 MAY_IMPORT: dict[str, set[str]] = {
     "operations": set(),
-    "recipe": {"operations"},
+    "recipe_form": set(),
+    "recipe_checks": {"operations", "recipe_form"},
+    "recipe": {"operations", "recipe_checks", "recipe_form"},
     "methods": {"operations", "recipe"},
     "engines": {"operations", "recipe"},
     "fractals": {"decoding"},
@@ -192,7 +194,7 @@ def test_recipes_need_nothing_but_numpy() -> None:
     """The language itself can be read without an engine, a method or a picture library."""
     found = house()
     for room in ("recipe", "operations", "randomness"):
-        assert found[room] <= {"compiling", "errors", "operations", "randomness"}
+        assert found[room] <= {"compiling", "errors", "operations", "randomness", "recipe_checks", "recipe_form"}
     for room, other in (("methods", "engines"), ("engines", "methods"), ("evaluate", "augmentation")):
         assert other not in found[room]
 

@@ -23,64 +23,30 @@ import numpy as np
 
 from ipmix.errors import InputError
 from ipmix.operations import CODES, OPERATIONS
-
-WHOLE = 32768
-"""Shares are counted in 32768ths and sum to exactly this, so that mixing is exact integer arithmetic."""
-
-MIXERS = ("", "add", "multiply", "random_pixels", "random_elements", "paste", "fill")
-"""A mixer's place here is its code in a table; 0 stands for "no mixing: an image operation"."""
-OPERATION, ADD, MULTIPLY, RANDOM_PIXELS, RANDOM_ELEMENTS, PASTE, FILL = range(len(MIXERS))
-
-SOURCES = ("picture", "original", "partner")
-"""What a box is mixed with: the mixing picture, the clean picture (after an operation, if one is named), or the
-partner."""
-PICTURE, ORIGINAL, PARTNER = range(len(SOURCES))
-
-MOST = 65536
-"""The largest level of a step; far beyond what any operation can use."""
-
-MOST_FREQUENCY = 4096
-"""The highest frequency of a colour curve or a displacement."""
-
-NO_OPERATION = 255
-NO_PICTURE = -1
-NO_PARTNER = -1
-
-OVERFLOWS = ("clip", "wrap")
-"""How mixed values outside 0..255 are written back: clipped, or cut and taken modulo 256 (authors' code)."""
-
-FORMAT = 1
-"""The version of the JSON form; a reader refuses any other."""
-
-HEAD_TYPE = np.dtype(
-    [
-        ("clean", np.uint32),  # the clean picture's share
-        ("picture", np.int32),  # which mixing picture
-        ("crop_x", np.uint32),  # where it is cropped, in 2**32ths of the free width and height
-        ("crop_y", np.uint32),
-        ("partner", np.int32),  # which picture of the batch
-        ("label", np.uint32),  # the partner's share of the label
-        ("overflow", np.uint8),
-    ],
-    align=True,
-)
-CHAIN_TYPE = np.dtype([("share", np.uint32), ("length", np.int32)], align=True)
-STEP_TYPE = np.dtype(
-    [
-        ("mixer", np.uint8),
-        ("source", np.uint8),
-        ("operation", np.uint8),
-        ("level", np.float32),
-        ("left", np.int32),
-        ("top", np.int32),
-        ("right", np.int32),
-        ("bottom", np.int32),
-        ("a", np.float32),
-        ("b", np.float32),
-        ("seed", np.uint32),
-    ],
-    align=True,
-)
+from ipmix.recipe_checks import check_known, check_ranges, check_step
+from ipmix.recipe_form import ADD as ADD
+from ipmix.recipe_form import CHAIN_TYPE as CHAIN_TYPE
+from ipmix.recipe_form import FILL as FILL
+from ipmix.recipe_form import FORMAT as FORMAT
+from ipmix.recipe_form import HEAD_TYPE as HEAD_TYPE
+from ipmix.recipe_form import MIXERS as MIXERS
+from ipmix.recipe_form import MOST as MOST
+from ipmix.recipe_form import MOST_FREQUENCY as MOST_FREQUENCY
+from ipmix.recipe_form import MULTIPLY as MULTIPLY
+from ipmix.recipe_form import NO_OPERATION as NO_OPERATION
+from ipmix.recipe_form import NO_PARTNER as NO_PARTNER
+from ipmix.recipe_form import NO_PICTURE as NO_PICTURE
+from ipmix.recipe_form import OPERATION as OPERATION
+from ipmix.recipe_form import ORIGINAL as ORIGINAL
+from ipmix.recipe_form import OVERFLOWS as OVERFLOWS
+from ipmix.recipe_form import PARTNER as PARTNER
+from ipmix.recipe_form import PASTE as PASTE
+from ipmix.recipe_form import PICTURE as PICTURE
+from ipmix.recipe_form import RANDOM_ELEMENTS as RANDOM_ELEMENTS
+from ipmix.recipe_form import RANDOM_PIXELS as RANDOM_PIXELS
+from ipmix.recipe_form import SOURCES as SOURCES
+from ipmix.recipe_form import STEP_TYPE as STEP_TYPE
+from ipmix.recipe_form import WHOLE as WHOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,15 +145,15 @@ class Recipe:
         total = self.clean + sum(chain.share for chain in self.chains)
         if total != WHOLE or self.clean < 0 or any(chain.share < 0 for chain in self.chains):
             raise InputError(f"a recipe's shares must be 0 or more and sum to {WHOLE}, got a sum of {total}")
-        _check_ranges(self, "recipe", height=(1, 2**31), width=(1, 2**31), picture=(NO_PICTURE, 2**31))
-        _check_ranges(self, "recipe", crop_x=(0, 2**32), crop_y=(0, 2**32))
-        _check_ranges(self, "recipe", partner=(NO_PARTNER, 2**31), label=(0, WHOLE + 1))
+        check_ranges(self, "recipe", height=(1, 2**31), width=(1, 2**31), picture=(NO_PICTURE, 2**31))
+        check_ranges(self, "recipe", crop_x=(0, 2**32), crop_y=(0, 2**32))
+        check_ranges(self, "recipe", partner=(NO_PARTNER, 2**31), label=(0, WHOLE + 1))
         if self.label and self.partner == NO_PARTNER:
             raise InputError(f"the recipe gives {self.label} of the label to a partner and names none")
-        _check_known("recipe", "overflow", self.overflow, OVERFLOWS)
+        check_known("recipe", "overflow", self.overflow, OVERFLOWS)
         for i, chain in enumerate(self.chains):
             for j, step in enumerate(chain.steps):
-                _check_step(step, self, f"chain {i}, step {j}")
+                check_step(step, self, f"chain {i}, step {j}")
 
     def __str__(self) -> str:
         lines = [f"{self.width}x{self.height} picture"]
@@ -406,74 +372,6 @@ def _describe_operation(name: str, level: float) -> str:
     number = f"{level:+g}" if operation.signed and operation.whole else f"{level:+.3f}" if operation.signed else ""
     unit = {"degrees": "°", "pixels": " px", "percent": " %", "bits": " bits"}.get(operation.unit, "")
     return f"{name} {number or f'{level:.3g}'}{unit}"
-
-
-# --- checks: engines trust a recipe, so that what it holds must be possible ---------------------------------
-
-
-def _check_step(step: Step, recipe: Recipe, where: str) -> None:
-    _check_known(where, "mixer", step.mixer, MIXERS)
-    _check_known(where, "source", step.source, SOURCES)
-    _check_known(where, "operation", step.operation, ("", *CODES))
-    if step.operation:
-        low, high = {"posterize": (1, 8), "autocontrast": (0, 100)}.get(step.operation, (-MOST, MOST))
-        _check_number(step, "level", low, high, where)
-        if OPERATIONS[CODES[step.operation]].seeded:
-            _check_seeded(step, where)
-        if step.operation in ("translate_x", "translate_y") and step.level != int(step.level):
-            raise InputError(f"{where}: the level of {step.operation} must be whole pixels, got {step.level!r}")
-    elif step.mixer == "fill":
-        for name in ("a", "b", "level"):
-            _check_number(step, name, 0, 255, where)
-            if getattr(step, name) != int(getattr(step, name)):
-                raise InputError(f"{where}: {name} of fill must be a whole number, got {getattr(step, name)!r}")
-    elif not step.mixer:
-        raise InputError(f"{where}: it has neither a mixer nor an operation; name one of them")
-    if not step.mixer:
-        return
-    _check_ranges(step, where, left=(0, step.right + 1), right=(0, recipe.width + 1))
-    _check_ranges(step, where, top=(0, step.bottom + 1), bottom=(0, recipe.height + 1), seed=(0, 2**32))
-    if step.mixer == "fill":
-        if step.operation:
-            raise InputError(f"{where}: fill takes no operation, got {step.operation!r}")
-        return
-    _check_number(step, "a", -8 if step.mixer == "add" else 0, 8 if step.mixer in ("add", "multiply") else 1, where)
-    _check_number(step, "b", -8, 8, where)
-    if step.source == "picture" and recipe.picture == NO_PICTURE:
-        raise InputError(f'{where}: source is "picture", and the recipe\'s picture is {NO_PICTURE}: name a picture')
-    if step.source == "partner":
-        if recipe.partner == NO_PARTNER:
-            raise InputError(f'{where}: source is "partner", and the recipe\'s partner is {NO_PARTNER}: name one')
-        if step.operation:
-            raise InputError(f"{where}: a partner goes through no operation first, got {step.operation!r}")
-
-
-def _check_seeded(step: Step, where: str) -> None:
-    if step.mixer:
-        raise InputError(f"{where}: {step.operation} works on whole pictures only, and can't be mixed in")
-    _check_ranges(step, where, seed=(0, 2**32))
-    _check_number(step, "level", 0, MOST, where)
-    for name in ("a", "b"):
-        _check_number(step, name, 0, 1 if step.operation == "spectral" else MOST_FREQUENCY, where)
-        if getattr(step, name) != int(getattr(step, name)):
-            raise InputError(f"{where}: {name} of {step.operation} must be a whole number, got {getattr(step, name)!r}")
-
-
-def _check_known(where: str, name: str, value: Any, known: Sequence[str]) -> None:
-    if value not in known:
-        raise InputError(f"{where}: unknown {name} {value!r}; known are {', '.join(filter(None, known))}")
-
-
-def _check_number(step: Step, name: str, low: float, high: float, where: str) -> None:
-    value = getattr(step, name)
-    if not low <= value <= high:  # NaN is in no range
-        raise InputError(f"{where}: {name} must be in {low} .. {high}, got {value!r}")
-
-
-def _check_ranges(item: Any, where: str, **ranges: tuple[int, int]) -> None:
-    for name, (low, end) in ranges.items():
-        if not low <= getattr(item, name) < end:
-            raise InputError(f"{where}: {name} must be in {low} .. {end - 1}, got {getattr(item, name)!r}")
 
 
 # --- reading JSON -----------------------------------------------------------------------------------------

@@ -208,6 +208,7 @@ KNOBS: list[tuple[dict[str, Any], set[str]]] = [
     ({"severity": 10.0}, {"strength"}),
     ({"beta": 8.0}, {"coefficients"}),
     ({"overflow": "wrap"}, {"overflow"}),
+    ({"framework": "one_chain"}, {"chains", "weights"}),
 ]
 
 

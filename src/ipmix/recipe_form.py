@@ -1,0 +1,61 @@
+"""The words and numbers that recipes are written in, and how they are packed into arrays."""
+
+import numpy as np
+
+WHOLE = 32768
+"""Shares are counted in 32768ths and sum to exactly this, so that mixing is exact integer arithmetic."""
+
+MIXERS = ("", "add", "multiply", "random_pixels", "random_elements", "paste", "fill")
+"""A mixer's place here is its code in a table; 0 stands for "no mixing: an image operation"."""
+OPERATION, ADD, MULTIPLY, RANDOM_PIXELS, RANDOM_ELEMENTS, PASTE, FILL = range(len(MIXERS))
+
+SOURCES = ("picture", "original", "partner")
+"""What a box is mixed with: the mixing picture, the clean picture (after an operation, if one is named), or the
+partner."""
+PICTURE, ORIGINAL, PARTNER = range(len(SOURCES))
+
+MOST = 65536
+"""The largest level of a step; far beyond what any operation can use."""
+
+MOST_FREQUENCY = 4096
+"""The highest frequency of a colour curve or a displacement."""
+
+NO_OPERATION = 255
+NO_PICTURE = -1
+NO_PARTNER = -1
+
+OVERFLOWS = ("clip", "wrap")
+"""How mixed values outside 0..255 are written back: clipped, or cut and taken modulo 256 (authors' code)."""
+
+FORMAT = 1
+"""The version of the JSON form; a reader refuses any other."""
+
+HEAD_TYPE = np.dtype(
+    [
+        ("clean", np.uint32),  # the clean picture's share
+        ("picture", np.int32),  # which mixing picture
+        ("crop_x", np.uint32),  # where it is cropped, in 2**32ths of the free width and height
+        ("crop_y", np.uint32),
+        ("partner", np.int32),  # which picture of the batch
+        ("label", np.uint32),  # the partner's share of the label
+        ("overflow", np.uint8),
+    ],
+    align=True,
+)
+CHAIN_TYPE = np.dtype([("share", np.uint32), ("length", np.int32)], align=True)
+STEP_TYPE = np.dtype(
+    [
+        ("mixer", np.uint8),
+        ("source", np.uint8),
+        ("operation", np.uint8),
+        ("level", np.float32),
+        ("left", np.int32),
+        ("top", np.int32),
+        ("right", np.int32),
+        ("bottom", np.int32),
+        ("a", np.float32),
+        ("b", np.float32),
+        ("seed", np.uint32),
+    ],
+    align=True,
+)
