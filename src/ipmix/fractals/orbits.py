@@ -130,11 +130,11 @@ def _settle(buffer, n, first_row, steps, tolerance, places, counts, norms, traps
         done += np.uint64(finished)
         left += one - np.uint64(finished)
     for k in range(done):
-        i = np.uint64(ended[k])
-        pixel = np.uint64(buffer[PIXEL, i])
-        counts[pixel] = buffer[STEPS, i] if buffer[NORM, i] > BAILOUT else -1.0
-        norms[pixel] = buffer[NORM, i]
-        traps[pixel] = buffer[TRAP, i]
+        place = np.uint64(ended[k])
+        pixel = np.uint64(buffer[PIXEL, place])
+        counts[pixel] = buffer[STEPS, place] if buffer[NORM, place] > BAILOUT else -1.0
+        norms[pixel] = buffer[NORM, place]
+        traps[pixel] = buffer[TRAP, place]
     for row in range(first_row, FIELDS):
         line = buffer[row]
         for k in range(left):
