@@ -45,6 +45,13 @@ def test_class_folders_alone_do_for_testing_but_not_for_training(tmp_path: Path)
         load(tmp_path, "train")
 
 
+def test_a_class_called_train_is_no_split(tmp_path: Path) -> None:
+    make_folder(tmp_path, {"train": 2, "bus": 1})
+    assert splits(tmp_path) == ()
+    pictures = load(tmp_path, "test", quiet=True)
+    assert (pictures.classes, len(pictures)) == (("bus", "train"), 3)
+
+
 def test_missing_and_empty_folders_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nowhere is not a folder"):
         load(tmp_path / "nowhere", "train")

@@ -174,7 +174,15 @@ def splits(source: str | Path) -> tuple[str, ...]:
     """The splits that a set has; empty for a folder of class folders without splits."""
     if str(source) in BUILT_IN:
         return ("train", "test")
-    return tuple(name for name in SPLITS if (Path(source) / name).is_dir())
+    return tuple(name for name in SPLITS if _holds_classes(Path(source) / name))
+
+
+def _holds_classes(folder: Path) -> bool:
+    """Whether this is a folder for folders: one with pictures in it is a class (CIFAR-100 has one called train)."""
+    if not folder.is_dir():
+        return False
+    children = list(folder.iterdir())
+    return any(child.is_dir() for child in children) or not any(is_picture(child) for child in children)
 
 
 def _check_labels(labels: np.ndarray, count: int, classes: int, name: str) -> None:
