@@ -9,14 +9,20 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AugMax": "ipmix.methods",
     "AugMix": "ipmix.methods",
+    "AutoAugment": "ipmix.methods",
     "Combined": "ipmix.methods",
     "CutMix": "ipmix.methods",
     "CutOut": "ipmix.methods",
     "IPMix": "ipmix.methods",
+    "LayerMix": "ipmix.methods",
     "METHODS": "ipmix.methods",
     "MixUp": "ipmix.methods",
+    "PRIME": "ipmix.methods",
     "PixMix": "ipmix.methods",
+    "RandAugment": "ipmix.methods",
+    "TrivialAugmentWide": "ipmix.methods",
     "Vanilla": "ipmix.methods",
     "MixingSet": "ipmix.mixing_set",
     "Key": "ipmix.randomness",
@@ -44,13 +50,19 @@ if TYPE_CHECKING:  # what a type checker and an editor see
     from ipmix.corruptions import perturb as perturb
     from ipmix.errors import InputError as InputError
     from ipmix.methods import METHODS as METHODS
+    from ipmix.methods import PRIME as PRIME
+    from ipmix.methods import AugMax as AugMax
     from ipmix.methods import AugMix as AugMix
+    from ipmix.methods import AutoAugment as AutoAugment
     from ipmix.methods import Combined as Combined
     from ipmix.methods import CutMix as CutMix
     from ipmix.methods import CutOut as CutOut
     from ipmix.methods import IPMix as IPMix
+    from ipmix.methods import LayerMix as LayerMix
     from ipmix.methods import MixUp as MixUp
     from ipmix.methods import PixMix as PixMix
+    from ipmix.methods import RandAugment as RandAugment
+    from ipmix.methods import TrivialAugmentWide as TrivialAugmentWide
     from ipmix.methods import Vanilla as Vanilla
     from ipmix.mixing_set import MixingSet as MixingSet
     from ipmix.randomness import Key as Key

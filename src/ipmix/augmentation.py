@@ -170,7 +170,7 @@ def augment(
     if hasattr(method, "transform"):
         # Recipes that change nothing bring its pictures into the form that is asked for.
         images = method.transform(images, _keys_for(len(images), seed, epoch, indices, view))
-        table, mixing = RecipeTable.empty(len(images), 1, 1, *images.shape[1:3]), None
+        table, mixing = RecipeTable.empty(len(images), 1, 1, *images.shape[1:3], rare=False), None
     else:
         count = 0 if mixing is None else len(mixing)
         table = draw(method, images.shape, count, seed=seed, epoch=epoch, indices=indices, view=view)
@@ -357,7 +357,7 @@ def _renumbered(table: RecipeTable) -> tuple[RecipeTable, np.ndarray]:
     heads["picture"][used != NO_PICTURE] = places
     if not len(chosen):
         chosen = np.zeros(1, np.int64)
-    return RecipeTable(table.height, table.width, heads, table.chains, table.steps), chosen
+    return RecipeTable(table.height, table.width, heads, table.chains, table.steps, table.rare), chosen
 
 
 def _as_planes(pictures: np.ndarray, height: int, width: int, channels: int) -> np.ndarray:

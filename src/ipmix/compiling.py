@@ -40,14 +40,14 @@ def inlined(function: Callable[..., Any]) -> Any:
     return numba.njit(nogil=True, cache=True, error_model="numpy", inline="always")(function)
 
 
-def direct(function: Any) -> Callable[..., Any]:
-    """The machine code of a compiled function that has been called with exactly one combination of types.
+def direct(function: Any, *arguments: Any) -> Callable[..., Any]:
+    """The machine code of a compiled function that has been called with arguments of these types.
 
     Skips Numba's look at the types of the arguments, which costs more than a 32x32 picture's augmentation takes.
-    Nothing checks the arguments any more: they must be of the types of that first call.
+    Nothing checks the arguments any more: they must be of the types of these.
     """
-    (only,) = function.overloads.values()
-    entry: Callable[..., Any] = only.entry_point
+    types = tuple(function.typeof_pyval(argument) for argument in arguments)
+    entry: Callable[..., Any] = function.overloads[types].entry_point
     return entry
 
 

@@ -115,6 +115,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 """Named sets: the paper's ten, all fifteen, and the core's that leave every pixel in its place."""
 
+RARE = frozenset(o.name for o in OPERATIONS if o.seeded) | {"color", "contrast", "sharpness"}
+"""Operations of methods beside IPMix with its core: the compiled engine compiles them when a recipe needs one."""
+
 _OFFSET = np.array([operation.offset for operation in OPERATIONS])
 _SCALE = np.array([operation.scale for operation in OPERATIONS])
 _WHOLE = np.array([operation.whole for operation in OPERATIONS])

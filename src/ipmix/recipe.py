@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from ipmix.errors import InputError
-from ipmix.operations import CODES, OPERATIONS
+from ipmix.operations import CODES, OPERATIONS, RARE
 from ipmix.recipe_checks import check_known, check_ranges, check_step
 from ipmix.recipe_form import ADD as ADD
 from ipmix.recipe_form import CHAIN_TYPE as CHAIN_TYPE
@@ -206,9 +206,11 @@ class RecipeTable:
     heads: np.ndarray
     chains: np.ndarray
     steps: np.ndarray
+    rare: bool = True
+    """Whether a step may be one of :data:`~ipmix.operations.RARE`; if not, the compiled engine starts sooner."""
 
     @classmethod
-    def empty(cls, count: int, chains: int, steps: int, height: int, width: int) -> "RecipeTable":
+    def empty(cls, count: int, chains: int, steps: int, height: int, width: int, *, rare: bool = True) -> "RecipeTable":
         """A table of ``count`` recipes that all leave their picture unchanged."""
         table = cls(
             height,
@@ -216,6 +218,7 @@ class RecipeTable:
             np.zeros(count, HEAD_TYPE),
             np.zeros((count, chains), CHAIN_TYPE),
             np.zeros((count, chains, steps), STEP_TYPE),
+            rare,
         )
         table.heads["clean"] = WHOLE
         table.heads["picture"] = NO_PICTURE
@@ -236,7 +239,8 @@ class RecipeTable:
                 )
         most_chains = max([1, *(len(recipe.chains) for recipe in recipes)])
         most_steps = max([1, *(len(chain.steps) for recipe in recipes for chain in recipe.chains)])
-        table = cls.empty(len(recipes), most_chains, most_steps, height, width)
+        rare = any(step.operation in RARE for recipe in recipes for chain in recipe.chains for step in chain.steps)
+        table = cls.empty(len(recipes), most_chains, most_steps, height, width, rare=rare)
         for i, recipe in enumerate(recipes):
             overflow = OVERFLOWS.index(recipe.overflow)
             crop = (recipe.crop_x, recipe.crop_y)
@@ -255,7 +259,8 @@ class RecipeTable:
 
     def __getitem__(self, which: Any) -> Any:
         if isinstance(which, slice):
-            return RecipeTable(self.height, self.width, self.heads[which], self.chains[which], self.steps[which])
+            parts = (self.heads[which], self.chains[which], self.steps[which])
+            return RecipeTable(self.height, self.width, *parts, self.rare)
         head = self.heads[which]
         chains = tuple(
             Chain(int(chain["share"]), tuple(_unpacked(step) for step in steps[: chain["length"]]))

@@ -269,7 +269,7 @@ def test_inputs_are_left_alone(images: np.ndarray, mixing_pictures: np.ndarray) 
 
 def test_nothing_is_compiled_twice(images: np.ndarray, mixing_pictures: np.ndarray) -> None:
     """Neither for read-only or sliced arrays, nor for parts of tables: compiling takes many seconds, and
-    :class:`Augmenter` counts on there being one form of the machine code."""
+    :class:`Augmenter` looks for the one form of the machine code that fits."""
     table = draw(IPMix(), images.shape, len(mixing_pictures), seed=0)
     writeable, pictures = images.copy(), mixing_pictures.copy()
     assert writeable.flags.writeable
@@ -284,7 +284,20 @@ def test_nothing_is_compiled_twice(images: np.ndarray, mixing_pictures: np.ndarr
     augmenter = Augmenter(IPMix(), mixing_pictures, shape=images.shape[1:], seed=0)
     for index in (3, 0, 11):
         assert np.array_equal(augmenter(images[index], index=index), expected[index])
-    assert len(kernel.apply_range.overloads) == 1
+    forms = [types[-1] for types in kernel.apply_range.overloads]  # with rare operations, and without them
+    assert len(forms) == len(set(forms)) <= 2
+
+
+def test_rare_operations_make_no_difference_to_others(images: np.ndarray, mixing_pictures: np.ndarray) -> None:
+    """Both forms of the machine code give the same bytes; a table that says it has none gets the smaller one."""
+    table = draw(IPMix(), images.shape, len(mixing_pictures), seed=0)
+    assert not table.rare
+    assert not table[:3].rare
+    assert draw(IPMix(operations="all"), images.shape, len(mixing_pictures), seed=0).rare
+    larger = RecipeTable(table.height, table.width, table.heads, table.chains, table.steps, rare=True)
+    assert np.array_equal(apply(table, images, mixing_pictures), apply(larger, images, mixing_pictures))
+    assert not RecipeTable.pack([Recipe(4, 4, 0, (Chain(WHOLE, (Step(operation="rotate", level=3.0),)),))]).rare
+    assert RecipeTable.pack([Recipe(4, 4, 0, (Chain(WHOLE, (Step(operation="color", level=3.0),)),))]).rare
 
 
 def test_the_result_does_not_depend_on_what_was_done_before(make_pictures: Any) -> None:

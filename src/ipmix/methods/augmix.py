@@ -15,7 +15,7 @@ import numpy as np
 from ipmix.checking import check_count, check_positive, check_severity
 from ipmix.compiling import compiled_disjoint
 from ipmix.errors import InputError
-from ipmix.methods.drawing import Plan, draw_table, make_drawer
+from ipmix.methods.drawing import Plan, any_rare, draw_table, make_drawer
 from ipmix.operations import AUTOCONTRAST, CODES, draw_level, operation_names
 from ipmix.randomness import Keys, below, beta, dirichlet, start
 from ipmix.recipe import OPERATION, WHOLE, RecipeTable, Scene
@@ -92,7 +92,9 @@ class AugMix:
         return make_drawer(self._plan(scene), seed, scene)
 
     def _plan(self, scene: Scene) -> Plan:
-        return Plan(_draw_table, _options(self, max(scene.height, scene.width)), self.k, self.depth or 3)
+        rare = any_rare(operation_names(self.operations))
+        options = _options(self, max(scene.height, scene.width))
+        return Plan(_draw_table, options, self.k, self.depth or 3, rare)
 
 
 PRESETS = {

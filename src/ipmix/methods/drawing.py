@@ -1,12 +1,13 @@
 """What drawing has in common: a method settles its options for a picture size, a compiled kernel fills a table."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ipmix.compiling import compiled, direct
+from ipmix.operations import RARE
 from ipmix.randomness import Key, Keys, below, beta, start
 from ipmix.recipe import RecipeTable, Scene
 
@@ -31,11 +32,13 @@ class Plan:
     """A named tuple of numbers and arrays."""
     chains: int
     steps: int
+    rare: bool = False
+    """Whether one of :data:`~ipmix.operations.RARE` can be drawn."""
 
 
 def draw_table(plan: Plan, keys: Keys, scene: Scene) -> RecipeTable:
     """One recipe for each key, for pictures of the scene's size."""
-    table = RecipeTable.empty(len(keys), plan.chains, plan.steps, scene.height, scene.width)
+    table = RecipeTable.empty(len(keys), plan.chains, plan.steps, scene.height, scene.width, rare=plan.rare)
     plan.kernel(
         *(keys.seed, keys.epoch, keys.indices, keys.view),
         *(plan.options, scene.height, scene.width, scene.pictures),
@@ -50,10 +53,10 @@ def make_drawer(plan: Plan, seed: int, scene: Scene) -> tuple[RecipeTable, Calla
     The function fills the table with the recipe of the key (seed, epoch, index, view), given the last three.
     """
     table = draw_table(plan, Keys.of(seed, 0, [0]), scene)  # compiles
-    entry = direct(plan.kernel)
     indices = np.zeros(1, np.int64)
     size = (scene.height, scene.width, scene.pictures)
     arrays = (table.heads, table.chains, table.steps, np.empty(1, np.uint64), np.empty(plan.chains))
+    entry = direct(plan.kernel, seed, 0, indices, 0, plan.options, *size, *arrays)
 
     def fill(epoch: int, index: int, view: int) -> None:
         indices[0] = index
@@ -67,6 +70,11 @@ def stage_seed(seed: int, stage: int) -> int:
     if stage == 0:
         return seed
     return int(Key(seed, 0, stage, STAGES).stream()[0].astype(np.int64))
+
+
+def any_rare(names: Iterable[str]) -> bool:
+    """Whether one of these operations is of :data:`~ipmix.operations.RARE`."""
+    return not RARE.isdisjoint(names)
 
 
 @compiled

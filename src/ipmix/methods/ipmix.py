@@ -15,7 +15,7 @@ import numpy as np
 from ipmix.checking import check_choice, check_count, check_positive, check_severity, check_subset
 from ipmix.compiling import compiled_disjoint
 from ipmix.errors import InputError
-from ipmix.methods.drawing import Plan, draw_coefficients, draw_table, make_drawer, stage_seed
+from ipmix.methods.drawing import Plan, any_rare, draw_coefficients, draw_table, make_drawer, stage_seed
 from ipmix.operations import CODES, draw_level, operation_names
 from ipmix.randomness import SHARED_VIEW, Keys, below, beta, bits, dirichlet, start, uniform
 from ipmix.recipe import (
@@ -163,7 +163,8 @@ class IPMix:
 
     def _plan(self, scene: Scene) -> Plan:
         chains = self.k if self.framework == "chains" else 1
-        return Plan(_draw_table, _options(self, scene.height, scene.width), chains, self.t)
+        rare = any_rare(operation_names(self.operations))
+        return Plan(_draw_table, _options(self, scene.height, scene.width), chains, self.t, rare)
 
 
 PRESETS = {

@@ -134,7 +134,7 @@ class LayerMix:
                 "LayerMix needs mixing pictures and got none: pass mixing=MixingSet.generate(...) or "
                 "MixingSet.folder(...)"
             )
-        return Plan(_draw_table, _options(self), 1, LAYERS + 1)
+        return Plan(_draw_table, _options(self), 1, LAYERS + 1, rare=True)
 
 
 PRESETS = {"code": LayerMix()}

@@ -16,7 +16,7 @@ from ipmix.checking import check_count, check_positive, check_severity, check_su
 from ipmix.compiling import compiled_disjoint
 from ipmix.errors import InputError
 from ipmix.methods.augmix import SMALL_SIDE, THIRTEEN
-from ipmix.methods.drawing import Plan, draw_coefficients, draw_table, make_drawer
+from ipmix.methods.drawing import Plan, any_rare, draw_coefficients, draw_table, make_drawer
 from ipmix.operations import AUTOCONTRAST, CODES, draw_level, operation_names
 from ipmix.randomness import SHARED_VIEW, Keys, below, bits, start
 from ipmix.recipe import MIXERS, NO_OPERATION, OPERATION, ORIGINAL, PICTURE, WHOLE, RecipeTable, Scene
@@ -85,7 +85,8 @@ class PixMix:
             )
 
     def _plan(self, scene: Scene) -> Plan:
-        return Plan(_draw_table, _options(self, max(scene.height, scene.width)), 1, self.k + 1)
+        rare = any_rare(operation_names(self.operations))
+        return Plan(_draw_table, _options(self, max(scene.height, scene.width)), 1, self.k + 1, rare)
 
 
 PRESETS = {

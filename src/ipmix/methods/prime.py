@@ -105,7 +105,7 @@ class PRIME:
         return make_drawer(self._plan(scene), seed, scene)
 
     def _plan(self, scene: Scene) -> Plan:
-        return Plan(_draw_table, _options(self, max(scene.height, scene.width)), self.k, self.t)
+        return Plan(_draw_table, _options(self, max(scene.height, scene.width)), self.k, self.t, rare=True)
 
 
 _CIFAR = PRIME(colour_frequencies=100, colour_temperature=0.01, colour_band=0, most_cut=100)

@@ -17,7 +17,7 @@ class Vanilla:
 
     def draw(self, keys: Keys, scene: Scene) -> RecipeTable:
         """One recipe for each key: the clean picture."""
-        return RecipeTable.empty(len(keys), 1, 1, scene.height, scene.width)
+        return RecipeTable.empty(len(keys), 1, 1, scene.height, scene.width, rare=False)
 
     def drawer(self, seed: int, scene: Scene) -> tuple[RecipeTable, Callable[[int, int, int], None]]:
         """See :func:`~ipmix.methods.drawing.make_drawer`."""

@@ -58,14 +58,14 @@ def applier(table: RecipeTable, planes: np.ndarray, output: Output) -> Callable[
     arguments = _arguments(table, image, planes, output, out)
     desk = _desk_for(table, output)
     apply_range(desk, 0, 1, *arguments)  # compiles
-    entry = direct(apply_range)
-    before, between, after = arguments[:3], arguments[4:10], arguments[10:]
+    entry = direct(apply_range, desk, 0, 1, *arguments)
+    before, between, after, rare = arguments[:3], arguments[4:10], arguments[10:12], arguments[12]
     as_bytes, unused = output.kind == "uint8", after[1] if output.kind == "uint8" else after[0]
 
     def run(image: np.ndarray, out: np.ndarray) -> None:
         flat = out.reshape(1, -1)
         targets = (flat, unused) if as_bytes else (unused, flat)
-        entry(desk, 0, 1, *before, image.reshape(1, -1), *between, *targets)
+        entry(desk, 0, 1, *before, image.reshape(1, -1), *between, *targets, rare)
 
     return run
 
@@ -84,6 +84,7 @@ def _arguments(
         *(_fixed(planes.reshape(planes.shape[0], planes.shape[1], -1)), planes.shape[3]),
         *(as_bytes, output.layout == "nchw", _fixed(output.scale), _fixed(output.bias)),
         *((flat, _NO_FLOATS) if as_bytes else (_NO_BYTES, flat)),
+        () if table.rare else None,
     )
 
 

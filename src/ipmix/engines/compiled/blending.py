@@ -16,16 +16,26 @@ def to_planes(image, planes):  # type: ignore[no-untyped-def]
     """uint8[H * W * C] in pixel order -> uint8[C, H * W and padding] in planes."""
     channels = planes.shape[0]
     count = image.size // channels
+    # A distance between bytes that is known beforehand lets LLVM load them all and sort them in registers.
     if channels == 3:
-        for i in range(count):
-            planes[U(0), U(i)] = image[U(3 * i)]
-            planes[U(1), U(i)] = image[U(3 * i + 1)]
-            planes[U(2), U(i)] = image[U(3 * i + 2)]
+        _split(image, planes, count, 3, 0, 3)
+    elif channels == 1:
+        _split(image, planes, count, 1, 0, 1)
+    elif channels == 4:
+        _split(image, planes, count, 4, 0, 4)
+    elif channels == 8:  # for more than four planes at a time, it would have to prove too much
+        _split(image, planes, count, 8, 0, 4)
+        _split(image, planes, count, 8, 4, 4)
     else:
         for c in range(channels):
-            plane = planes[c]
-            for i in range(count):
-                plane[U(i)] = image[U(channels * i + c)]
+            _split(image, planes, count, channels, c, 1)
+
+
+@inlined
+def _split(image, planes, count, channels, first, many):  # type: ignore[no-untyped-def]
+    for i in range(count):
+        for c in range(many):
+            planes[U(first + c), U(i)] = image[U(channels * i + first + c)]
 
 
 @compiled_disjoint
@@ -136,17 +146,25 @@ def _blend_floats(p, r, s, t, shares, used, first, count, scale, bias, out, at):
 def _interleave_bytes(planes, first, count, out):  # type: ignore[no-untyped-def]
     channels = planes.shape[0]
     if channels == 3:
-        red, green, blue = planes[0], planes[1], planes[2]
-        at = 3 * first
-        for i in range(count):
-            out[U(at + 3 * i)] = red[U(i)]
-            out[U(at + 3 * i + 1)] = green[U(i)]
-            out[U(at + 3 * i + 2)] = blue[U(i)]
-        return
-    for c in range(channels):
-        plane = planes[c]
-        for i in range(count):
-            out[U(channels * (first + i) + c)] = plane[U(i)]
+        _join(planes, first, count, out, 3)
+    elif channels == 1:
+        _join(planes, first, count, out, 1)
+    elif channels == 4:
+        _join(planes, first, count, out, 4)
+    elif channels == 8:
+        _join(planes, first, count, out, 8)
+    else:
+        for c in range(channels):
+            for i in range(count):
+                out[U(channels * (first + i) + c)] = planes[U(c), U(i)]
+
+
+@inlined
+def _join(planes, first, count, out, channels):  # type: ignore[no-untyped-def]
+    at = channels * first
+    for i in range(count):
+        for c in range(channels):
+            out[U(at + channels * i + c)] = planes[U(c), U(i)]
 
 
 @compiled_disjoint

@@ -135,8 +135,12 @@ def apply_range(  # type: ignore[no-untyped-def]
     bias,
     out_bytes,
     out_floats,
+    rare,
 ):
     """Carry out recipes ``begin`` to ``end`` on a desk of this thread's own (:func:`set_desk`).
+
+    ``rare`` is None for recipes that use no operation of :data:`~ipmix.operations.RARE`: the kernels of those are
+    then not compiled. Else it is an empty tuple.
 
     images uint8[N, H * W * C]; planes uint8[M, C, h * stride], the mixing pictures; scale, bias float32[C];
     out_bytes uint8[N, *] and out_floats float32[N, *], of which the one not asked for has N = 1.
@@ -162,7 +166,7 @@ def apply_range(  # type: ignore[no-untyped-def]
             own = np.int64(FIRST + k)
             current = _run_chain(
                 desk, chains[n, k].length, steps[n, k], head.overflow, own, spare,
-                picture, stride, top * stride + left, images[max(np.int64(head.partner), 0)],
+                picture, stride, top * stride + left, images[max(np.int64(head.partner), 0)], rare,
             )  # fmt: skip
             if current == CLEAN:
                 shares[0] += np.uint32(chains[n, k].share)
@@ -186,7 +190,7 @@ def apply_range(  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _run_chain(desk, length, steps, overflow, own, spare, picture, stride, origin, partner):  # type: ignore[no-untyped-def]
+def _run_chain(desk, length, steps, overflow, own, spare, picture, stride, origin, partner, rare):  # type: ignore[no-untyped-def]
     """Carry out one chain and return the buffer that holds its picture: CLEAN, ``own`` or ``spare``."""
     current = np.int64(CLEAN)
     pending: np.bool_ = np.bool_(False)  # whether tables[0] has yet to be applied to work[current]
@@ -199,7 +203,7 @@ def _run_chain(desk, length, steps, overflow, own, spare, picture, stride, origi
             if not operates:
                 continue
             if is_table(code) or code == COLOUR_CURVE or (pending and is_arithmetic(code)):
-                _extend_table(desk, code, step, pending, current)
+                _extend_table(desk, code, step, pending, current, rare)
                 pending = np.bool_(True)
                 continue
         # From here on the chain's pixels are needed, and for mixing in a buffer that may be written to.
@@ -215,12 +219,10 @@ def _run_chain(desk, length, steps, overflow, own, spare, picture, stride, origi
             left, top = (step.left, step.top) if mixing else (np.int32(0), np.int32(0))
             right = np.int64(step.right) if mixing else desk.width
             bottom = np.int64(step.bottom) if mixing else desk.height
-            if code == SPECTRAL or code == SPATIAL:
-                distort(
-                    code, step, desk.work[source], desk.work[target], desk.height, desk.width,
-                    desk.padded, desk.numbers, desk.state,
-                )  # fmt: skip
-            else:
+            done = False
+            if rare is not None:
+                done = _operate_rarely(desk, code, step, source, target, np.int64(left), np.int64(top), right, bottom)
+            if not done:
                 _operate(desk, code, step.level, source, target, np.int64(left), np.int64(top), right, bottom)
             if not mixing:
                 current = target
@@ -290,7 +292,7 @@ def _count(desk, buffer):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _extend_table(desk, code, step, pending, current):  # type: ignore[no-untyped-def]
+def _extend_table(desk, code, step, pending, current, rare):  # type: ignore[no-untyped-def]
     """Put one more operation behind the chain's pending table, or start one."""
     where = 0
     if is_table(code) and code != BRIGHTNESS:
@@ -299,9 +301,12 @@ def _extend_table(desk, code, step, pending, current):  # type: ignore[no-untype
             push_forward(desk.tables[0], desk.counts[where], desk.counts[2])
             where = 2
     made = 1 if pending else 0
-    if code == COLOUR_CURVE:
-        curve_table(step, desk.numbers, desk.state, desk.tables[made])
-    else:
+    curve = False
+    if rare is not None:
+        curve = code == COLOUR_CURVE
+        if curve:
+            curve_table(step, desk.numbers, desk.state, desk.tables[made])
+    if not curve:
         make_table(code, step.level, desk.counts[where], desk.tables[made], desk.cumulated)
     if pending:
         compose(desk.tables[0], desk.tables[1])
@@ -313,13 +318,6 @@ def _operate(desk, code, level, source, target, left, top, right, bottom):  # ty
     a, b, width = desk.work[source], desk.work[target], desk.width
     if is_arithmetic(code):
         arithmetic(code, level, a, b, top * width, bottom * width)
-    elif code == COLOR:
-        color(a, b, top * width, bottom * width, level)
-    elif code == SHARPNESS:
-        sharpness(a, b, desk.height, width, top, bottom, level)
-    elif code == CONTRAST:
-        contrast_table(a, desk.height * width, level, desk.tables[1])
-        apply_table(desk.tables[1], a, b, width, left, top, right, bottom)
     elif is_table(code):
         # Only for a box of the clean picture: a chain's own tables are composed, not applied one by one.
         where = _count(desk, source) if code != BRIGHTNESS else 0
@@ -327,3 +325,21 @@ def _operate(desk, code, level, source, target, left, top, right, bottom):  # ty
         apply_table(desk.tables[1], a, b, width, left, top, right, bottom)
     else:
         move(code, level, a, b, desk.height, width, top, bottom, desk.padded, desk.fractions, desk.runs)
+
+
+@inlined
+def _operate_rarely(desk, code, step, source, target, left, top, right, bottom):  # type: ignore[no-untyped-def]
+    """The same for operations of :data:`~ipmix.operations.RARE`; whether it was one of them."""
+    a, b, width = desk.work[source], desk.work[target], desk.width
+    if code == SPECTRAL or code == SPATIAL:
+        distort(code, step, a, b, desk.height, width, desk.padded, desk.numbers, desk.state)
+    elif code == COLOR:
+        color(a, b, top * width, bottom * width, step.level)
+    elif code == SHARPNESS:
+        sharpness(a, b, desk.height, width, top, bottom, step.level)
+    elif code == CONTRAST:
+        contrast_table(a, desk.height * width, step.level, desk.tables[1])
+        apply_table(desk.tables[1], a, b, width, left, top, right, bottom)
+    else:
+        return False
+    return True
