@@ -164,11 +164,16 @@ class _Intervals:
     samples: int
 
     def of(
-        self, statistic: Callable[[NDArray[np.intp]], float], count: int, groups: Sequence[int] | None = None
+        self,
+        statistic: Callable[[NDArray[np.intp]], float],
+        count: int,
+        groups: Sequence[int] | None = None,
+        centred: bool = False,
     ) -> list[float] | None:
         if not self.samples or count < 2:
             return None
-        return list(bootstrap.interval(statistic, count, seed=self.seed, samples=self.samples, groups=groups))
+        options = {"seed": self.seed, "samples": self.samples}
+        return list(bootstrap.interval(statistic, count, **options, groups=groups, centred=centred))
 
 
 def _mean_of(values: NDArray[Any], interval: _Intervals) -> dict[str, Any]:
@@ -209,7 +214,7 @@ def _add_clean(measures: dict[str, dict[str, Any]], plain: Outcomes, interval: _
     for name, measure in of_pairs.items():
         # The bootstrap says nothing true about a maximum: resampling only adds to it.
         chosen = _Intervals(0, 0) if name == "maximum_calibration_error" else interval
-        measures[name] = _of_pairs(measure, sure, correct, chosen)
+        measures[name] = _of_pairs(measure, sure, correct, chosen, centred="calibration" in name)
 
 
 def _of_pairs(
@@ -217,12 +222,14 @@ def _of_pairs(
     sure: NDArray[np.float64],
     correct: NDArray[np.bool_],
     interval: _Intervals,
+    centred: bool,
 ) -> dict[str, Any]:
     try:
         value = measure(sure, correct)
     except InputError as error:
         return _none(str(error))
-    return _figure(value, interval.of(lambda drawn: measure(sure[drawn], correct[drawn]), sure.size), sure.size)
+    bounds = interval.of(lambda drawn: measure(sure[drawn], correct[drawn]), sure.size, centred=centred)
+    return _figure(value, bounds, sure.size)
 
 
 def _corruption_levels(conditions: Mapping[str, Outcomes]) -> dict[str, dict[int, Outcomes]]:

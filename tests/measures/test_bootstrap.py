@@ -3,6 +3,7 @@ import pytest
 
 from ipmix.errors import InputError
 from ipmix.measures import bootstrap
+from ipmix.measures.calibration import rms_calibration_error
 
 
 def test_it_covers_the_truth_about_as_often_as_it_says():
@@ -61,3 +62,21 @@ def test_groups_keep_their_sizes():
     bootstrap.interval(share, 10, seed=0, groups=[3, 7])
     with pytest.raises(InputError, match="sum to 10"):
         bootstrap.interval(share, 10, seed=0, groups=[3, 6])
+
+
+def test_a_centred_interval_holds_the_figure_of_binned_errors():
+    """Resampling pushes a calibration error up; the plain interval can miss its own figure."""
+    draws = np.random.default_rng(3)
+    confidence = draws.uniform(0.5, 1, 2_000)
+    correct = draws.random(2_000) < confidence
+
+    def error(drawn):
+        return rms_calibration_error(confidence[drawn], correct[drawn])
+
+    figure = error(np.arange(2_000))
+    plain = bootstrap.interval(error, 2_000, seed=0, samples=200)
+    centred = bootstrap.interval(error, 2_000, seed=0, samples=200, centred=True)
+    assert plain[0] > figure, "there is nothing to mend"
+    assert 0 <= centred[0] <= figure <= centred[1]
+    mean = bootstrap.interval(lambda drawn: float(confidence[drawn].mean()), 2_000, seed=0, centred=True)
+    assert mean == pytest.approx(bootstrap.mean_interval(confidence, seed=0), abs=1e-3)
