@@ -8,6 +8,7 @@ import numpy as np
 from ipmix.checking import check_count
 from ipmix.engines import engine as find_engine
 from ipmix.engines.output import Output, make_output
+from ipmix.engines.threads import in_parts
 from ipmix.errors import InputError
 from ipmix.randomness import Keys
 from ipmix.recipe import NO_PICTURE, RecipeSequence, RecipeTable, Scene
@@ -166,6 +167,21 @@ def augment(
     images = check_images(images)
     if mixing is not None and not hasattr(mixing, "__len__"):
         raise InputError(f"mixing must be a MixingSet or an array uint8[M, h, w, C], got {type(mixing).__name__}")
+    check_count("threads", threads, 1)
+    if threads > 1 and hasattr(method, "draw") and not method.mixes_labels:
+        # Each thread draws for its own part as well: drawing for all beforehand would keep the others waiting.
+        form = make_output(output, layout, images.shape[3], mean, std)
+        whole = _check_out(out, form, images)
+        numbers = _keys_for(len(images), seed, epoch, indices, view).indices
+
+        def part(begin: int, end: int) -> None:
+            augment(
+                images[begin:end], method, mixing, seed=seed, epoch=epoch, indices=numbers[begin:end], view=view,
+                engine=engine, output=output, mean=mean, std=std, layout=layout, out=whole[begin:end],
+            )  # fmt: skip
+
+        in_parts(part, len(images), threads)
+        return whole
     table: Recipes
     if hasattr(method, "transform"):
         # Recipes that change nothing bring its pictures into the form that is asked for.

@@ -4,11 +4,7 @@ Agrees with ``engines.reference`` byte for byte, except ``rotate`` and the shear
 Pillow's exact value lies close to a whole number) and ``multiply`` (likewise).
 """
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,6 +12,7 @@ import numpy as np
 from ipmix.compiling import direct
 from ipmix.engines.compiled.kernel import apply_range, set_desk
 from ipmix.engines.output import Output
+from ipmix.engines.threads import in_parts
 from ipmix.recipe import RecipeTable
 
 
@@ -27,25 +24,8 @@ def apply(
     images uint8[N, H, W, C]; planes uint8[M, C, h, w], the mixing pictures, h >= H and w >= W, M >= 1; all
     C-contiguous. The result does not depend on the number of threads.
     """
-    count = len(table)
     arguments = _arguments(table, images, planes, output, out)
-    parts = min(threads, count)
-    if parts <= 1:
-        apply_range(_desk_for(table, output), 0, count, *arguments)
-        return
-    edges = [count * i // parts for i in range(parts + 1)]
-    pool = _pool(os.getpid(), parts)
-    for done in [pool.submit(apply_range, _desk_for(table, output), a, b, *arguments) for a, b in pairwise(edges)]:
-        done.result()
-
-
-@lru_cache(maxsize=8)
-def _pool(process: int, threads: int) -> ThreadPoolExecutor:
-    """Threads kept for the next call: starting them takes as long as a few dozen small pictures.
-
-    A forked child has none of its parent's threads; its own process number finds it a pool of its own.
-    """
-    return ThreadPoolExecutor(threads, thread_name_prefix="ipmix engine")
+    in_parts(lambda begin, end: apply_range(_desk_for(table, output), begin, end, *arguments), len(table), threads)
 
 
 def applier(table: RecipeTable, planes: np.ndarray, output: Output) -> Callable[[np.ndarray, np.ndarray], None]:
