@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from benchmarks.timing import Effort
 
 OWN = ("augmentation", "methods", "loader", "growth")
-SEPARATE = {"corruptions": ("speed",), "mixing-set": ("--pictures", "60", "--make", "13000"), "training": (), "scorecard": ()}
+SEPARATE = {
+    "corruptions": ("speed",),
+    "mixing-set": ("--pictures", "60", "--make", "13000"),
+    "training": (),
+    "scorecard": (),
+}
 """Programs of their own that print their tables: their arguments."""
 
 
