@@ -24,8 +24,6 @@ def chosen_method(name: str, preset: str | None = None, options: Mapping[str, An
     kind = METHODS[name]
     if preset and not hasattr(kind, "preset"):
         raise InputError(f"{name} has no preset {preset!r}; it has no presets")
-    if preset and not hasattr(kind, "preset"):
-        raise InputError(f"{name} has no presets, and got {preset!r}")
     method = kind.preset(preset) if preset else kind()
     known = [field.name for field in dataclasses.fields(method)]
     for key, value in options.items():

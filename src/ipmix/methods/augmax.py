@@ -15,8 +15,8 @@ import numpy as np
 
 from ipmix.checking import check_count, check_positive
 from ipmix.compiling import compiled
-from ipmix.errors import InputError
 from ipmix.methods.augmix import NINE, AugMix
+from ipmix.methods.drawing import find_preset
 from ipmix.randomness import Keys, start, uniform
 from ipmix.recipe import WHOLE, RecipeTable, Scene
 
@@ -64,9 +64,8 @@ class AugMax:
     @classmethod
     def preset(cls, name: str) -> "AugMax":
         """One of :data:`PRESETS`: "cifar", "imagenet"."""
-        if name not in PRESETS:
-            raise InputError(f"AugMax has no preset {name!r}; presets are {', '.join(PRESETS)}")
-        return PRESETS[name]
+        found: AugMax = find_preset("AugMax", PRESETS, name)
+        return found
 
     def with_options(self, **options: Any) -> "AugMax":
         """A copy with some options changed."""

@@ -14,8 +14,7 @@ import numpy as np
 
 from ipmix.checking import check_count, check_positive, check_severity
 from ipmix.compiling import compiled_disjoint
-from ipmix.errors import InputError
-from ipmix.methods.drawing import Plan, any_rare, draw_table, make_drawer
+from ipmix.methods.drawing import Plan, any_rare, draw_table, find_preset, make_drawer
 from ipmix.operations import AUTOCONTRAST, CODES, draw_level, operation_names
 from ipmix.randomness import Keys, below, beta, dirichlet, start
 from ipmix.recipe import OPERATION, WHOLE, RecipeTable, Scene
@@ -75,9 +74,8 @@ class AugMix:
     @classmethod
     def preset(cls, name: str) -> "AugMix":
         """One of :data:`PRESETS`: "cifar", "imagenet", "all-operations"."""
-        if name not in PRESETS:
-            raise InputError(f"AugMix has no preset {name!r}; presets are {', '.join(PRESETS)}")
-        return PRESETS[name]
+        found: AugMix = find_preset("AugMix", PRESETS, name)
+        return found
 
     def with_options(self, **options: Any) -> "AugMix":
         """A copy with some options changed."""

@@ -12,7 +12,7 @@ from ipmix.errors import InputError
 from ipmix.methods.augmix import AugMix
 from ipmix.methods.cutmix import CutMix
 from ipmix.methods.cutout import CutOut
-from ipmix.methods.drawing import stage_seed
+from ipmix.methods.drawing import find_preset, stage_seed
 from ipmix.methods.ipmix import IPMix
 from ipmix.methods.mixup import MixUp
 from ipmix.methods.pixmix import PixMix
@@ -64,9 +64,8 @@ class Combined:
     @classmethod
     def preset(cls, name: str) -> "Combined":
         """One of :data:`PRESETS`, such as "augmix-mixup-cutmix"."""
-        if name not in PRESETS:
-            raise InputError(f"Combined has no preset {name!r}; presets are {', '.join(PRESETS)}")
-        return PRESETS[name]
+        found: Combined = find_preset("Combined", PRESETS, name)
+        return found
 
     def with_options(self, **options: Any) -> "Combined":
         """A copy with some options changed."""

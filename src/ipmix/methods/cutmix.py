@@ -14,7 +14,7 @@ import numpy as np
 from ipmix.checking import check_choice, check_positive
 from ipmix.compiling import compiled, compiled_disjoint
 from ipmix.errors import InputError
-from ipmix.methods.drawing import SCOPES, Plan, draw_partners, draw_table, start_scope
+from ipmix.methods.drawing import SCOPES, Plan, draw_partners, draw_table, find_preset, start_scope
 from ipmix.randomness import Keys, below, beta, start, uniform
 from ipmix.recipe import NO_OPERATION, PARTNER, PASTE, WHOLE, RecipeTable, Scene
 
@@ -46,9 +46,8 @@ class CutMix:
     @classmethod
     def preset(cls, name: str) -> "CutMix":
         """One of :data:`PRESETS`: "cifar", "imagenet"."""
-        if name not in PRESETS:
-            raise InputError(f"CutMix has no preset {name!r}; presets are {', '.join(PRESETS)}")
-        return PRESETS[name]
+        found: CutMix = find_preset("CutMix", PRESETS, name)
+        return found
 
     def with_options(self, **options: Any) -> "CutMix":
         """A copy with some options changed."""

@@ -13,7 +13,7 @@ import numpy as np
 from ipmix.checking import check_count
 from ipmix.compiling import compiled_disjoint
 from ipmix.errors import InputError
-from ipmix.methods.drawing import Plan, draw_table, make_drawer
+from ipmix.methods.drawing import Plan, draw_table, find_preset, make_drawer
 from ipmix.randomness import Keys, below, start
 from ipmix.recipe import FILL, NO_OPERATION, WHOLE, RecipeTable, Scene
 
@@ -53,9 +53,8 @@ class CutOut:
     @classmethod
     def preset(cls, name: str) -> "CutOut":
         """One of :data:`PRESETS`: "cifar-10", "cifar-100", "imagenet"."""
-        if name not in PRESETS:
-            raise InputError(f"CutOut has no preset {name!r}; presets are {', '.join(PRESETS)}")
-        return PRESETS[name]
+        found: CutOut = find_preset("CutOut", PRESETS, name)
+        return found
 
     def with_options(self, **options: Any) -> "CutOut":
         """A copy with some options changed."""

@@ -1,12 +1,13 @@
 """What drawing has in common: a method settles its options for a picture size, a compiled kernel fills a table."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ipmix.compiling import compiled, direct
+from ipmix.errors import InputError
 from ipmix.operations import RARE
 from ipmix.randomness import Key, Keys, below, beta, start
 from ipmix.recipe import RecipeTable, Scene
@@ -70,6 +71,13 @@ def stage_seed(seed: int, stage: int) -> int:
     if stage == 0:
         return seed
     return int(Key(seed, 0, stage, STAGES).stream()[0].astype(np.int64))
+
+
+def find_preset(method: str, presets: Mapping[str, Any], name: str) -> Any:
+    """The preset of this name; :class:`InputError` naming those that there are."""
+    if name not in presets:
+        raise InputError(f"{method} has no preset {name!r}; presets are {', '.join(presets)}")
+    return presets[name]
 
 
 def any_rare(names: Iterable[str]) -> bool:

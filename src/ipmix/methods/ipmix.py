@@ -15,7 +15,15 @@ import numpy as np
 from ipmix.checking import check_choice, check_count, check_positive, check_severity, check_subset
 from ipmix.compiling import compiled_disjoint
 from ipmix.errors import InputError
-from ipmix.methods.drawing import Plan, any_rare, draw_coefficients, draw_table, make_drawer, stage_seed
+from ipmix.methods.drawing import (
+    Plan,
+    any_rare,
+    draw_coefficients,
+    draw_table,
+    find_preset,
+    make_drawer,
+    stage_seed,
+)
 from ipmix.operations import CODES, draw_level, operation_names
 from ipmix.randomness import SHARED_VIEW, Keys, below, beta, bits, dirichlet, start, uniform
 from ipmix.recipe import (
@@ -120,9 +128,8 @@ class IPMix:
     @classmethod
     def preset(cls, name: str) -> "IPMix":
         """One of :data:`PRESETS`, such as "paper-cifar", "code-imagenet", "k4-t2" or "without-patch"."""
-        if name not in PRESETS:
-            raise InputError(f"IPMix has no preset {name!r}; presets are {', '.join(PRESETS)}")
-        return PRESETS[name]
+        found: IPMix = find_preset("IPMix", PRESETS, name)
+        return found
 
     def with_options(self, **options: Any) -> "IPMix":
         """A copy with some options changed."""

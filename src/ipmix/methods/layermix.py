@@ -14,7 +14,13 @@ import numpy as np
 from ipmix.checking import check_choice, check_positive, check_subset
 from ipmix.compiling import compiled_disjoint, inlined
 from ipmix.errors import InputError
-from ipmix.methods.drawing import Plan, draw_coefficients, draw_table, make_drawer
+from ipmix.methods.drawing import (
+    Plan,
+    draw_coefficients,
+    draw_table,
+    find_preset,
+    make_drawer,
+)
 from ipmix.operations import (
     AUTOCONTRAST,
     BRIGHTNESS,
@@ -112,9 +118,8 @@ class LayerMix:
     @classmethod
     def preset(cls, name: str) -> "LayerMix":
         """One of :data:`PRESETS`: "code"."""
-        if name not in PRESETS:
-            raise InputError(f"LayerMix has no preset {name!r}; presets are {', '.join(PRESETS)}")
-        return PRESETS[name]
+        found: LayerMix = find_preset("LayerMix", PRESETS, name)
+        return found
 
     def with_options(self, **options: Any) -> "LayerMix":
         """A copy with some options changed."""

@@ -11,8 +11,7 @@ import numpy as np
 
 from ipmix.checking import check_choice, check_positive
 from ipmix.compiling import compiled_disjoint
-from ipmix.errors import InputError
-from ipmix.methods.drawing import SCOPES, Plan, draw_partners, draw_table, start_scope
+from ipmix.methods.drawing import SCOPES, Plan, draw_partners, draw_table, find_preset, start_scope
 from ipmix.randomness import Keys, below, beta, start
 from ipmix.recipe import NO_OPERATION, PARTNER, PASTE, WHOLE, RecipeTable, Scene
 
@@ -40,9 +39,8 @@ class MixUp:
     @classmethod
     def preset(cls, name: str) -> "MixUp":
         """One of :data:`PRESETS`: "cifar", "imagenet"."""
-        if name not in PRESETS:
-            raise InputError(f"MixUp has no preset {name!r}; presets are {', '.join(PRESETS)}")
-        return PRESETS[name]
+        found: MixUp = find_preset("MixUp", PRESETS, name)
+        return found
 
     def with_options(self, **options: Any) -> "MixUp":
         """A copy with some options changed."""

@@ -16,7 +16,14 @@ from ipmix.checking import check_count, check_positive, check_severity, check_su
 from ipmix.compiling import compiled_disjoint
 from ipmix.errors import InputError
 from ipmix.methods.augmix import SMALL_SIDE, THIRTEEN
-from ipmix.methods.drawing import Plan, any_rare, draw_coefficients, draw_table, make_drawer
+from ipmix.methods.drawing import (
+    Plan,
+    any_rare,
+    draw_coefficients,
+    draw_table,
+    find_preset,
+    make_drawer,
+)
 from ipmix.operations import AUTOCONTRAST, CODES, draw_level, operation_names
 from ipmix.randomness import SHARED_VIEW, Keys, below, bits, start
 from ipmix.recipe import MIXERS, NO_OPERATION, OPERATION, ORIGINAL, PICTURE, WHOLE, RecipeTable, Scene
@@ -59,9 +66,8 @@ class PixMix:
     @classmethod
     def preset(cls, name: str) -> "PixMix":
         """One of :data:`PRESETS`: "cifar", "imagenet", "nine-operations"."""
-        if name not in PRESETS:
-            raise InputError(f"PixMix has no preset {name!r}; presets are {', '.join(PRESETS)}")
-        return PRESETS[name]
+        found: PixMix = find_preset("PixMix", PRESETS, name)
+        return found
 
     def with_options(self, **options: Any) -> "PixMix":
         """A copy with some options changed."""

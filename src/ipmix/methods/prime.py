@@ -16,7 +16,7 @@ import numpy as np
 from ipmix.checking import check_choice, check_count, check_positive, check_subset
 from ipmix.compiling import compiled_disjoint
 from ipmix.errors import InputError
-from ipmix.methods.drawing import Plan, draw_table, make_drawer
+from ipmix.methods.drawing import Plan, draw_table, find_preset, make_drawer
 from ipmix.operations import CODES, COLOUR_CURVE, SPECTRAL
 from ipmix.randomness import Keys, below, beta, between, bits, dirichlet, start
 from ipmix.recipe import MOST_FREQUENCY, OPERATION, WHOLE, RecipeTable, Scene
@@ -88,9 +88,8 @@ class PRIME:
     @classmethod
     def preset(cls, name: str) -> "PRIME":
         """One of :data:`PRESETS`: "cifar", "imagenet", "code-cifar", "code-imagenet"."""
-        if name not in PRESETS:
-            raise InputError(f"PRIME has no preset {name!r}; presets are {', '.join(PRESETS)}")
-        return PRESETS[name]
+        found: PRIME = find_preset("PRIME", PRESETS, name)
+        return found
 
     def with_options(self, **options: Any) -> "PRIME":
         """A copy with some options changed."""
