@@ -6,6 +6,7 @@ Their operations interpolate and fill differently from those of a recipe, so the
 Needs torch and torchvision (the ``train`` extra); they are imported when pictures are transformed.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -27,7 +28,7 @@ SMALL_SIDE = 64
 """Up to this longer side, AutoAugment takes the CIFAR-10 policy by default; above it, the ImageNet policy."""
 
 
-class _Policy:
+class _Policy(ABC):
     """What the three have in common."""
 
     name = ""
@@ -72,8 +73,9 @@ class _Policy:
                 out[i] = np.asarray(policy(picture)).reshape(images.shape[1:])
         return out
 
+    @abstractmethod
     def _policy(self, side: int) -> Callable[[Any], Any]:
-        raise NotImplementedError
+        """torchvision's transform, for pictures whose longer side is this."""
 
 
 @dataclass(frozen=True)
