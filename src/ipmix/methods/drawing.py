@@ -9,8 +9,8 @@ import numpy as np
 from ipmix.compiling import compiled, direct
 from ipmix.errors import InputError
 from ipmix.operations import RARE
-from ipmix.randomness import Key, Keys, below, beta, start
-from ipmix.recipe import RecipeTable, Scene
+from ipmix.randomness import SHARED_VIEW, Key, Keys, below, beta, bits, start
+from ipmix.recipe import NO_PICTURE, RecipeTable, Scene
 
 STAGES = -2
 """The view whose streams are the seeds of further stages."""
@@ -80,9 +80,27 @@ def find_preset(method: str, presets: Mapping[str, Any], name: str) -> Any:
     return presets[name]
 
 
+def check_pictures(method: str, scene: Scene, instead: str = "") -> None:
+    """Raise :class:`InputError` if there are no mixing pictures; ``instead`` is what else would do."""
+    if scene.pictures == 0:
+        raise InputError(
+            f"{method} needs mixing pictures and got none: pass mixing=MixingSet.generate(...) or "
+            f"MixingSet.folder(...){instead}"
+        )
+
+
 def any_rare(names: Iterable[str]) -> bool:
     """Whether one of these operations is of :data:`~ipmix.operations.RARE`."""
     return not RARE.isdisjoint(names)
+
+
+@compiled
+def draw_picture(state, seed, epoch, index, pictures, head):  # type: ignore[no-untyped-def]
+    """Draw the mixing picture and where it is cropped: all views of a picture share them (authors' code)."""
+    start(state, seed, epoch, index, SHARED_VIEW)
+    head.picture = below(state, pictures) if pictures > 0 else NO_PICTURE
+    head.crop_x = np.uint32(bits(state) >> np.uint64(32))
+    head.crop_y = np.uint32(bits(state) >> np.uint64(32))
 
 
 @compiled

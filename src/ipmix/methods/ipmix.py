@@ -18,20 +18,21 @@ from ipmix.errors import InputError
 from ipmix.methods.drawing import (
     Plan,
     any_rare,
+    check_pictures,
     draw_coefficients,
+    draw_picture,
     draw_table,
     find_preset,
     make_drawer,
     stage_seed,
 )
 from ipmix.operations import CODES, draw_level, operation_names
-from ipmix.randomness import SHARED_VIEW, Keys, below, beta, bits, dirichlet, start, uniform
+from ipmix.randomness import Keys, below, beta, bits, dirichlet, start, uniform
 from ipmix.recipe import (
     ADD,
     MIXERS,
     MULTIPLY,
     NO_OPERATION,
-    NO_PICTURE,
     OPERATION,
     ORIGINAL,
     OVERFLOWS,
@@ -146,11 +147,8 @@ class IPMix:
         Raises :class:`InputError` if mixing pictures are needed and the scene has none, or if no patch size is
         left for the levels asked for.
         """
-        if self.needs_pictures and scene.pictures == 0:
-            raise InputError(
-                "IPMix needs mixing pictures and got none: pass mixing=MixingSet.generate(...) or "
-                'MixingSet.folder(...), or mix_with="original"'
-            )
+        if self.needs_pictures:
+            check_pictures("IPMix", scene, ', or mix_with="original"')
         plan = self._plan(scene)
         if self.framework != "fed_back":
             return draw_table(plan, keys, scene)
@@ -267,11 +265,7 @@ def _options(method: IPMix, height: int, width: int) -> Options:
 @compiled_disjoint
 def _draw_table(seed, epoch, indices, view, o, height, width, pictures, heads, chains, steps, state, weights):  # type: ignore[no-untyped-def]
     for n in range(indices.size):
-        # All views of a picture share its mixing picture and where that is cropped (authors' code).
-        start(state, seed, epoch, indices[n], SHARED_VIEW)
-        heads[n].picture = below(state, pictures) if pictures > 0 else NO_PICTURE
-        heads[n].crop_x = np.uint32(bits(state) >> np.uint64(32))
-        heads[n].crop_y = np.uint32(bits(state) >> np.uint64(32))
+        draw_picture(state, seed, epoch, indices[n], pictures, heads[n])
         heads[n].overflow = o.overflow
         start(state, seed, epoch, indices[n], view)
         _draw_recipe(state, o, height, width, weights, heads[n], chains[n], steps[n])

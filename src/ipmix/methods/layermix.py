@@ -16,7 +16,9 @@ from ipmix.compiling import compiled_disjoint, inlined
 from ipmix.errors import InputError
 from ipmix.methods.drawing import (
     Plan,
+    check_pictures,
     draw_coefficients,
+    draw_picture,
     draw_table,
     find_preset,
     make_drawer,
@@ -36,7 +38,7 @@ from ipmix.operations import (
     TRANSLATE_X,
     TRANSLATE_Y,
 )
-from ipmix.randomness import SHARED_VIEW, Keys, below, between, bits, start, uniform
+from ipmix.randomness import Keys, below, between, bits, start, uniform
 from ipmix.recipe import ADD, MIXERS, MULTIPLY, NO_OPERATION, OPERATION, ORIGINAL, PICTURE, WHOLE, RecipeTable, Scene
 
 LAYERS = 3
@@ -134,11 +136,7 @@ class LayerMix:
         return make_drawer(self._plan(scene), seed, scene)
 
     def _plan(self, scene: Scene) -> Plan:
-        if scene.pictures == 0:
-            raise InputError(
-                "LayerMix needs mixing pictures and got none: pass mixing=MixingSet.generate(...) or "
-                "MixingSet.folder(...)"
-            )
+        check_pictures("LayerMix", scene)
         return Plan(_draw_table, _options(self), 1, LAYERS + 1, rare=True)
 
 
@@ -169,10 +167,7 @@ def _options(method: LayerMix) -> Options:
 @compiled_disjoint
 def _draw_table(seed, epoch, indices, view, o, height, width, pictures, heads, chains, steps, state, weights):  # type: ignore[no-untyped-def]
     for n in range(indices.size):
-        start(state, seed, epoch, indices[n], SHARED_VIEW)
-        heads[n].picture = below(state, pictures)
-        heads[n].crop_x = np.uint32(bits(state) >> np.uint64(32))
-        heads[n].crop_y = np.uint32(bits(state) >> np.uint64(32))
+        draw_picture(state, seed, epoch, indices[n], pictures, heads[n])
         start(state, seed, epoch, indices[n], view)
         heads[n].clean = 0
         chains[n, 0].share = WHOLE

@@ -14,18 +14,19 @@ import numpy as np
 
 from ipmix.checking import check_count, check_positive, check_severity, check_subset
 from ipmix.compiling import compiled_disjoint
-from ipmix.errors import InputError
 from ipmix.methods.augmix import SMALL_SIDE, THIRTEEN
 from ipmix.methods.drawing import (
     Plan,
     any_rare,
+    check_pictures,
     draw_coefficients,
+    draw_picture,
     draw_table,
     find_preset,
     make_drawer,
 )
 from ipmix.operations import AUTOCONTRAST, CODES, draw_level, operation_names
-from ipmix.randomness import SHARED_VIEW, Keys, below, bits, start
+from ipmix.randomness import Keys, below, start
 from ipmix.recipe import MIXERS, NO_OPERATION, OPERATION, ORIGINAL, PICTURE, WHOLE, RecipeTable, Scene
 
 MIXES = ("add", "multiply")
@@ -75,22 +76,14 @@ class PixMix:
 
     def draw(self, keys: Keys, scene: Scene) -> RecipeTable:
         """One recipe for each key. Raises :class:`InputError` if the scene has no mixing pictures."""
-        self._check(scene)
         return draw_table(self._plan(scene), keys, scene)
 
     def drawer(self, seed: int, scene: Scene) -> tuple[RecipeTable, Callable[[int, int, int], None]]:
         """See :func:`~ipmix.methods.drawing.make_drawer`."""
-        self._check(scene)
         return make_drawer(self._plan(scene), seed, scene)
 
-    def _check(self, scene: Scene) -> None:
-        if scene.pictures == 0:
-            raise InputError(
-                "PixMix needs mixing pictures and got none: pass mixing=MixingSet.generate(...) or "
-                "MixingSet.folder(...)"
-            )
-
     def _plan(self, scene: Scene) -> Plan:
+        check_pictures("PixMix", scene)
         rare = any_rare(operation_names(self.operations))
         return Plan(_draw_table, _options(self, max(scene.height, scene.width)), 1, self.k + 1, rare)
 
@@ -128,10 +121,7 @@ def _options(method: PixMix, side: int) -> Options:
 @compiled_disjoint
 def _draw_table(seed, epoch, indices, view, o, height, width, pictures, heads, chains, steps, state, weights):  # type: ignore[no-untyped-def]
     for n in range(indices.size):
-        start(state, seed, epoch, indices[n], SHARED_VIEW)
-        heads[n].picture = below(state, pictures)
-        heads[n].crop_x = np.uint32(bits(state) >> np.uint64(32))
-        heads[n].crop_y = np.uint32(bits(state) >> np.uint64(32))
+        draw_picture(state, seed, epoch, indices[n], pictures, heads[n])
         start(state, seed, epoch, indices[n], view)
         heads[n].clean = 0
         chains[n, 0].share = WHOLE
