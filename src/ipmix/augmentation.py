@@ -180,7 +180,7 @@ def augment(
                 engine=engine, output=output, mean=mean, std=std, layout=layout, out=whole[begin:end],
             )  # fmt: skip
 
-        in_parts(part, len(images), threads)
+        in_parts(part, len(images), threads, images.shape[1] * images.shape[2])
         return whole
     table: Recipes
     if hasattr(method, "transform"):

@@ -33,3 +33,36 @@ def test_an_error_in_one_part_is_raised() -> None:
 
     with pytest.raises(ValueError, match="part from"):
         in_parts(work, 64, 2)
+
+
+def test_the_calling_thread_takes_part_and_no_part_is_begun_after_an_error() -> None:
+    workers: set[str] = set()
+    begun: list[int] = []
+    meeting = threading.Barrier(2, timeout=30)
+
+    def work(begin: int, end: int) -> None:
+        workers.add(threading.current_thread().name)
+        begun.append(begin)
+        meeting.wait()
+        raise ValueError("no good")
+
+    with pytest.raises(ValueError, match="no good"):
+        in_parts(work, 1024, 2, 2**20)
+    assert threading.current_thread().name in workers
+    assert len(workers) == 2
+    assert len(begun) == 2  # of eight parts
+
+
+def test_a_busy_pool_keeps_nobody_waiting() -> None:
+    """Two calls at once from threads of the user's own share one pool; each still does all of its work."""
+    done: dict[int, list[int]] = {0: [], 1: []}
+
+    def call(number: int) -> None:
+        in_parts(lambda begin, end: done[number].extend(range(begin, end)), 500, 2, 2**20)
+
+    callers = [threading.Thread(target=call, args=(number,)) for number in done]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert sorted(done[0]) == sorted(done[1]) == list(range(500))
