@@ -69,12 +69,26 @@ class Mixing:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What is measured on the test pictures at the end (see ``ipmix evaluate``)."""
+    """What is measured on the test pictures at the end (see ``ipmix evaluate``).
+
+    Attributes:
+        corruptions: which, by name or group.
+        severities: of each corruption.
+        perturbations: films for the flip probability.
+        attack: measure the error under PGD.
+        limit: take this many test pictures, evenly spread; all if left out. (The test error after each epoch is
+            always that of all pictures.)
+    """
 
     corruptions: tuple[str, ...] = ("test",)
     severities: tuple[int, ...] = (1, 2, 3, 4, 5)
     perturbations: tuple[str, ...] = ()
     attack: bool = True
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.limit < 1:
+            raise InputError(f"limit is at least 1, got {self.limit}")
 
 
 @dataclass(frozen=True)
@@ -173,6 +187,7 @@ def run(
             crop=TEST_CROP if experiment.data.crop == "resized" else 1.0,
             root=options.get("root"),
             skip_broken=experiment.data.skip_broken,
+            limit=wanted.limit,
         )
         (out / f"measured-{name}").mkdir(exist_ok=True)
         cards[name] = assessment.assess(
