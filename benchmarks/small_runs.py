@@ -166,6 +166,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seeds", default="0", help="as 0,1,2")
     parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--gather", action="store_true", help="run nothing: gather what has finished")
     parser.add_argument("--results", type=Path, default=ROOT / "results" / "cifar-small.json")
     arguments = parser.parse_args(words)
     pictures, out = arguments.pictures.resolve(), arguments.out.resolve()
@@ -173,16 +174,14 @@ def main(words: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _stop)
     interrupted = False
     try:
-        for run in runs:
+        for run in () if arguments.gather else runs:
             print(f"[{time.strftime('%H:%M:%S')}] {run.label}", file=sys.stderr, flush=True)
             carry_out(run, pictures, out, arguments.epochs)
     except (KeyboardInterrupt, Stopped):
         interrupted = True
     rows = [row for run in runs if (row := found(run, out)) is not None]
     lines = summary(rows)
-    command = (
-        f"python -m benchmarks.small_runs PICTURES --out OUT --seeds {arguments.seeds} --epochs {arguments.epochs}"
-    )
+    chosen = f"--seeds {arguments.seeds} --epochs {arguments.epochs}"
     record = {
         "what": "Plain, AugMix and IPMix on CIFAR-10 and CIFAR-100, with and without Jensen-Shannon loss; small",
         "note": "All 50,000 training pictures. test_error: all 10,000 test pictures after the last epoch. The other "
