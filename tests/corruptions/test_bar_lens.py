@@ -42,3 +42,10 @@ def test_circular_motion_blur(make_pictures, shape):
     expected = (np.clip(plain, 0, 1) * 255).astype(np.uint8)
     result = corrupt(image, "circular_motion_blur", 4, seed=0)[0]
     assert np.abs(result.astype(int) - expected).max() <= 1
+
+
+def test_images_that_are_turned_together_do_not_meet(make_pictures):
+    images = make_pictures(35, 32, 32, seed=2)
+    together = corrupt(images, "circular_motion_blur", 3, seed=0)
+    alone = np.concatenate([corrupt(image[None], "circular_motion_blur", 3, seed=0) for image in images])
+    assert np.array_equal(together, alone)

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ipmix.compiling import compiled, inlined
+from ipmix.compiling import compiled, compiled_disjoint, inlined
 from ipmix.corruptions.filtering import mirrored
 from ipmix.corruptions.task import VIEW, Task
 from ipmix.randomness import below, start
@@ -14,6 +14,10 @@ POLE = math.sqrt(3.0) - 2.0
 """The pole of the cubic B-spline's prefilter."""
 
 TURNS = 21
+
+TOGETHER, ROOM = 8, 2**17
+"""Images that are turned at a time, at least, and the numbers that they may take where that allows for more: where a
+pixel comes from is found once for all of them."""
 
 
 def transverse_chromatic_abberation(task: Task) -> None:
@@ -125,9 +129,9 @@ def _prefilter_line(line):  # type: ignore[no-untyped-def]
 
 @compiled
 def coefficients(image, out):  # type: ignore[no-untyped-def]
-    """The cubic B-spline through uint8[H, W, C], C up to 4: float32[H + 4, W + 4, 4], with mirrored rims.
+    """The cubic B-spline through uint8[H, W, C]: float32[H + 4, W + 4, C], with mirrored rims.
 
-    One pixel before and two (and one of room) after; channels from C on are left as they are.
+    One pixel before and two (and one of room) after.
     """
     height, width, channels = image.shape
     plane = np.empty((height, width))
@@ -159,58 +163,81 @@ def _spline(t):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def add_turned(spline, total, angle, weight):  # type: ignore[no-untyped-def]
-    """Add one rotation about the centre, times a weight, to ``total`` (float32[H, W, 4]); 0 outside."""
-    height, width = total.shape[0], total.shape[1]
+def find_row(y, height, width, angle, weight, places, shares):  # type: ignore[no-untyped-def]
+    """Where the pixels of row ``y`` of a rotation about the centre come from; gives how many come from inside.
+
+    places: int64[W, 3], a pixel's place in the row, and the row and column of the first value in :func:`coefficients`;
+    shares: float32[W, 16], the weights of the 4 x 4 values from there on, times ``weight``.
+    """
     middle_y, middle_x = (height - 1) / 2.0, (width - 1) / 2.0
     cosine, sine = math.cos(angle), math.sin(angle)
-    zero = np.float32(0.0)
-    flat, sums = spline.reshape(spline.size), total.reshape(total.size)
-    for y in range(height):
-        for x in range(width):
-            from_y = cosine * (y - middle_y) + sine * (x - middle_x) + middle_y
-            from_x = -sine * (y - middle_y) + cosine * (x - middle_x) + middle_x
-            if from_y < 0.0 or from_x < 0.0 or from_y > height - 1 or from_x > width - 1:
-                continue
-            above, left = int(from_y), int(from_x)
-            down = _spline(np.float32(from_y - above))
-            across = _spline(np.float32(from_x - left))
-            first, second, third, fourth = zero, zero, zero, zero
-            # Unsigned places: a signed index would be checked for a negative one at every step.
-            at = np.uint64((above * (width + 4) + left) * 4)
-            for k in range(4):
-                row = down[k] * np.float32(weight)
-                for m in range(4):
-                    share = row * across[m]
-                    p = at + np.uint64(4 * m)
-                    first += share * flat[p]
-                    second += share * flat[p + np.uint64(1)]
-                    third += share * flat[p + np.uint64(2)]
-                    fourth += share * flat[p + np.uint64(3)]
-                at += np.uint64((width + 4) * 4)
-            p = np.uint64((y * width + x) * 4)
-            sums[p] += first
-            sums[p + np.uint64(1)] += second
-            sums[p + np.uint64(2)] += third
-            sums[p + np.uint64(3)] += fourth
+    count = 0
+    for x in range(width):
+        from_y = cosine * (y - middle_y) + sine * (x - middle_x) + middle_y
+        from_x = -sine * (y - middle_y) + cosine * (x - middle_x) + middle_x
+        if from_y < 0.0 or from_x < 0.0 or from_y > height - 1 or from_x > width - 1:
+            continue
+        above, left = int(from_y), int(from_x)
+        down = _spline(np.float32(from_y - above))
+        across = _spline(np.float32(from_x - left))
+        places[count, 0], places[count, 1], places[count, 2] = x, above, left
+        for k in range(4):
+            row = down[k] * np.float32(weight)
+            for m in range(4):
+                shares[count, 4 * k + m] = row * across[m]
+        count += 1
+    return count
+
+
+@compiled_disjoint
+def add_row(splines, totals, values, places, shares, count):  # type: ignore[no-untyped-def]
+    """Add what :func:`find_row` found to a row of all images.
+
+    splines: float32[H + 4, (W + 4) V] and totals: float32[W V], the V values of a pixel (all channels of all images)
+    side by side, so that one wide instruction takes many of them; values: float32[V], room.
+    """
+    n = values.size
+    for pixel in range(count):
+        share, total = shares[pixel], totals[places[pixel, 0] * n : (places[pixel, 0] + 1) * n]
+        values[:] = np.float32(0.0)
+        for k in range(4):
+            row = splines[places[pixel, 1] + k, places[pixel, 2] * n : (places[pixel, 2] + 4) * n]
+            first, second, third, fourth = row[:n], row[n : 2 * n], row[2 * n : 3 * n], row[3 * n :]
+            a, b, c, d = share[4 * k], share[4 * k + 1], share[4 * k + 2], share[4 * k + 3]
+            for v in range(n):
+                values[v] = values[v] + a * first[v] + b * second[v] + c * third[v] + d * fourth[v]
+        for v in range(n):
+            total[v] += values[v]
 
 
 @compiled
 def turn_all(images, out, angles, weights):  # type: ignore[no-untyped-def]
     """The weighted mean of rotations of uint8[n, H, W, C] about the centre, cubic, 0 outside."""
     count, height, width, channels = images.shape
-    spline = np.zeros((height + 4, width + 4, 4), np.float32)
-    total = np.empty((height, width, 4), np.float32)
+    most = max(TOGETHER, ROOM // ((height + 4) * (width + 4) * channels))
+    for begin in range(0, count, most):
+        some = min(most, count - begin)
+        turn_some(images[begin : begin + some], out[begin : begin + some], angles, weights)
+
+
+@compiled
+def turn_some(images, out, angles, weights):  # type: ignore[no-untyped-def]
+    """:func:`turn_all` for as many images as are held in memory as floats."""
+    count, height, width, channels = images.shape
+    values = np.empty(count * channels, np.float32)
+    splines = np.empty((height + 4, width + 4, values.size), np.float32)
+    lines = splines.reshape(height + 4, (width + 4) * values.size)
+    totals = np.zeros((height, width * values.size), np.float32)
+    places, shares = np.empty((width, 3), np.int64), np.empty((width, 16), np.float32)
     for i in range(count):
-        # Four channels at a time: together they are one wide instruction.
-        for begin in range(0, channels, 4):
-            end = min(begin + 4, channels)
-            coefficients(images[i, :, :, begin:end], spline)
-            total[:] = np.float32(0.0)
-            for turn in range(angles.size):
-                add_turned(spline, total, angles[turn], weights[turn])
-            for y in range(height):
-                for x in range(width):
-                    for c in range(begin, end):
-                        value = min(max(total[y, x, c - begin], np.float32(0.0)), np.float32(255.0))
-                        out[i, y, x, c] = np.uint8(np.int32(value))
+        coefficients(images[i], splines[:, :, i * channels : (i + 1) * channels])
+    for turn in range(angles.size):
+        for y in range(height):
+            found = find_row(y, height, width, angles[turn], weights[turn], places, shares)
+            add_row(lines, totals[y], values, places, shares, found)
+    for i in range(count):
+        for y in range(height):
+            for x in range(width):
+                for c in range(channels):
+                    value = totals[y, (x * count + i) * channels + c]
+                    out[i, y, x, c] = np.uint8(np.int32(min(max(value, np.float32(0.0)), np.float32(255.0))))

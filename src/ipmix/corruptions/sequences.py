@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
 from ipmix.corruptions import noise
+from ipmix.corruptions.affine import map_all
 from ipmix.corruptions.blur import blur_all, smear_to
 from ipmix.corruptions.colour import brighten, brightness_tables
 from ipmix.corruptions.filtering import gaussian_weights, motion_weights
@@ -175,7 +175,7 @@ def zoom_blur(scene: Scene) -> Frames:
     frames, step = scene.constants()
     images = scene.cropped
     yield images
-    total = images.astype(np.int64)
+    total = images.astype(np.uint32)
     for frame in range(1, int(frames)):
         total += centre(affine(scene, factor=1.0 + step * frame), scene.crop)
         # A level k / 255 in float32 times 255 may fall below k, and is then cut off; these are whole sums.
@@ -242,11 +242,11 @@ def run_down(liquids: np.ndarray, trail: np.ndarray) -> np.ndarray:
 
 
 def affine(scene: Scene, angle: float = 0.0, factor: float = 1.0, slant: float = 0.0) -> np.ndarray:
-    """Turn, scale and shear images about their centre with Pillow's bilinear transform; 0 outside.
+    """Turn, scale and shear images about their centre, bilinear as Pillow does it; 0 outside.
 
     The shear is that of torchvision when -P was made: it also stretches the columns by 1 / cos(slant).
     """
-    height, width, channels = scene.images.shape[1:]
+    height, width = scene.images.shape[1:3]
     off = 0.0 if scene.corrected else 0.5
     middle_x, middle_y = width * 0.5 + off, height * 0.5 + off
     turn, lean = math.radians(angle), math.radians(angle + slant)
@@ -254,14 +254,7 @@ def affine(scene: Scene, angle: float = 0.0, factor: float = 1.0, slant: float =
     a, b = math.cos(lean) * share, math.sin(lean) * share
     d, e = -math.sin(turn) * share, math.cos(turn) * share
     matrix = (a, b, middle_x - a * middle_x - b * middle_y, d, e, middle_y - d * middle_x - e * middle_y)
-    out = np.empty_like(scene.images)
-    for image, target in zip(scene.images, out):
-        planes = [(image, target)] if channels == 3 else list(zip(np.moveaxis(image, 2, 0), np.moveaxis(target, 2, 0)))
-        for source, place in planes:
-            picture = Image.fromarray(np.ascontiguousarray(source))
-            moved = picture.transform((width, height), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
-            place[...] = np.asarray(moved)
-    return out
+    return map_all(scene.images, matrix)
 
 
 SEQUENCES: dict[str, Callable[[Scene], Frames]] = {
