@@ -7,6 +7,7 @@ forgotten, and the logits are kept (:mod:`ipmix.predictions`), so that memory do
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -134,9 +135,11 @@ def predict(
     kept = PredictionFolder.begin(folder, run, force=force and processes == 1)
     count = len(source.labels)
     todo = [part for part in range(rank, -(-count // PART), processes) if not kept.has(part)]
+    # A processor is busy with the model already: pictures made beside it would make its threads wait for each other.
+    beside = nullcontext() if target.device.type == "cpu" else ThreadPoolExecutor(1)
     with (
         counting(f"{name}: pictures", passes(plan, count, [PART * part for part in todo]), quiet=quiet) as advance,
-        ThreadPoolExecutor(1) as ahead,
+        beside as ahead,
     ):
         for part in todo:
             images, indices = source.read(PART * part, PART * (part + 1))
@@ -144,16 +147,13 @@ def predict(
             arrays: dict[str, NDArray[Any]] = {"labels": labels, "indices": indices}
             if len(indices):
                 target.check(images[:1], len(source.classes))
-                for condition, pictures in _ready(_conditions(plan, images, indices, threads), ahead):
-                    arrays[condition] = target.logits(pictures, advance)
+                arrays |= _answers(target, _ready(_conditions(plan, images, indices, threads), ahead), advance)
                 for condition, attack in (("attack", plan.attack), ("auto_attack", plan.auto_attack)):
                     if attack is not None and (attacked := _attacked_count(attack, indices)):
                         first = slice(attacked)
                         arrays[condition] = _attacked(
                             target, attack, images[first], labels[first], indices[first], plan.seed, advance
                         )
-                for perturbation in plan.perturbations:
-                    arrays |= _sequences(target, plan, perturbation, images, indices, advance)
             kept.write(part, arrays)
     return kept
 
@@ -244,12 +244,25 @@ def _conditions(
                 seed=plan.seed, indices=indices, form=plan.form, threads=threads,
             )  # fmt: skip
             yield f"corruption/{name}/{severity}", make
+    for name in plan.perturbations:
+        step = max(1, FRAMES_AT_ONCE // (_frames(name) * images[0].nbytes))
+        for start in range(0, len(images), step):
+            chosen = slice(start, start + step)
+            make = partial(
+                perturb, images[chosen], name,
+                seed=plan.seed, difficulty=plan.difficulty, indices=indices[chosen], threads=threads,
+            )  # fmt: skip
+            yield f"frames/{name}", make
 
 
 def _ready(
-    jobs: Iterator[tuple[str, Callable[[], NDArray[np.uint8]]]], pool: ThreadPoolExecutor
+    jobs: Iterator[tuple[str, Callable[[], NDArray[np.uint8]]]], pool: ThreadPoolExecutor | None
 ) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    """Each condition's pictures, the next being made while the model works on this one."""
+    """Each condition's pictures, made when they are asked for or, in ``pool``, while the model works on the last."""
+    if pool is None:
+        for name, make in jobs:
+            yield name, make()
+        return
     name, make = next(jobs)
     waiting = pool.submit(make)
     for following, then in jobs:
@@ -295,32 +308,24 @@ def _attacked(
     return np.concatenate(found)
 
 
-def _sequences(
-    target: Target,
-    plan: Plan,
-    name: str,
-    images: NDArray[np.uint8],
-    indices: NDArray[np.int64],
-    advance: Counter,
+def _answers(
+    target: Target, made: Iterator[tuple[str, NDArray[np.uint8]]], advance: Counter
 ) -> dict[str, NDArray[Any]]:
-    """Predicted classes of every frame and top-5 distance of every sequence, a few sequences at a time."""
-    frames = _frames(name)
-    step = max(1, FRAMES_AT_ONCE // (frames * images[0].nbytes))
-    reference = consistency.reference_of(name)
-    predicted, distances = [], []
-    for start in range(0, len(images), step):
-        chosen = slice(start, start + step)
-        made = perturb(images[chosen], name, seed=plan.seed, difficulty=plan.difficulty, indices=indices[chosen])
-        count, length = made.shape[:2]
-        logits = target.logits(made.reshape(count * length, *made.shape[2:]), advance)
-        predicted.append(outputs.predicted(logits).reshape(count, length))
+    """Logits of every condition's pictures; of films the classes of the frames and the top-5 distances."""
+    found: dict[str, list[NDArray[Any]]] = {}
+    for condition, pictures in made:
+        if pictures.ndim == 4:
+            found[condition] = [target.logits(pictures, advance)]
+            continue
+        count, length = pictures.shape[:2]
+        logits = target.logits(pictures.reshape(count * length, *pictures.shape[2:]), advance)
+        found.setdefault(condition, []).append(outputs.predicted(logits).reshape(count, length))
         if logits.shape[1] >= 5:
+            name = condition.removeprefix("frames/")
             order = np.argsort(-logits, axis=1, kind="stable")[:, :5].reshape(count, length, 5)
-            distances.append(consistency.top5_distances(order, reference=reference).mean(axis=1))
-    arrays: dict[str, NDArray[Any]] = {f"frames/{name}": np.concatenate(predicted)}
-    if distances:
-        arrays[f"top5/{name}"] = np.concatenate(distances).astype(np.float32)
-    return arrays
+            distances = consistency.top5_distances(order, reference=consistency.reference_of(name)).mean(axis=1)
+            found.setdefault(f"top5/{name}", []).append(distances.astype(np.float32))
+    return {condition: np.concatenate(parts) for condition, parts in found.items()}
 
 
 def _attacked_count(attack: Attack | AutoAttack, indices: NDArray[np.int64]) -> int:

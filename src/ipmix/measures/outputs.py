@@ -111,7 +111,7 @@ def as_confidence_and_correct(
             "confidence and correct must be two vectors of the same length, at least 1, "
             f"got shapes {list(sure.shape)} and {list(right.shape)}"
         )
-    if not np.isin(right, (0, 1)).all():
+    if right.dtype != np.bool_ and not np.isin(right, (0, 1)).all():
         raise InputError("correct must hold True and False (or 1 and 0) only")
     refuse_nan(sure, "confidence")
     if sure.min() < 0.0 or sure.max() > 1.0 + 1e-6:
