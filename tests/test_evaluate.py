@@ -1,3 +1,6 @@
+import dataclasses
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -86,7 +89,25 @@ def test_every_condition_is_what_the_model_says_of_it(source, tmp_path, small_pa
     assert len(found["attack"]) == 7
 
 
-def test_frames_are_predicted_and_compared(source, tmp_path, small_parts):
+def test_pictures_made_beside_the_model_are_the_same(source):
+    """As on a graphics processor, where the next are made while the model works."""
+    plan = dataclasses.replace(PLAN, perturbations=("translate",))
+    indices = np.arange(20)
+
+    def made(pool):
+        return list(evaluate._ready(evaluate._conditions(plan, source.pictures.images, indices, 1), pool))
+
+    with ThreadPoolExecutor(1) as pool:
+        beside = made(pool)
+    alone = made(None)
+    assert [name for name, _ in beside] == [name for name, _ in alone]
+    assert [name for name, _ in alone][-1] == "frames/translate"
+    assert len(alone) == 6
+    assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(alone, beside))
+
+
+def test_frames_are_predicted_and_compared(source, tmp_path, small_parts, monkeypatch):
+    monkeypatch.setattr(evaluate, "FRAMES_AT_ONCE", 4 * 41 * 8 * 8 * 3)  # 4 films of a part's 6, then 2
     plan = Plan(corruptions=(), attack=None, perturbations=("translate",), seed=5)
     model = Linear(6)
     six = InMemory(Pictures(source.pictures.images, source.pictures.labels, tuple("abcdef"), "noise"))
@@ -131,6 +152,27 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(source, tmp_path, small_pa
     for name, array in fresh.items():
         assert np.array_equal(array, resumed[name]), name
     assert not list((tmp_path / "run").glob(".*"))
+
+
+def test_parts_that_an_interrupted_run_left_are_not_taken_for_another_s(source, tmp_path, small_parts):
+    folder = tmp_path / "run"
+    old = run(source, folder)
+    left = {path.name: path.read_bytes() for path in folder.glob("part-*")}
+
+    class Haunted(Linear):
+        """While the new run goes on, a process that was never quite dead writes the old one's parts."""
+
+        def forward(self, images):
+            for name, content in left.items():
+                (folder / name).write_bytes(content)
+            return super().forward(images)
+
+    plan = dataclasses.replace(PLAN, seed=PLAN.seed + 1)
+    found = joined(run(source, folder, plan, Haunted(), force=True))
+    assert len(list(folder.glob("part-*"))) == 2 * len(left)
+    fresh = joined(run(source, tmp_path / "fresh", plan))
+    assert all(np.array_equal(array, found[name]) for name, array in fresh.items())
+    assert any(not np.array_equal(array, found[name]) for name, array in joined(old).items())
 
 
 def test_another_model_is_another_run(source, tmp_path):

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 
@@ -35,6 +37,31 @@ def test_the_same_run_goes_on_and_another_is_refused(tmp_path):
     assert not PredictionFolder.begin(tmp_path / "run", other, force=True).has(0)
 
 
+def test_a_part_of_another_run_is_never_taken(tmp_path):
+    """One that was killed while it wrote, or that writes on after its folder was begun anew."""
+    old = PredictionFolder.begin(tmp_path / "run", RUN)
+    old.write(0, arrays(2))
+    new = PredictionFolder.begin(tmp_path / "run", {**RUN, "plan": {"seed": 1}}, force=True)
+    old.write(1, arrays(5))
+    assert not new.has(1)
+    assert list(new.parts()) == []
+    new.write(0, arrays(3))
+    reopened = PredictionFolder.open(tmp_path / "run")
+    assert [len(part.array("labels")) for part in reopened.parts()] == [3]
+    # Back to the first settings: what it wrote in between is its own, and the other's is gone.
+    again = PredictionFolder.begin(tmp_path / "run", RUN, force=True)
+    assert not again.has(0)
+
+
+def test_predictions_of_an_earlier_version_can_be_read_but_not_gone_on_with(tmp_path):
+    (tmp_path / "run.json").write_text(json.dumps({"format": "ipmix predictions 1", **RUN}))
+    np.savez(tmp_path / "part-00000.npz", **arrays(4))
+    assert [len(part.array("labels")) for part in PredictionFolder.open(tmp_path).parts()] == [4]
+    with pytest.raises(InputError, match=r"earlier version .* ipmix score"):
+        PredictionFolder.begin(tmp_path, RUN)
+    assert not PredictionFolder.begin(tmp_path, RUN, force=True).has(0)
+
+
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("important")
     with pytest.raises(InputError, match="not empty"):
@@ -46,8 +73,10 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
 
 def test_a_damaged_part_is_named(tmp_path):
     kept = PredictionFolder.begin(tmp_path / "run", RUN)
-    (tmp_path / "run" / "part-00000.npz").write_bytes(b"PK\x03\x04 cut short")
-    with pytest.raises(InputError, match=r"part-00000.npz can't be read"):
+    kept.write(0, arrays(2))
+    (part,) = (tmp_path / "run").glob("part-*")
+    part.write_bytes(b"PK\x03\x04 cut short")
+    with pytest.raises(InputError, match=r"part-00000-.*npz can't be read"):
         list(kept.parts())
     (tmp_path / "run" / "run.json").write_text("{")
     with pytest.raises(InputError, match=r"run\.json can't be read"):

@@ -130,8 +130,9 @@ def assess(
     }  # fmt: skip
     folder = request.out / "predictions"
     if team.rank == 0:
-        check_beforehand(source, plan, folder)
-        PredictionFolder.begin(folder, describe(model, source, plan, name=name, columns=columns), force=force)
+        run = describe(model, source, plan, name=name, columns=columns)
+        check_beforehand(source, plan, folder, run)
+        PredictionFolder.begin(folder, run, force=force)
     team.wait()
     kept = predict(model, source, plan, folder, name=name, **options)
     unknown = None

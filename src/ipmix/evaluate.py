@@ -5,7 +5,7 @@ forgotten, and the logits are kept (:mod:`ipmix.predictions`), so that memory do
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
@@ -128,9 +128,9 @@ def predict(
             disk is too full for it.
     """
     check_count("batch_size", batch_size, 1)
-    check_beforehand(source, plan, folder)
-    target = Target(model, device_named(device), batch_size, columns)
     run = describe(model, source, plan, name=name, columns=columns)
+    check_beforehand(source, plan, folder, run)
+    target = Target(model, device_named(device), batch_size, columns)
     rank, processes = shard
     kept = PredictionFolder.begin(folder, run, force=force and processes == 1)
     count = len(source.labels)
@@ -158,8 +158,12 @@ def predict(
     return kept
 
 
-def check_beforehand(source: Source, plan: Plan, folder: str | Path) -> None:
+def check_beforehand(source: Source, plan: Plan, folder: str | Path, run: Mapping[str, Any]) -> None:
     """Refuse, before any work is done, what would fail later: a missing package, a disk too full.
+
+    Args:
+        source, plan, folder: as for :func:`predict`.
+        run: what :func:`describe` says of them.
 
     Raises:
         InputError: with what is missing.
@@ -167,7 +171,7 @@ def check_beforehand(source: Source, plan: Plan, folder: str | Path) -> None:
     if plan.auto_attack is not None:
         require()
         check_classes(len(source.classes))
-    there = PredictionFolder(Path(folder), {})
+    there = PredictionFolder.of(folder, run)
     parts = range(-(-len(source.labels) // PART))
     check_space(folder, needed_bytes(plan, source, [PART * part for part in parts if not there.has(part)]))
 

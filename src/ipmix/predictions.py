@@ -2,13 +2,15 @@
 
 A folder of predictions holds ``run.json`` (what was asked of which model on which data) and one file per
 part of the pictures. A part is written in one step when all of its conditions are done: an interrupted run
-goes on with the first part that is missing.
+goes on with the first part that is missing. A part's name carries a hash of ``run.json``: one that another run left
+behind (killed, or still going) is never taken for this run's.
 
 Conditions are named ``clean``, ``corruption/NAME/SEVERITY``, ``attack``, ``auto_attack`` (float32[n, K] logits each),
 ``frames/NAME`` (int64[n, T], predicted class of each frame, -1 for none) and ``top5/NAME`` (float32[n],
 mean top-5 distance of each sequence).
 """
 
+import hashlib
 import json
 import shutil
 import zipfile
@@ -23,7 +25,9 @@ from numpy.typing import NDArray
 from ipmix.errors import InputError
 from ipmix.writing import replacing, write_text
 
-FORMAT = "ipmix predictions 1"
+FORMAT = "ipmix predictions 2"
+OLDER = "ipmix predictions 1"
+"""Of folders whose parts' names carry no hash: they can be scored, but a run can't go on in them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +45,11 @@ class PredictionFolder:
         self.path, self.run = path, dict(run)
 
     @classmethod
+    def of(cls, path: str | Path, run: Mapping[str, Any]) -> "PredictionFolder":
+        """The folder as ``run`` would use it; nothing is read or written."""
+        return cls(Path(path), {"format": FORMAT, **run})
+
+    @classmethod
     def begin(cls, path: str | Path, run: Mapping[str, Any], *, force: bool = False) -> "PredictionFolder":
         """A folder for the run that ``run`` describes: new, or one that the same run has begun.
 
@@ -55,6 +64,11 @@ class PredictionFolder:
             differing = sorted(key for key in {*before, *manifest} if before.get(key) != manifest.get(key))
             if not differing:
                 return cls(folder, manifest)
+            if before.get("format") == OLDER and not force:
+                raise InputError(
+                    f"{folder} holds predictions of an earlier version of ipmix, which ipmix score can read but no "
+                    "run can go on with; choose another folder, or pass --force to replace them"
+                )
             if not force:
                 raise InputError(
                     f"{folder} holds predictions of another run (different: {', '.join(differing)}); choose "
@@ -79,7 +93,7 @@ class PredictionFolder:
         if not (folder / "run.json").is_file():
             raise InputError(f"{folder} holds no predictions (no run.json); expected what ipmix evaluate wrote")
         manifest = _read_json(folder / "run.json")
-        if manifest.get("format") != FORMAT:
+        if manifest.get("format") not in (FORMAT, OLDER):
             raise InputError(f"{folder}/run.json is of format {manifest.get('format')!r}; expected {FORMAT!r}")
         return cls(folder, manifest)
 
@@ -94,11 +108,17 @@ class PredictionFolder:
 
     def parts(self) -> Iterator["Part"]:
         """The parts that are done, in order."""
-        for path in sorted(self.path.glob("part-*.npz")):
+        for path in sorted(self.path.glob(f"part-{'[0-9]' * 5}{self._mark}.npz")):
             yield Part(path)
 
     def _part(self, part: int) -> Path:
-        return self.path / f"part-{part:05d}.npz"
+        return self.path / f"part-{part:05d}{self._mark}.npz"
+
+    @property
+    def _mark(self) -> str:
+        if self.run.get("format") == OLDER:
+            return ""
+        return "-" + hashlib.sha256(json.dumps(self.run, sort_keys=True).encode()).hexdigest()[:16]
 
 
 class PredictionFile:
