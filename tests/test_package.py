@@ -44,6 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ascent": set(),
     "optimising": set(),
     "processes": set(),
+    "versions": set(),
     "run_record": {"datasets", "optimising", "sources"},
     "checkpoint": {"models", "run_record"},
     "training_display": {"optimising"},
@@ -64,7 +65,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "target": set(),
     "evaluate": {"ascent", "auto_attack", "corruptions", "measures", "models", "predictions", "sources", "target"},
     "scorecard": {"baseline", "corruptions", "measures", "predictions"},
-    "report": {"baseline", "measure_names", "measures", "predictions", "scorecard"},
+    "report": {"baseline", "measure_names", "measures", "predictions", "scorecard", "versions"},
     "evidence": {"corruptions", "evaluate", "report", "sources"},
     "assessment": {
         *("auto_attack", "class_maps", "corruptions", "datasets", "evaluate", "evidence", "measures", "model_sources"),
@@ -74,7 +75,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "settings_file": set(),
     "experiment": {
         *("assessment", "checkpoint", "datasets", "method_choice", "mixing_set", "optimising", "run_record"),
-        *("sources", "training"),
+        *("sources", "training", "versions"),
     },
     "quickstart_worker": {
         *("datasets", "evaluate", "methods", "mixing_set", "operations", "optimising", "scorecard", "sources"),
@@ -82,6 +83,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "quickstart": {
         *("augmentation", "corruptions", "datasets", "explain", "mixing_set", "quickstart_worker", "recipe", "report"),
+        "versions",
     },
     "signature": set(),
     "cli": {"commands", "signature"},

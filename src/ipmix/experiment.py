@@ -161,7 +161,7 @@ def run(
         options: those of :func:`train`.
     """
     from ipmix import assessment
-    from ipmix.run_record import versions
+    from ipmix.versions import versions
     from ipmix.writing import write_text
 
     outcome = train(experiment, out, **options)

@@ -27,6 +27,7 @@ from ipmix.progress import duration
 from ipmix.quickstart_worker import NAMES, Settings, method_of, mixing_of, pictures_of, work
 from ipmix.recipe import WHOLE, Recipe
 from ipmix.report import Figure, Panel, print_comparison, write_page
+from ipmix.versions import versions
 from ipmix.writing import write_text
 
 __all__ = ["Settings", "quickstart"]
@@ -69,7 +70,7 @@ def quickstart(
     results = {
         "schema": SCHEMA,
         "settings": asdict(settings),
-        "versions": versions(),
+        "versions": versions("scikit-learn"),
         "pictures": {"train": len(train_set), "test": len(test_set)},
         "runs": cards,
     }
@@ -82,15 +83,6 @@ def quickstart(
         f"all figures are in {out / 'results.json'}.\n"
     )
     return results
-
-
-def versions() -> dict[str, str]:
-    """The versions of what the figures depend on."""
-    import platform
-    from importlib.metadata import version
-
-    packages = ("ipmix", "torch", "numpy", "numba", "pillow", "scikit-learn")
-    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
 
 
 def _prepare(out: Path, force: bool) -> None:

@@ -2,9 +2,7 @@
 
 import dataclasses
 import json
-import platform
 import zlib
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -82,9 +80,3 @@ def difference(ours: dict[str, object], theirs: dict[str, object]) -> list[str]:
         elif mine != other:
             lines.append(f"{key}: {other!r} -> {mine!r}")
     return lines
-
-
-def versions() -> dict[str, str]:
-    """The versions of what the figures depend on."""
-    packages = ("ipmix", "torch", "numpy", "numba", "pillow")
-    return {"python": platform.python_version(), **{name: version(name) for name in packages}}

@@ -1,11 +1,9 @@
 """What a run did, as pairs of name and value for the page's last section."""
 
-import platform
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-PACKAGES = ("ipmix", "torch", "numpy", "numba", "pillow")
+from ipmix.versions import versions
 
 
 def facts_of(card: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -24,18 +22,7 @@ def facts_of(card: Mapping[str, Any]) -> list[tuple[str, str]]:
         facts.append(("baseline", str(baseline)))
     level, samples = card["bootstrap"]["level"], card["bootstrap"]["samples"]
     facts.append(("intervals", f"{100 * level:.0f}% bootstrap, {samples} resamples of the pictures"))
-    return [*facts, *versions()]
-
-
-def versions() -> list[tuple[str, str]]:
-    """Python and the packages that figures depend on."""
-    found = [("python", platform.python_version())]
-    for name in PACKAGES:
-        try:
-            found.append((name, version(name)))
-        except PackageNotFoundError:
-            continue
-    return found
+    return [*facts, *versions().items()]
 
 
 def _plan_facts(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
