@@ -12,6 +12,7 @@ from ipmix.corruptions import corrupt, perturb  # noqa: E402
 from ipmix.datasets import Pictures  # noqa: E402
 from ipmix.errors import InputError  # noqa: E402
 from ipmix.evaluate import Attack, AutoAttack, Plan, predict  # noqa: E402
+from ipmix.predictions import PredictionFolder  # noqa: E402
 from ipmix.sources import InMemory  # noqa: E402
 
 PLAN = Plan(
@@ -76,17 +77,21 @@ def test_every_condition_is_what_the_model_says_of_it(source, tmp_path, small_pa
         for severity in PLAN.severities:
             corrupted = corrupt(images, name, severity, seed=5)
             assert found[f"corruption/{name}/{severity}"] == pytest.approx(answer(corrupted), abs=1e-5)
+    spread = np.array([0, 3, 6, 10, 13, 16, 19])
     attacked = pgd(
         model,
-        torch.from_numpy(images[:7]).permute(0, 3, 1, 2).float() / 255,
-        torch.from_numpy(labels[:7]),
+        torch.from_numpy(images[spread]).permute(0, 3, 1, 2).float() / 255,
+        torch.from_numpy(labels[spread]),
         epsilon=2 / 255,
         steps=2,
         step_size=0.5 / 255,
         seed=5,
+        indices=spread,
     )
     assert found["attack"] == pytest.approx(model(attacked).detach().numpy(), abs=1e-4)
     assert len(found["attack"]) == 7
+    of_the_attack = [part.predictions("attack").labels for part in PredictionFolder.open(tmp_path / "run").parts()]
+    assert np.array_equal(np.concatenate(of_the_attack), labels[spread])
 
 
 def test_pictures_made_beside_the_model_are_the_same(source):
@@ -125,7 +130,7 @@ def test_neither_parts_nor_batches_nor_threads_matter(source, tmp_path, monkeypa
     monkeypatch.setattr(evaluate, "PART", 7)
     cut = joined(run(source, tmp_path / "cut", batch_size=3, threads=2))
     assert whole.keys() == cut.keys()
-    for name in whole.keys() - {"attack"}:
+    for name in whole.keys() - {"attack", "places/attack"}:  # places are those in a part
         assert whole[name] == pytest.approx(cut[name], abs=1e-5), name
 
 
@@ -219,8 +224,10 @@ def test_autoattack_is_kept_like_the_other_attack(source, tmp_path):
     found = joined(kept)
     assert found["auto_attack"].shape == (5, 4)
     assert kept.run["plan"]["auto_attack"] == {"epsilon": 0.05, "norm": "linf", "pictures": 5}
-    labels = source.pictures.labels[:5]
-    clean, attacked = (found[name][:5].argmax(1) != labels for name in ("clean", "auto_attack"))
+    spread = found["places/auto_attack"]
+    assert spread.tolist() == [0, 5, 10, 14, 19]
+    labels = source.pictures.labels[spread]
+    clean, attacked = found["clean"][spread].argmax(1) != labels, found["auto_attack"].argmax(1) != labels
     assert (attacked >= clean).all()
     assert "auto_attack" not in evaluate.describe(Linear(), source, PLAN, name="x")["plan"]
     two = InMemory(Pictures(source.pictures.images, source.pictures.labels % 2, ("a", "b"), "two"))

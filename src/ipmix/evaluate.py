@@ -47,7 +47,7 @@ class Attack:
     norm: Literal["linf", "l2"] = "linf"
     restarts: int = 1
     pictures: int | None = None
-    """Attack only the first so many pictures; None for all."""
+    """Attack only so many of the pictures, evenly spread; None for all."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class AutoAttack:
     epsilon: float = 2 / 255
     norm: Literal["linf", "l2"] = "linf"
     pictures: int | None = None
-    """Attack only the first so many pictures; None for all."""
+    """Attack only so many of the pictures, evenly spread; None for all."""
 
 
 @dataclass(frozen=True)
@@ -149,11 +149,11 @@ def predict(
                 target.check(images[:1], len(source.classes))
                 arrays |= _answers(target, _ready(_conditions(plan, images, indices, threads), ahead), advance)
                 for condition, attack in (("attack", plan.attack), ("auto_attack", plan.auto_attack)):
-                    if attack is not None and (attacked := _attacked_count(attack, indices)):
-                        first = slice(attacked)
+                    if attack is not None and len(places := _attacked_places(attack, indices, count)):
                         arrays[condition] = _attacked(
-                            target, attack, images[first], labels[first], indices[first], plan.seed, advance
+                            target, attack, images[places], labels[places], indices[places], plan.seed, advance
                         )
+                        arrays[f"places/{condition}"] = places
             kept.write(part, arrays)
     return kept
 
@@ -218,10 +218,10 @@ def passes(plan: Plan, count: int, starts: Sequence[int]) -> int:
     pictures = sum(min(PART, count - start) for start in starts)
     total = pictures * (1 + len(plan.corruptions) * len(plan.severities))
     total += pictures * sum(map(_frames, plan.perturbations))
+    every = np.concatenate([np.arange(start, min(start + PART, count)) for start in starts]) if starts else np.arange(0)
     for attack in (plan.attack, plan.auto_attack):
         if attack is not None:
-            attacked = count if attack.pictures is None else attack.pictures
-            total += sum(max(0, min(PART, count - s, attacked - s)) for s in starts) * _attack_cost(attack)
+            total += len(_attacked_places(attack, every, count)) * _attack_cost(attack)
     return total
 
 
@@ -230,10 +230,10 @@ def needed_bytes(plan: Plan, source: Source, starts: Sequence[int]) -> int:
     count, logits = len(source.labels), 4 * len(source.classes)
     pictures = sum(min(PART, count - start) for start in starts)
     attacks = sum(attack is not None for attack in (plan.attack, plan.auto_attack))
-    each = 16 + logits * (1 + len(plan.corruptions) * len(plan.severities) + attacks)
+    each = 16 + 8 * attacks + logits * (1 + len(plan.corruptions) * len(plan.severities) + attacks)
     each += sum(8 * _frames(name) + 4 for name in plan.perturbations)
     # Each array in a file has a header of its own.
-    arrays = 3 + len(plan.corruptions) * len(plan.severities) + attacks + 2 * len(plan.perturbations)
+    arrays = 3 + len(plan.corruptions) * len(plan.severities) + 2 * attacks + 2 * len(plan.perturbations)
     return pictures * each + 256 * arrays * len(starts)
 
 
@@ -332,10 +332,12 @@ def _answers(
     return {condition: np.concatenate(parts) for condition, parts in found.items()}
 
 
-def _attacked_count(attack: Attack | AutoAttack, indices: NDArray[np.int64]) -> int:
-    if attack.pictures is None:
-        return len(indices)
-    return int(np.count_nonzero(indices < attack.pictures))
+def _attacked_places(attack: Attack | AutoAttack, indices: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Which of ``indices`` are attacked, of ``count`` in all: not the first, as folders are sorted by class."""
+    if attack.pictures is None or attack.pictures >= count:
+        return np.arange(len(indices))
+    chosen = np.linspace(0, count - 1, attack.pictures).round().astype(np.int64)
+    return np.flatnonzero(np.isin(indices, chosen))
 
 
 def _attack_cost(attack: Attack | AutoAttack) -> int:

@@ -7,7 +7,8 @@ behind (killed, or still going) is never taken for this run's.
 
 Conditions are named ``clean``, ``corruption/NAME/SEVERITY``, ``attack``, ``auto_attack`` (float32[n, K] logits each),
 ``frames/NAME`` (int64[n, T], predicted class of each frame, -1 for none) and ``top5/NAME`` (float32[n],
-mean top-5 distance of each sequence).
+mean top-5 distance of each sequence). An attack on some of the pictures only has their places in the part under
+``places/NAME`` (int64[m]); without them it is taken to be on the first m.
 """
 
 import hashlib
@@ -178,9 +179,11 @@ class Part:
         return array
 
     def predictions(self, condition: str) -> Predictions:
-        """Logits and labels of a condition that covers the part's first pictures."""
-        logits = np.asarray(self.array(condition))
-        return Predictions(logits, np.asarray(self.array("labels"))[: len(logits)])
+        """Logits and labels of the pictures that a condition covers."""
+        logits, labels = np.asarray(self.array(condition)), np.asarray(self.array("labels"))
+        if (places := f"places/{condition}") in self._names:
+            return Predictions(logits, labels[self.array(places)])
+        return Predictions(logits, labels[: len(logits)])
 
 
 def check_space(folder: str | Path, needed: int) -> None:

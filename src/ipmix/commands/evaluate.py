@@ -76,7 +76,7 @@ def evaluate(
         perturbations: Films of small changes: cifar or imagenet (ten each), or names. Ten cost 310 passes a picture.
         anomalies: A folder of pictures of nothing the model knows: how well does it notice?
         attack: Measure the error under a PGD attack.
-        attack_pictures: Attack only the first so many pictures.
+        attack_pictures: Attack only so many of the pictures, evenly spread.
         epsilon: The attack's reach in units of the pixel range (2/255 in the paper).
         steps: The attack's gradient steps.
         step_size: Length of a step.
@@ -84,7 +84,7 @@ def evaluate(
         norm: What epsilon measures.
         restarts: Random starts of the attack for each picture.
         autoattack: Measure the error under the standard AutoAttack as well (needs the extra autoattack; slow).
-        autoattack_pictures: Let AutoAttack have only the first so many pictures.
+        autoattack_pictures: Let AutoAttack have only so many of the pictures, evenly spread.
         autoattack_epsilon: AutoAttack's reach; --epsilon if left out. Published claims for CIFAR use 0.03137 (8/255).
         baseline: Another run (its folder, scorecard.json or predictions) to divide by: mCE and mFR against it.
         mean: Subtracted from each channel of [0, 1] first, for models that don't normalise themselves.

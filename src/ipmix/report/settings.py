@@ -33,7 +33,7 @@ def _plan_facts(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
     if plan["perturbations"]:
         facts.append(("perturbations", f"{len(plan['perturbations'])}, difficulty {plan['difficulty']}"))
     if attack := plan["attack"]:
-        first = "" if attack["pictures"] is None else f", first {attack['pictures']} pictures"
+        first = "" if attack["pictures"] is None else f", {attack['pictures']} of the pictures"
         facts.append(
             (
                 "attack",
@@ -42,7 +42,7 @@ def _plan_facts(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
             )
         )
     if ensemble := plan.get("auto_attack"):
-        first = "" if ensemble["pictures"] is None else f", first {ensemble['pictures']} pictures"
+        first = "" if ensemble["pictures"] is None else f", {ensemble['pictures']} of the pictures"
         facts.append(("AutoAttack", f"standard, {ensemble['norm']}, epsilon {_in_255(ensemble['epsilon'])}{first}"))
     facts.append(("seed", str(plan["seed"])))
     return facts
