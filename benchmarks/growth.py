@@ -1,6 +1,8 @@
 """How cost grows: images a second against side, k, t, batch size and threads."""
 
+import math
 import os
+import statistics
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -22,6 +24,9 @@ BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 Points = dict[str, list[tuple[float, str]]]
 """Label of a line -> its (x, name of the row) pairs."""
 
+Rates = list[tuple[float, float]]
+"""(x, images a second), by growing x."""
+
 PIXELS = 2000 * 32 * 32
 """In a call of the side's curve: the same at every side."""
 
@@ -42,7 +47,9 @@ def run(effort: Effort, source: Source, say: Say) -> Suite:
     for part, curve in parts:
         sections.append(part)
         curves.append(curve)
-    return Suite("growth", "How cost grows", source.description, tuple(sections), curves=tuple(curves))
+    return Suite(
+        "growth", "How cost grows", source.description, tuple(sections), curves=tuple(curves), summary=summary(curves)
+    )
 
 
 def side(effort: Effort, source: Source) -> tuple[Section, Curve]:
@@ -128,3 +135,49 @@ def _measured(
     lines = {label: [(x, timings[name].rate) for x, name in pairs] for label, pairs in points.items()}
     beside = racers[0].name if len(points) == 1 else ""
     return section(f"Against {title}", timings, beside, note=note), Curve(title, axis, lines)
+
+
+def summary(curves: Sequence[Curve]) -> str:
+    """The paragraph about the curves of :func:`run`: what grows with the picture, the options, the batch, threads."""
+    by_axis: dict[str, list[tuple[str, Rates]]] = {}
+    for curve in curves:
+        by_axis.setdefault(curve.axis, []).extend(
+            (label, sorted(points)) for label, points in curve.points.items() if not label.startswith("yardstick")
+        )
+    sentences = [_about_side(label, points) for label, points in by_axis.get("pixels a side", [])]
+    for axis, what in (("k", "chain"), ("t", "step of a chain's most")):
+        sentences += [_about_option(axis, what, label, points) for label, points in by_axis.get(axis, [])]
+    sentences += [_about_batch(label, points) for label, points in by_axis.get("images a call", [])]
+    sentences += [_about_threads(label, points) for label, points in by_axis.get("threads", [])]
+    return " ".join(sentences)
+
+
+def _about_side(label: str, points: Rates) -> str:
+    nanoseconds = [(side, 1e9 / rate / side**2) for side, rate in points]
+    (least_side, least), (most_side, most) = (f(nanoseconds, key=lambda point: point[1]) for f in (min, max))
+    (low, slow), (high, fast) = points[0], points[-1]
+    power = math.log(slow / fast) / math.log(high / low)
+    return (
+        f"{label}: a pixel costs between {least:.2f} ns (at {least_side:.0f}x{least_side:.0f}) and {most:.2f} ns (at "
+        f"{most_side:.0f}x{most_side:.0f}); from {low:.0f} to {high:.0f} pixels a side, the time of a picture grows "
+        f"with the side to the power of {power:.2f}."
+    )
+
+
+def _about_option(axis: str, what: str, label: str, points: Rates) -> str:
+    slope, start = statistics.linear_regression([x for x, _ in points], [1e6 / rate for _, rate in points])
+    return f"At {label}, each further {what} ({axis}) adds {slope:.2f} us to a base of {start:.2f} us (a straight fit)."
+
+
+def _about_batch(label: str, points: Rates) -> str:
+    best = max(rate for _, rate in points)
+    enough = next(x for x, rate in points if rate >= 0.9 * best)
+    return (
+        f"At {label}, {enough:.0f} images a call reach 90 % of the best rate; one image a call through augment() "
+        f"reaches {points[0][1] / best:.0%}."
+    )
+
+
+def _about_threads(label: str, points: Rates) -> str:
+    gains = ", ".join(f"{threads:.0f}: {rate / points[0][1]:.2f}" for threads, rate in points)
+    return f"Threads at {label} (times one thread's rate): {gains}."

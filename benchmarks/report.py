@@ -42,6 +42,8 @@ def markdown(suite: Suite, plots: Sequence[str] = ()) -> str:
     if suite.checks:
         lines += ["## Targets", "", *targets(suite.checks), ""]
     lines += [line for name in plots for line in (f"![{suite.title}]({name})", "")]
+    if suite.summary:
+        lines += [suite.summary, ""]
     for section in suite.sections:
         lines += [f"## {section.title}", "", *table(section), ""]
     if suite.text:

@@ -93,6 +93,9 @@ class Suite:
     checks: tuple[Check, ...] = ()
     curves: tuple[Curve, ...] = ()
     text: str = ""
+    """Output of another program."""
+    summary: str = ""
+    """What the figures say, in sentences."""
     metadata: Mapping[str, object] = field(default_factory=dict)
 
 
