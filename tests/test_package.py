@@ -62,7 +62,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "auto_attack": set(),
     "baseline": set(),
     "class_maps": set(),
-    "target": set(),
+    "target": {"measures"},
     "evaluate": {"ascent", "auto_attack", "corruptions", "measures", "models", "predictions", "sources", "target"},
     "scorecard": {"baseline", "corruptions", "measures", "predictions"},
     "report": {"baseline", "measure_names", "measures", "predictions", "scorecard", "versions"},
