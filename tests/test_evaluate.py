@@ -254,6 +254,16 @@ def test_a_full_disk_is_noticed_before_any_work(source, tmp_path, monkeypatch):
     run(source, tmp_path / "new" / "run")
 
 
+def test_a_model_that_gives_probabilities_says_so_at_once(source, tmp_path):
+    class Softmax(Linear):
+        def forward(self, images):
+            return super().forward(images).softmax(1)
+
+    with pytest.raises(InputError, match="probabilities, not logits"):
+        run(source, tmp_path / "run", model=Softmax())
+    assert not list((tmp_path / "run").glob("part-*"))
+
+
 def test_a_model_that_can_t_take_the_pictures_says_so(source, tmp_path):
     class Wide(torch.nn.Module):
         def __init__(self):

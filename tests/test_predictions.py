@@ -99,3 +99,30 @@ def test_pickles_are_not_opened(tmp_path):
     np.savez(tmp_path / "pickled.npz", logits=np.array([{"run": "code"}], dtype=object), labels=np.array([0]))
     with pytest.raises(InputError, match="can't be read"):
         Part(tmp_path / "pickled.npz").array("clean")
+
+
+@pytest.mark.parametrize(
+    ("arrays_of", "message"),
+    [
+        ({"logits": np.ones((3, 4), np.float32)}, r"theirs.npz: logits has the shape \[3, 4\] and there are 5 labels"),
+        ({"logits": np.ones(5, np.int64)}, r"logits has the shape \[5\] .*; expected logits \[pictures, classes\]"),
+        ({"clean": np.ones((7, 4), np.float32)}, r"clean has the shape \[7, 4\] and there are 5 labels"),
+        (
+            {"logits": np.ones((5, 4), np.float32), "attack": np.ones((6, 4), np.float32)},
+            r"attack has the shape \[6, 4\]",
+        ),
+    ],
+)
+def test_a_label_is_needed_for_each_row_of_logits(tmp_path, arrays_of, message):
+    np.savez(tmp_path / "theirs.npz", labels=np.zeros(5, np.int64), **arrays_of)
+    (part,) = PredictionFile(tmp_path / "theirs.npz").parts()
+    with pytest.raises(InputError, match=message):
+        part.predictions("attack" if "attack" in arrays_of else "clean")
+
+
+def test_an_attack_may_be_on_some_of_the_pictures(tmp_path):
+    labels, rows = np.arange(5), np.ones((2, 6), np.float32)
+    np.savez(tmp_path / "first.npz", labels=labels, logits=np.ones((5, 6), np.float32), attack=rows)
+    assert Part(tmp_path / "first.npz").predictions("attack").labels.tolist() == [0, 1]
+    np.savez(tmp_path / "some.npz", labels=labels, attack=rows, **{"places/attack": np.array([1, 4])})
+    assert Part(tmp_path / "some.npz").predictions("attack").labels.tolist() == [1, 4]

@@ -143,3 +143,17 @@ def test_alexnet_s_table_is_for_all_of_imagenet_c_only(tmp_path, classes, severi
         }
         expected = corruption.mean_corruption_error(errors, baseline="alexnet")
         assert card["measures"]["normalised_mean_corruption_error"]["value"] == pytest.approx(expected)
+
+
+def test_what_is_wrong_with_a_third_party_s_file_is_said_with_its_name(tmp_path):
+    labels = np.arange(200) % CLASSES
+    file = tmp_path / "theirs.npz"
+    np.savez(file, logits=logits(1, labels), labels=np.where(np.arange(200) == 199, 14, labels))
+    with pytest.raises(InputError, match=r"theirs.npz, clean: 1 of 200 labels are outside 0..5, .* index 199 \(14\)"):
+        score(PredictionFile(file))
+    np.savez(file, logits=np.eye(CLASSES)[labels], labels=labels)
+    with pytest.raises(InputError, match=r"theirs.npz, clean: these are probabilities, not logits"):
+        score(PredictionFile(file))
+    np.savez(file, logits=labels, labels=labels)
+    with pytest.raises(InputError, match=r"theirs.npz: logits has the shape \[200\]"):
+        score(PredictionFile(file))

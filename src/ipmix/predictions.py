@@ -165,6 +165,11 @@ class Part:
         except (zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
             raise InputError(f"{path} can't be read as predictions ({error}); delete it to make it again") from None
 
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
+
     def names(self) -> set[str]:
         """Which arrays there are."""
         return set(self._names)
@@ -179,11 +184,22 @@ class Part:
         return array
 
     def predictions(self, condition: str) -> Predictions:
-        """Logits and labels of the pictures that a condition covers."""
+        """Logits and labels of the pictures that a condition covers.
+
+        Raises:
+            InputError: they are not logits [pictures, classes] with a label for each.
+        """
         logits, labels = np.asarray(self.array(condition)), np.asarray(self.array("labels"))
         if (places := f"places/{condition}") in self._names:
-            return Predictions(logits, labels[self.array(places)])
-        return Predictions(logits, labels[: len(logits)])
+            labels = labels[self.array(places)]
+        elif "attack" in condition:
+            labels = labels[: len(logits)]
+        if logits.ndim != 2 or len(logits) != len(labels):
+            raise InputError(
+                f"{self._path}: {self._names[condition]} has the shape {list(logits.shape)} and there are "
+                f"{len(labels)} labels; expected logits [pictures, classes] and one label a picture"
+            )
+        return Predictions(logits, labels)
 
 
 def check_space(folder: str | Path, needed: int) -> None:

@@ -38,7 +38,8 @@ class Outcomes:
 
     def add(self, found: Predictions, *, brief: bool) -> None:
         """Take in a part; ``brief`` keeps only what corruptions need, of which there are dozens."""
-        self.classes = found.logits.shape[1]
+        self.classes = outputs.as_logits(found.logits).shape[1]
+        outputs.refuse_probabilities(found.logits)
         self.correct.append(clean.correct(found.logits, found.labels))
         self.confidence.append(outputs.confidence(found.logits))
         if brief:
@@ -145,7 +146,11 @@ def _read(
             if name.startswith(("frames/", "top5/")):
                 sequences.setdefault(name, []).append(part.array(name))
             elif name in ("clean", "attack", "auto_attack") or name.startswith("corruption/"):
-                conditions.setdefault(name, Outcomes()).add(part.predictions(name), brief=name != "clean")
+                found = part.predictions(name)
+                try:
+                    conditions.setdefault(name, Outcomes()).add(found, brief=name != "clean")
+                except InputError as error:
+                    raise InputError(f"{part.path}, {name}: {error}") from None
     if not labels:
         raise InputError(f"{kept.path} holds no predictions yet; run ipmix evaluate to the end")
     joined = {name: np.concatenate(parts) for name, parts in sequences.items()}

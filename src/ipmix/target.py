@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ipmix.errors import InputError
+from ipmix.measures.outputs import refuse_probabilities
 from ipmix.progress import Counter
 
 Columns = Sequence[int | Sequence[int]]
@@ -62,6 +63,7 @@ class Target:
             ) from error
         if found.ndim != 2:
             raise InputError(f"the model must give logits [pictures, classes], got shape {list(found.shape)}")
+        refuse_probabilities(found)
         width = found.shape[1] if self.columns is None else len(self.columns)
         if width != classes:
             raise InputError(

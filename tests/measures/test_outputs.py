@@ -57,3 +57,15 @@ def test_labels_out_of_range_are_named():
 def test_logits_have_a_shape_and_a_type(logits):
     with pytest.raises(InputError, match="logits must be"):
         outputs.as_logits(logits)
+
+
+def test_probabilities_are_not_taken_for_logits():
+    logits = np.random.default_rng(0).normal(size=(50, 7)).astype(np.float32)
+    probabilities = outputs.softmax(logits)
+    for taken in (probabilities, probabilities.astype(np.float16), probabilities.round(3), np.eye(7)):
+        with pytest.raises(InputError, match="probabilities, not logits"):
+            outputs.refuse_probabilities(taken)
+    nearly = probabilities.copy()
+    nearly[4, 2] = np.nan
+    for fine in (logits, np.log(probabilities), probabilities * 2, nearly, np.abs(logits)):
+        outputs.refuse_probabilities(fine)

@@ -46,6 +46,20 @@ def invalid(logits: ArrayLike) -> NDArray[np.bool_]:
     return broken
 
 
+def refuse_probabilities(logits: ArrayLike) -> None:
+    """InputError if all rows of ``logits`` [N, K] are probabilities: their softmax would be measured as confidence.
+
+    Probabilities of at least 2 classes lie in [0, 1] and sum to 1 (here to half a percent: they may have been
+    rounded). Logits that happen to are rare for one picture, and don't occur for all of several.
+    """
+    array = as_logits(logits)
+    if len(array) and array.min() >= 0.0 and np.abs(array.sum(axis=1, dtype=np.float64) - 1.0).max() < 5e-3:
+        raise InputError(
+            "these are probabilities, not logits (no value is below 0 and each row sums to 1): pass what the model "
+            "gives before its softmax, or the logarithms of the probabilities, which measure the same"
+        )
+
+
 def log_softmax(logits: ArrayLike) -> NDArray[np.float64]:
     """Logarithms of the probabilities, float64[N, K]; rows that are :func:`invalid` become NaN."""
     array = as_logits(logits).astype(np.float64)
