@@ -40,7 +40,7 @@ def run(z, c, formula, most, dtype):
     counts, norms, traps = (np.full(n, np.nan, dtype) for _ in range(3))
     places = np.empty((2, n + 1), np.int32)
     conic = np.array([*CONIC, 1.0, orbits.BAILOUT], dtype)
-    orbits.iterate(buffer, n, formula, False, most, dtype(1e-14), conic, places, counts, norms, traps)
+    orbits.iterate(buffer, n, formula, most, dtype(1e-14), conic, places, counts, norms, traps)
     return counts, norms, traps
 
 

@@ -118,6 +118,12 @@ def draw_colours(state, colours):  # type: ignore[no-untyped-def]
         cosines(state, colours)
 
 
+def new_palette() -> np.ndarray:
+    """Memory for a palette, with one number more behind it, for those who read a colour as four numbers."""
+    numbers = LEVELS * PALETTE_SIZE * 3
+    return np.empty(numbers + 1, np.float32)[:numbers].reshape(LEVELS, PALETTE_SIZE, 3)
+
+
 @compiled
 def draw_palette(state, palette):  # type: ignore[no-untyped-def]
     """Draw a palette with all its blurs into float32[LEVELS, PALETTE_SIZE, 3]."""

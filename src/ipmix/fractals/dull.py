@@ -41,24 +41,34 @@ def measure(picture):  # type: ignore[no-untyped-def]
     sums = np.int64(0)
     squares = np.int64(0)
     n = 0
-    line = np.empty(width, np.int64)
-    below_it = np.empty(width, np.int64)
+    line = np.empty(width, np.int32)
+    below_it = np.empty(width, np.int32)
     apart = 4 if height >= 128 else 2
     lines = 0
+    zero = np.int32(0)
     for y in range(0, height, apart):
         down = min(y + 1, height - 1)
         for x in range(np.uint64(width)):
             line[x] = luma(picture[y, x, 0], picture[y, x, 1], picture[y, x, 2])
             below_it[x] = luma(picture[down, x, 0], picture[down, x, 1], picture[down, x, 2])
+        # A line's sums fit 32 bits, which are added twice as many at once: 4096 squares of 255 are 2**28.
+        step_sum, square_x, square_y, product, level_sum, level_square = zero, zero, zero, zero, zero, zero
         for x in range(np.uint64(width - 1)):
-            dx = line[x + np.uint64(1)] - line[x]
-            dy = below_it[x] - line[x]
-            steps += abs(dx) + abs(dy)
-            squares_x += dx * dx
-            squares_y += dy * dy
-            products += dx * dy
-            sums += line[x]
-            squares += line[x] * line[x]
+            here = line[x]
+            dx = np.int32(line[x + np.uint64(1)] - here)
+            dy = np.int32(below_it[x] - here)
+            step_sum = np.int32(step_sum + np.int32(abs(dx) + abs(dy)))
+            square_x = np.int32(square_x + np.int32(dx * dx))
+            square_y = np.int32(square_y + np.int32(dy * dy))
+            product = np.int32(product + np.int32(dx * dy))
+            level_sum = np.int32(level_sum + here)
+            level_square = np.int32(level_square + np.int32(here * here))
+        steps += step_sum
+        squares_x += square_x
+        squares_y += square_y
+        products += product
+        sums += level_sum
+        squares += level_square
         for x in range(np.uint64(width)):
             r = np.uint64(picture[y, x, 0]) >> np.uint64(4)
             g = np.uint64(picture[y, x, 1]) >> np.uint64(4)

@@ -8,11 +8,12 @@ escaping takes long; Julia's c comes from just outside the Mandelbrot set, where
 import numpy as np
 
 from ipmix.compiling import compiled
-from ipmix.fractals.colour import LEVELS, PALETTE_SIZE, draw_palette
+from ipmix.fractals.colour import draw_palette, new_palette
 from ipmix.fractals.dull import is_dull, measure
 from ipmix.fractals.elementary import cosine_of_turns, sine_of_turns
 from ipmix.fractals.orbits import BAILOUT, CX, CY, DEGREES, FIELDS, FORMULAS, PIXEL, ZX, ZY, iterate
 from ipmix.fractals.shading import SHADES, draw_shading, shade
+from ipmix.fractals.tiles import escape
 from ipmix.randomness import below, between, stream, uniform
 
 STEPS_MOST = 200
@@ -109,9 +110,6 @@ def fill(p, size, buffer, places, counts, norms, traps):  # type: ignore[no-unty
     rows = max(1, BAND_PIXELS // size)
     # What changes from pixel to pixel: z for a Julia set, c for a Mandelbrot set.
     move_x, move_y = (ZX, ZY) if julia else (CX, CY)
-    stay_x, stay_y = (CX, CY) if julia else (ZX, ZY)
-    other_x = p[C_X] if julia else 0.0
-    other_y = p[C_Y] if julia else 0.0
     for first in range(0, size, rows):
         last = min(first + rows, size)
         n = 0
@@ -122,11 +120,18 @@ def fill(p, size, buffer, places, counts, norms, traps):  # type: ignore[no-unty
             for column in range(size):
                 buffer[move_x, n + column] = start_x + along_x * column
                 buffer[move_y, n + column] = start_y + along_y * column
-                buffer[stay_x, n + column] = other_x
-                buffer[stay_y, n + column] = other_y
-                buffer[PIXEL, n + column] = row * size + column
             n += size
-        iterate(buffer, n, int(p[FORMULA]), julia, STEPS_MOST, tolerance, conic, places, counts, norms, traps)
+        if julia:
+            buffer[CX, 0] = p[C_X]
+            buffer[CY, 0] = p[C_Y]
+            buffer[PIXEL, 0] = first * size
+            escape(buffer, n, int(p[FORMULA]), STEPS_MOST, conic, counts, norms, traps)
+        else:
+            for i in range(n):
+                buffer[ZX, i] = 0.0
+                buffer[ZY, i] = 0.0
+                buffer[PIXEL, i] = first * size + i
+            iterate(buffer, n, int(p[FORMULA]), STEPS_MOST, tolerance, conic, places, counts, norms, traps)
 
 
 @compiled
@@ -259,7 +264,7 @@ def desk(size: int) -> tuple[np.ndarray, ...]:
         np.empty((FIELDS, band + 16), precision),
         np.empty((2, band + 16), np.int32),
         np.empty((3, size * size), precision),
-        np.empty((LEVELS, PALETTE_SIZE, 3), np.float32),
+        new_palette(),
         np.empty((2, max(size, PREVIEW_SIDE) ** 2), np.float32),
     )
 

@@ -23,6 +23,7 @@ from ipmix.fractals.systems import (
     sample_plain,
     survey,
 )
+from ipmix.fractals.walking import HISTORY_START, PERMUTES, walk
 from ipmix.randomness import below, between, bits, stream, uniform
 
 ATTEMPTS_MOST = 40
@@ -80,8 +81,8 @@ def chaos_game(state, maps, table, points, window, width, cells):  # type: ignor
     0 .. HISTORIES - 1. Neighbours on the fractal share it. Four points walk in turns: one alone would spend its
     time waiting for its own last position.
     """
-    outside = cells.size - 1
-    height = outside // width
+    width = np.int64(width)
+    height = (cells.size - 1) // width
     own = np.empty(MAPS_MOST, np.uint64)
     maps_used = max(int(table[-1]), 1)
     for k in range(MAPS_MOST):
@@ -89,13 +90,24 @@ def chaos_game(state, maps, table, points, window, width, cells):  # type: ignor
     m = np.empty((MAPS_MOST, 6))
     to_pixels(maps, window, width, height, m)
     x, y = fixed_point(m, 0)
+    rounds = (points + 3) // 4
+    if PERMUTES:
+        walk(rounds, state, table, m.T.copy(), own, x, y, width, height, ONE, cells)
+    else:
+        _walk_plainly(rounds, state, table, m, own, x, y, width, height, cells)
+
+
+@compiled
+def _walk_plainly(rounds, state, table, m, own, x, y, width, height, cells):  # type: ignore[no-untyped-def]
+    # What :func:`walking.walk` does, for any processor.
+    outside = width * height
     x2, x3, x4 = x, x, x
     y2, y3, y4 = y, y, y
-    h = np.uint64(HISTORIES // 2)
+    h = np.uint64(HISTORY_START)
     h2, h3, h4 = h, h, h
     mask = np.uint64((1 << TABLE_BITS) - 1)
     one = np.uint64(1)
-    for _ in range((points + 3) // 4):
+    for _ in range(rounds):
         drawn = bits(state)
         i = np.uint64(table[drawn & mask])
         i2 = np.uint64(table[(drawn >> np.uint64(TABLE_BITS)) & mask])
@@ -117,20 +129,29 @@ def chaos_game(state, maps, table, points, window, width, cells):  # type: ignor
 
 @compiled
 def stamp(cells, patch, out):  # type: ignore[no-untyped-def]
-    """Draw every point as the 3 x 3 binary ``patch`` instead of a dot: ``cells`` convolved into ``out``."""
+    """Draw every point as the 3 x 3 binary ``patch`` instead of a dot: ``cells`` convolved into ``out``.
+
+    Returns the share of the cells of ``out`` that are not empty.
+    """
     size = cells.shape[0]
-    out[:] = np.uint64(0)
-    for dy in range(-1, 2):
-        for dx in range(-1, 2):
-            if patch[dy + 1, dx + 1] == 0:
+    filled = 0
+    for y in range(size):
+        row = out[y]
+        row[:] = np.uint64(0)
+        for dy in range(-1, 2):
+            if not 0 <= y - dy < size:
                 continue
-            first = max(0, dx)
-            width = np.uint64(size - abs(dx))
-            for y in range(max(0, dy), size + min(0, dy)):
+            for dx in range(-1, 2):
+                if patch[dy + 1, dx + 1] == 0:
+                    continue
+                first = max(0, dx)
                 source = cells[y - dy, first - dx :]
-                target = out[y, first:]
-                for x in range(width):
+                target = row[first:]
+                for x in range(np.uint64(size - abs(dx))):
                     target[x] += source[x]
+        for x in range(np.uint64(size)):
+            filled += 1 if row[x] > 0 else 0
+    return filled / out.size
 
 
 @compiled
@@ -184,22 +205,31 @@ def _paint_palette(state, cells, picture):  # type: ignore[no-untyped-def]
     size = picture.shape[0]
     levels = np.empty(size)
     entries = np.empty(size, np.int64)
+    kept = np.empty(size, np.uint64)
+    columns = np.empty(size, np.uint64)
     for y in range(size):
+        # The row's cells that hold something, listed without a branch: a half or more are empty.
+        n = np.uint64(0)
         for x in range(np.uint64(size)):
-            count = np.float64(np.int64(cells[y, x] >> COUNT_SHIFT))
+            cell = cells[y, x]
+            kept[n] = cell
+            columns[n] = x
+            n += np.uint64(cell > 0)
+        for k in range(n):
+            count = np.float64(np.int64(kept[k] >> COUNT_SHIFT))
             level = rough_logarithm(1.0 + count) * scale
-            history = np.float64(np.int64(cells[y, x] & mask))
+            history = np.float64(np.int64(kept[k] & mask))
             turns = shift + from_history * history / max(count, 1.0) + by_density * level
-            entries[x] = position(turns)
-            levels[x] = level
-        for x in range(np.uint64(size)):
-            if cells[y, x] > 0:
-                opacity = min(1.0, 0.45 + 1.6 * levels[x])
-                light = (0.55 + 0.5 * levels[x]) * 255.0 * opacity
-                entry = np.uint64(entries[x])
-                for c in range(3):
-                    value = picture[y, x, c] * (1.0 - opacity) + palette[entry, c] * light
-                    picture[y, x, c] = np.uint8(min(value + 0.5, 255.0))
+            entries[k] = position(turns)
+            levels[k] = level
+        for k in range(n):
+            opacity = min(1.0, 0.45 + 1.6 * levels[k])
+            light = (0.55 + 0.5 * levels[k]) * 255.0 * opacity
+            entry = np.uint64(entries[k])
+            x = columns[k]
+            for c in range(3):
+                value = picture[y, x, c] * (1.0 - opacity) + palette[entry, c] * light
+                picture[y, x, c] = np.uint8(min(value + 0.5, 255.0))
 
 
 @compiled
@@ -307,8 +337,7 @@ def paint(seed, salt, index, plain, picture, parameters, desk):  # type: ignore[
         cells[:] = np.uint64(0)
         chaos_game(state, maps, table, points, window, size, cells)
         _draw_patch(state, patch)
-        stamp(cells[: size * size].reshape(size, size), patch, stamped)
-        cover = _cover(stamped)
+        cover = stamp(cells[: size * size].reshape(size, size), patch, stamped)
         if not last and not LEAST_COVER <= cover <= MOST_COVER:
             continue
         paint_background(state, picture, clouds, spare)

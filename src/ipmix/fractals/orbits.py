@@ -21,8 +21,7 @@ QUADRATIC, CUBIC, QUARTIC, TRICORN, BURNING_SHIP = range(5)
 FORMULAS = ("quadratic", "cubic", "quartic", "tricorn", "burning-ship")
 DEGREES = np.array([2.0, 3.0, 4.0, 2.0, 2.0])
 
-# Rows of the buffer. What must move with an orbit comes last: norm and steps are known anew in each round; c and
-# the old position are needed for a Mandelbrot set only (all orbits of a Julia set share c, and none settles).
+# Rows of the buffer. What must move with an orbit comes last: norm and steps are known anew in each round.
 NORM, STEPS, OLD_X, OLD_Y, CX, CY, ZX, ZY, TRAP, PIXEL = range(10)
 FIELDS = 10
 
@@ -103,15 +102,7 @@ def _finished(buffer, n, tolerance):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _escaped(buffer, n):  # type: ignore[no-untyped-def]
-    done = np.int32(0)
-    for i in range(np.uint64(n)):
-        done = np.int32(done + np.int32(buffer[NORM, i] > BAILOUT))
-    return int(done)
-
-
-@compiled
-def _settle(buffer, n, first_row, steps, tolerance, places, counts, norms, traps):  # type: ignore[no-untyped-def]
+def _settle(buffer, n, steps, tolerance, places, counts, norms, traps):  # type: ignore[no-untyped-def]
     # Write out the orbits that are finished and move the others together; returns how many are left. Which one is
     # finished can't be foretold: their places are listed without a branch.
     ended = places[0]
@@ -120,11 +111,9 @@ def _settle(buffer, n, first_row, steps, tolerance, places, counts, norms, traps
     left = np.uint64(0)
     one = np.uint64(1)
     for i in range(np.uint64(n)):
-        finished = buffer[NORM, i] > BAILOUT
-        if first_row == OLD_X:
-            dx = buffer[ZX, i] - buffer[OLD_X, i]
-            dy = buffer[ZY, i] - buffer[OLD_Y, i]
-            finished |= dx * dx + dy * dy < tolerance
+        dx = buffer[ZX, i] - buffer[OLD_X, i]
+        dy = buffer[ZY, i] - buffer[OLD_Y, i]
+        finished = (buffer[NORM, i] > BAILOUT) | (dx * dx + dy * dy < tolerance)
         ended[done] = i
         kept[left] = i
         done += np.uint64(finished)
@@ -135,7 +124,7 @@ def _settle(buffer, n, first_row, steps, tolerance, places, counts, norms, traps
         counts[pixel] = buffer[STEPS, place] if buffer[NORM, place] > BAILOUT else -1.0
         norms[pixel] = buffer[NORM, place]
         traps[pixel] = buffer[TRAP, place]
-    for row in range(first_row, FIELDS):
+    for row in range(OLD_X, FIELDS):
         line = buffer[row]
         for k in range(left):
             line[k] = line[np.uint64(kept[k])]
@@ -146,14 +135,13 @@ def _settle(buffer, n, first_row, steps, tolerance, places, counts, norms, traps
 
 
 @compiled
-def iterate(buffer, n, formula, same_c, most, tolerance, q, places, counts, norms, traps):  # type: ignore[no-untyped-def]
+def iterate(buffer, n, formula, most, tolerance, q, places, counts, norms, traps):  # type: ignore[no-untyped-def]
     """Run the first ``n`` orbits of ``buffer`` (rows ZX, ZY, CX, CY and PIXEL are set) to their end.
 
     ``counts``, ``norms`` and ``traps`` are float64[pixels] or float32: the steps until |z|**2 exceeded
-    :data:`BAILOUT` (-1: it never did), |z|**2 there, and the trap's value. ``same_c`` says that all orbits
-    have one c, outside of the Mandelbrot set: none is then looked at for having settled. ``most`` bounds the
-    steps (rounded up to a multiple of 4); ``tolerance`` is the squared distance at which an orbit counts as having
-    returned; ``q`` is the trap's conic, then 1 and the bailout; ``places`` is int32[2, n + 1], overwritten.
+    :data:`BAILOUT` (-1: it never did), |z|**2 there, and the trap's value. ``most`` bounds the steps (rounded up to a
+    multiple of 4); ``tolerance`` is the squared distance at which an orbit counts as having returned; ``q`` is the
+    trap's conic, then 1 and the bailout; ``places`` is int32[2, n + 1], overwritten.
     """
     # In the buffer's own type: a float64 constant would widen a float32 loop.
     one = q[6]
@@ -166,7 +154,6 @@ def iterate(buffer, n, formula, same_c, most, tolerance, q, places, counts, norm
         buffer[OLD_X, i] = far
         buffer[OLD_Y, i] = far
     sign = -one if formula == TRICORN else one
-    first_row = ZX if same_c else OLD_X
     rounds = 0
     renew_at = 1
     while n > 0 and rounds * ROUND < most:
@@ -176,11 +163,11 @@ def iterate(buffer, n, formula, same_c, most, tolerance, q, places, counts, norm
             _round_quadratic(buffer, n, formula == BURNING_SHIP, sign, one, bailout, q)
         rounds += 1
         # Moving orbits costs more than iterating frozen ones: wait until a quarter of them is finished.
-        done = _escaped(buffer, n) if same_c else _finished(buffer, n, tolerance)
+        done = _finished(buffer, n, tolerance)
         if done * 4 >= n or rounds * ROUND >= most:
-            n = _settle(buffer, n, first_row, rounds * ROUND, tolerance, places, counts, norms, traps)
+            n = _settle(buffer, n, rounds * ROUND, tolerance, places, counts, norms, traps)
         # Brent's method: comparing with a position renewed at powers of two finds every cycle length.
-        if rounds == renew_at and not same_c:
+        if rounds == renew_at:
             renew_at *= 2
             for i in range(np.uint64(n)):
                 buffer[OLD_X, i] = buffer[ZX, i]
@@ -188,5 +175,5 @@ def iterate(buffer, n, formula, same_c, most, tolerance, q, places, counts, norm
     for i in range(n):
         pixel = int(buffer[PIXEL, i])
         counts[pixel] = -1.0
-        norms[pixel] = buffer[NORM, i]
+        norms[pixel] = buffer[ZX, i] * buffer[ZX, i] + buffer[ZY, i] * buffer[ZY, i]  # NORM was not moved
         traps[pixel] = buffer[TRAP, i]

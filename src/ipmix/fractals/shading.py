@@ -6,6 +6,7 @@ from ipmix.compiling import compiled
 from ipmix.fractals.colour import LEVELS, PALETTE_SIZE, blur_level, single_position
 from ipmix.fractals.elementary import cosine_of_turns, logarithm, sine_of_turns, single_logarithm
 from ipmix.fractals.orbits import BAILOUT
+from ipmix.fractals.pixels import light_up
 from ipmix.randomness import between, uniform
 
 CYCLES, SHIFT, TRAP_SHARE, GLOW, RELIEF, LIGHT_TURN, INSIDE_SHIFT = range(7)
@@ -33,25 +34,35 @@ def draw_shading(state, p):  # type: ignore[no-untyped-def]
 @compiled
 def _moments(turns, glows, counts):  # type: ignore[no-untyped-def]
     """(mean, 1 / deviation) of the escape count outside, of the trap outside and inside: every fourth pixel."""
-    sums = np.zeros((3, 3))
+    # Nine sums in registers: a pixel adds zero to those that are not its own.
+    outside = turn_sum = turn_squares = 0.0
+    glow_out = squares_out = glow_in = squares_in = 0.0
     for i in range(0, counts.size, 4):
         inside = counts[i] < 0
-        trap = 2 if inside else 1
         turn = 0.0 if inside else np.float64(turns[i])
         glow = np.float64(glows[i])
-        sums[0, 0] += 0.0 if inside else 1.0
-        sums[0, 1] += turn
-        sums[0, 2] += turn * turn
-        sums[trap, 0] += 1.0
-        sums[trap, 1] += glow
-        sums[trap, 2] += glow * glow
+        out = 0.0 if inside else glow
+        within = glow if inside else 0.0
+        outside += 0.0 if inside else 1.0
+        turn_sum += turn
+        turn_squares += turn * turn
+        glow_out += out
+        squares_out += out * out
+        glow_in += within
+        squares_in += within * within
+    total = (counts.size + 3) // 4
+    sums = (
+        (outside, turn_sum, turn_squares),
+        (outside, glow_out, squares_out),
+        (total - outside, glow_in, squares_in),
+    )
     moments = np.zeros((3, 2), np.float32)
     for k in range(3):
         moments[k, 1] = 1.0
-        if sums[k, 0] > 0.0:
-            mean = sums[k, 1] / sums[k, 0]
+        if sums[k][0] > 0.0:
+            mean = sums[k][1] / sums[k][0]
             moments[k, 0] = mean
-            moments[k, 1] = 1.0 / np.sqrt(max(sums[k, 2] / sums[k, 0] - mean * mean, 1e-6))
+            moments[k, 1] = 1.0 / np.sqrt(max(sums[k][2] / sums[k][0] - mean * mean, 1e-6))
     return moments
 
 
@@ -92,13 +103,16 @@ def shade(degree, p, palette, counts, norms, traps, turns, glows, picture):  # t
     """Colour the fields of :func:`orbits.iterate` into ``picture``, uint8[s, s, 3].
 
     The palette is blurred by how far its place moves within a pixel; relief fades out where that is far,
-    for a slope that changes from pixel to pixel is noise. ``turns`` and ``glows``, float32[s * s], are overwritten.
+    for a slope that changes from pixel to pixel is noise. ``turns`` and ``glows``, float32[s * s], are overwritten;
+    ``palette`` is :func:`colour.new_palette`'s.
     """
     size = picture.shape[0]
     n = np.uint64(size)
     positions(degree, p, counts, norms, traps, turns, glows)
     field = turns.reshape(size, size)
-    colours = palette.reshape(LEVELS * PALETTE_SIZE, 3)
+    colours = palette.reshape(LEVELS * PALETTE_SIZE * 3)
+    pixels = picture.reshape(size * size * 3)
+    three = np.uint64(3)
     light_x = np.float32(cosine_of_turns(p[LIGHT_TURN]) * p[RELIEF])
     light_y = np.float32(sine_of_turns(p[LIGHT_TURN]) * p[RELIEF])
     shine = np.float32(p[GLOW])
@@ -130,8 +144,11 @@ def shade(degree, p, palette, counts, norms, traps, turns, glows, picture):  # t
             light = one + fade * (dx * light_x + dy * light_y) / (flat + abs(dx) + abs(dy))
             lights[x] = light * (one - glare) * full
             adds[x] = glare * full + half
-        for x in range(n):
-            entry = np.uint64(entries[x])
-            picture[y, x, 0] = np.uint8(min(colours[entry, 0] * lights[x] + adds[x], full))
-            picture[y, x, 1] = np.uint8(min(colours[entry, 1] * lights[x] + adds[x], full))
-            picture[y, x, 2] = np.uint8(min(colours[entry, 2] * lights[x] + adds[x], full))
+        # The picture's last pixel has none behind it that a fourth byte could be written to.
+        whole = np.uint64(size - 1 if y == size - 1 else size)
+        for x in range(whole):
+            light_up(colours, np.uint64(entries[x]), lights[x], adds[x], pixels, three * (np.uint64(y) * n + x))
+    last = size - 1
+    for c in range(3):
+        value = colours[3 * entries[last] + c] * lights[last] + adds[last]
+        picture[last, last, c] = np.uint8(min(value, full))
