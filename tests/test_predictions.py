@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ipmix.errors import InputError
-from ipmix.predictions import Part, PredictionFile, PredictionFolder
+from ipmix.predictions import Part, PredictionFile, PredictionFolder, open_predictions
 
 RUN = {"name": "trial", "plan": {"seed": 0}}
 
@@ -97,8 +97,18 @@ def test_a_file_of_somebody_else_s(tmp_path):
 
 def test_pickles_are_not_opened(tmp_path):
     np.savez(tmp_path / "pickled.npz", logits=np.array([{"run": "code"}], dtype=object), labels=np.array([0]))
-    with pytest.raises(InputError, match="can't be read"):
+    with pytest.raises(
+        InputError, match=r"can't be read \(it is no .npz of plain arrays; Python objects are not opened"
+    ):
         Part(tmp_path / "pickled.npz").array("clean")
+    np.save(tmp_path / "pickled.npy", np.array({"run": "code"}, dtype=object))
+    with pytest.raises(InputError, match="Python objects are not opened"):
+        Part(tmp_path / "pickled.npy")
+    np.save(tmp_path / "array.npy", np.ones((3, 4)))
+    with pytest.raises(InputError, match=r"a single array, not an .npz of several"):
+        Part(tmp_path / "array.npy")
+    with pytest.raises(InputError, match=r"there is no .*absent; expected a folder .* or an .npz"):
+        open_predictions(tmp_path / "absent")
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,10 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from ipmix.errors import InputError
@@ -148,6 +149,8 @@ class PredictionFile:
 def open_predictions(path: str | Path) -> PredictionFolder | PredictionFile:
     """Predictions in a folder (also that of a whole evaluation) or in somebody else's ``.npz``."""
     given = Path(path)
+    if not given.exists():
+        raise InputError(f"there is no {given}; expected a folder that ipmix evaluate wrote, or an .npz of predictions")
     if not given.is_dir():
         return PredictionFile(given)
     inside = given / "predictions"
@@ -160,10 +163,10 @@ class Part:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            with path.open("rb") as opened, _archive(opened) as file:
                 self._names = {("clean" if name == "logits" else name): name for name in file.files}
         except (zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
-            raise InputError(f"{path} can't be read as predictions ({error}); delete it to make it again") from None
+            raise InputError(f"{path} can't be read as predictions ({_reason(error)})") from None
 
     @property
     def path(self) -> Path:
@@ -177,10 +180,10 @@ class Part:
     def array(self, name: str) -> NDArray[Any]:
         """One array by its name."""
         try:
-            with self._path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            with self._path.open("rb") as opened, _archive(opened) as file:
                 array: NDArray[Any] = file[self._names[name]]
         except (zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
-            raise InputError(f"{self._path}: {name} can't be read ({error}); delete the file") from None
+            raise InputError(f"{self._path}: {name} can't be read ({_reason(error)})") from None
         return array
 
     def predictions(self, condition: str) -> Predictions:
@@ -221,6 +224,19 @@ def check_space(folder: str | Path, needed: int) -> None:
             f"the predictions need {_size(needed)} and the disk of {folder} has {_size(free)} free; choose another "
             "--out, or fewer pictures (--limit), corruptions or severities"
         )
+
+
+def _archive(opened: BinaryIO) -> NpzFile:
+    found = np.load(opened, allow_pickle=False)
+    if not isinstance(found, NpzFile):
+        raise ValueError("a single array, not an .npz of several")
+    return found
+
+
+def _reason(error: Exception) -> str:
+    if "pickle" in str(error):  # NumPy's own words advise to open it all the same
+        return "it is no .npz of plain arrays; Python objects are not opened"
+    return f"{error}; if ipmix evaluate wrote it, delete it and start the command again"
 
 
 def _size(count: int) -> str:
