@@ -10,9 +10,11 @@ from PIL import Image
 
 from ipmix import models
 from ipmix.assessment import Wanted
+from ipmix.checkpoint import read_state
 from ipmix.cli import main
 from ipmix.errors import InputError
-from ipmix.experiment import Data, Experiment, Method, Mixing, open_pictures, train
+from ipmix.experiment import Data, Evaluation, Experiment, Method, Mixing, open_pictures, train
+from ipmix.loader import Loader
 from ipmix.method_choice import chosen_method
 from ipmix.methods import combined
 from ipmix.methods.ipmix import VARIANTS
@@ -90,6 +92,38 @@ def test_training_on_files_of_any_size(folder: Path, tmp_path: Path) -> None:
     assert (tmp_path / "run1" / "metrics.jsonl").read_bytes() == (tmp_path / "run3" / "metrics.jsonl").read_bytes()
 
 
+def test_training_on_files_goes_on_after_one_has_vanished(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stops, names the file, keeps the last state; resumed with other threads it ends with the same bytes."""
+    training = Training(**{**TRAINING, "epochs": 3, "batch_size": 4}, log_steps=1)
+    experiment = Experiment(Data(str(folder), crop="resized"), Method("ipmix"), Mixing(count=4), training)
+    options: dict[str, Any] = {"device": "cpu", "quiet": True, "checkpoint_seconds": 0.0}
+    train(experiment, tmp_path / "whole", threads=1, **options)
+    victim, hidden = folder / "train" / "cat" / "2.jpg", tmp_path / "hidden.jpg"
+    plain = Loader._batch
+    batches = []
+
+    def vanishing(self: Loader, *what: Any) -> Any:
+        batches.append(what)
+        if len(batches) == 5:  # in the middle of the second epoch
+            victim.rename(hidden)
+        return plain(self, *what)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Loader, "_batch", vanishing)
+        with pytest.raises(InputError, match=r"2\.jpg does not exist"):
+            train(experiment, tmp_path / "stopped", threads=1, **options)
+    position = read_state(tmp_path / "stopped" / "state.pt")["position"]
+    assert position["epoch"] in (1, 2)
+    hidden.rename(victim)
+    train(experiment, tmp_path / "stopped", threads=3, resume=True, **options)
+    for file in ("metrics.jsonl", "last.safetensors", "best.safetensors"):
+        assert (tmp_path / "whole" / file).read_bytes() == (tmp_path / "stopped" / file).read_bytes(), file
+    steps = [json.loads(line)["step"] for line in (tmp_path / "whole" / "metrics.jsonl").read_text().splitlines()]
+    assert sorted(set(steps)) == list(range(1, 10))
+
+
 def test_broken_files_are_found_before_training(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "train" / "cat" / "2.jpg").write_bytes(b"no")
     files, _ = open_pictures(Data(str(folder), crop="resized", skip_broken=True), 16, quiet=True)
@@ -106,7 +140,7 @@ def test_a_whole_experiment_from_its_file(folder: Path, tmp_path: Path, capsys: 
 data: {{source: {folder}, size: 16}}
 method: {{name: none}}
 training: {{model: wrn-10-1, epochs: 5, batch_size: 8}}
-evaluation: {{corruptions: [gaussian_noise], severities: [1], attack: false}}
+evaluation: {{corruptions: [gaussian_noise], severities: [1], attack: false, limit: 4}}
 """
     )
     command = ["experiment", str(tmp_path / "mine.yaml"), "--out", str(tmp_path / "run"), "--quiet", "--device", "cpu"]
@@ -116,6 +150,7 @@ evaluation: {{corruptions: [gaussian_noise], severities: [1], attack: false}}
     assert results["last"]["epoch"] == 2
     assert "last" in results["measured"]
     measured = results["measured"]["last"]["measures"]
+    assert results["measured"]["last"]["pictures"] == 4
     error = next(value for key, value in measured.items() if "error" in key)
     assert error
     before = (tmp_path / "run" / "results.json").read_bytes()
@@ -124,6 +159,11 @@ evaluation: {{corruptions: [gaussian_noise], severities: [1], attack: false}}
     assert (tmp_path / "run" / "results.json").read_bytes() == before
     assert main([*command, "--set", "training.epoch=2"]) == 2
     assert "did you mean 'epochs'" in capsys.readouterr().err
+
+
+def test_a_limit_of_no_pictures_is_refused() -> None:
+    with pytest.raises(InputError, match="limit is at least 1, got 0"):
+        Evaluation(limit=0)
 
 
 def test_cifar_has_no_files_to_crop() -> None:

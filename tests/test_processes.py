@@ -19,6 +19,7 @@ import numpy as np
 
 from ipmix.datasets import Pictures
 from ipmix.errors import InputError
+from ipmix.loader import Loader
 from ipmix.optimising import Training
 from ipmix.training import train
 
@@ -34,6 +35,17 @@ options = dict(device="cpu", quiet=True)
 train(base, data, test, out / "plain", **options)
 train(replace(base, accumulate=2, jsd=True), data, test, out / "jsd", **options)
 train(replace(base, model="wrn-10-1"), data, test, out / "batchnorm", **options)
+# Stopped after its first epoch; what one process has left goes on in this number of them.
+if len(sys.argv) > 2:
+    train(base, data, test, Path(sys.argv[2]), resume=True, **options)
+else:
+    plain = Loader.epoch
+    Loader.epoch = lambda loader, epoch, start=0: plain(loader, epoch, start) if epoch == 0 else 1 / 0
+    try:
+        train(base, data, test, out / "stopped", **options)
+    except ZeroDivisionError:
+        pass
+    Loader.epoch = plain
 # Resumed after its end, and another experiment refused: in every process, without one waiting for another.
 train(base, data, test, out / "plain", resume=True, **options)
 try:
@@ -43,12 +55,13 @@ except InputError as error:
 """
 
 
-def start(script: Path, out: Path, processes: int) -> None:
+def start(script: Path, out: Path, processes: int, stopped: Path | None = None) -> None:
     out.mkdir()
     command = [sys.executable]
     if processes > 1:
         command += ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-    done = subprocess.run([*command, str(script), str(out)], capture_output=True, text=True, timeout=300)
+    words = [*command, str(script), str(out), *([] if stopped is None else [str(stopped)])]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
 
 
@@ -57,8 +70,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
     """The same trainings in one process and in two."""
     folder = tmp_path_factory.mktemp("processes")
     (folder / "script.py").write_text(SCRIPT)
-    for processes in (1, 2):
-        start(folder / "script.py", folder / str(processes), processes)
+    start(folder / "script.py", folder / "1", 1)
+    start(folder / "script.py", folder / "2", 2, folder / "1" / "stopped")
     return {processes: folder / str(processes) for processes in (1, 2)}
 
 
@@ -75,6 +88,15 @@ def test_two_processes_train_as_one_does(runs: dict[int, Path], name: str) -> No
     first, second = (models.load(runs[n] / name / "last.safetensors").state_dict() for n in (1, 2))
     for key, value in first.items():
         assert torch.allclose(value, second[key], atol=1e-5), key
+
+
+def test_two_processes_go_on_where_one_stopped(runs: dict[int, Path]) -> None:
+    whole, resumed = rows(runs[1] / "plain"), rows(runs[1] / "stopped")
+    assert len(whole) == len(resumed) == 12
+    for first, second in zip(whole, resumed, strict=True):
+        assert first == pytest.approx(second, rel=1e-5, abs=1e-5)
+    assert whole[:6] == resumed[:6]
+    assert whole[6:] != resumed[6:], "added in another order: two processes have really computed it"
 
 
 def test_the_comparison_can_fail(runs: dict[int, Path]) -> None:
