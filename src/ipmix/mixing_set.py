@@ -14,7 +14,7 @@ import os
 import tempfile
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
@@ -30,8 +30,11 @@ from ipmix.fractals.manifest import VERSION, Entry, Plan, place_in_shard, read, 
 from ipmix.fractals.pictures import find, fit
 from ipmix.randomness import Key, below
 
-MEMORY_MOST = 512 * 2**20
-"""Bytes of planes kept in memory; larger ones are mapped from a file in the cache."""
+MEMORY_MOST = 256 * 2**20
+"""Bytes of planes kept in memory; larger ones stay in a file in the cache, from which single pictures are read."""
+
+BLOCK = 64
+"""Pictures that are resized together: what making the planes of a large set takes in memory."""
 
 
 class Source(Protocol):
@@ -329,23 +332,26 @@ class MixingSet:
         shape = (len(self), channels, side, side)
         if int(np.prod(shape)) <= MEMORY_MOST:
             planes = np.empty(shape, np.uint8)
-            self._fill(planes)
+            for start, block in self._blocks(shape):
+                planes[start : start + len(block)] = block
             return planes
         return self._mapped_planes(shape)
 
-    def _fill(self, planes: np.ndarray) -> None:
-        side = planes.shape[2]
-        to_luma = planes.shape[1] == 1 and self.channels == 3
+    def _blocks(self, shape: tuple[int, ...]) -> Iterator[tuple[int, np.ndarray]]:
+        """The planes in order, some at a time: (number of the first, uint8[n, channels, side, side])."""
+        count, channels, side, _ = shape
+        to_luma = channels == 1 and self.channels == 3
 
-        def fill(index: int) -> None:
+        def resized(index: int) -> np.ndarray:
             picture = fit(self._source.picture(index), side)
             if to_luma:
                 picture = np.asarray(Image.fromarray(picture).convert("L"))[:, :, None]
-            planes[index] = picture.transpose(2, 0, 1)
+            return picture.transpose(2, 0, 1)
 
         with ThreadPoolExecutor(default_threads()) as pool:
-            for start in range(0, len(self), 256):
-                list(pool.map(fill, range(start, min(start + 256, len(self)))))
+            for start in range(0, count, BLOCK):
+                pictures = list(pool.map(resized, range(start, min(start + BLOCK, count))))
+                yield start, np.ascontiguousarray(np.stack(pictures))
 
     def _mapped_planes(self, shape: tuple[int, ...]) -> ArrayFile:
         folder = cache_folder(self._cache) / "planes"
@@ -356,9 +362,13 @@ class MixingSet:
                 with tempfile.TemporaryDirectory(dir=folder) as scratch:
                     partial = Path(scratch) / name
                     reserve(partial, shape)
-                    planes = np.lib.format.open_memmap(partial, mode="r+")
-                    self._fill(planes)
-                    planes.flush()
+                    # Written, not mapped: pages of a map count as memory until they are on disk.
+                    with open(partial, "r+b") as file:
+                        file.seek(-int(np.prod(shape)), os.SEEK_END)
+                        for _, block in self._blocks(shape):
+                            file.write(block.data)
+                        file.flush()
+                        os.fsync(file.fileno())
                     os.replace(partial, folder / name)
         except OSError as error:
             raise InputError(
