@@ -24,6 +24,8 @@ SEPARATE = {
     "scorecard": (),
 }
 """Programs of their own that print their tables: their arguments."""
+QUICK = ("training",)
+"""Those of them that know ``--quick``."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -78,20 +80,22 @@ def _run(name: str, effort: "Effort", source: "Source") -> "Suite":
         print(f"[{time.strftime('%H:%M:%S')}] {name}: {what}", file=sys.stderr, flush=True)
 
     if name in SEPARATE:
-        return _separate(name, source, say)
+        return _separate(name, effort, source, say)
     from benchmarks import augmentation, growth, loader, methods
 
     suites = {"augmentation": augmentation, "methods": methods, "loader": loader, "growth": growth}
     return suites[name].run(effort, source, say)
 
 
-def _separate(name: str, source: "Source", say: Callable[[str], None]) -> "Suite":
+def _separate(name: str, effort: "Effort", source: "Source", say: Callable[[str], None]) -> "Suite":
     """Run a program of its own and keep what it prints; RuntimeError if it fails."""
     from benchmarks.results import Suite
 
     words = [sys.executable, "-m", f"benchmarks.{name.replace('-', '_')}", *SEPARATE[name]]
     if name == "corruptions" and source.folder is not None:
         words += ["--images", str(source.folder / "imagenet-sample")]
+    if effort.quick and name in QUICK:
+        words.append("--quick")
     say("runs as a program of its own")
     here = Path(__file__).parent.parent
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=here) as process:
