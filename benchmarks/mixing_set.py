@@ -12,7 +12,6 @@ compiles). Writing a set is measured by the clock.
 import argparse
 import os
 import platform
-import random
 import statistics as stats
 import tempfile
 import time
@@ -63,25 +62,36 @@ def whole_set(count: int, files: str) -> None:
     )
 
 
-def resident(folder: Path, batches: int = 300, batch: int = 128) -> None:
-    """The most memory resident while reading random pictures at 224 x 224, in MiB."""
+def memory() -> float:
+    """MiB of this process that are resident now."""
+    status = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024
+
+
+def resident(folder: Path, pictures: int = 3000, side: int = 224) -> None:
+    """The most memory resident while random pictures are augmented with a set: one by one, and in batches of 32."""
+    import ipmix
     from ipmix.mixing_set import MixingSet
 
+    bare = memory()
+    draws = np.random.default_rng(0)
+    images = draws.integers(0, 256, (32, side, side, 3), dtype=np.uint8)
+    method, small = ipmix.IPMix(), np.zeros((4, side, side, 3), np.uint8)
+    ipmix.Augmenter(method, small, shape=images.shape[1:], seed=0)(images[0])
+    ipmix.augment(images, method, small, seed=0)
+    compiled = memory()
     mixing = MixingSet.open(folder)
-    draws = random.Random(0)
-    most = 0.0
-    start = time.perf_counter()
-    for _ in range(batches):
-        numbers = np.array([draws.randrange(len(mixing)) for _ in range(batch)])
-        mixing.gather(numbers, 224, 224)[:, :, 16:240, 16:240].max()
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmRSS"):
-                most = max(most, int(line.split()[1]) / 1024)
-    seconds = time.perf_counter() - start
-    print(
-        f"{len(mixing)} pictures, {batches} batches of {batch}: {most:.0f} MiB resident at most, "
-        f"{batches * batch / seconds:.0f} pictures/s"
-    )
+    augmenter = ipmix.Augmenter(method, mixing, shape=images.shape[1:], seed=0)
+    most = {"Augmenter": 0.0, "augment": 0.0}
+    for index in range(pictures):
+        augmenter(images[index % 32], index=index)
+        most["Augmenter"] = max(most["Augmenter"], memory())
+    for first in range(0, pictures, 32):
+        ipmix.augment(images, method, mixing, seed=0, indices=np.arange(first, first + 32))
+        most["augment"] = max(most["augment"], memory())
+    print(f"{bare:.0f} MiB resident with ipmix imported, {compiled:.0f} with a set of 4 pictures in use")
+    for way, peak in most.items():
+        print(f"{len(mixing)} pictures, {pictures} images of {side} x {side} by {way}: {peak:.0f} MiB at most")
 
 
 def structures(photos: Path, count: int = 200) -> None:

@@ -75,6 +75,11 @@ def test_own_pictures(tmp_path, capsys):
     (tmp_path / "own" / "3.png").write_bytes(b"broken")
     with pytest.raises(InputError, match=r"3.png is not a picture"):
         make_small(tmp_path / "broken", images=tmp_path / "own", mix="image=6,ifs=6")
+    assert not (tmp_path / "broken").exists()
+    for i in range(12):
+        (tmp_path / "own" / f"bad{i}.png").write_bytes(b"broken")
+    with pytest.raises(InputError, match=r"13 of 16 pictures(.|\n)*3 more"):
+        make_small(tmp_path / "broken", images=tmp_path / "own", mix="image=6,ifs=6")
     with pytest.raises(InputError, match="is not a folder"):
         make_small(tmp_path / "none", images=tmp_path / "nowhere")
 

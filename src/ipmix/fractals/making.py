@@ -4,6 +4,7 @@ The order of writing is what keeps a set honest: pictures are flushed to disk be
 and the manifest takes the journal's place only when everything is there.
 """
 
+import errno
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -81,14 +82,18 @@ def make(
     painters = painters or {}
     check_plan(plan, painters)
     folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; expected the name of a folder to write the mixing set to")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _alone(folder / f".lock{plan.suffix()}"):
             yield from _make(plan, folder, threads or default_threads(), painters)
     except OSError as error:
+        full = error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None))
+        advice = "free some space and run the same again to go on" if full else "choose a folder that can be written to"
+        reason = error.strerror or error
         raise InputError(
-            f"can't write the mixing set to {folder}: {error.strerror or error}; what is there is kept and valid: "
-            "free some space or choose another folder, and run the same again to go on"
+            f"can't write the mixing set to {folder}: {reason}; what is there is kept and valid: {advice}"
         ) from error
 
 

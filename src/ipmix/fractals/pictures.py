@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -39,19 +40,35 @@ def fit(picture: np.ndarray, side: int) -> np.ndarray:
     return resized[top : top + side, left : left + side]
 
 
+SHOWN = 10
+"""Pictures that can't be decoded are named up to this many."""
+
+
 class FolderPainter:
-    """Paints the kind ``image``: picture i of the folder, resized and cropped; more than there are repeat."""
+    """Paints the kind ``image``: picture i of the folder, resized and cropped; more than there are repeat.
+
+    All are decoded once at the start, for one that can't be should not stop a long run: :class:`InputError` names it.
+    """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.root = Path(folder)
         self.paths = find(self.root)
         if not self.paths:
             raise InputError(f"{self.root} holds no pictures ({', '.join(sorted(SUFFIXES))})")
+        self._check()
         names = "\n".join(f"{path.relative_to(self.root)} {path.stat().st_size}" for path in self.paths)
         self.identity = f"{len(self.paths)} pictures {hashlib.sha256(names.encode()).hexdigest()[:16]}"
 
     def __len__(self) -> int:
         return len(self.paths)
+
+    def _check(self) -> None:
+        with ThreadPoolExecutor() as pool:
+            complaints = [complaint for complaint in pool.map(_complaint, self.paths) if complaint]
+        if complaints:
+            more = "" if len(complaints) <= SHOWN else f"\nand {len(complaints) - SHOWN} more"
+            count = f"{len(complaints)} of {len(self.paths)} pictures in {self.root} can't be used"
+            raise InputError(f"{count}:\n" + "\n".join(complaints[:SHOWN]) + more)
 
     def __call__(self, seed: int, indices: list[int], size: int) -> list[Picture]:
         """Pictures ``indices``; the seed changes nothing."""
@@ -61,3 +78,11 @@ class FolderPainter:
         path = self.paths[index % len(self.paths)]
         pixels = np.ascontiguousarray(fit(decode(path), size))
         return Picture(pixels, 1, {"from": str(path.relative_to(self.root))})
+
+
+def _complaint(path: Path) -> str:
+    try:
+        decode(path)
+    except InputError as error:
+        return str(error)
+    return ""
