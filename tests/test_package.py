@@ -14,7 +14,7 @@ import ipmix
 SOURCE = Path(ipmix.__file__).parent
 
 # Rooms that stand on their own, and that every room may use.
-FOUNDATION = {"errors", "checking", "compiling", "writing", "progress", "randomness", "interrupting"}
+FOUNDATION = {"errors", "checking", "compiling", "parts", "writing", "progress", "randomness", "interrupting"}
 
 # Beyond the foundation, a room may import these. The order is from the ground up. Methods and engines never
 # import each other: a method draws and touches no pixel, an engine applies and draws no number.

@@ -4,7 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numba
+from numba.core import config
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
+
+from ipmix import parts
 
 
 def compiled(function: Callable[..., Any]) -> Any:
@@ -38,6 +41,34 @@ def inlined(function: Callable[..., Any]) -> Any:
     compiled callee once more in every caller above it, so that deep calls multiply the time of compilation.
     """
     return numba.njit(nogil=True, cache=True, error_model="numpy", inline="always")(function)
+
+
+def part(function: Callable[..., Any]) -> Any:
+    """Like :func:`compiled`, for what is mostly called from compiled functions: optimised there, and only there."""
+    return _make_part(function, None, False)
+
+
+def helper(function: Callable[..., Any]) -> Any:
+    """A :func:`part` that LLVM copies into its callers: for what stands inside loops, and for layers that choose.
+
+    Unlike :func:`inlined`, it is typed once for all callers, which makes large kernels much quicker to compile.
+    """
+    return _make_part(function, True, False)
+
+
+def separate(function: Callable[..., Any]) -> Any:
+    """A :func:`part` that LLVM does not copy into its callers, and whose array arguments never overlap.
+
+    For the loops over pixels: by themselves and with that promise (see :func:`compiled_disjoint`) they are
+    vectorised without checks.
+    """
+    return _make_part(function, False, True)
+
+
+def _make_part(function: Callable[..., Any], inline: bool | None, disjoint: bool) -> Any:
+    if parts.AVAILABLE and not getattr(config, "DISABLE_JIT", False):
+        return parts.Part(function, inline, disjoint)
+    return compiled_disjoint(function) if disjoint else inlined(function) if inline else compiled(function)
 
 
 def direct(function: Any, *arguments: Any) -> Callable[..., Any]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ipmix.compiling import compiled
+from ipmix.compiling import part
 from ipmix.errors import InputError
 from ipmix.randomness import between, uniform
 
@@ -151,7 +151,7 @@ def operation_names(chosen: str | Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-@compiled
+@part
 def draw_level(state, code, severity, height, width):  # type: ignore[no-untyped-def]
     """Draw the level of operation ``code`` for a picture of height x width: float64 in the operation's unit.
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ipmix.compiling import compiled, inlined
+from ipmix.compiling import compiled, helper, part
 from ipmix.errors import InputError
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -81,7 +81,7 @@ class Keys:
         return Key(self.seed, self.epoch, int(self.indices[which]), self.view)
 
 
-@inlined
+@helper
 def mix(value):  # type: ignore[no-untyped-def]
     """Scramble 64 bits (Stafford's variant 13 of the murmur finaliser): uint64 -> uint64, one to one."""
     value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -89,7 +89,7 @@ def mix(value):  # type: ignore[no-untyped-def]
     return value ^ (value >> np.uint64(31))
 
 
-@compiled
+@part
 def start(state, seed, epoch, index, view):  # type: ignore[no-untyped-def]
     """Set a stream (``uint64[1]``) to the beginning of the key (seed, epoch, index, view)."""
     # Every word is scrambled before the next is added: nearby keys share no structure.
@@ -107,39 +107,39 @@ def stream(seed, epoch, index, view):  # type: ignore[no-untyped-def]
     return state
 
 
-@compiled
+@part
 def bits(state):  # type: ignore[no-untyped-def]
     """The stream's next 64 bits, uint64."""
     state[0] += GOLDEN
     return mix(state[0])
 
 
-@compiled
+@part
 def uniform(state):  # type: ignore[no-untyped-def]
     """A float64 in [0, 1), a multiple of 2**-53."""
     return np.float64(bits(state) >> np.uint64(11)) * 1.1102230246251565e-16
 
 
-@compiled
+@part
 def between(state, low, high):  # type: ignore[no-untyped-def]
     """A float64 in [low, high)."""
     return low + (high - low) * uniform(state)
 
 
-@compiled
+@part
 def below(state, count):  # type: ignore[no-untyped-def]
     """An int64 in 0 .. count-1. The bias is under count / 2**53."""
     return np.int64(uniform(state) * count)
 
 
-@compiled
+@part
 def normal(state):  # type: ignore[no-untyped-def]
     """A standard normal float64 (Box and Muller; two uniforms, one of the pair is used)."""
     radius = math.sqrt(-2.0 * math.log(1.0 - uniform(state)))
     return radius * math.cos(2.0 * math.pi * uniform(state))
 
 
-@compiled
+@part
 def gamma(state, shape):  # type: ignore[no-untyped-def]
     """A float64 from the gamma distribution with this shape > 0 and scale 1 (Marsaglia and Tsang, 2000)."""
     if shape == 1.0:
@@ -158,7 +158,7 @@ def gamma(state, shape):  # type: ignore[no-untyped-def]
             return boost * d * v
 
 
-@compiled
+@part
 def beta(state, a, b):  # type: ignore[no-untyped-def]
     """A float64 in [0, 1] from Beta(a, b), a and b > 0. One uniform where a or b is 1."""
     if a == 1.0:
@@ -172,7 +172,7 @@ def beta(state, a, b):  # type: ignore[no-untyped-def]
     return x / (x + y)
 
 
-@compiled
+@part
 def dirichlet(state, alpha, out):  # type: ignore[no-untyped-def]
     """Fill ``out`` (float64[k]) from Dirichlet(alpha, ..., alpha): numbers in [0, 1] that sum to 1."""
     total = 0.0
@@ -187,7 +187,7 @@ def dirichlet(state, alpha, out):  # type: ignore[no-untyped-def]
         out[i] /= total
 
 
-@inlined
+@helper
 def mask_hash(seed, position):  # type: ignore[no-untyped-def]
     """32 hashed bits for one position of a patch: uint32, uint32 -> uint32.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ipmix.compiling import compiled, direct
+from ipmix.compiling import direct, part
 from ipmix.errors import InputError
 from ipmix.operations import RARE
 from ipmix.randomness import SHARED_VIEW, Key, Keys, below, beta, bits, start
@@ -94,7 +94,7 @@ def any_rare(names: Iterable[str]) -> bool:
     return not RARE.isdisjoint(names)
 
 
-@compiled
+@part
 def draw_picture(state, seed, epoch, index, pictures, head):  # type: ignore[no-untyped-def]
     """Draw the mixing picture and where it is cropped: all views of a picture share them (authors' code)."""
     start(state, seed, epoch, index, SHARED_VIEW)
@@ -103,14 +103,14 @@ def draw_picture(state, seed, epoch, index, pictures, head):  # type: ignore[no-
     head.crop_y = np.uint32(bits(state) >> np.uint64(32))
 
 
-@compiled
+@part
 def start_scope(state, seed, epoch, indices, view):  # type: ignore[no-untyped-def]
     """Set a stream to the beginning of a whole batch's: that of its first picture, its size counted in."""
     start(state, seed, epoch, indices[0], view)
     start(state, np.int64(state[0]), epoch, indices.size, view)
 
 
-@compiled
+@part
 def draw_partners(state, heads):  # type: ignore[no-untyped-def]
     """Write a random permutation of the batch's positions to ``heads.partner`` (Fisher and Yates)."""
     for n in range(heads.size):
@@ -122,7 +122,7 @@ def draw_partners(state, heads):  # type: ignore[no-untyped-def]
         heads[other].partner = partner
 
 
-@compiled
+@part
 def draw_coefficients(state, strength):  # type: ignore[no-untyped-def]
     """Coefficients of add and multiply (authors' code, ``get_ab``; the same as PixMix's)."""
     if below(state, 2) == 0:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ipmix.compiling import compiled_disjoint, inlined
+from ipmix.compiling import helper, separate
 from ipmix.engines.compiled.streaming import stream
 
 U = np.uintp
@@ -13,7 +13,7 @@ F = np.float32
 ZERO = np.int64(0)  # a literal 0 is a type of its own, for which the callee would be compiled once more
 
 
-@compiled_disjoint
+@separate
 def to_planes(image, planes):  # type: ignore[no-untyped-def]
     """uint8[H * W * C] in pixel order -> uint8[C, H * W and padding] in planes."""
     channels = planes.shape[0]
@@ -33,14 +33,14 @@ def to_planes(image, planes):  # type: ignore[no-untyped-def]
             _split(image, planes, count, channels, c, 1)
 
 
-@inlined
+@helper
 def _split(image, planes, count, channels, first, many):  # type: ignore[no-untyped-def]
     for i in range(count):
         for c in range(many):
             planes[U(first + c), U(i)] = image[U(channels * i + first + c)]
 
 
-@compiled_disjoint
+@separate
 def rows_to_planes(image, planes, begin, end):  # type: ignore[no-untyped-def]
     """:func:`to_planes` for the pixels from ``begin`` to ``end`` only."""
     channels = planes.shape[0]
@@ -54,10 +54,10 @@ BLOCK = 1024
 """Pixels whose numbers are interleaved at a time: they stay in the fastest cache in between."""
 
 
-@compiled_disjoint
+@separate
 def blend(  # type: ignore[no-untyped-def]
     work, scratch, sources, shares, spans, used, chosen, weights, height, width, planar, as_bytes, scale, bias,
-    out_bytes, out_floats, sums, page, streamed,
+    out_bytes, out_floats, sums, numbers, page, streamed,
 ):  # fmt: skip
     """Write the sum of ``shares[q] * work[sources[q]]`` over q < used, in the form asked for.
 
@@ -66,7 +66,7 @@ def blend(  # type: ignore[no-untyped-def]
     shares are the clean picture's. ``out_bytes`` and ``out_floats`` are one picture's output, flat; the one that is
     not asked for is not touched. ``streamed``: numbers go past the caches, by way of ``page`` float32[C * BLOCK].
 
-    chosen and weights, of at least four places, and sums uint32[C, P] are scratch.
+    chosen and weights, of at least four places, sums uint32[C, P] and numbers float32[C, BLOCK] are scratch.
     """
     top = np.int64(0)
     while top < height:
@@ -88,15 +88,15 @@ def blend(  # type: ignore[no-untyped-def]
         weights[count:] = 0  # up to four pictures are read, and those that are missing must count for nothing
         _blend_run(
             work, scratch, chosen, weights, count, top * width, bottom * width, height * width, planar, as_bytes,
-            scale, bias, out_bytes, out_floats, sums, page, streamed,
+            scale, bias, out_bytes, out_floats, sums, numbers, page, streamed,
         )  # fmt: skip
         top = bottom
 
 
-@inlined
+@helper
 def _blend_run(  # type: ignore[no-untyped-def]
     work, scratch, sources, shares, used, begin, end, area, planar, as_bytes, scale, bias,
-    out_bytes, out_floats, sums, page, streamed,
+    out_bytes, out_floats, sums, numbers, page, streamed,
 ):  # fmt: skip
     """The same for pixels ``begin`` to ``end`` of ``area``, in all of which all sources differ."""
     channels = work.shape[1]
@@ -108,7 +108,6 @@ def _blend_run(  # type: ignore[no-untyped-def]
             step = 1 if planar else channels
             _finish(sums[c], end - begin, as_bytes, scale[c], bias[c], start, step, out_bytes, out_floats)
         return
-    numbers = sums.view(np.float32)
     direct = planar and not streamed
     size = end - begin if direct else BLOCK
     for first in range(begin, end, size):
@@ -137,18 +136,18 @@ def _blend_run(  # type: ignore[no-untyped-def]
             _interleave_floats(numbers, length, out_floats, at)
 
 
-@inlined
+@helper
 def _share(shares, q):  # type: ignore[no-untyped-def]
     # Of two or more pictures, none has a share of more than 15 bits; saying so lets LLVM multiply in 16-bit lanes.
     return U32(shares[q] & U32(0x7FFF))
 
 
-@inlined
+@helper
 def _to_byte(total):  # type: ignore[no-untyped-def]
     return U8(U32(total + U32(16384)) >> U32(15))
 
 
-@compiled_disjoint
+@separate
 def _blend_bytes(p, r, s, t, shares, used, first, count, out, at):  # type: ignore[no-untyped-def]
     p1, r1, s1, t1 = _share(shares, 0), _share(shares, 1), _share(shares, 2), _share(shares, 3)
     if used == 1:
@@ -169,7 +168,7 @@ def _blend_bytes(p, r, s, t, shares, used, first, count, out, at):  # type: igno
             out[U(at + i)] = _to_byte(total)
 
 
-@compiled_disjoint
+@separate
 def _blend_floats(p, r, s, t, shares, used, first, count, scale, bias, out, at):  # type: ignore[no-untyped-def]
     p1, r1, s1, t1 = _share(shares, 0), _share(shares, 1), _share(shares, 2), _share(shares, 3)
     if used == 1:
@@ -190,7 +189,7 @@ def _blend_floats(p, r, s, t, shares, used, first, count, scale, bias, out, at):
             out[U(at + i)] = F(I32(total)) * scale + bias
 
 
-@compiled_disjoint
+@separate
 def _interleave_bytes(planes, count, out, at):  # type: ignore[no-untyped-def]
     channels = planes.shape[0]
     if channels == 3:
@@ -207,14 +206,14 @@ def _interleave_bytes(planes, count, out, at):  # type: ignore[no-untyped-def]
                 out[U(at + channels * i + c)] = planes[U(c), U(i)]
 
 
-@inlined
+@helper
 def _join(planes, count, out, at, channels):  # type: ignore[no-untyped-def]
     for i in range(count):
         for c in range(channels):
             out[U(at + channels * i + c)] = planes[U(c), U(i)]
 
 
-@compiled_disjoint
+@separate
 def _interleave_floats(planes, count, out, at):  # type: ignore[no-untyped-def]
     channels = planes.shape[0]
     if channels == 3:
@@ -230,7 +229,7 @@ def _interleave_floats(planes, count, out, at):  # type: ignore[no-untyped-def]
             out[U(at + channels * i + c)] = plane[U(i)]
 
 
-@compiled_disjoint
+@separate
 def _sum(work, sources, shares, used, c, first, count, total):  # type: ignore[no-untyped-def]
     """Any number of pictures, one after the other."""
     for q in range(used):
@@ -243,7 +242,7 @@ def _sum(work, sources, shares, used, c, first, count, total):  # type: ignore[n
                 total[U(i)] = U32(total[U(i)] + U32(plane[U(first + i)]) * share)
 
 
-@compiled_disjoint
+@separate
 def _finish(total, count, as_bytes, scale, bias, start, step, out_bytes, out_floats):  # type: ignore[no-untyped-def]
     if as_bytes:
         for i in range(count):

@@ -5,52 +5,72 @@ As Pillow's ``ImageEnhance``: ``degenerate + factor * (picture - degenerate)`` i
 
 import numpy as np
 
-from ipmix.compiling import compiled_disjoint, inlined
+from ipmix.compiling import helper, separate
 from ipmix.engines.compiled.pointwise import blend_table
 
 U = np.uintp
 F = np.float32
 
 
-@inlined
+@helper
 def _blend(degenerate, value, factor):  # type: ignore[no-untyped-def]
     d = F(degenerate)
     return np.uint8(min(max(d + factor * (F(value) - d), F(0)), F(255)))
 
 
-@inlined
-def _grey(planes, i):  # type: ignore[no-untyped-def]
-    """ITU-R 601 luma as Pillow rounds it for three channels, else the rounded mean of the channels."""
-    if planes.shape[0] == 3:
-        red, green, blue = np.int64(planes[0, i]), np.int64(planes[1, i]), np.int64(planes[2, i])
-        return (red * 19595 + green * 38470 + blue * 7471 + 32768) >> 16
+@helper
+def _luma(planes, i):  # type: ignore[no-untyped-def]
+    """ITU-R 601 luma of three channels as Pillow rounds it."""
+    red, green, blue = np.int64(planes[0, i]), np.int64(planes[1, i]), np.int64(planes[2, i])
+    return (red * 19595 + green * 38470 + blue * 7471 + 32768) >> 16
+
+
+@helper
+def _mean(planes, i):  # type: ignore[no-untyped-def]
+    """The rounded mean of the channels: what stands for grey where there are not three."""
     total = np.int64(0)
     for c in range(planes.shape[0]):
         total += planes[c, i]
     return (total + planes.shape[0] // 2) // planes.shape[0]
 
 
-@compiled_disjoint
+@separate
 def color(source, target, first, last, factor):  # type: ignore[no-untyped-def]
     """Blend bytes ``first`` to ``last`` of every channel with the picture's grey version."""
-    for i in range(first, last):
-        grey = _grey(source, U(i))
-        for c in range(source.shape[0]):
-            target[c, U(i)] = _blend(grey, source[c, U(i)], F(factor))
+    f = F(factor)
+    if source.shape[0] == 3:
+        for i in range(first, last):
+            grey = _luma(source, U(i))
+            for c in range(3):
+                target[c, U(i)] = _blend(grey, source[c, U(i)], f)
+    else:
+        for i in range(first, last):
+            grey = _mean(source, U(i))
+            for c in range(source.shape[0]):
+                target[c, U(i)] = _blend(grey, source[c, U(i)], f)
 
 
-@compiled_disjoint
+@separate
 def contrast_table(source, count, factor, table):  # type: ignore[no-untyped-def]
     """The table, uint8[C, 256], that blends with the picture's mean grey, rounded."""
     total = np.int64(0)
-    for i in range(count):
-        total += _grey(source, U(i))
+    if source.shape[0] == 3:
+        for i in range(count):
+            total += _luma(source, U(i))
+    else:
+        for i in range(count):
+            total += _mean(source, U(i))
     mean = np.int64(total / count + 0.5)
     for c in range(table.shape[0]):
         blend_table(mean, factor, table, c)
 
 
-@compiled_disjoint
+@helper
+def _three(plane, i):  # type: ignore[no-untyped-def]
+    return np.int32(plane[i - U(1)]) + np.int32(plane[i]) + np.int32(plane[i + U(1)])
+
+
+@separate
 def sharpness(source, target, height, width, top, bottom, factor):  # type: ignore[no-untyped-def]
     """Blend with the picture smoothed by (1 1 1, 1 5 1, 1 1 1) / 13; border pixels are not smoothed."""
     f = F(factor)
@@ -67,7 +87,5 @@ def sharpness(source, target, height, width, top, bottom, factor):  # type: igno
             for x in range(1, width - 1):
                 i = U(row + x)
                 above, below = i - U(width), i + U(width)
-                total = 4 * np.int32(a[i])
-                for k in (above, i, below):
-                    total += np.int32(a[k - U(1)]) + np.int32(a[k]) + np.int32(a[k + U(1)])
+                total = 4 * np.int32(a[i]) + _three(a, above) + _three(a, i) + _three(a, below)
                 b[i] = _blend((2 * total + 13) // 26, a[i], f)

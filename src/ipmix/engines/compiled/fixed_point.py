@@ -1,4 +1,4 @@
-"""Products of fractions, said so that LLVM sees what a processor has an instruction for."""
+"""Arithmetic that Python can't say, or not so that LLVM sees what a processor has an instruction for."""
 
 from typing import Any
 
@@ -25,4 +25,17 @@ def _high_product(typing_context: Any, a: Any, b: Any) -> Any:
     return types.uint16(types.uint16, types.uint16), generate
 
 
-high_product: Any = intrinsic(_high_product)  # for a type checker: compiled code calls it with a and b only
+def _power_of_two(typing_context: Any, exponent: Any) -> Any:
+    """``power_of_two(n)`` is 2**n as a float64, put together from its bits; n is an int64 from -1022 to 1023."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        word = ir.IntType(64)
+        bits = builder.shl(builder.add(arguments[0], word(1023)), word(52))
+        return builder.bitcast(bits, ir.DoubleType())
+
+    return types.float64(types.int64), generate
+
+
+# For a type checker: compiled code leaves out the context.
+high_product: Any = intrinsic(_high_product)
+power_of_two: Any = intrinsic(_power_of_two)

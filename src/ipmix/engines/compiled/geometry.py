@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from ipmix.compiling import compiled_disjoint, inlined
+from ipmix.compiling import helper, separate
 from ipmix.engines.compiled.fixed_point import high_product
 from ipmix.operations import MIRROR, ROTATE, SHEAR_X, SHEAR_Y, TRANSLATE_X
 
@@ -26,7 +26,7 @@ SLACK = 64
 """Padding behind every plane: room for the spill, and a multiple of a cache line."""
 
 
-@inlined
+@helper
 def move(code, level, source, target, height, width, top, bottom, padded, fractions, runs):  # type: ignore[no-untyped-def]
     """Carry out one geometric operation. ``padded`` uint8[C, *], ``fractions`` uint16[2, *] and ``runs``
     int32[2, W + 1] are scratch (see ``kernel.py``)."""
@@ -42,7 +42,7 @@ def move(code, level, source, target, height, width, top, bottom, padded, fracti
         _translate_columns(source, target, height, width, top, bottom, int(level))
 
 
-@inlined
+@helper
 def _between(a, b, fraction):  # type: ignore[no-untyped-def]
     """``a + (b - a) * fraction / 65536`` for two bytes, in 256ths: uint16, at most 2 below the exact value."""
     left = high_product(U16(U16(a) << 8), U16(65535 - fraction))
@@ -50,13 +50,13 @@ def _between(a, b, fraction):  # type: ignore[no-untyped-def]
     return U16(left + right)
 
 
-@inlined
+@helper
 def _to_byte(value):  # type: ignore[no-untyped-def]
     """256ths to bytes. The 4 makes up for what the multiplications cut off: a flat area stays as it is."""
     return np.uint8(U16(value + 4) >> 8)
 
 
-@compiled_disjoint
+@separate
 def _mirror(source, target, width, top, bottom):  # type: ignore[no-untyped-def]
     for c in range(source.shape[0]):
         for y in range(top, bottom):
@@ -66,7 +66,7 @@ def _mirror(source, target, width, top, bottom):  # type: ignore[no-untyped-def]
                 target[U(c), U(row + x)] = source[U(c), U(last - x)]
 
 
-@compiled_disjoint
+@separate
 def _translate_columns(source, target, height, width, top, bottom, shift):  # type: ignore[no-untyped-def]
     for c in range(source.shape[0]):
         for y in range(top, bottom):
@@ -80,7 +80,7 @@ def _translate_columns(source, target, height, width, top, bottom, shift):  # ty
                     target[U(c), U(row + x)] = 0
 
 
-@compiled_disjoint
+@separate
 def _shift_rows(shear, source, target, width, top, bottom, level):  # type: ignore[no-untyped-def]
     """Every row shifted sideways: by ``level`` pixels, or for a shear by level * (y + 1/2)."""
     for y in range(top, bottom):
@@ -110,7 +110,7 @@ def _shift_rows(shear, source, target, width, top, bottom, level):  # type: igno
             _fill(target, c, row + outside, row + width, np.uint8(0))
 
 
-@inlined
+@helper
 def _fill(planes, c, first, last, value):  # type: ignore[no-untyped-def]
     i = first
     while i < last:  # a handful of pixels: not worth a vectorised loop, which is what "for" would become
@@ -118,7 +118,7 @@ def _fill(planes, c, first, last, value):  # type: ignore[no-untyped-def]
         i += 1
 
 
-@compiled_disjoint
+@separate
 def _shear_columns(source, target, height, width, top, bottom, level, fractions, runs):  # type: ignore[no-untyped-def]
     """Every column shifted by level * (x + 1/2). Neighbouring columns mostly share the whole part of the shift:
     such a run of columns is interpolated between two rows, with a fraction for each column."""
@@ -147,7 +147,7 @@ def _shear_columns(source, target, height, width, top, bottom, level, fractions,
                         target[U(c), U(row + x)] = source[U(c), U(nearest + x)] if 0.0 <= position < height else 0
 
 
-@inlined
+@helper
 def _interpolate_run(source, target, c, upper, row, width, begin, end, fractions):  # type: ignore[no-untyped-def]
     for x in range(begin, begin + _whole_lanes(end - begin)):
         k = U(x)
@@ -155,7 +155,7 @@ def _interpolate_run(source, target, c, upper, row, width, begin, end, fractions
         target[U(c), U(row) + k] = _to_byte(_between(one, other, fractions[U(0), k]))
 
 
-@inlined
+@helper
 def _whole_lanes(length):  # type: ignore[no-untyped-def]
     return (length + (LANES - 1)) // LANES * LANES
 
@@ -163,7 +163,7 @@ def _whole_lanes(length):  # type: ignore[no-untyped-def]
 # --- rotation ---------------------------------------------------------------------------------------------
 
 
-@compiled_disjoint
+@separate
 def _rotate(source, target, height, width, top, bottom, degrees, padded, fractions, runs):  # type: ignore[no-untyped-def]
     """Turn about the centre (Pillow's matrix), row by row.
 
@@ -224,7 +224,7 @@ def _rotate(source, target, height, width, top, bottom, degrees, padded, fractio
                 target[U(c), U(i)] = 0
 
 
-@compiled_disjoint
+@separate
 def _place_row(width, du, u, dv, v, stride, fractions, offsets):  # type: ignore[no-untyped-def]
     """Where a row's pixels come from, beside the same pixel of the source: whole offsets and fractions."""
     stride = np.int32(stride)
@@ -237,14 +237,14 @@ def _place_row(width, du, u, dv, v, stride, fractions, offsets):  # type: ignore
         fractions[U(1), U(x)] = U16(np.int32((down - upper) * np.float32(65535)))
 
 
-@inlined
+@helper
 def _inside(x, cosine, sine, u0, v0, across, down, height, width):  # type: ignore[no-untyped-def]
     u = cosine * (x + 0.5) + u0 + across
     v = -sine * (x + 0.5) + v0 + down
     return 0.0 <= u and u < width and 0.0 <= v and v < height
 
 
-@inlined
+@helper
 def _steps_until(fraction, steps):  # type: ignore[no-untyped-def]
     """How many pixels a position stays in its unit interval (at least 1) if it needs ``steps``, which are
     negative for a position that falls, to cross one."""
@@ -252,7 +252,7 @@ def _steps_until(fraction, steps):  # type: ignore[no-untyped-def]
     return np.int64(left) + 1
 
 
-@compiled_disjoint
+@separate
 def _rows_needed(sine, cosine, down, height, width, top, bottom):  # type: ignore[no-untyped-def]
     """The source rows, one past the last, that target rows ``top`` to ``bottom`` can come from."""
     low = np.inf
@@ -265,7 +265,7 @@ def _rows_needed(sine, cosine, down, height, width, top, bottom):  # type: ignor
     return max(0, math.floor(low) - 2), min(height, math.ceil(high) + 2)
 
 
-@compiled_disjoint
+@separate
 def _pad(source, padded, height, width, first, last):  # type: ignore[no-untyped-def]
     """Copy rows ``first`` to ``last`` into rows of width + 2 bytes, with the border repeated on all sides."""
     stride = width + 2
@@ -279,7 +279,7 @@ def _pad(source, padded, height, width, first, last):  # type: ignore[no-untyped
             padded[U(c), U(other + 1 + width)] = source[U(c), U(row + width - 1)]
 
 
-@compiled_disjoint
+@separate
 def _interpolate_turned(channels, target, padded, to, start, stride, x, length, fractions):  # type: ignore[no-untyped-def]
     """Interpolate ``length`` pixels from ``padded[start:]`` and the row below, with the fractions from ``x`` on."""
     length = _whole_lanes(length)
@@ -299,7 +299,7 @@ def _interpolate_turned(channels, target, padded, to, start, stride, x, length, 
         c += 1
 
 
-@inlined
+@helper
 def _bilinear(a, c, k, stride, across, down):  # type: ignore[no-untyped-def]
     upper = _between(a[c, k], a[c, k + U(1)], across)
     lower = _between(a[c, k + stride], a[c, k + stride + U(1)], across)

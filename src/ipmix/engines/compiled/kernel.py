@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ipmix.compiling import compiled, compiled_disjoint, inlined
+from ipmix.compiling import compiled_disjoint, helper
 from ipmix.engines.compiled.blending import BLOCK, blend, rows_to_planes, to_planes
 from ipmix.engines.compiled.enhance import color, contrast_table, sharpness
 from ipmix.engines.compiled.geometry import SLACK, move
@@ -70,7 +70,7 @@ class Desk(NamedTuple):
     """int32[2, W + 1]: where a row is cut."""
     powers: np.ndarray
     """float32[2, 256]: the factors of multiply."""
-    bits: np.ndarray
+    wholes: np.ndarray
     """int64[256]."""
     series: np.ndarray
     """float64[256]."""
@@ -90,6 +90,8 @@ class Desk(NamedTuple):
     """uint64[1]: a stream of theirs."""
     sums: np.ndarray
     """uint32[C, P]."""
+    block: np.ndarray
+    """float32[C, BLOCK]: a piece of the result in planes."""
     page: np.ndarray
     """float32[C * BLOCK]: a piece of the result that is about to be streamed."""
     sources: np.ndarray
@@ -104,8 +106,7 @@ class Desk(NamedTuple):
     """uint32[*]: likewise."""
 
 
-@compiled
-def set_desk(height, width, channels, chains):  # type: ignore[no-untyped-def]
+def set_desk(height: int, width: int, channels: int, chains: int) -> Desk:
     """A desk for pictures of this size, and recipes of up to ``chains`` chains."""
     size = (height * width + SLACK + 63) // 64 * 64
     return Desk(
@@ -127,6 +128,7 @@ def set_desk(height, width, channels, chains):  # type: ignore[no-untyped-def]
         np.empty(scratch_size(height, width), np.float64),
         np.empty(1, np.uint64),
         np.empty((channels, size), np.uint32),
+        np.empty((channels, BLOCK), np.float32),
         np.empty(channels * BLOCK, np.float32),
         np.zeros(max(chains + 1, 4), np.int64),
         np.zeros(max(chains + 1, 4), np.uint32),
@@ -200,13 +202,14 @@ def apply_range(  # type: ignore[no-untyped-def]
         float_row = 0 if as_bytes else n
         blend(
             desk.work, OTHER, sources, shares, desk.spans, used, desk.chosen, desk.weights, height, width, planar,
-            as_bytes, scale, bias, out_bytes[byte_row], out_floats[float_row], desk.sums, desk.page, streamed,
+            as_bytes, scale, bias, out_bytes[byte_row], out_floats[float_row], desk.sums, desk.block, desk.page,
+            streamed,
         )  # fmt: skip
     if streamed:
         finish_streams()
 
 
-@inlined
+@helper
 def _run_chain(desk, length, steps, overflow, own, spare, picture, stride, origin, partner, span, rare):  # type: ignore[no-untyped-def]
     """Carry out one chain and return the buffer that holds its picture: CLEAN, ``own`` or ``spare``.
 
@@ -275,7 +278,7 @@ def _run_chain(desk, length, steps, overflow, own, spare, picture, stride, origi
                 rows,
                 start,
                 desk.powers,
-                desk.bits,
+                desk.wholes,
                 desk.series,
                 desk.masks,
             )
@@ -286,7 +289,7 @@ def _run_chain(desk, length, steps, overflow, own, spare, picture, stride, origi
     return current
 
 
-@inlined
+@helper
 def changes_nothing(code, level):  # type: ignore[no-untyped-def]
     """Whether the operation leaves every picture as it is."""
     if code == COLOR or code == CONTRAST or code == BRIGHTNESS or code == SHARPNESS:
@@ -295,13 +298,13 @@ def changes_nothing(code, level):  # type: ignore[no-untyped-def]
     return moves and level == 0.0
 
 
-@inlined
+@helper
 def _settle(desk, source, target):  # type: ignore[no-untyped-def]
     """Bring the chain's picture through the pending table."""
     apply_table(desk.tables[0], desk.work[source], desk.work[target], desk.width, ZERO, ZERO, desk.width, desk.height)
 
 
-@inlined
+@helper
 def _fill_rows(desk, buffer, span, top, bottom):  # type: ignore[no-untyped-def]
     """Widen the span to the rows ``top`` to ``bottom``, copying what it lacks from the clean picture."""
     if top < span[0]:
@@ -312,7 +315,7 @@ def _fill_rows(desk, buffer, span, top, bottom):  # type: ignore[no-untyped-def]
         span[1] = bottom
 
 
-@inlined
+@helper
 def _copy_rows(desk, buffer, top, bottom):  # type: ignore[no-untyped-def]
     for c in range(desk.work.shape[1]):
         a, b = desk.work[CLEAN, c], desk.work[buffer, c]
@@ -320,7 +323,7 @@ def _copy_rows(desk, buffer, top, bottom):  # type: ignore[no-untyped-def]
             b[U(i)] = a[U(i)]
 
 
-@inlined
+@helper
 def _count(desk, buffer):  # type: ignore[no-untyped-def]
     """The place in ``desk.counts`` of a buffer's histograms; the clean picture's are counted once."""
     if buffer == CLEAN and desk.known[0]:
@@ -332,7 +335,7 @@ def _count(desk, buffer):  # type: ignore[no-untyped-def]
     return where
 
 
-@inlined
+@helper
 def _count_for(desk, code, level, buffer):  # type: ignore[no-untyped-def]
     """The place in ``desk.counts`` of what :func:`make_table` has to know about a buffer for this operation."""
     if code == AUTOCONTRAST and level == 0.0 and not (buffer == CLEAN and desk.known[0]):
@@ -341,7 +344,7 @@ def _count_for(desk, code, level, buffer):  # type: ignore[no-untyped-def]
     return _count(desk, buffer)
 
 
-@inlined
+@helper
 def _extend_table(desk, code, step, pending, current, rare):  # type: ignore[no-untyped-def]
     """Put one more operation behind the chain's pending table, or start one."""
     where = 0
@@ -362,7 +365,7 @@ def _extend_table(desk, code, step, pending, current, rare):  # type: ignore[no-
         compose(desk.tables[0], desk.tables[1])
 
 
-@inlined
+@helper
 def _operate(desk, code, level, source, target, left, top, right, bottom):  # type: ignore[no-untyped-def]
     """One operation from buffer to buffer, for at least the given box of the target."""
     a, b, width = desk.work[source], desk.work[target], desk.width
@@ -377,7 +380,7 @@ def _operate(desk, code, level, source, target, left, top, right, bottom):  # ty
         move(code, level, a, b, desk.height, width, top, bottom, desk.padded, desk.fractions, desk.runs)
 
 
-@inlined
+@helper
 def _operate_rarely(desk, code, step, source, target, left, top, right, bottom):  # type: ignore[no-untyped-def]
     """The same for operations of :data:`~ipmix.operations.RARE`; whether it was one of them."""
     a, b, width = desk.work[source], desk.work[target], desk.width

@@ -8,7 +8,8 @@ import math
 
 import numpy as np
 
-from ipmix.compiling import compiled_disjoint, inlined
+from ipmix.compiling import helper, separate
+from ipmix.engines.compiled.fixed_point import power_of_two
 from ipmix.randomness import mask_hash
 from ipmix.recipe import ADD, FILL, MULTIPLY, PASTE, RANDOM_ELEMENTS
 
@@ -19,11 +20,10 @@ LANES = 16
 """Masks come in rows of a multiple of this."""
 
 
-@inlined
-def mix_box(step, overflow, current, other, width, stride, origin, powers, bits, series, masks):  # type: ignore[no-untyped-def]
-    """Carry out one mixing step. ``powers`` float32[2, 256], ``bits`` int64[256], ``series``
-    float64[256] and ``masks``
-    uint8[*], of a row of whole lanes or more, are scratch."""
+@helper
+def mix_box(step, overflow, current, other, width, stride, origin, powers, wholes, series, masks):  # type: ignore[no-untyped-def]
+    """Carry out one mixing step. ``powers`` float32[2, 256], ``wholes`` int64[256], ``series``
+    float64[256] and ``masks`` uint8[*], of a row of whole lanes or more, are scratch."""
     left, top, right, bottom = (
         np.int64(step.left),
         np.int64(step.top),
@@ -36,7 +36,7 @@ def mix_box(step, overflow, current, other, width, stride, origin, powers, bits,
     if step.mixer == ADD:
         _add(step.a, step.b, overflow, current, other, across, down, a0, width, b0, stride)
     elif step.mixer == MULTIPLY:
-        _make_powers(np.float64(step.a), np.float64(step.b), powers, bits, series)
+        _make_powers(np.float64(step.a), np.float64(step.b), powers, wholes, series)
         _multiply(powers, overflow, current, other, across, down, a0, width, b0, stride)
     elif step.mixer == PASTE:
         _paste(current, other, across, down, a0, width, b0, stride)
@@ -48,18 +48,18 @@ def mix_box(step, overflow, current, other, width, stride, origin, powers, bits,
         _choose(step.seed, threshold, planes, current, other, across, down, a0, width, b0, stride, masks)
 
 
-@inlined
+@helper
 def _clipped(value):  # type: ignore[no-untyped-def]
     return np.uint8(np.int32(min(max(value, F(0)), F(255))))
 
 
-@inlined
+@helper
 def _wrapped(value):  # type: ignore[no-untyped-def]
     # Above 2**32 a float32 is a multiple of 512, so its byte is 0, as is that of infinity by convention.
     return np.uint8(np.int64(value) & 255) if abs(value) < F(4294967296.0) else np.uint8(0)
 
 
-@compiled_disjoint
+@separate
 def _add(a_weight, b_weight, overflow, current, other, across, down, a0, width, b0, stride):  # type: ignore[no-untyped-def]
     constant = F(127.5) * (F(1) - a_weight - b_weight)
     for c in range(current.shape[0]):
@@ -84,15 +84,14 @@ _TERMS = np.array([math.log(2.0) ** n / math.factorial(n) for n in range(9, -1, 
 """The series of 2**x, highest power first: its error is under 1e-11 for x in [-1/2, 1/2], far under float32's."""
 
 
-@compiled_disjoint
-def _make_powers(a_power, b_power, powers, bits, series):  # type: ignore[no-untyped-def]
+@separate
+def _make_powers(a_power, b_power, powers, wholes, series):  # type: ignore[no-untyped-def]
     """Both factors of multiply for every byte, float32[2, 256]; their product is the mixed value.
 
     A power is 2**(exponent * log2): the whole part goes into the bits of a float64, the rest through a series.
-    The library's ``pow``, called 512 times, took longer than the mixing. ``bits`` int64[256] and ``series``
+    The library's ``pow``, called 512 times, took longer than the mixing. ``wholes`` int64[256] and ``series``
     float64[256] are scratch.
     """
-    scales = bits.view(np.float64)
     for row in range(2):
         exponent = a_power if row == 0 else b_power
         factor = 127.5 if row == 0 else 1.0
@@ -104,14 +103,14 @@ def _make_powers(a_power, b_power, powers, bits, series):  # type: ignore[no-unt
             for n in range(1, 10):
                 total = total * rest + _TERMS[n]
             series[U(v)] = total * factor
-            bits[U(v)] = (np.int64(whole) + 1023) << 52
+            wholes[U(v)] = np.int64(whole)
         for v in range(256):
-            powers[row, U(v)] = F(series[U(v)] * scales[U(v)])
+            powers[row, U(v)] = F(series[U(v)] * power_of_two(wholes[U(v)]))
     if a_power > 0.0:
         powers[0, 0] = F(0)  # an exact zero, for which the logarithm has a stand-in
 
 
-@compiled_disjoint
+@separate
 def _multiply(powers, overflow, current, other, across, down, a0, width, b0, stride):  # type: ignore[no-untyped-def]
     for c in range(current.shape[0]):
         for y in range(down):
@@ -128,7 +127,7 @@ def _multiply(powers, overflow, current, other, across, down, a0, width, b0, str
                     )
 
 
-@compiled_disjoint
+@separate
 def _paste(current, other, across, down, a0, width, b0, stride):  # type: ignore[no-untyped-def]
     for c in range(current.shape[0]):
         for y in range(down):
@@ -137,7 +136,7 @@ def _paste(current, other, across, down, a0, width, b0, stride):  # type: ignore
                 current[U(c), U(i + x)] = other[U(c), U(j + x)]
 
 
-@compiled_disjoint
+@separate
 def _fill(first, second, further, current, across, down, a0, width):  # type: ignore[no-untyped-def]
     for c in range(current.shape[0]):
         value = first if c == 0 else second if c == 1 else further
@@ -147,7 +146,7 @@ def _fill(first, second, further, current, across, down, a0, width):  # type: ig
                 current[U(c), U(i + x)] = value
 
 
-@compiled_disjoint
+@separate
 def _choose(seed, threshold, planes, current, other, across, down, a0, width, b0, stride, keep):  # type: ignore[no-untyped-def]
     """Keep a pixel where its 16 hashed bits are below the threshold, else take the other picture's.
 
@@ -174,7 +173,7 @@ def _choose(seed, threshold, planes, current, other, across, down, a0, width, b0
                         current[U(c), U(i + x)] = (current[U(c), U(i + x)] & mask) | (other[U(c), U(j + x)] & ~mask)
 
 
-@inlined
+@helper
 def _make_masks(seed, threshold, position, rows, pairs, across, pitch, keep):  # type: ignore[no-untyped-def]
     for y in range(rows):
         start = np.uint32(position + y * pairs)

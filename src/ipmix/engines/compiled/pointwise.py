@@ -7,26 +7,26 @@ a signed index could be negative, which stops LLVM from vectorising.
 
 import numpy as np
 
-from ipmix.compiling import compiled_disjoint, inlined
+from ipmix.compiling import helper, separate
 from ipmix.operations import AUTOCONTRAST, BRIGHTNESS, EQUALIZE, INVERT, POSTERIZE, SOLARIZE
 
 U = np.uintp
 F = np.float32
 
 
-@inlined
+@helper
 def is_arithmetic(code):  # type: ignore[no-untyped-def]
     """Whether :func:`arithmetic` knows the operation."""
     return code == POSTERIZE or code == SOLARIZE or code == INVERT
 
 
-@inlined
+@helper
 def is_table(code):  # type: ignore[no-untyped-def]
     """Whether the operation needs a table that depends on the channel's histogram or its level."""
     return code == EQUALIZE or code == AUTOCONTRAST or code == BRIGHTNESS
 
 
-@compiled_disjoint
+@separate
 def arithmetic(code, level, source, target, first, last):  # type: ignore[no-untyped-def]
     """Posterize, solarize or invert bytes ``first`` to ``last`` of every channel.
 
@@ -43,7 +43,7 @@ def arithmetic(code, level, source, target, first, last):  # type: ignore[no-unt
                 target[U(c), U(i)] = ~v if v >= threshold else v
 
 
-@inlined
+@helper
 def _arithmetic_constants(code, level):  # type: ignore[no-untyped-def]
     keep = np.uint8(255)
     threshold = np.uint16(0)
@@ -54,7 +54,7 @@ def _arithmetic_constants(code, level):  # type: ignore[no-untyped-def]
     return keep, threshold
 
 
-@compiled_disjoint
+@separate
 def histograms(source, count, counts, work):  # type: ignore[no-untyped-def]
     """Count the bytes 0 .. count-1 of every channel: ``counts`` int32[C, 256]; ``work`` int32[1024]."""
     for c in range(source.shape[0]):
@@ -72,7 +72,7 @@ def histograms(source, count, counts, work):  # type: ignore[no-untyped-def]
             counts[U(c), U(v)] = work[U(v)] + work[U(256 + v)] + work[U(512 + v)] + work[U(768 + v)]
 
 
-@compiled_disjoint
+@separate
 def extremes(source, count, counts):  # type: ignore[no-untyped-def]
     """Histograms that are right about the smallest and the largest byte only: 16 times as fast as whole ones."""
     for c in range(source.shape[0]):
@@ -85,7 +85,7 @@ def extremes(source, count, counts):  # type: ignore[no-untyped-def]
         counts[U(c), high] = 1
 
 
-@compiled_disjoint
+@separate
 def push_forward(table, counts, pushed):  # type: ignore[no-untyped-def]
     """The histograms of a picture after ``table``, from those before it; all int32[C, 256]."""
     for c in range(table.shape[0]):
@@ -94,7 +94,7 @@ def push_forward(table, counts, pushed):  # type: ignore[no-untyped-def]
             pushed[c, table[c, U(v)]] += counts[c, U(v)]
 
 
-@compiled_disjoint
+@separate
 def make_table(code, level, counts, table, sums):  # type: ignore[no-untyped-def]
     """The table, uint8[C, 256], of any operation of this file; ``counts`` int32[C, 256] where it is needed.
 
@@ -113,7 +113,7 @@ def make_table(code, level, counts, table, sums):  # type: ignore[no-untyped-def
                 table[U(c), U(v)] = 255 - v if v >= threshold and code != POSTERIZE else v & keep
 
 
-@compiled_disjoint
+@separate
 def _equalize(counts, c, table, sums):  # type: ignore[no-untyped-def]
     """Pillow's ``ImageOps.equalize``: spread the cumulative histogram over 0 .. 255."""
     total = np.int32(0)
@@ -135,7 +135,7 @@ def _equalize(counts, c, table, sums):  # type: ignore[no-untyped-def]
         table[U(c), U(v)] = np.uint8(min(np.int32((np.float64(sums[U(v)] + half) + 0.5) * inverse), np.int32(255)))
 
 
-@compiled_disjoint
+@separate
 def _autocontrast(counts, c, cutoff, table):  # type: ignore[no-untyped-def]
     """Pillow's ``ImageOps.autocontrast`` with a cutoff in percent at either end."""
     total = 0
@@ -154,7 +154,7 @@ def _autocontrast(counts, c, cutoff, table):  # type: ignore[no-untyped-def]
         table[U(c), U(v)] = min(max(int(v * scale + offset), 0), 255)
 
 
-@compiled_disjoint
+@separate
 def _skip(counts, c, cut, start, direction):  # type: ignore[no-untyped-def]
     """The first value, seen from one end, of which more than ``cut`` pixels are left to count."""
     v = start
@@ -168,7 +168,7 @@ def _skip(counts, c, cut, start, direction):  # type: ignore[no-untyped-def]
     return 255 if direction > 0 else 0
 
 
-@compiled_disjoint
+@separate
 def blend_table(grey, factor, table, c):  # type: ignore[no-untyped-def]
     """``grey + factor * (v - grey)`` for every byte v, in float32, cut and clipped as ``Image.blend`` does."""
     g = F(grey)

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from ipmix.compiling import compiled, compiled_disjoint, inlined
+from ipmix.compiling import helper, separate
 from ipmix.operations import SPECTRAL
 from ipmix.randomness import start, uniform
 
@@ -18,20 +18,19 @@ SALT = np.int64(0x7072696D65)
 """The reference's, in ``engines/prime_reference.py``."""
 
 
-@compiled
-def scratch_size(height, width):  # type: ignore[no-untyped-def]
+def scratch_size(height: int, width: int) -> int:
     """How many float64 numbers :func:`distort` needs to write to."""
     return max(4 * height * width + 3 * (height + width), 1024)
 
 
-@inlined
+@helper
 def curve_table(step, numbers, state, table):  # type: ignore[no-untyped-def]
     """The step's colour curves as a table, uint8[C, 256]; ``numbers`` and ``state`` are scratch."""
     _start(state, step)
     _curves(np.float64(step.level), np.int64(step.a), np.int64(step.b), state, numbers, table)
 
 
-@inlined
+@helper
 def distort(code, step, source, target, height, width, padded, numbers, state):  # type: ignore[no-untyped-def]
     """Carry out a "spectral" or a "spatial" step on the whole picture.
 
@@ -45,12 +44,12 @@ def distort(code, step, source, target, height, width, padded, numbers, state): 
         _displace(level, a, state, source, target, height, width, numbers)
 
 
-@inlined
+@helper
 def _start(state, step):  # type: ignore[no-untyped-def]
     start(state, SALT, np.int64(step.seed), np.int64(0), np.int64(0))
 
 
-@inlined
+@helper
 def _pair(state):  # type: ignore[no-untyped-def]
     """Two standard normal numbers from two uniform ones."""
     radius = math.sqrt(-2.0 * math.log(1.0 - uniform(state)))
@@ -58,7 +57,7 @@ def _pair(state):  # type: ignore[no-untyped-def]
     return radius * math.cos(angle), radius * math.sin(angle)
 
 
-@inlined
+@helper
 def _to_byte(value):  # type: ignore[no-untyped-def]
     return np.uint8(min(max(value, 0.0), 255.0) + 0.5)
 
@@ -66,7 +65,7 @@ def _to_byte(value):  # type: ignore[no-untyped-def]
 # --- spectral ---------------------------------------------------------------------------------------------
 
 
-@compiled_disjoint
+@separate
 def _filter(sigma, offset, state, source, target, height, width, padded, numbers):  # type: ignore[no-untyped-def]
     for i in range(0, 10, 2):
         numbers[i], numbers[i + 1] = _pair(state)
@@ -89,7 +88,7 @@ def _filter(sigma, offset, state, source, target, height, width, padded, numbers
             _filter_row(wide, y * pitch, pitch, numbers, target[c], y * width, width)
 
 
-@inlined
+@helper
 def _filter_row(wide, first, pitch, kernel, target, row, width):  # type: ignore[no-untyped-def]
     k0, k1, k2 = F(kernel[0]), F(kernel[1]), F(kernel[2])
     k3, k4, k5 = F(kernel[3]), F(kernel[4]), F(kernel[5])
@@ -107,7 +106,7 @@ def _filter_row(wide, first, pitch, kernel, target, row, width):  # type: ignore
 # --- colour curves ----------------------------------------------------------------------------------------
 
 
-@compiled_disjoint
+@separate
 def _curves(temperature, first, last, state, numbers, table):  # type: ignore[no-untyped-def]
     """sin(k x) for one k after the other, from the two before: 2 cos(x) sin((k - 1) x) - sin((k - 2) x)."""
     strength = 255.0 * math.sqrt(temperature)
@@ -139,7 +138,7 @@ def _curves(temperature, first, last, state, numbers, table):  # type: ignore[no
 # --- spatial ----------------------------------------------------------------------------------------------
 
 
-@compiled_disjoint
+@separate
 def _displace(temperature, cut, state, source, target, height, width, numbers):  # type: ignore[no-untyped-def]
     size = height * width
     amplitudes, half = numbers[0:size], numbers[size : 2 * size]
@@ -163,7 +162,7 @@ def _displace(temperature, cut, state, source, target, height, width, numbers): 
                 target[U(c), U(i)] = _to_byte((1.0 - v) * upper + v * lower)
 
 
-@inlined
+@helper
 def _folded(frequency, period):  # type: ignore[no-untyped-def]
     """On ``period + 1`` samples of [0, 1], sin(pi f x) is sin(pi g x), its negative, or 0: (g < period, 1, -1 or 0)."""
     if period == 0:
@@ -176,7 +175,7 @@ def _folded(frequency, period):  # type: ignore[no-untyped-def]
     return rest, 1.0
 
 
-@compiled_disjoint
+@separate
 def _field(cut, state, height, width, amplitudes, half, out, waves, strength):  # type: ignore[no-untyped-def]
     """The sum of all waves, float64[H * W], times ``strength``; waves too short for the picture's pixels are
     added to the longer ones that look the same there."""

@@ -12,7 +12,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from ipmix.compiling import compiled_disjoint
+from ipmix.compiling import separate
 
 U = np.uintp
 
@@ -62,7 +62,7 @@ _line: Any = intrinsic(_stream_line)
 finish_streams: Any = intrinsic(_finish_streams)
 
 
-@compiled_disjoint
+@separate
 def stream(source, count, target, to):  # type: ignore[no-untyped-def]
     """``target[to:to + count] = source[:count]`` past the caches; both float32[*]."""
     ahead = min((-(_address_of(target) + 4 * to) & (LINE - 1)) // 4, count)
