@@ -300,6 +300,27 @@ def test_the_average_follows_the_weights() -> None:
     assert not torch.allclose(plain.state_dict()[key], slow.state_dict()[key], atol=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_compiled_network_trains_and_resumes_as_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With torch's tracing alone, without its generated code, which takes a C++ compiler and half a minute."""
+    compiled = []
+    plain = torch.compile
+
+    def traced(module: torch.nn.Module) -> Any:
+        compiled.append(module)
+        return plain(module, backend="eager")
+
+    monkeypatch.setattr(torch, "compile", traced)
+    config = replace(SMALL, compile=True, epochs=2)
+    whole = run(replace(SMALL, epochs=2))
+    outcome = run(config, tmp_path / "run")
+    again = run(config, tmp_path / "run", resume=True)
+    assert len(compiled) == 2
+    assert outcome.epochs == whole.epochs
+    for model in (outcome.model, again.model, models.load(tmp_path / "run" / "last.safetensors")):
+        assert_same_bits(weights(model), weights(whole.model))
+
+
 def test_fine_tuning_starts_from_a_file(tmp_path: Path) -> None:
     models.save(tmp_path / "a.safetensors", run(replace(SMALL, epochs=4)).model)
     config = replace(SMALL, epochs=1, learning_rate=1e-8, weights=str(tmp_path / "a.safetensors"))
