@@ -11,6 +11,7 @@ import numba
 import numpy as np
 import pytest
 from numba.core.errors import TypingError
+from numba.extending import overload
 
 from ipmix import compiling, parts
 from ipmix.compiling import helper, part, separate
@@ -116,21 +117,30 @@ def test_keywords_are_refused() -> None:
 
 @pytest.mark.parametrize("collecting", [True, False])
 def test_the_collection_of_garbage_is_left_as_it_was(collecting: bool) -> None:
-    wrong = part(lambda value: value.nothing_like_this)
+    seen = []
 
-    @numba.njit
+    def asked() -> int:
+        return 1
+
+    @overload(asked)
+    def answer():  # type: ignore[no-untyped-def]
+        seen.append(gc.isenabled())
+        return lambda: 1
+
+    @compiling.compiled_disjoint
     def call(value):  # type: ignore[no-untyped-def]
-        return wrong(value)
+        return asked() + value.nothing_like_this
 
     before = gc.isenabled()
     try:
         gc.enable() if collecting else gc.disable()
         with pytest.raises(TypingError):
             call(3)
-        caller()(VALUES)
         assert gc.isenabled() == collecting
     finally:
         gc.enable() if before else gc.disable()
+    assert seen
+    assert not any(seen), "while kernels are compiled, nothing is collected"
 
 
 def test_without_what_parts_need_they_are_ordinary_compiled_functions(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,8 @@
 """How the house compiles its kernels: a few decorators, so that every kernel keeps the same promises."""
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numba
@@ -89,5 +91,21 @@ class _Disjoint(CompilerBase):
         super().__init__(*args)
         self.state.flags.noalias = True
 
+    def compile_extra(self, func: Any) -> Any:
+        with _no_collection():
+            return super().compile_extra(func)
+
     def define_pipelines(self) -> list[Any]:
         return [DefaultPassBuilder.define_nopython_pipeline(self.state)]
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Without Python's search for cycles of garbage: it took a tenth of the time, and found next to nothing."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

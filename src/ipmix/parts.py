@@ -10,9 +10,7 @@ False, and :mod:`ipmix.compiling` falls back on ordinary compiled functions: slo
 """
 
 import functools
-import gc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numba
@@ -75,8 +73,7 @@ class Part:
         """The signature for arguments of these types, and the key by which Numba finds what to call."""
         with global_compiler_lock:
             if arguments not in self._forms:
-                with _no_collection():
-                    self._forms[arguments] = self._compile(arguments)
+                self._forms[arguments] = self._compile(arguments)
             return self._forms[arguments]
 
     def _compile(self, arguments: tuple[Any, ...]) -> tuple[Any, Any]:
@@ -158,15 +155,3 @@ class _PartCompiler(compiler.CompilerBase):
             manager.passes.extend(step for step in stage(self.state).passes if step[0].__name__ not in PASSED_OVER)
         manager.finalize()
         return [manager]
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Without Python's search for cycles of garbage: it took a tenth of the time, and found next to nothing."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
