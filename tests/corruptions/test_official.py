@@ -55,6 +55,12 @@ def test_a_wrong_length(arrays):
     np.save(folder / "labels.npy", [3, 1, 0, 2])
     with pytest.raises(InputError, match="holds 15 images, expected 20"):
         open_set(folder).images("snow", 1)
+    # The same where the labels are repeated for each severity, and the first file is the short one.
+    np.save(folder / "labels.npy", [3, 1, 0, 2] * 5)
+    for name in open_set(folder).names:
+        np.save(folder / f"{name}.npy", images[:15])
+    with pytest.raises(InputError, match="holds 15 images, expected 20"):
+        open_set(folder).images("snow", 1)
 
 
 def test_labels_that_differ_between_severities(arrays):

@@ -185,13 +185,14 @@ def read_labels(folder: Path, name: str) -> np.ndarray:
             f"{folder / 'labels.npy'}: expected a line of whole numbers, got {labels.dtype}{list(labels.shape)}"
         )
     values = read_npy(folder / f"{name}.npy")
-    if values.ndim == 4 and len(labels) == len(values) and len(labels) % SEVERITIES == 0:
+    if values.ndim == 4 and len(values) != SEVERITIES * len(labels) and len(labels) % SEVERITIES == 0:
         count = len(labels) // SEVERITIES
         repeated = np.asarray(labels).reshape(SEVERITIES, count)
-        if not (repeated == repeated[0]).all():
+        if (repeated == repeated[0]).all():
+            return repeated[0].astype(np.int64)
+        if len(labels) == len(values):
             raise InputError(
                 f"{folder / 'labels.npy'} does not repeat the same {count} labels for each of five severities; "
                 "the images must be severity by severity"
             )
-        return repeated[0].astype(np.int64)
     return np.asarray(labels).astype(np.int64)
