@@ -15,14 +15,12 @@ time is over takes no further turns, and says how many it took.
 
 Printed: medians of the turns, the fastest and the slowest; medians of the turns' ratios with 95 % bootstrap intervals,
 by the clock and in processor time, beside the targets. Processor time holds what threads spend waiting for each other.
-They wait as in every ``ipmix`` command: a short while in a loop, then asleep.
 """
 
 import argparse
 import os
 import platform
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -34,7 +32,6 @@ import torch
 
 from benchmarks.turns import Stopwatch, before_each_epoch, ratio, say_ratio, show
 from ipmix import models
-from ipmix.cli import wait_briefly
 from ipmix.datasets import Pictures
 from ipmix.loader import Batch, Loader
 from ipmix.losses import cross_entropy, jsd_loss
@@ -238,8 +235,6 @@ def main() -> None:
     parser.add_argument("--jsd", action="store_true")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of the network; by default all cores")
     words = parser.parse_args()
-    if wait_briefly():  # read when torch is loaded: begin once more with it
-        os.execv(sys.executable, [sys.executable, "-m", "benchmarks.training", *sys.argv[1:]])
     words.seconds = QUICK_SECONDS if words.quick else SECONDS
     # Whatever the surroundings say: network and augmentation share all cores.
     torch.set_num_threads(words.threads)

@@ -1,5 +1,4 @@
 import errno
-import os
 import subprocess
 import sys
 import types
@@ -7,7 +6,6 @@ import types
 import pytest
 
 from ipmix import cli
-from ipmix.cli import TURNS, wait_briefly
 from ipmix.errors import InputError
 
 
@@ -111,15 +109,3 @@ def test_help_lists_what_there_is_and_loads_little():
 def test_version(capsys):
     assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("ipmix ")
-
-
-def test_threads_wait_briefly_unless_the_environment_says_otherwise(monkeypatch):
-    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    assert wait_briefly()
-    assert os.environ["GOMP_SPINCOUNT"] == TURNS
-    assert not wait_briefly()
-    monkeypatch.delenv("GOMP_SPINCOUNT")
-    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
-    assert not wait_briefly()
-    assert "GOMP_SPINCOUNT" not in os.environ

@@ -7,7 +7,6 @@ Commands live in ``ipmix.commands.<name>``, each a plain annotated function name
 import errno
 import importlib
 import importlib.util
-import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO
@@ -36,12 +35,6 @@ TRAIN_EXTRA = frozenset(
 
 FULL_OR_FORBIDDEN = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 
-WAITING = "GOMP_SPINCOUNT"
-TURNS = "5000"
-"""How often a thread of a network's computation on the processor looks in a loop whether the others are through
-before it sleeps: a fraction of a millisecond. The OpenMP library's own 300,000 keep a core busy that another thread
-of the same team, or the loader's, needs: with other programs on two cores a training step took three times as long."""
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the process's exit code: 0 done, 2 bad input, 130 interrupted, 1 anything else."""
@@ -49,7 +42,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal that knows only ASCII gets "?", not a traceback
             stream.reconfigure(errors="replace")
-    wait_briefly()
     try:
         return _dispatch(words)
     except InputError as error:
@@ -68,17 +60,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if error.errno not in FULL_OR_FORBIDDEN:
             raise
         return _complain(f"{error.filename or 'writing'}: {error.strerror}", 1)
-
-
-def wait_briefly() -> bool:
-    """Let OpenMP's threads wait asleep, unless the environment says how they wait; whether that was needed.
-
-    Without effect where torch is already loaded.
-    """
-    if WAITING in os.environ or "OMP_WAIT_POLICY" in os.environ:
-        return False
-    os.environ[WAITING] = TURNS
-    return True
 
 
 def available() -> dict[str, str]:
