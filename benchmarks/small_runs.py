@@ -165,7 +165,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", default="0", help="as 0,1,2")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--gather", action="store_true", help="run nothing: gather what has finished")
-    parser.add_argument("--results", type=Path, default=ROOT / "results" / "cifar-small.json")
+    parser.add_argument("--results", type=Path, default=ROOT / "results" / "cifar-three-epochs.json")
     arguments = parser.parse_args(words)
     pictures, out = arguments.pictures.resolve(), arguments.out.resolve()
     runs = list(planned([int(seed) for seed in arguments.seeds.split(",")]))
@@ -187,6 +187,7 @@ def main(words: Sequence[str] | None = None) -> int:
         "corruption error not divided by another network's; intervals: 95 percent bootstrap over pictures. One thread "
         "at the lowest priority beside other work: the seconds say nothing of speed.",
         **machine.describe(f"python -m benchmarks.small_runs PICTURES --out OUT {chosen}"),
+        "not finished": [run.label for run in runs if found(run, out) is None],
         "summary": lines,
         "runs": rows,
     }
