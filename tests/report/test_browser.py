@@ -23,6 +23,8 @@ addEventListener("load", () => {
     if (element.closest(".scroll") && !element.matches(".scroll")) continue;
     if (box.right > innerWidth + 1 || box.left < -1) wide.push(element.tagName + "." + element.className);
   }
+  for (const table of document.querySelectorAll(".heat"))
+    if (table.parentElement.scrollWidth > table.parentElement.clientWidth + 1) wide.push("heat map cut off");
   const images = [...document.images].filter((image) => !image.complete || !image.naturalWidth).length;
   const asked = performance.getEntriesByType("resource").map((e) => e.name).filter((n) => !n.startsWith("data:"));
   const empty = [...document.querySelectorAll("svg")].filter((s) => s.getBoundingClientRect().height < 20).length;
@@ -34,6 +36,8 @@ addEventListener("load", () => {
 @pytest.fixture
 def page(cards, tmp_path, made_card):
     long = made_card(tmp_path / "long", "a run with a very long name " * 4 + "unbroken" * 12, seed=3)
+    for card in (*cards, long):
+        card["corruptions"]["transverse_chromatic_abberation"] = dict.fromkeys("12345", 0.4)
     picture = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     panel = Panel("Pictures", "", [("row", [Figure(picture, "a caption of several words")] * 12)])
     path = tmp_path / "report.html"
