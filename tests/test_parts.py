@@ -11,6 +11,7 @@ import numba
 import numpy as np
 import pytest
 from numba.core.errors import TypingError
+from numba.core.registry import cpu_target
 from numba.extending import overload
 
 from ipmix import compiling, parts
@@ -170,3 +171,35 @@ def test_a_compiled_function_of_parts_is_kept_on_disk(tmp_path: Path) -> None:
     ]
     expected = Key(1, 2, 3, 4).stream()[0]
     assert printed == [f"{expected} 0 1\n", f"{expected} 1 0\n"], "the second time, nothing is compiled"
+
+
+def test_numba_is_left_as_it_was_also_after_an_error() -> None:
+    """What types were worked out is kept for one compilation only."""
+
+    def asked() -> bool:
+        return "resolve_function_type" in vars(cpu_target.typing_context)
+
+    seen: list[bool] = []
+
+    @overload(plain_third)
+    def watched(values, index):  # type: ignore[no-untyped-def]
+        seen.append(asked())
+        return plain_third
+
+    fresh = numba.njit(pipeline_class=compiling._Disjoint)  # not kept on disk
+
+    @fresh
+    def good(values):  # type: ignore[no-untyped-def]
+        return plain_third(values, 0) + plain_third(values, 1)
+
+    @fresh
+    def bad(values):  # type: ignore[no-untyped-def]
+        return values.no_such_thing + plain_third(values, 0)
+
+    assert good(VALUES) == plain_third(VALUES, 0) + plain_third(VALUES, 1)
+    assert seen
+    assert all(seen)
+    assert not asked()
+    with pytest.raises(TypingError):
+        bad(VALUES)
+    assert not asked()

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import numba
-from numba.core import config
+from numba.core import config, types
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.registry import cpu_target
 
 from ipmix import parts
 
@@ -92,7 +93,7 @@ class _Disjoint(CompilerBase):
         self.state.flags.noalias = True
 
     def compile_extra(self, func: Any) -> Any:
-        with _no_collection():
+        with _no_collection(), _types_remembered():
             return super().compile_extra(func)
 
     def define_pipelines(self) -> list[Any]:
@@ -109,3 +110,28 @@ def _no_collection() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+@contextmanager
+def _types_remembered() -> Iterator[None]:
+    """What a function or an operator gives for the same types, Numba would work out anew at each place it stands."""
+    context = cpu_target.typing_context
+    if "resolve_function_type" in vars(context):  # a compiled function inside another
+        yield
+        return
+    work_out = context.resolve_function_type
+    found: dict[Any, Any] = {}
+
+    def remembered(function: Any, arguments: Any, keywords: Any) -> Any:
+        if keywords or not isinstance(function, types.Function):
+            return work_out(function, arguments, keywords)
+        key = function, tuple(arguments)
+        if found.get(key) is None:
+            found[key] = work_out(function, arguments, keywords)
+        return found[key]
+
+    context.resolve_function_type = remembered
+    try:
+        yield
+    finally:
+        del context.resolve_function_type
