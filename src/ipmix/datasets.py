@@ -189,7 +189,9 @@ def _check_labels(labels: np.ndarray, count: int, classes: int, name: str) -> No
     if not isinstance(labels, np.ndarray) or labels.dtype != np.int64 or labels.shape != (count,):
         got = f"{labels.dtype}{list(labels.shape)}" if isinstance(labels, np.ndarray) else type(labels).__name__
         raise InputError(f"{name}: labels are int64[{count}], one for each picture, got {got}")
-    if labels.min() < 0 or labels.max() >= classes:
+    if labels.min() < 0:
+        raise InputError(f"{name}: labels are numbers of classes, 0 or more, got {labels.min()}")
+    if labels.max() >= classes:
         raise InputError(
             f"{name}: labels lie in 0..{classes - 1} ({classes} classes), got {labels.min()}..{labels.max()}"
         )
