@@ -131,6 +131,7 @@ def test_cifar_is_not_downloaded_unasked(tmp_path: Path) -> None:
         (np.zeros((0, 4, 4, 3), np.uint8), np.zeros(0, np.int64), "no picture"),
         (np.zeros((2, 4, 4, 3), np.uint8), np.zeros(3, np.int64), r"int64\[2\]"),
         (np.zeros((2, 4, 4, 3), np.uint8), np.zeros(2, np.int32), "int32"),
+        (np.zeros((2, 4, 4, 3), np.uint8), np.array([0, -1]), "0 or more, got -1"),
         (np.zeros((2, 4, 4, 3), np.uint8), np.array([0, 2]), r"0\.\.1 \(2 classes\), got 0\.\.2"),
     ],
 )

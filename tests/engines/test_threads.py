@@ -21,6 +21,15 @@ def test_every_number_is_worked_on_once(count: int, threads: int) -> None:
     assert sorted(done) == list(range(count))
 
 
+@pytest.mark.parametrize("threads", [2, 3, 4])
+def test_every_thread_has_as_many_parts(threads: int) -> None:
+    for count, size in ((2, 1), (31, 2**20), (192, 224 * 224), (2000, 1024), (1500, 1024), (5000, 1024), (10**6, 1024)):
+        parts: list[int] = []
+        in_parts(lambda begin, end, parts=parts: parts.append(end - begin), count, threads, size)  # type: ignore[misc]
+        assert len(parts) % min(threads, count) == 0, (count, size)
+        assert max(parts) - min(parts) <= 1
+
+
 def test_several_threads_work() -> None:
     meeting = threading.Barrier(2, timeout=30)
     in_parts(lambda begin, end: meeting.wait(), 2, 2)  # each part waits for the other

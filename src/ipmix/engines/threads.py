@@ -7,7 +7,7 @@ from functools import lru_cache
 from itertools import pairwise
 from queue import Empty, SimpleQueue
 
-SHARES = 4
+SHARES = 3
 """Parts for each thread, so that one that is held up does not keep the others waiting for long."""
 
 LEAST = 16
@@ -26,7 +26,8 @@ def in_parts(work: Callable[[int, int], object], count: int, threads: int, size:
     if threads <= 1:
         work(0, count)
         return
-    parts = max(threads, min(threads * SHARES, count // LEAST, count * size // PIXELS))
+    # As many for each thread: of three parts, one of two threads would have two.
+    parts = threads * max(1, min(SHARES, count // LEAST // threads, count * size // PIXELS // threads))
     waiting: SimpleQueue[tuple[int, int]] = SimpleQueue()
     for part in _edges(count, parts):
         waiting.put(part)
