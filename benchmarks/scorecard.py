@@ -160,8 +160,8 @@ def line(name: str, floor: list[Seconds], ours: list[Seconds]) -> None:
     clock, busy = ([statistics.median(t[k] for t in times) for times in (floor, ours)] for k in (0, 1))
     ratios = [100 * (a[0] / b[0] - 1) for a, b in zip(ours, floor, strict=True)]
     print(
-        f"  {name:12} {clock[0]:8.2f} {clock[1]:8.2f} s  +{added[0]:.1f}% ({min(ratios):.1f} to {max(ratios):.1f})"
-        f"   {busy[0]:8.2f} {busy[1]:8.2f} s  +{added[1]:.1f}%",
+        f"  {name:12} {clock[0]:8.2f} {clock[1]:8.2f} s  {added[0]:+.1f}% ({min(ratios):.1f} to {max(ratios):.1f})"
+        f"   {busy[0]:8.2f} {busy[1]:8.2f} s  {added[1]:+.1f}%",
         flush=True,
     )
 
