@@ -110,6 +110,8 @@ def race(
     seconds: dict[str, list[float]] = {name: [] for name in names}
     busy: dict[str, list[float]] = {name: [] for name in names}
     collecting = gc.isenabled()
+    gc.collect()
+    gc.freeze()  # what there is by now, the modules of all peers, is not searched again before every turn
     try:
         for turn in range(effort.rounds):
             for one in contestants if turn % 2 == 0 else reversed(contestants):
@@ -120,6 +122,7 @@ def race(
                 seconds[one.name].append(took / (calls[one.name] * one.images))
                 busy[one.name].append(used / took if took else 0.0)
     finally:
+        gc.unfreeze()
         if collecting:
             gc.enable()
     return {
