@@ -432,3 +432,21 @@ def test_autocontrast_looks_for_the_ends_only(make_pictures: Any) -> None:
             table = RecipeTable.pack([Recipe(32, 32, 0, chains)] * len(images))
             got, expected = both(table, images)
             assert np.array_equal(got, expected), steps
+
+
+def test_a_thread_keeps_the_desk_of_small_pictures_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[int, ...]] = []
+
+    def counted(*size: int) -> Any:
+        made.append(size)
+        return kernel.set_desk(*size)
+
+    monkeypatch.setattr(compiled_engine, "set_desk", counted)
+    monkeypatch.setattr(compiled_engine, "KEPT_MOST", 20 * 20 * 3)
+    for side, calls in ((20, 1), (21, 3)):
+        images = np.zeros((2, side, side, 3), np.uint8)
+        table = RecipeTable.empty(2, 7, 1, side, side)
+        for _ in range(3):
+            assert np.array_equal(apply(table, images), images)
+        assert made == [(side, side, 3, 7)] * calls
+        made.clear()

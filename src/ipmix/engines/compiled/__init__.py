@@ -64,14 +64,22 @@ def _desk_size(table: RecipeTable, output: Output) -> tuple[int, int, int, int]:
 
 
 def _kept_desk(table: RecipeTable, output: Output) -> Any:
-    """This thread's last desk if it fits: fresh pages for one cost as much as four pictures of 224x224."""
+    """This thread's last desk if it fits: making one takes as long as four pictures of 32x32.
+
+    One for large pictures is not kept: its 10 bytes for each value would stay in memory, for little time gained.
+    """
     size = _desk_size(table, output)
+    if table.height * table.width * len(output.scale) > KEPT_MOST:
+        return set_desk(*size)
     if getattr(_KEPT, "size", None) != size:
         _KEPT.desk, _KEPT.size = set_desk(*size), size
     return _KEPT.desk
 
 
 _KEPT = threading.local()
+
+KEPT_MOST = 2**20
+"""Values of a picture (height x width x channels) up to which a thread keeps its desk."""
 
 
 def _arguments(

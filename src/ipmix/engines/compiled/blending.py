@@ -10,7 +10,7 @@ U8 = np.uint8
 U32 = np.uint32
 I32 = np.int32
 F = np.float32
-ZERO = np.int64(0)  # a literal 0 is a type of its own, for which the callee would be compiled once more
+ZERO = np.int64(0)  # to Numba a literal 0 is a type of its own; where there are no parts, it would compile once more
 
 
 @separate

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ipmix.compiling import compiled_disjoint, helper
-from ipmix.engines.compiled.blending import BLOCK, blend, rows_to_planes, to_planes
+from ipmix.engines.compiled.blending import BLOCK, ZERO, blend, rows_to_planes, to_planes
 from ipmix.engines.compiled.enhance import color, contrast_table, sharpness
 from ipmix.engines.compiled.geometry import SLACK, move
 from ipmix.engines.compiled.lookup import apply_table, compose
@@ -44,7 +44,6 @@ from ipmix.operations import (
 from ipmix.recipe import NO_OPERATION, OPERATION, ORIGINAL, PARTNER
 
 U = np.uintp
-ZERO = np.int64(0)  # a literal 0 is a type of its own, for which the callee would be compiled once more
 
 CLEAN, OTHER, SPARE, FIRST = 0, 1, 2, 3
 """Buffers: the clean picture, what a box is mixed with, one to ping-pong with, and one for each chain."""
