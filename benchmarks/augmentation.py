@@ -18,9 +18,10 @@ from benchmarks.pictures import Source
 from benchmarks.results import Absent, Check, Row, Section, Suite, section
 from benchmarks.timing import Contestant, Effort, Timing, race, ratio
 from benchmarks.two_threads import two_threads
-from ipmix.augmentation import Augmenter, augment
+from ipmix.augmentation.batches import augment
+from ipmix.augmentation.single import Augmenter
 from ipmix.methods.ipmix import IPMix
-from ipmix.mixing_set import MixingSet
+from ipmix.mixing_set.mixing_set import MixingSet
 
 Say = Callable[[str], None]
 

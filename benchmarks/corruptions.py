@@ -29,8 +29,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from ipmix.corruptions import CORRUPTIONS, VALIDATION, corrupt, perturb
-from ipmix.corruptions.planning import set_names
-from ipmix.corruptions.sources import cropped
+from ipmix.corruptions.test_sets.planning import set_names
+from ipmix.corruptions.test_sets.sources import cropped
 
 Public = Callable[[str, np.ndarray, int], np.ndarray]
 
@@ -146,7 +146,7 @@ def whole(count: int = 10_000) -> None:
         np.save(f"{folder}/few.npy", read_images(None, 32, 16))
         np.save(f"{folder}/labels.npy", np.zeros(count, np.int64))
         np.save(f"{folder}/few-labels.npy", np.zeros(16, np.int64))
-        command = [sys.executable, "-m", "ipmix.cli", "corrupt", "--set", "c", "--threads", "2"]
+        command = [sys.executable, "-m", "ipmix", "corrupt", "--set", "c", "--threads", "2"]
         few = ["--labels", f"{folder}/few-labels.npy", f"{folder}/few.npy", f"{folder}/warm"]
         subprocess.run([*command, *few], check=True, capture_output=True)  # compiles
         before = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -12,7 +12,7 @@ from benchmarks.pictures import Source
 from benchmarks.results import Curve, Section, Suite, section
 from benchmarks.timing import Contestant, Effort, race
 from ipmix.methods.ipmix import IPMix
-from ipmix.mixing_set import MixingSet
+from ipmix.mixing_set.mixing_set import MixingSet
 
 Say = Callable[[str], None]
 

@@ -17,10 +17,10 @@ import numpy as np
 from benchmarks.pictures import Source, find
 from benchmarks.results import Absent, Check, Section, Suite, section
 from benchmarks.timing import Contestant, Effort, Timing, race, ratio
-from ipmix.datasets import PictureFiles, Pictures, scan
-from ipmix.loader import Loader
+from ipmix.data.datasets import PictureFiles, Pictures, scan
 from ipmix.methods.ipmix import IPMix
-from ipmix.mixing_set import MixingSet
+from ipmix.mixing_set.mixing_set import MixingSet
+from ipmix.training.loader import Loader
 
 Say = Callable[[str], None]
 BATCH = 128

@@ -10,9 +10,9 @@ from benchmarks.augmentation import materials
 from benchmarks.pictures import Source
 from benchmarks.results import Check, Section, Suite, section
 from benchmarks.timing import Contestant, Effort, race, ratio
-from ipmix.augmentation import apply, draw
+from ipmix.augmentation.batches import apply, draw
 from ipmix.methods import METHODS
-from ipmix.mixing_set import MixingSet
+from ipmix.mixing_set.mixing_set import MixingSet
 
 Say = Callable[[str], None]
 
@@ -81,7 +81,7 @@ def _contestant(name: str, kind: Any, images: np.ndarray, mixing: MixingSet) -> 
 
 
 def _transforming(name: str, method: Any, images: np.ndarray) -> Contestant:
-    from ipmix.randomness import Keys
+    from ipmix.core.randomness import Keys
 
     def call(number: int) -> None:
         method.transform(images, Keys.of(number, 0, range(len(images))))

@@ -19,10 +19,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ipmix.fractals import formats
-from ipmix.fractals.kinds import KINDS, compose, paint
-from ipmix.fractals.making import default_threads, make
-from ipmix.fractals.manifest import Plan
+from ipmix.fractals.kinds import KINDS, paint
+from ipmix.mixing_set import image_files
+from ipmix.mixing_set.composition import compose
+from ipmix.mixing_set.making import default_threads, make
+from ipmix.mixing_set.manifest import Plan
 
 SIZE = 256
 
@@ -39,10 +40,10 @@ def per_kind(pictures: int) -> None:
                 paint(kind, 0, index, SIZE)
             rates.append(pictures / (time.thread_time() - start))
         print(f"{kind:<11} {stats.median(rates):8.0f} pictures/s   ({min(rates):.0f} to {max(rates):.0f})")
-    for files in formats.EXTENSIONS:
-        formats.encode(kept[0], files)
+    for files in image_files.EXTENSIONS:
+        image_files.encode(kept[0], files)
         start = time.thread_time()
-        content = [formats.encode(pixels, files) for pixels in kept * 8]
+        content = [image_files.encode(pixels, files) for pixels in kept * 8]
         rate = len(content) / (time.thread_time() - start)
         print(f"{files:<11} {rate:8.0f} encoded/s      {sum(map(len, content)) / len(content) / 1024:.0f} KiB each")
 
@@ -71,7 +72,7 @@ def memory() -> float:
 def resident(folder: Path, pictures: int = 3000, side: int = 224) -> None:
     """The most memory resident while random pictures are augmented with a set: one by one, and in batches of 32."""
     import ipmix
-    from ipmix.mixing_set import MixingSet
+    from ipmix.mixing_set.mixing_set import MixingSet
 
     bare = memory()
     draws = np.random.default_rng(0)
@@ -96,9 +97,9 @@ def resident(folder: Path, pictures: int = 3000, side: int = 224) -> None:
 
 def structures(photos: Path, count: int = 200) -> None:
     """Median (and middle half) of the structural numbers per kind and of photographs."""
-    from ipmix.decoding import decode
-    from ipmix.fractals.pictures import find, fit
+    from ipmix.data.decoding import decode
     from ipmix.fractals.statistics import structure
+    from ipmix.mixing_set.folder import find, fit
 
     groups = {kind: [paint(kind, 0, index, SIZE).pixels for index in range(count)] for kind in KINDS}
     paths = find(photos)[:: max(1, len(find(photos)) // count)][:count]

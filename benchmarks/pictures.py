@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ipmix.decoding import decode, decode_square, is_picture, open_rgb
-from ipmix.mixing_set import margin
+from ipmix.data.decoding import decode, decode_square, is_picture, open_rgb
+from ipmix.mixing_set.mixing_set import margin
 
 VARIABLE = "IPMIX_TEST_DATA"
 

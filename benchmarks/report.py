@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.results import Check, Curve, Row, Section, Suite
-from ipmix.writing import replacing, write_text
+from ipmix.core.files import replacing, write_text
 
 BUSY = (0.93, 1.15)
 """Processor seconds per second that a row of one thread should show: below, something else had its processor."""

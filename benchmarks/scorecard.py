@@ -33,8 +33,9 @@ from benchmarks.pictures import Source, find
 from ipmix import models
 from ipmix.corruptions import perturb
 from ipmix.corruptions.severities import C_BAR_CIFAR, PERTURBATIONS_CIFAR
-from ipmix.evaluate import Attack, Plan, predict
-from ipmix.scorecard import score
+from ipmix.evaluation.plan import Attack, Plan
+from ipmix.evaluation.predicting import predict
+from ipmix.evaluation.scorecard import score
 
 TARGET = 0.15
 BATCH = 128

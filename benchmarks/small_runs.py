@@ -77,7 +77,7 @@ def carry_out(run: Run, pictures: Path, out: Path, epochs: int) -> None:
         return
     about = {"commit": machine.commit(), "command": "ipmix " + " ".join(run.words("PICTURES", "OUT", epochs))}
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    words = [sys.executable, "-m", "ipmix.cli", *run.words(str(pictures), str(out), epochs)]
+    words = [sys.executable, "-m", "ipmix", *run.words(str(pictures), str(out), epochs)]
     with subprocess.Popen(words, env=environment, cwd=ROOT) as process:
         try:
             status = process.wait()

@@ -32,13 +32,13 @@ import torch
 
 from benchmarks.turns import Stopwatch, before_each_epoch, ratio, say_ratio, show
 from ipmix import models
-from ipmix.datasets import Pictures
-from ipmix.loader import Batch, Loader
-from ipmix.losses import cross_entropy, jsd_loss
+from ipmix.data.datasets import Pictures
 from ipmix.methods import METHODS
-from ipmix.mixing_set import MixingSet
-from ipmix.optimising import Training
-from ipmix.training import train
+from ipmix.mixing_set.mixing_set import MixingSet
+from ipmix.training.config import Training
+from ipmix.training.loader import Batch, Loader
+from ipmix.training.loop import train
+from ipmix.training.losses import cross_entropy, jsd_loss
 
 HAND, PLAIN, AUGMENTED = "hand-written loop", "ipmix, no augmentation", "ipmix, IPMix"
 STEP_TARGET, AUGMENTATION_TARGET, RESUME_TARGET = 1.05, 1.03, 2.0

@@ -21,10 +21,10 @@ import numpy as np
 import torch
 
 from benchmarks.turns import before_each_epoch
-from ipmix.loader import Loader
 from ipmix.methods import METHODS
-from ipmix.optimising import Training
-from ipmix.training import train
+from ipmix.training.config import Training
+from ipmix.training.loader import Loader
+from ipmix.training.loop import train
 
 SETTINGS = {
     "1 process, 1 thread": (1, 1),

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from ipmix.loader import Batch, Loader
+from ipmix.training.loader import Batch, Loader
 
 RESAMPLES = 2000
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from benchmarks.results import Check, Section, section
 from benchmarks.timing import Contestant, Effort, race, ratio
-from ipmix.compiling import compiled
+from ipmix.core.compiling import compiled
 from ipmix.methods.ipmix import IPMix
-from ipmix.mixing_set import MixingSet
+from ipmix.mixing_set.mixing_set import MixingSet
 
 ROUNDS = 200_000
 """Some 15 ms: starting a thread takes a tenth of one."""

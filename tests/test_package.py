@@ -13,83 +13,42 @@ import ipmix
 
 SOURCE = Path(ipmix.__file__).parent
 
-# Rooms that stand on their own, and that every room may use.
-FOUNDATION = {"errors", "checking", "compiling", "parts", "writing", "progress", "randomness", "interrupting"}
-
-# Beyond the foundation, a room may import these. The order is from the ground up. Methods and engines never
-# import each other: a method draws and touches no pixel, an engine applies and draws no number.
+# The packages by level, from the ground up: each may import what stands below its own level and is named here.
+# Methods and engines never import each other: a method draws and touches no pixel, an engine applies and draws no
+# number. Evaluation never sees an augmentation.
 MAY_IMPORT: dict[str, set[str]] = {
-    "operations": set(),
-    "recipe_form": set(),
-    "recipe_checks": {"operations", "recipe_form"},
-    "recipe": {"operations", "recipe_checks", "recipe_form"},
-    "methods": {"operations", "recipe"},
-    "engines": {"operations", "recipe"},
-    "fractals": {"decoding"},
-    "mixing_set": {"decoding", "fractals"},
-    "augmentation": {"engines", "methods", "mixing_set", "recipe"},
-    "explain": {"augmentation", "engines", "recipe"},
-    "sheet": set(),
-    "method_choice": {"methods"},
-    # Pictures and batches.
-    "decoding": set(),
-    "datasets": {"decoding"},
-    "sources": {"datasets", "decoding"},
-    "cropping": {"datasets", "decoding"},
-    "loader": {"augmentation", "cropping", "datasets"},
-    # Models and training.
-    "models": set(),
-    "model_sources": {"models"},
-    "losses": set(),
-    "ascent": set(),
-    "optimising": set(),
-    "processes": set(),
-    "versions": set(),
-    "run_record": {"datasets", "optimising", "sources"},
-    "checkpoint": {"models", "run_record"},
-    "training_display": {"optimising"},
-    "validation": {"datasets", "losses", "processes", "sources"},
-    "objective": {"ascent", "loader", "losses", "methods", "models", "optimising", "validation"},
-    "training": {
-        *("checkpoint", "datasets", "loader", "models", "objective", "optimising", "processes", "run_record"),
-        *("sources", "training_display", "validation"),
-    },
-    # Evaluation: it never sees an augmentation.
-    "corruptions": {"decoding"},
-    "measures": {"ascent"},
-    "measure_names": set(),
-    "predictions": set(),
-    "auto_attack": set(),
-    "baseline": set(),
-    "class_maps": set(),
-    "target": {"measures"},
-    "evaluate": {"ascent", "auto_attack", "corruptions", "measures", "models", "predictions", "sources", "target"},
-    "scorecard": {"baseline", "corruptions", "measures", "predictions"},
-    "report": {"baseline", "measure_names", "measures", "predictions", "scorecard", "versions"},
-    "evidence": {"corruptions", "evaluate", "report", "sources"},
-    "assessment": {
-        *("auto_attack", "class_maps", "corruptions", "datasets", "evaluate", "evidence", "measures", "model_sources"),
-        *("models", "predictions", "report", "scorecard", "sources"),
-    },
-    # What joins both.
-    "settings_file": set(),
+    # 1
+    "core": set(),
+    # 2
+    "recipe": {"core"},
+    "measures": {"core"},
+    "attacks": {"core"},
+    "data": {"core"},
+    "models": {"core"},
+    "fractals": {"core"},
+    # 3
+    "methods": {"core", "recipe"},
+    "engines": {"core", "recipe"},
+    "mixing_set": {"core", "data", "fractals"},
+    "corruptions": {"core", "data"},
+    "report": {"core", "measures"},
+    "ascent": {"attacks"},
+    # 4
+    "augmentation": {"core", "engines", "methods", "mixing_set", "recipe"},
+    "evaluation": {"attacks", "core", "corruptions", "data", "measures", "models", "report"},
+    # 5
+    "training": {"attacks", "augmentation", "core", "data", "methods", "models", "recipe"},
+    # 6
     "experiment": {
-        *("assessment", "checkpoint", "datasets", "method_choice", "mixing_set", "optimising", "run_record"),
-        *("sources", "training", "versions"),
+        *("augmentation", "core", "corruptions", "data", "evaluation", "methods", "mixing_set", "recipe", "report"),
+        *("measures", "models", "training"),
     },
-    "quickstart_worker": {
-        *("datasets", "evaluate", "methods", "mixing_set", "operations", "optimising", "scorecard", "sources"),
-        "training",
-    },
-    "quickstart": {
-        *("augmentation", "corruptions", "datasets", "explain", "mixing_set", "quickstart_worker", "recipe", "report"),
-        "versions",
-    },
-    "signature": set(),
-    "cli": {"commands", "signature"},
 }
-ON_TOP = {"commands", "__init__", "__main__"}
-"""Rooms that may import any other but ``cli``."""
+LEVELS = 7
+"""From ``core`` to the command line, which is on top."""
+
+ON_TOP = {"cli", "__init__", "__main__"}
+"""May import every package; nothing imports them."""
 
 HEAVY = ("torch", "torchvision", "scipy", "sklearn", "matplotlib", "numba", "rich", "timm", "accelerate", "PIL")
 
@@ -135,18 +94,21 @@ def house() -> dict[str, set[str]]:
 def wrong_imports(found: dict[str, set[str]]) -> list[str]:
     """What the table above does not allow, in words."""
     problems = []
-    for room, imports in found.items():
-        if room in ON_TOP:
-            allowed = set(found) - {"cli"}
-        elif room in FOUNDATION:
-            allowed = FOUNDATION
-        elif room in MAY_IMPORT:
-            allowed = MAY_IMPORT[room] | FOUNDATION
+    for package, imports in found.items():
+        if package in ON_TOP:
+            allowed = set(found) - ({"__init__", "__main__"} if package == "__main__" else ON_TOP)
+        elif package in MAY_IMPORT:
+            allowed = MAY_IMPORT[package]
         else:
-            problems.append(f"{room} is no room of the table in tests/test_package.py; add what it may import")
+            problems.append(f"{package} is no package of the table in tests/test_package.py; add what it may import")
             continue
-        problems += [f"{room} imports {other}, which it may not" for other in sorted(imports - allowed)]
+        problems += [f"{package} imports {other}, which it may not" for other in sorted(imports - allowed)]
     return problems
+
+
+def level(package: str) -> int:
+    """How many packages stand on each other below and including this one, at most."""
+    return 1 + max(map(level, MAY_IMPORT[package]), default=0)
 
 
 def circle(found: dict[str, set[str]]) -> list[str]:
@@ -174,8 +136,12 @@ def test_rooms_import_only_what_they_may() -> None:
 def test_there_is_no_circle_of_rooms() -> None:
     found = house()
     assert circle(found) == []
-    allowed = {room: imports | FOUNDATION for room, imports in MAY_IMPORT.items()}
-    assert circle(allowed) == [], "nor does the table allow one"
+    assert circle(MAY_IMPORT) == [], "nor does the table allow one"
+
+
+def test_there_are_seven_levels() -> None:
+    assert 1 + max(map(level, MAY_IMPORT)) == LEVELS
+    assert sum(map(len, house().values())) <= 75, "imports between packages"
 
 
 def test_no_file_imports_itself_in_a_circle() -> None:
@@ -192,13 +158,15 @@ def test_no_file_imports_itself_in_a_circle() -> None:
     assert circle(files) == []
 
 
-def test_recipes_need_nothing_but_numpy() -> None:
-    """The language itself can be read without an engine, a method or a picture library."""
-    found = house()
-    for room in ("recipe", "operations", "randomness"):
-        assert found[room] <= {"compiling", "errors", "operations", "randomness", "recipe_checks", "recipe_form"}
-    for room, other in (("methods", "engines"), ("engines", "methods"), ("evaluate", "augmentation")):
-        assert other not in found[room]
+def test_the_language_loads_no_numba_and_nothing_above_it() -> None:
+    """It can be read without an engine, a method or an image library."""
+    assert loaded_after("import ipmix.recipe, ipmix.recipe.operations") == set()
+    assert loaded_after("import ipmix; ipmix.RecipeTable, ipmix.operations") == set()
+
+
+def test_every_package_says_what_it_is_for() -> None:
+    for path in sorted(SOURCE.rglob("__init__.py")):
+        assert ast.get_docstring(ast.parse(path.read_text())), path
 
 
 @pytest.mark.parametrize(
@@ -206,10 +174,14 @@ def test_recipes_need_nothing_but_numpy() -> None:
     [
         ("methods", "from ipmix.engines.output import Output", "methods imports engines, which it may not"),
         ("engines", "def f():\n    import ipmix.methods.ipmix", "engines imports methods, which it may not"),
-        ("evaluate", "from ipmix import augmentation", "evaluate imports augmentation, which it may not"),
-        ("errors", "from ipmix.recipe import Recipe", "errors imports recipe, which it may not"),
-        ("recipe", "try:\n    from ipmix.mixing_set import MixingSet\nexcept ImportError: pass", "imports mixing_set"),
-        ("annexe", "", "annexe is no room of the table"),
+        ("evaluation", "from ipmix import augmentation", "evaluation imports augmentation, which it may not"),
+        ("core", "from ipmix.recipe import Recipe", "core imports recipe, which it may not"),
+        (
+            "recipe",
+            "try:\n    from ipmix.mixing_set.mixing_set import MixingSet\nexcept ImportError: pass",
+            "imports mixing_set",
+        ),
+        ("annexe", "", "annexe is no package of the table"),
     ],
 )
 def test_a_wrong_import_is_found(room: str, text: str, problem: str) -> None:
@@ -224,8 +196,9 @@ def test_a_circle_is_found() -> None:
     found = house()
     found["fractals"] = {"corruptions"}
     found["corruptions"] = {"mixing_set"}
+    found["mixing_set"] = {"fractals"}
     assert sorted(circle(found)) == ["corruptions", "fractals", "mixing_set"]
-    assert imported_rooms("if TYPE_CHECKING:\n    from ipmix.cli import main") == set()
+    assert imported_rooms("if TYPE_CHECKING:\n    from ipmix.cli.main import main") == set()
     with pytest.raises(AssertionError, match="line 1 imports by dots"):
         imported_rooms("from .recipe import Recipe")
 
@@ -268,7 +241,7 @@ def test_the_core_loads_nothing_of_the_training_side() -> None:
 
 
 def test_the_check_of_loaded_modules_can_fail() -> None:
-    assert "numba" in loaded_after("import ipmix.randomness")
+    assert "numba" in loaded_after("import ipmix.core.compiling")
 
 
 def test_the_import_takes_less_than_a_third_of_a_second() -> None:

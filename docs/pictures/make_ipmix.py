@@ -10,9 +10,9 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from ipmix import IPMix, MixingSet, draw
-from ipmix.explain import explain
-from ipmix.recipe import WHOLE
-from ipmix.sheet import Line, draw_sheet
+from ipmix.augmentation.explain import explain
+from ipmix.cli.sheet import Line, draw_sheet
+from ipmix.recipe.format import WHOLE
 
 SEED, INDEX = 0, 4561  # a recipe with a chain of each level: image, patch, pixel
 

@@ -11,8 +11,8 @@ from PIL import Image
 from skimage import data
 
 from ipmix import MixingSet
-from ipmix.commands.method_figure import compare, methods_named
-from ipmix.sheet import draw_sheet
+from ipmix.cli.method_figure import compare, methods_named
+from ipmix.cli.sheet import draw_sheet
 
 SIDE, SEED = 224, 205
 

@@ -25,30 +25,40 @@ _HOMES = {
     "TrivialAugmentWide": "ipmix.methods",
     "Vanilla": "ipmix.methods",
     "MixingSet": "ipmix.mixing_set",
-    "Key": "ipmix.randomness",
+    "Key": "ipmix.core.randomness",
     "Recipe": "ipmix.recipe",
     "RecipeSequence": "ipmix.recipe",
     "RecipeTable": "ipmix.recipe",
     "Augmenter": "ipmix.augmentation",
-    "InputError": "ipmix.errors",
+    "InputError": "ipmix.core.errors",
     "apply": "ipmix.augmentation",
     "augment": "ipmix.augmentation",
     "draw": "ipmix.augmentation",
     "corrupt": "ipmix.corruptions",
     "perturb": "ipmix.corruptions",
 }
-_ROOMS = ("ascent", "corruptions", "datasets", "losses", "measures", "models", "operations", "recipe")
+_MODULES = {
+    "ascent": "ipmix.ascent",
+    "corruptions": "ipmix.corruptions",
+    "datasets": "ipmix.data.datasets",
+    "losses": "ipmix.training.losses",
+    "measures": "ipmix.measures",
+    "models": "ipmix.models",
+    "operations": "ipmix.recipe.operations",
+    "recipe": "ipmix.recipe",
+}
 
-__all__ = [*_HOMES, *_ROOMS]
+__all__ = [*_HOMES, *_MODULES]
 
 if TYPE_CHECKING:  # what a type checker and an editor see
-    from ipmix.augmentation import Augmenter as Augmenter
-    from ipmix.augmentation import apply as apply
-    from ipmix.augmentation import augment as augment
-    from ipmix.augmentation import draw as draw
+    from ipmix.augmentation.batches import apply as apply
+    from ipmix.augmentation.batches import augment as augment
+    from ipmix.augmentation.batches import draw as draw
+    from ipmix.augmentation.single import Augmenter as Augmenter
+    from ipmix.core.errors import InputError as InputError
+    from ipmix.core.randomness import Key as Key
     from ipmix.corruptions import corrupt as corrupt
     from ipmix.corruptions import perturb as perturb
-    from ipmix.errors import InputError as InputError
     from ipmix.methods import METHODS as METHODS
     from ipmix.methods import PRIME as PRIME
     from ipmix.methods import AugMax as AugMax
@@ -64,11 +74,10 @@ if TYPE_CHECKING:  # what a type checker and an editor see
     from ipmix.methods import RandAugment as RandAugment
     from ipmix.methods import TrivialAugmentWide as TrivialAugmentWide
     from ipmix.methods import Vanilla as Vanilla
-    from ipmix.mixing_set import MixingSet as MixingSet
-    from ipmix.randomness import Key as Key
-    from ipmix.recipe import Recipe as Recipe
-    from ipmix.recipe import RecipeSequence as RecipeSequence
-    from ipmix.recipe import RecipeTable as RecipeTable
+    from ipmix.mixing_set.mixing_set import MixingSet as MixingSet
+    from ipmix.recipe.recipe import Recipe as Recipe
+    from ipmix.recipe.table import RecipeSequence as RecipeSequence
+    from ipmix.recipe.table import RecipeTable as RecipeTable
 
 
 def __getattr__(name: str) -> Any:
@@ -76,8 +85,8 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(_HOMES[name]), name)
         globals()[name] = value
         return value
-    if name in _ROOMS:
-        return import_module(f"ipmix.{name}")
+    if name in _MODULES:
+        return import_module(_MODULES[name])
     raise AttributeError(f"module 'ipmix' has no attribute {name!r}")
 
 

@@ -8,9 +8,9 @@ from benchmarks.timing import Contestant, Effort, race
 
 from benchmarks import __main__ as command
 from benchmarks import augmentation, loader, peers, pictures, yardstick
-from ipmix.datasets import scan
+from ipmix.data.datasets import scan
 from ipmix.methods.ipmix import IPMix
-from ipmix.mixing_set import MixingSet
+from ipmix.mixing_set.mixing_set import MixingSet
 
 TINY = Effort(rounds=1, block=0.0, share=0.001, quick=True)
 SYNTHETIC = pictures.Source(None)

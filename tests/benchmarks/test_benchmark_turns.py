@@ -7,8 +7,8 @@ import pytest
 pytest.importorskip("torch")
 
 from benchmarks import small_runs, turns
-from ipmix.datasets import Pictures
-from ipmix.loader import Loader
+from ipmix.data.datasets import Pictures
+from ipmix.training.loader import Loader
 
 
 def test_a_ratio_is_the_median_of_the_turns_and_knows_how_sure_it_is() -> None:

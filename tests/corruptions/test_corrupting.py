@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from ipmix.core.errors import InputError
 from ipmix.corruptions import ALL_CORRUPTIONS, CORRUPTIONS, VALIDATION, corrupt
 from ipmix.corruptions.registry import RUN
 from ipmix.corruptions.severities import C_BAR
-from ipmix.errors import InputError
 
 DETERMINISTIC = {
     "defocus_blur", "zoom_blur", "brightness", "contrast", "pixelate", "jpeg_compression", "gaussian_blur", "saturate",
@@ -131,7 +131,7 @@ def test_no_images_give_none():
 
 
 def test_read_only_and_mapped_images_compile_nothing_anew(tmp_path):
-    from ipmix.corruptions.noise import resample
+    from ipmix.corruptions.common.noise import resample
 
     expected = corrupt(IMAGES, "shot_noise", 2, seed=0)
     before = len(resample.signatures)

@@ -10,22 +10,14 @@ threshold turns one level into 255) count against it. The recipe's result must t
 
 import numpy as np
 
-from ipmix.augmentation import apply
+from ipmix.augmentation.batches import apply
+from ipmix.core.randomness import Key
 from ipmix.engines import reference
-from ipmix.operations import CODES, GROUPS, draw_level
-from ipmix.randomness import Key
-from ipmix.recipe import (
-    MIXERS,
-    NO_OPERATION,
-    OPERATION,
-    ORIGINAL,
-    SOURCES,
-    WHOLE,
-    Chain,
-    Recipe,
-    RecipeTable,
-    Step,
-)
+from ipmix.methods.drawing import draw_level
+from ipmix.recipe.format import MIXERS, NO_OPERATION, OPERATION, ORIGINAL, SOURCES, WHOLE
+from ipmix.recipe.operations import CODES, GROUPS
+from ipmix.recipe.recipe import Chain, Recipe, Step
+from ipmix.recipe.table import RecipeTable
 
 BESIDE = {"rotate", "shear_x", "shear_y", "multiply"}
 """What may be one level beside the reference."""

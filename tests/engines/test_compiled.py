@@ -9,19 +9,15 @@ import pytest
 from step_by_step import BESIDE, PICTURES, check, difference, random_step, random_table
 
 from ipmix import IPMix, MixingSet
-from ipmix.augmentation import Augmenter, apply, augment, draw
+from ipmix.augmentation.batches import apply, augment, draw
+from ipmix.augmentation.single import Augmenter
 from ipmix.engines import compiled as compiled_engine
 from ipmix.engines import reference
 from ipmix.engines.compiled import kernel
-from ipmix.operations import CODES, GROUPS
-from ipmix.recipe import (
-    MIXERS,
-    WHOLE,
-    Chain,
-    Recipe,
-    RecipeTable,
-    Step,
-)
+from ipmix.recipe.format import MIXERS, WHOLE
+from ipmix.recipe.operations import CODES, GROUPS
+from ipmix.recipe.recipe import Chain, Recipe, Step
+from ipmix.recipe.table import RecipeTable
 
 # 10,610 recipes in all, with those drawn by IPMix below.
 SHAPES = [

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ipmix.core.errors import InputError
 from ipmix.engines.output import make_output
-from ipmix.errors import InputError
-from ipmix.recipe import WHOLE
+from ipmix.recipe.format import WHOLE
 
 IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 

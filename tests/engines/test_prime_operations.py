@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ipmix.augmentation import apply, draw
+from ipmix.augmentation.batches import apply, draw
+from ipmix.core.errors import InputError
+from ipmix.core.randomness import Keys, stream, uniform
 from ipmix.engines import prime_reference
 from ipmix.engines.prime_reference import Normals
-from ipmix.errors import InputError
 from ipmix.methods.prime import PRIME
-from ipmix.operations import GROUPS, operation_names
-from ipmix.randomness import Keys, stream, uniform
-from ipmix.recipe import WHOLE, Chain, Recipe, RecipeTable, Scene, Step
+from ipmix.recipe.format import WHOLE
+from ipmix.recipe.operations import GROUPS, operation_names
+from ipmix.recipe.recipe import Chain, Recipe, Scene, Step
+from ipmix.recipe.table import RecipeTable
 
 SIZES = [(32, 32, 3), (24, 31, 1), (33, 47, 4), (1, 1, 3), (2, 2, 1), (1, 64, 8), (64, 1, 3), (3, 2, 3)]
 

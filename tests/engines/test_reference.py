@@ -10,12 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance, ImageOps
 
+from ipmix.core.errors import InputError
+from ipmix.core.randomness import Key
 from ipmix.engines import ENGINES, engine, reference
 from ipmix.engines.output import make_output
-from ipmix.errors import InputError
-from ipmix.operations import CODES, OPERATIONS, draw_level
-from ipmix.randomness import Key
-from ipmix.recipe import WHOLE, Chain, Recipe, RecipeTable, Step
+from ipmix.methods.drawing import draw_level
+from ipmix.recipe.format import WHOLE
+from ipmix.recipe.operations import CODES, OPERATIONS
+from ipmix.recipe.recipe import Chain, Recipe, Step
+from ipmix.recipe.table import RecipeTable
 
 BILINEAR, AFFINE = Image.Resampling.BILINEAR, Image.Transform.AFFINE
 

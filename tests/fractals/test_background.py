@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from ipmix.core.randomness import Key
 from ipmix.fractals import background
-from ipmix.randomness import Key
 
 
 def height_field(key, side, decay):

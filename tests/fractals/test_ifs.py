@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from ipmix.core.randomness import Key
 from ipmix.fractals import ifs, systems
-from ipmix.randomness import Key
 
 
 @pytest.fixture

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipmix.errors import InputError
+from ipmix.core.errors import InputError
 from ipmix.fractals import dull
-from ipmix.fractals.kinds import ALIASES, EXTERNAL, KINDS, compose, paint
+from ipmix.fractals.kinds import KINDS, paint
+from ipmix.mixing_set.composition import ALIASES, EXTERNAL, compose
 
 
 @pytest.mark.parametrize("kind", KINDS)

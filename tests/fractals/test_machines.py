@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-from ipmix.fractals.formats import digest
 from ipmix.fractals.kinds import KINDS, paint
+from ipmix.mixing_set.image_files import digest
 
 SCRIPT = """
 import json
-from ipmix.fractals.formats import digest
+from ipmix.mixing_set.image_files import digest
 from ipmix.fractals.kinds import KINDS, paint
 print(json.dumps({kind: [digest(paint(kind, 0, i, 48).pixels) for i in range(6)] for kind in KINDS}))
 """

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from ipmix.core.randomness import Key
 from ipmix.fractals import background, colour, escape_time, kinds, shading
 from ipmix.fractals.ifs import compiled
 from ipmix.fractals.pixels import light_up, put
-from ipmix.randomness import Key
 
 
 @compiled

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ipmix.core.randomness import Key
 from ipmix.fractals import systems
-from ipmix.randomness import Key
 
 
 def draw_values(seed, count, alpha):

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from ipmix.core.randomness import Key
 from ipmix.fractals import ifs, systems, walking
 from ipmix.fractals.systems import MAPS_MOST, TABLE_BITS
-from ipmix.randomness import Key
 
 
 def play(seed, rounds, width, height, side_by_side, plain=False):

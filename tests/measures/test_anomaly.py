@@ -3,7 +3,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ipmix.errors import InputError
+from ipmix.core.errors import InputError
 from ipmix.measures import anomaly
 
 metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is the outside oracle")

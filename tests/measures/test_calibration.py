@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ipmix.errors import InputError
+from ipmix.core.errors import InputError
 from ipmix.measures import calibration, outputs
 
 

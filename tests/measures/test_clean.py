@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipmix.errors import InputError
+from ipmix.core.errors import InputError
 from ipmix.measures import clean
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ipmix.errors import InputError
+from ipmix.core.errors import InputError
 from ipmix.measures import corruption
 
 PER_SEVERITY = {  # AlexNet, error at severities 1..5: where the table's averages come from

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ipmix.errors import InputError
+from ipmix.core.errors import InputError
 from ipmix.measures import subsets
 
 

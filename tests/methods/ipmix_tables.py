@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ipmix.randomness import Keys
-from ipmix.recipe import RecipeTable, Scene
+from ipmix.core.randomness import Keys
+from ipmix.recipe.recipe import Scene
+from ipmix.recipe.table import RecipeTable
 
 SCENE = Scene(32, 32, 3, 100)
 

@@ -9,10 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ipmix.augmentation import Augmenter, apply, augment
+from ipmix.augmentation.batches import apply, augment
+from ipmix.augmentation.single import Augmenter
+from ipmix.core.randomness import Keys
 from ipmix.methods import METHODS
-from ipmix.randomness import Keys
-from ipmix.recipe import NO_PARTNER, NO_PICTURE, WHOLE, Recipe, RecipeSequence, RecipeTable, Scene
+from ipmix.recipe.format import NO_PARTNER, NO_PICTURE, WHOLE
+from ipmix.recipe.recipe import Recipe, Scene
+from ipmix.recipe.table import RecipeSequence, RecipeTable
 
 PICTURES = 5
 ALONE = [name for name, kind in METHODS.items() if not kind().mixes_labels]

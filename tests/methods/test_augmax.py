@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
-from ipmix.augmentation import Augmenter, apply, augment, draw
-from ipmix.errors import InputError
+from ipmix.augmentation.batches import apply, augment, draw
+from ipmix.augmentation.single import Augmenter
+from ipmix.core.errors import InputError
+from ipmix.core.randomness import Key, Keys, uniform
 from ipmix.methods.augmax import START_SALT, AugMax
 from ipmix.methods.augmix import NINE, AugMix
-from ipmix.randomness import Key, Keys, uniform
-from ipmix.recipe import WHOLE, Chain, Recipe
+from ipmix.recipe.format import WHOLE
+from ipmix.recipe.recipe import Chain, Recipe
 
 SHAPE = (40, 16, 16, 3)
 

@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 from ipmix import AugMix, augment, draw
+from ipmix.core.errors import InputError
+from ipmix.core.randomness import Key, below, beta, dirichlet
 from ipmix.engines.reference import operate
-from ipmix.errors import InputError
 from ipmix.methods import METHODS
 from ipmix.methods.augmix import NINE, THIRTEEN
-from ipmix.operations import CODES, draw_level
-from ipmix.randomness import Key, below, beta, dirichlet
-from ipmix.recipe import WHOLE, RecipeTable
+from ipmix.methods.drawing import draw_level
+from ipmix.recipe.format import WHOLE
+from ipmix.recipe.operations import CODES
+from ipmix.recipe.table import RecipeTable
 
 
 def algorithm_1(method: AugMix, image: np.ndarray, key: Key, severity: float) -> np.ndarray:

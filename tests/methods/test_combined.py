@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from ipmix import Augmenter, AugMix, Combined, CutMix, CutOut, IPMix, MixUp, PixMix, Vanilla, apply, augment, draw
-from ipmix.errors import InputError
+from ipmix.core.errors import InputError
 from ipmix.methods import METHODS
 from ipmix.methods.combined import PRESETS
 from ipmix.methods.drawing import stage_seed
-from ipmix.recipe import RecipeSequence
+from ipmix.recipe.table import RecipeSequence
 
 
 def by_hand(

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from ipmix import CutOut, augment, draw
-from ipmix.errors import InputError
+from ipmix.core.errors import InputError
+from ipmix.core.randomness import Key, below
 from ipmix.methods import METHODS
-from ipmix.randomness import Key, below
 
 
 def cut_out(image: np.ndarray, key: Key, size: int, fill: tuple[int, ...]) -> np.ndarray:

@@ -9,12 +9,14 @@ import pytest
 from ipmix_tables import SCENE, boxes, drawn, used_steps, within
 
 from ipmix import IPMix
-from ipmix.augmentation import draw
-from ipmix.errors import InputError
+from ipmix.augmentation.batches import draw
+from ipmix.core.errors import InputError
+from ipmix.core.randomness import SHARED_VIEW, Key, Keys, below, beta, bits, dirichlet, uniform
 from ipmix.methods import METHODS
-from ipmix.operations import CODES, GROUPS, draw_level
-from ipmix.randomness import SHARED_VIEW, Key, Keys, below, beta, bits, dirichlet, uniform
-from ipmix.recipe import NO_PICTURE, WHOLE, Chain, Recipe, Scene, Step
+from ipmix.methods.drawing import draw_level
+from ipmix.recipe.format import NO_PICTURE, WHOLE
+from ipmix.recipe.operations import CODES, GROUPS
+from ipmix.recipe.recipe import Chain, Recipe, Scene, Step
 
 # --- Algorithm 1 ------------------------------------------------------------------------------------------
 

@@ -7,12 +7,13 @@ import pytest
 from ipmix_tables import SCENE, boxes, drawn, used_steps, within
 
 from ipmix import Augmenter, IPMix, apply, augment, draw
+from ipmix.core.errors import InputError
+from ipmix.core.randomness import Keys
 from ipmix.engines import reference
-from ipmix.errors import InputError
 from ipmix.methods.drawing import stage_seed
 from ipmix.methods.ipmix import VARIANTS
-from ipmix.randomness import Keys
-from ipmix.recipe import MIXERS, WHOLE, RecipeSequence
+from ipmix.recipe.format import MIXERS, WHOLE
+from ipmix.recipe.table import RecipeSequence
 
 
 def of_preset(name: str) -> Any:

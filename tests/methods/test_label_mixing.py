@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from ipmix import CutMix, MixUp, apply, draw
-from ipmix.errors import InputError
+from ipmix.core.errors import InputError
+from ipmix.core.randomness import Key, below, beta, uniform
 from ipmix.methods import METHODS
 from ipmix.methods.drawing import draw_partners, start_scope
-from ipmix.randomness import Key, below, beta, uniform
-from ipmix.recipe import HEAD_TYPE, WHOLE
+from ipmix.recipe.format import HEAD_TYPE, WHOLE
 
 INDICES = np.arange(100, 140)
 

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from ipmix_tables import SCENE, drawn, used_steps, within
 
-from ipmix.augmentation import apply
+from ipmix.augmentation.batches import apply
+from ipmix.core.errors import InputError
+from ipmix.core.randomness import SHARED_VIEW, Key, below, beta, between, bits, uniform
 from ipmix.engines import reference
-from ipmix.errors import InputError
 from ipmix.methods.layermix import IMAGE, SPATIAL, TEST_SET, VARIANTS, LayerMix
-from ipmix.operations import CODES
-from ipmix.randomness import SHARED_VIEW, Key, below, beta, between, bits, uniform
-from ipmix.recipe import WHOLE, Chain, Recipe, Scene, Step
+from ipmix.recipe.format import WHOLE
+from ipmix.recipe.operations import CODES
+from ipmix.recipe.recipe import Chain, Recipe, Scene, Step
 
 
 def by_hand(method: LayerMix, key: Key, scene: Scene) -> Recipe:

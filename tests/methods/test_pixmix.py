@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from ipmix import PixMix, augment, draw
+from ipmix.core.errors import InputError
+from ipmix.core.randomness import SHARED_VIEW, Key, below, beta, bits
 from ipmix.engines.reference import operate
-from ipmix.errors import InputError
 from ipmix.methods import METHODS
 from ipmix.methods.augmix import NINE
-from ipmix.operations import CODES, draw_level
-from ipmix.randomness import SHARED_VIEW, Key, below, beta, bits
+from ipmix.methods.drawing import draw_level
+from ipmix.recipe.operations import CODES
 
 
 def rounds(method: PixMix, image: np.ndarray, mixing: np.ndarray, key: Key) -> np.ndarray:

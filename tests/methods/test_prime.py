@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from ipmix_tables import SCENE, drawn, used_steps, within
 
-from ipmix.errors import InputError
+from ipmix.core.errors import InputError
+from ipmix.core.randomness import Key, below, beta, between, bits, dirichlet
 from ipmix.methods.prime import PRIME, PRIMITIVES
-from ipmix.operations import CODES
-from ipmix.randomness import Key, below, beta, between, bits, dirichlet
-from ipmix.recipe import WHOLE, Chain, Recipe, Scene, Step
+from ipmix.recipe.format import WHOLE
+from ipmix.recipe.operations import CODES
+from ipmix.recipe.recipe import Chain, Recipe, Scene, Step
 
 CIFAR = {"colour_frequencies": 100, "colour_temperature": 0.01, "colour_band": 0, "most_cut": 100}
 

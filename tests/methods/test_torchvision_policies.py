@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ipmix.augmentation import Augmenter, augment, draw
-from ipmix.datasets import Pictures
-from ipmix.errors import InputError
-from ipmix.loader import Loader
+from ipmix.augmentation.batches import augment, draw
+from ipmix.augmentation.single import Augmenter
+from ipmix.core.errors import InputError
+from ipmix.core.randomness import Keys, bits, stream
+from ipmix.data.datasets import Pictures
 from ipmix.methods import METHODS
 from ipmix.methods.combined import Combined
 from ipmix.methods.torchvision_policies import SALT, AutoAugment, RandAugment, TrivialAugmentWide
-from ipmix.randomness import Keys, bits, stream
+from ipmix.training.loader import Loader
 
 torch = pytest.importorskip("torch")
 transforms = pytest.importorskip("torchvision.transforms.v2")

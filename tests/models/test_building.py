@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from ipmix import models
-from ipmix.errors import InputError
+from ipmix.core.errors import InputError
 
 PARAMETERS = [
     ("wrn-40-4", 10, 8_949_210),

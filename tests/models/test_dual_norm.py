@@ -4,14 +4,8 @@ from torch import nn
 from torch.nn import functional
 
 from ipmix import models
-from ipmix.errors import InputError
-from ipmix.models.dual_norm import (
-    DualBatchInstanceNorm2d,
-    DualBatchNorm2d,
-    has_dual_norms,
-    routed,
-    with_dual_norms,
-)
+from ipmix.core.errors import InputError
+from ipmix.models.dual_norm import DualBatchInstanceNorm2d, DualBatchNorm2d, has_dual_norms, routed, with_dual_norms
 
 NAMES = ["wrn-16-2", "resnext-29", "resnet-18-cifar", "torchvision:resnet18"]
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ipmix import models
-from ipmix.errors import InputError
+from ipmix.core.errors import InputError
 
 IMAGES = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 

@@ -3,8 +3,8 @@ import shutil
 import numpy as np
 import pytest
 
-from ipmix.predictions import PredictionFolder
-from ipmix.scorecard import score
+from ipmix.evaluation.predictions import PredictionFolder
+from ipmix.evaluation.scorecard import score
 
 
 def _made_card(folder, name, *, seed=0, strength=2.0, count=150, classes=6):

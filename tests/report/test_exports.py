@@ -3,7 +3,8 @@ from importlib.resources import files
 
 import pytest
 
-from ipmix.errors import InputError
+from ipmix.core.errors import InputError
+from ipmix.evaluation import results
 from ipmix.report import exports
 
 
@@ -45,16 +46,16 @@ def test_scorecards_follow_the_schema(cards, tmp_path, made_card):
 
 def test_both_kinds_of_result_are_read(cards, tmp_path):
     (tmp_path / "scorecard.json").write_text(json.dumps(cards[0]))
-    assert exports.read_cards(tmp_path) == [json.loads(json.dumps(cards[0]))]
+    assert results.read_cards(tmp_path) == [json.loads(json.dumps(cards[0]))]
     (tmp_path / "results.json").write_text(json.dumps({"runs": {"plain": cards[0], "IPMix": cards[1]}}))
-    assert len(exports.read_cards(tmp_path / "results.json")) == 2
+    assert len(results.read_cards(tmp_path / "results.json")) == 2
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "3", '{"schema": "other"}', '{"runs": {"a": 3}}'])
 def test_other_files_are_refused(tmp_path, content):
     (tmp_path / "scorecard.json").write_text(content)
     with pytest.raises(InputError, match=r"scorecard\.json"):
-        exports.read_cards(tmp_path)
+        results.read_cards(tmp_path)
 
 
 def test_a_model_card_s_head_is_yaml_that_nothing_breaks_out_of(cards):

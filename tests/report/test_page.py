@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from ipmix.errors import InputError
+from ipmix.core.errors import InputError
 from ipmix.report import Figure, Panel, render_page, write_page
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)

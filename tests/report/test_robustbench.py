@@ -3,13 +3,13 @@ import json
 import numpy as np
 import pytest
 
-from ipmix.errors import InputError
+from ipmix.core.errors import InputError
+from ipmix.evaluation.predictions import PredictionFolder
+from ipmix.evaluation.scorecard import score
 from ipmix.measures import clean
 from ipmix.measures.corruption import ALEXNET
-from ipmix.predictions import PredictionFolder
 from ipmix.report.exports import rendered
 from ipmix.report.robustbench import claim_text, model_info
-from ipmix.scorecard import score
 
 PLAN = {
     "corruptions": list(ALEXNET), "severities": [1, 2, 3, 4, 5], "form": "original", "perturbations": [],

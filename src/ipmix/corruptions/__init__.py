@@ -5,10 +5,9 @@ in :mod:`ipmix.corruptions.severities`, together with every constant and the rul
 and 224.
 """
 
+from ipmix.corruptions.common.frost import comparable as frost_comparable
 from ipmix.corruptions.corrupting import corrupt
-from ipmix.corruptions.frost import comparable as frost_comparable
-from ipmix.corruptions.official import open_set
-from ipmix.corruptions.perturbations import perturb
+from ipmix.corruptions.perturbing import perturb
 from ipmix.corruptions.severities import (
     ALL_CORRUPTIONS,
     C_BAR,
@@ -21,6 +20,7 @@ from ipmix.corruptions.severities import (
     PERTURBATIONS_VALIDATION,
     VALIDATION,
 )
+from ipmix.corruptions.test_sets.published import open_set
 
 __all__ = [
     "ALL_CORRUPTIONS",

@@ -2,22 +2,8 @@
 
 from collections.abc import Callable
 
-from ipmix.corruptions import (
-    bar_cover,
-    bar_fourier,
-    bar_lens,
-    bar_patterns,
-    bar_warp,
-    blur,
-    colour,
-    compression,
-    elastic,
-    frost,
-    noise,
-    spatter,
-    weather,
-    zoom,
-)
+from ipmix.corruptions.bar import cover, fourier, lens, patterns, warp
+from ipmix.corruptions.common import blur, colour, compression, elastic, frost, noise, spatter, weather, zoom
 from ipmix.corruptions.task import Task
 
 RUN: dict[str, Callable[[Task], None]] = {
@@ -40,20 +26,20 @@ RUN: dict[str, Callable[[Task], None]] = {
     "gaussian_blur": blur.gaussian_blur,
     "spatter": spatter.spatter,
     "saturate": colour.saturate,
-    "blue_noise_sample": bar_fourier.blue_noise_sample,
-    "brownish_noise": bar_fourier.brownish_noise,
-    "checkerboard_cutout": bar_cover.checkerboard_cutout,
-    "circular_motion_blur": bar_lens.circular_motion_blur,
-    "inverse_sparkles": bar_cover.inverse_sparkles,
-    "lines": bar_cover.lines,
-    "pinch_and_twirl": bar_warp.pinch_and_twirl,
-    "ripple": bar_warp.ripple,
-    "sparkles": bar_cover.sparkles,
-    "transverse_chromatic_abberation": bar_lens.transverse_chromatic_abberation,
-    "caustic_refraction": bar_warp.caustic_refraction,
-    "cocentric_sine_waves": bar_patterns.cocentric_sine_waves,
-    "perlin_noise": bar_patterns.perlin_noise,
-    "plasma_noise": bar_patterns.plasma_noise,
-    "single_frequency_greyscale": bar_patterns.single_frequency_greyscale,
+    "blue_noise_sample": fourier.blue_noise_sample,
+    "brownish_noise": fourier.brownish_noise,
+    "checkerboard_cutout": cover.checkerboard_cutout,
+    "circular_motion_blur": lens.circular_motion_blur,
+    "inverse_sparkles": cover.inverse_sparkles,
+    "lines": cover.lines,
+    "pinch_and_twirl": warp.pinch_and_twirl,
+    "ripple": warp.ripple,
+    "sparkles": cover.sparkles,
+    "transverse_chromatic_abberation": lens.transverse_chromatic_abberation,
+    "caustic_refraction": warp.caustic_refraction,
+    "cocentric_sine_waves": patterns.cocentric_sine_waves,
+    "perlin_noise": patterns.perlin_noise,
+    "plasma_noise": patterns.plasma_noise,
+    "single_frequency_greyscale": patterns.single_frequency_greyscale,
 }
 """Every corruption by its name: fills ``task.out`` from ``task.images``."""

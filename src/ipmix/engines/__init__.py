@@ -7,7 +7,7 @@ definition, the others must agree with it.
 from importlib import import_module
 from types import ModuleType
 
-from ipmix.errors import InputError
+from ipmix.core.errors import InputError
 
 ENGINES = {"reference": "ipmix.engines.reference", "compiled": "ipmix.engines.compiled"}
 

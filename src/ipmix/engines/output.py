@@ -6,9 +6,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from ipmix.checking import check_choice
-from ipmix.errors import InputError
-from ipmix.recipe import WHOLE
+from ipmix.core.checking import check_choice
+from ipmix.core.errors import InputError
+from ipmix.recipe.format import WHOLE
 
 KINDS = ("uint8", "float32")
 LAYOUTS = ("nhwc", "nchw")

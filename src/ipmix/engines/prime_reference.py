@@ -9,8 +9,8 @@ import math
 
 import numpy as np
 
-from ipmix.randomness import GOLDEN, mix, stream
-from ipmix.recipe import Step
+from ipmix.core.randomness import GOLDEN, mix, stream
+from ipmix.recipe.recipe import Step
 
 SALT = 0x7072696D65
 """Keeps these numbers apart from those of the stream that drew the seed."""

@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
+from ipmix.core.randomness import mask_hash
 from ipmix.engines import prime_reference
 from ipmix.engines.output import Output
-from ipmix.randomness import mask_hash
-from ipmix.recipe import NO_PARTNER, NO_PICTURE, WHOLE, Chain, Recipe, RecipeTable, Step
+from ipmix.recipe.format import NO_PARTNER, NO_PICTURE, WHOLE
+from ipmix.recipe.recipe import Chain, Recipe, Step
+from ipmix.recipe.table import RecipeTable
 
 BILINEAR = Image.Resampling.BILINEAR
 AFFINE = Image.Transform.AFFINE

@@ -5,11 +5,11 @@ Formulas: the public code of Anderson and Farrell, "Improving Fractal Pre-traini
 
 import numpy as np
 
-from ipmix.compiling import compiled, inlined
+from ipmix.core.compiling import compiled, inlined
+from ipmix.core.randomness import between, bits, mask_hash, uniform
 from ipmix.fractals.colour import byte, hue_channel
 from ipmix.fractals.elementary import exponential
 from ipmix.fractals.pixels import put
-from ipmix.randomness import between, bits, mask_hash, uniform
 
 HEIGHTS = 1024
 

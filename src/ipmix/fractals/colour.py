@@ -7,9 +7,9 @@ pixel, a pixel takes the mean of the colours it covers and not one of them at ra
 
 import numpy as np
 
-from ipmix.compiling import compiled, inlined
+from ipmix.core.compiling import compiled, inlined
+from ipmix.core.randomness import below, between, uniform
 from ipmix.fractals.elementary import cosine_of_turns, exponential, power, sine_of_turns
-from ipmix.randomness import below, between, uniform
 
 PALETTE_SIZE = 512
 """Colours in a palette."""

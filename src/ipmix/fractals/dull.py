@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ipmix.compiling import compiled
+from ipmix.core.compiling import compiled
 from ipmix.fractals.colour import luma
 from ipmix.fractals.elementary import logarithm
 

@@ -10,7 +10,7 @@ All but the ``single_`` ones take and return float64, and all are callable from 
 
 import numpy as np
 
-from ipmix.compiling import inlined
+from ipmix.core.compiling import inlined
 
 
 @inlined

@@ -7,14 +7,14 @@ escaping takes long; Julia's c comes from just outside the Mandelbrot set, where
 
 import numpy as np
 
-from ipmix.compiling import compiled
+from ipmix.core.compiling import compiled
+from ipmix.core.randomness import below, between, stream, uniform
 from ipmix.fractals.colour import draw_palette, new_palette
 from ipmix.fractals.dull import is_dull, measure
 from ipmix.fractals.elementary import cosine_of_turns, sine_of_turns
 from ipmix.fractals.orbits import BAILOUT, CX, CY, DEGREES, FIELDS, FORMULAS, PIXEL, ZX, ZY, iterate
 from ipmix.fractals.shading import SHADES, draw_shading, shade
 from ipmix.fractals.tiles import escape
-from ipmix.randomness import below, between, stream, uniform
 
 STEPS_MOST = 200
 ATTEMPTS_MOST = 40

@@ -7,14 +7,14 @@ right probability, and a whole run is mapped by one loop without branches.
 
 import numpy as np
 
-from ipmix.compiling import compiled
+from ipmix.core.compiling import compiled
+from ipmix.core.randomness import below, between, bits, stream, uniform
 from ipmix.fractals.background import side_of
 from ipmix.fractals.colour import LEVELS, PALETTE_SIZE, draw_palette
 from ipmix.fractals.dull import MOST_PARALLEL, is_dull
 from ipmix.fractals.elementary import cosine_of_turns, sine_of_turns
 from ipmix.fractals.tone import paint_light
 from ipmix.fractals.variations import VARIATIONS, vary
-from ipmix.randomness import below, between, bits, stream, uniform
 
 WALKERS = 512
 MAPS_MOST = 6

@@ -7,7 +7,8 @@ by a palette over the points' history with log density as opacity, which shows a
 
 import numpy as np
 
-from ipmix.compiling import compiled, inlined
+from ipmix.core.compiling import compiled, inlined
+from ipmix.core.randomness import below, between, bits, stream, uniform
 from ipmix.fractals.background import paint_background, side_of
 from ipmix.fractals.colour import PALETTE_SIZE, byte, draw_colours, hue_channel, position
 from ipmix.fractals.dull import MOST_PARALLEL, is_dull
@@ -24,7 +25,6 @@ from ipmix.fractals.systems import (
     survey,
 )
 from ipmix.fractals.walking import HISTORY_START, PERMUTES, walk
-from ipmix.randomness import below, between, bits, stream, uniform
 
 ATTEMPTS_MOST = 40
 POINTS_AT_256 = 100_000

@@ -11,7 +11,7 @@ which gives points, lines, crosses, circles, ellipses, parabolas and hyperbolas 
 
 import numpy as np
 
-from ipmix.compiling import compiled
+from ipmix.core.compiling import compiled
 
 ROUND = 4
 BAILOUT = 256.0

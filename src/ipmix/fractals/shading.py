@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from ipmix.compiling import compiled
+from ipmix.core.compiling import compiled
+from ipmix.core.randomness import between, uniform
 from ipmix.fractals.colour import LEVELS, PALETTE_SIZE, blur_level, single_position
 from ipmix.fractals.elementary import cosine_of_turns, logarithm, sine_of_turns, single_logarithm
 from ipmix.fractals.orbits import BAILOUT
 from ipmix.fractals.pixels import light_up
-from ipmix.randomness import between, uniform
 
 CYCLES, SHIFT, TRAP_SHARE, GLOW, RELIEF, LIGHT_TURN, INSIDE_SHIFT = range(7)
 SHADES = 7

@@ -6,9 +6,9 @@ Maps are chosen in proportion to \\|determinant\\|.
 
 import numpy as np
 
-from ipmix.compiling import compiled
+from ipmix.core.compiling import compiled
+from ipmix.core.randomness import below, between, uniform
 from ipmix.fractals.elementary import cosine_of_turns, sine_of_turns
-from ipmix.randomness import below, between, uniform
 
 MAPS_MOST = 8
 TABLE_BITS = 12

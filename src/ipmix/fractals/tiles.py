@@ -14,7 +14,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from ipmix.compiling import compiled
+from ipmix.core.compiling import compiled
 from ipmix.fractals.lanes import Lanes, load, splat, store
 from ipmix.fractals.orbits import (
     BAILOUT,

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from ipmix.compiling import compiled
+from ipmix.core.compiling import compiled
+from ipmix.core.randomness import between, uniform
 from ipmix.fractals.background import diamond_square, side_of
 from ipmix.fractals.colour import single_position
 from ipmix.fractals.elementary import logarithm, single_logarithm, single_power
-from ipmix.randomness import between, uniform
 
 
 @compiled

@@ -6,7 +6,7 @@ many points at once and are made of exactly rounded operations only (see ``eleme
 
 import numpy as np
 
-from ipmix.compiling import compiled
+from ipmix.core.compiling import compiled
 from ipmix.fractals.elementary import cosine_of_turns, exponential, sine_of_turns, turns_of
 
 VARIATIONS = (

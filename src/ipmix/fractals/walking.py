@@ -13,9 +13,9 @@ from numba import types
 from numba.core import cgutils, config
 from numba.extending import intrinsic
 
+from ipmix.core.randomness import GOLDEN
 from ipmix.fractals.lanes import Lanes, load, splat
 from ipmix.fractals.systems import MAPS_MOST, TABLE_BITS
-from ipmix.randomness import GOLDEN
 
 WALKS = 4
 HISTORY_START = 512

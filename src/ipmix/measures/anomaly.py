@@ -7,7 +7,7 @@ positive class is the anomaly, and a higher score means more anomalous.
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ipmix.errors import InputError
+from ipmix.core.errors import InputError
 from ipmix.measures.outputs import as_logits, confidence, invalid, refuse_nan
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ipmix.errors import InputError
+from ipmix.core.errors import InputError
 
 _SALT = 0x626F6F74  # "boot": keeps these draws apart from every other use of the same seed
 

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ipmix.errors import InputError
+from ipmix.core.errors import InputError
 from ipmix.measures.outputs import as_confidence_and_correct, as_labels, as_logits, log_softmax, refuse_nan
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ipmix.errors import InputError
+from ipmix.core.errors import InputError
 from ipmix.measures.outputs import as_labels, as_logits, invalid
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ipmix.errors import InputError
+from ipmix.core.errors import InputError
 
 Reference = Literal["previous", "first"]
 

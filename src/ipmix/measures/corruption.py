@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ipmix.errors import InputError
+from ipmix.core.errors import InputError
 
 ALEXNET: dict[str, float] = {
     "gaussian_noise": 0.886428,

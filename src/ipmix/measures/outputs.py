@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ipmix.errors import InputError
+from ipmix.core.errors import InputError
 
 
 def as_logits(logits: ArrayLike) -> NDArray[np.floating]:

@@ -6,7 +6,7 @@ Geifman and El-Yaniv (NeurIPS 2017). Coverage is the share of pictures answered,
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ipmix.errors import InputError
+from ipmix.core.errors import InputError
 from ipmix.measures.outputs import as_confidence_and_correct
 
 

@@ -10,7 +10,7 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
-from ipmix.errors import InputError
+from ipmix.core.errors import InputError
 
 
 def subset(name: str) -> NDArray[np.int64]:

@@ -4,7 +4,7 @@ Source: Wang, Xiao, Kossaifi, Yu, Anandkumar, Wang, "AugMax: Adversarial Composi
 Robust Training", NeurIPS 2021 (arXiv 2110.13771); and its public code (github.com/VITA-Group/AugMax).
 
 A picture becomes several views: number 0 is an AugMix of it; the others are single chains of operations, whose
-worst mixture training finds by gradient ascent (:func:`ipmix.ascent.worst_mixture`) against the network as it is.
+worst mixture training finds by gradient ascent (:func:`ipmix.attacks.worst_mixture.worst_mixture`) against the network as it is.
 """
 
 from collections.abc import Callable
@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from ipmix.checking import check_count, check_positive
-from ipmix.compiling import compiled
+from ipmix.core.checking import check_count, check_positive
+from ipmix.core.compiling import compiled
+from ipmix.core.randomness import Keys, start, uniform
 from ipmix.methods.augmix import NINE, AugMix
 from ipmix.methods.drawing import find_preset
-from ipmix.randomness import Keys, start, uniform
-from ipmix.recipe import WHOLE, RecipeTable, Scene
+from ipmix.recipe.format import WHOLE
+from ipmix.recipe.recipe import Scene
+from ipmix.recipe.table import RecipeTable
 
 START_SALT = 0x6175676D6178
 

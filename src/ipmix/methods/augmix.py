@@ -2,7 +2,7 @@
 
 Source: Hendrycks, Mu, Cubuk, Zoph, Gilmer, Lakshminarayanan, "AugMix: A Simple Data Processing Method to Improve
 Robustness and Uncertainty", ICLR 2020 (arXiv 1912.02781), Algorithm 1; and its public code
-(github.com/google-research/augmix). Trained with :func:`~ipmix.losses.jensen_shannon` on two views.
+(github.com/google-research/augmix). Trained with :func:`~ipmix.training.losses.jensen_shannon` on two views.
 """
 
 from collections.abc import Callable
@@ -12,12 +12,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ipmix.checking import check_count, check_positive, check_severity
-from ipmix.compiling import compiled_disjoint
-from ipmix.methods.drawing import Plan, any_rare, draw_table, find_preset, make_drawer
-from ipmix.operations import AUTOCONTRAST, CODES, draw_level, operation_names
-from ipmix.randomness import Keys, below, beta, dirichlet, start
-from ipmix.recipe import OPERATION, WHOLE, RecipeTable, Scene
+from ipmix.core.checking import check_count, check_positive, check_severity
+from ipmix.core.compiling import compiled_disjoint
+from ipmix.core.randomness import Keys, below, beta, dirichlet, start
+from ipmix.methods.drawing import Plan, any_rare, draw_level, draw_table, find_preset, make_drawer
+from ipmix.recipe.format import OPERATION, WHOLE
+from ipmix.recipe.operations import AUTOCONTRAST, CODES, operation_names
+from ipmix.recipe.recipe import Scene
+from ipmix.recipe.table import RecipeTable
 
 NINE = (
     "autocontrast",

@@ -7,8 +7,9 @@ pictures with augmented pictures, and labels that are mixed already with each ot
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ipmix.checking import check_choice, check_count
-from ipmix.errors import InputError
+from ipmix.core.checking import check_choice, check_count
+from ipmix.core.errors import InputError
+from ipmix.core.randomness import Key, Keys, below
 from ipmix.methods.augmix import AugMix
 from ipmix.methods.cutmix import CutMix
 from ipmix.methods.cutout import CutOut
@@ -17,8 +18,8 @@ from ipmix.methods.ipmix import IPMix
 from ipmix.methods.mixup import MixUp
 from ipmix.methods.pixmix import PixMix
 from ipmix.methods.vanilla import Vanilla
-from ipmix.randomness import Key, Keys, below
-from ipmix.recipe import RecipeSequence, RecipeTable, Scene
+from ipmix.recipe.recipe import Scene
+from ipmix.recipe.table import RecipeSequence, RecipeTable
 
 PARTS = {kind.name: kind for kind in (Vanilla, AugMix, PixMix, IPMix, CutOut, MixUp, CutMix)}
 """Methods that can be combined, by name."""

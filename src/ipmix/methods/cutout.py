@@ -10,12 +10,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ipmix.checking import check_count
-from ipmix.compiling import compiled_disjoint
-from ipmix.errors import InputError
+from ipmix.core.checking import check_count
+from ipmix.core.compiling import compiled_disjoint
+from ipmix.core.errors import InputError
+from ipmix.core.randomness import Keys, below, start
 from ipmix.methods.drawing import Plan, draw_table, find_preset, make_drawer
-from ipmix.randomness import Keys, below, start
-from ipmix.recipe import FILL, NO_OPERATION, WHOLE, RecipeTable, Scene
+from ipmix.recipe.format import FILL, NO_OPERATION, WHOLE
+from ipmix.recipe.recipe import Scene
+from ipmix.recipe.table import RecipeTable
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from ipmix.compiling import direct, part
-from ipmix.errors import InputError
-from ipmix.operations import RARE
-from ipmix.randomness import SHARED_VIEW, Key, Keys, below, beta, bits, start
-from ipmix.recipe import NO_PICTURE, RecipeTable, Scene
+from ipmix.core.compiling import direct, part
+from ipmix.core.errors import InputError
+from ipmix.core.randomness import SHARED_VIEW, Key, Keys, below, beta, between, bits, start, uniform
+from ipmix.recipe.format import NO_PICTURE
+from ipmix.recipe.operations import OPERATIONS, RARE
+from ipmix.recipe.recipe import Scene
+from ipmix.recipe.table import RecipeTable
 
 STAGES = -2
 """The view whose streams are the seeds of further stages."""
@@ -34,7 +36,7 @@ class Plan:
     chains: int
     steps: int
     rare: bool = False
-    """Whether one of :data:`~ipmix.operations.RARE` can be drawn."""
+    """Whether one of :data:`~ipmix.recipe.operations.RARE` can be drawn."""
 
 
 def draw_table(plan: Plan, keys: Keys, scene: Scene) -> RecipeTable:
@@ -49,7 +51,7 @@ def draw_table(plan: Plan, keys: Keys, scene: Scene) -> RecipeTable:
 
 
 def make_drawer(plan: Plan, seed: int, scene: Scene) -> tuple[RecipeTable, Callable[[int, int, int], None]]:
-    """What :class:`~ipmix.augmentation.Augmenter` uses: a table for one picture, and a quick function.
+    """What :class:`~ipmix.augmentation.single.Augmenter` uses: a table for one picture, and a quick function.
 
     The function fills the table with the recipe of the key (seed, epoch, index, view), given the last three.
     """
@@ -90,7 +92,7 @@ def check_pictures(method: str, scene: Scene, instead: str = "") -> None:
 
 
 def any_rare(names: Iterable[str]) -> bool:
-    """Whether one of these operations is of :data:`~ipmix.operations.RARE`."""
+    """Whether one of these operations is of :data:`~ipmix.recipe.operations.RARE`."""
     return not RARE.isdisjoint(names)
 
 
@@ -128,3 +130,40 @@ def draw_coefficients(state, strength):  # type: ignore[no-untyped-def]
     if below(state, 2) == 0:
         return beta(state, strength, 1.0), beta(state, 1.0, strength)
     return 1.0 + beta(state, 1.0, strength), -beta(state, 1.0, strength)
+
+
+_OFFSET = np.array([operation.offset for operation in OPERATIONS])
+
+
+_SCALE = np.array([operation.scale for operation in OPERATIONS])
+
+
+_WHOLE = np.array([operation.whole for operation in OPERATIONS])
+
+
+_SIGNED = np.array([operation.signed for operation in OPERATIONS])
+
+
+_SIDE = np.array([("", "height", "width").index(operation.relative) for operation in OPERATIONS])
+
+
+@part
+def draw_level(state, code, severity, height, width):  # type: ignore[no-untyped-def]
+    """Draw the level of operation ``code`` for a picture of height x width: float64 in the operation's unit.
+
+    ``severity`` bounds the strength L ~ U(0.1, severity) (authors' code, ``sample_level``).
+    """
+    if _SCALE[code] == 0.0:
+        return 0.0
+    strength = between(state, 0.1, severity)
+    scale = _SCALE[code]
+    if _SIDE[code] == 1:
+        scale *= height
+    elif _SIDE[code] == 2:
+        scale *= width
+    level = strength * scale / 10.0
+    if _WHOLE[code]:
+        level = float(int(level))
+    if _SIGNED[code] and uniform(state) > 0.5:
+        level = -level
+    return _OFFSET[code] + level

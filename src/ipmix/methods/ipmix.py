@@ -12,36 +12,26 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ipmix.checking import check_choice, check_count, check_positive, check_severity, check_subset
-from ipmix.compiling import compiled_disjoint, part
-from ipmix.errors import InputError
+from ipmix.core.checking import check_choice, check_count, check_positive, check_severity, check_subset
+from ipmix.core.compiling import compiled_disjoint, part
+from ipmix.core.errors import InputError
+from ipmix.core.randomness import Keys, below, beta, bits, dirichlet, start, uniform
 from ipmix.methods.drawing import (
     Plan,
     any_rare,
     check_pictures,
     draw_coefficients,
+    draw_level,
     draw_picture,
     draw_table,
     find_preset,
     make_drawer,
     stage_seed,
 )
-from ipmix.operations import CODES, draw_level, operation_names
-from ipmix.randomness import Keys, below, beta, bits, dirichlet, start, uniform
-from ipmix.recipe import (
-    ADD,
-    MIXERS,
-    MULTIPLY,
-    NO_OPERATION,
-    OPERATION,
-    ORIGINAL,
-    OVERFLOWS,
-    PICTURE,
-    WHOLE,
-    RecipeSequence,
-    RecipeTable,
-    Scene,
-)
+from ipmix.recipe.format import ADD, MIXERS, MULTIPLY, NO_OPERATION, OPERATION, ORIGINAL, OVERFLOWS, PICTURE, WHOLE
+from ipmix.recipe.operations import CODES, operation_names
+from ipmix.recipe.recipe import Scene
+from ipmix.recipe.table import RecipeSequence, RecipeTable
 
 MIXES = ("add", "multiply", "random_pixels", "random_elements")
 LEVELS = ("image", "patch", "pixel")

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ipmix.checking import check_choice, check_positive, check_subset
-from ipmix.compiling import compiled_disjoint, inlined
-from ipmix.errors import InputError
+from ipmix.core.checking import check_choice, check_positive, check_subset
+from ipmix.core.compiling import compiled_disjoint, inlined
+from ipmix.core.errors import InputError
+from ipmix.core.randomness import Keys, below, between, bits, start, uniform
 from ipmix.methods.drawing import (
     Plan,
     check_pictures,
@@ -23,7 +24,8 @@ from ipmix.methods.drawing import (
     find_preset,
     make_drawer,
 )
-from ipmix.operations import (
+from ipmix.recipe.format import ADD, MIXERS, MULTIPLY, NO_OPERATION, OPERATION, ORIGINAL, PICTURE, WHOLE
+from ipmix.recipe.operations import (
     AUTOCONTRAST,
     BRIGHTNESS,
     COLOR,
@@ -38,8 +40,8 @@ from ipmix.operations import (
     TRANSLATE_X,
     TRANSLATE_Y,
 )
-from ipmix.randomness import Keys, below, between, bits, start, uniform
-from ipmix.recipe import ADD, MIXERS, MULTIPLY, NO_OPERATION, OPERATION, ORIGINAL, PICTURE, WHOLE, RecipeTable, Scene
+from ipmix.recipe.recipe import Scene
+from ipmix.recipe.table import RecipeTable
 
 LAYERS = 3
 """0, 1 or 2 rounds of mixing, each as likely."""

@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ipmix.checking import check_choice, check_positive
-from ipmix.compiling import compiled_disjoint
+from ipmix.core.checking import check_choice, check_positive
+from ipmix.core.compiling import compiled_disjoint
+from ipmix.core.randomness import Keys, below, beta, start
 from ipmix.methods.drawing import SCOPES, Plan, draw_partners, draw_table, find_preset, start_scope
-from ipmix.randomness import Keys, below, beta, start
-from ipmix.recipe import NO_OPERATION, PARTNER, PASTE, WHOLE, RecipeTable, Scene
+from ipmix.recipe.format import NO_OPERATION, PARTNER, PASTE, WHOLE
+from ipmix.recipe.recipe import Scene
+from ipmix.recipe.table import RecipeTable
 
 
 @dataclass(frozen=True)

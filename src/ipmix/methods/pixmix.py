@@ -12,22 +12,25 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ipmix.checking import check_count, check_positive, check_severity, check_subset
-from ipmix.compiling import compiled_disjoint
+from ipmix.core.checking import check_count, check_positive, check_severity, check_subset
+from ipmix.core.compiling import compiled_disjoint
+from ipmix.core.randomness import Keys, below, start
 from ipmix.methods.augmix import SMALL_SIDE, THIRTEEN
 from ipmix.methods.drawing import (
     Plan,
     any_rare,
     check_pictures,
     draw_coefficients,
+    draw_level,
     draw_picture,
     draw_table,
     find_preset,
     make_drawer,
 )
-from ipmix.operations import AUTOCONTRAST, CODES, draw_level, operation_names
-from ipmix.randomness import Keys, below, start
-from ipmix.recipe import MIXERS, NO_OPERATION, OPERATION, ORIGINAL, PICTURE, WHOLE, RecipeTable, Scene
+from ipmix.recipe.format import MIXERS, NO_OPERATION, OPERATION, ORIGINAL, PICTURE, WHOLE
+from ipmix.recipe.operations import AUTOCONTRAST, CODES, operation_names
+from ipmix.recipe.recipe import Scene
+from ipmix.recipe.table import RecipeTable
 
 MIXES = ("add", "multiply")
 

@@ -13,13 +13,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ipmix.checking import check_choice, check_count, check_positive, check_subset
-from ipmix.compiling import compiled_disjoint
-from ipmix.errors import InputError
+from ipmix.core.checking import check_choice, check_count, check_positive, check_subset
+from ipmix.core.compiling import compiled_disjoint
+from ipmix.core.errors import InputError
+from ipmix.core.randomness import Keys, below, beta, between, bits, dirichlet, start
 from ipmix.methods.drawing import Plan, draw_table, find_preset, make_drawer
-from ipmix.operations import CODES, COLOUR_CURVE, SPECTRAL
-from ipmix.randomness import Keys, below, beta, between, bits, dirichlet, start
-from ipmix.recipe import MOST_FREQUENCY, OPERATION, WHOLE, RecipeTable, Scene
+from ipmix.recipe.format import MOST_FREQUENCY, OPERATION, WHOLE
+from ipmix.recipe.operations import CODES, COLOUR_CURVE, SPECTRAL
+from ipmix.recipe.recipe import Scene
+from ipmix.recipe.table import RecipeTable
 
 PRIMITIVES = ("spectral", "colour_curve", "spatial")
 FILTERS = ("centred", "off-centre")

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from ipmix.checking import check_choice, check_count
-from ipmix.errors import InputError
-from ipmix.randomness import Keys, bits, start
+from ipmix.core.checking import check_choice, check_count
+from ipmix.core.errors import InputError
+from ipmix.core.randomness import Keys, bits, start
 
 SALT = 0x746F726368
 """Keeps these methods' streams apart from those of other methods with the same seed."""

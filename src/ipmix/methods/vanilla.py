@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ipmix.randomness import Keys
-from ipmix.recipe import RecipeTable, Scene
+from ipmix.core.randomness import Keys
+from ipmix.recipe.recipe import Scene
+from ipmix.recipe.table import RecipeTable
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
-from ipmix.errors import InputError
+from ipmix.core.errors import InputError
 from ipmix.models import resnet, resnext, vision_transformer, wide_resnet
 from ipmix.models.classifier import Classifier
 from ipmix.models.dual_norm import SUFFIX, with_dual_norms

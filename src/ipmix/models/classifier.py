@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from ipmix.errors import InputError
+from ipmix.core.errors import InputError
 
 
 class Classifier(nn.Module):

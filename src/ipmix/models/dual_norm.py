@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from ipmix.errors import InputError
+from ipmix.core.errors import InputError
 
 MAIN, ADVERSARIAL = "main", "adversarial"
 SUFFIX = "-dubin"

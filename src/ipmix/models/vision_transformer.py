@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ipmix.errors import InputError
+from ipmix.core.errors import InputError
 
 
 class Layer(nn.Module):

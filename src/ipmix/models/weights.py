@@ -8,9 +8,9 @@ from typing import Any, TypeAlias
 
 import torch
 
-from ipmix.errors import InputError
+from ipmix.core.errors import InputError
+from ipmix.core.files import replacing
 from ipmix.models.classifier import Classifier
-from ipmix.writing import replacing
 
 FORMAT = 1
 METADATA = "ipmix"

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ipmix.errors import InputError
+from ipmix.core.errors import InputError
 from ipmix.models.initialising import initialise
 
 

@@ -5,55 +5,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ipmix.baseline import Baseline
-from ipmix.errors import InputError
-from ipmix.measure_names import HEADLINE, MEASURES
-from ipmix.predictions import open_predictions
+from ipmix.core.errors import InputError
 from ipmix.report import robustbench, tables
+from ipmix.report.facts import facts_of
+from ipmix.report.measure_names import HEADLINE, MEASURES
 from ipmix.report.numbers import figure_of, measure_names, run_names
 from ipmix.report.page import render_page
-from ipmix.report.settings import facts_of
-from ipmix.scorecard import SCHEMA, score
 
 ENDINGS = {".html": "html", ".htm": "html", ".md": "markdown", ".csv": "csv", ".json": "json"}
 
 ABOUT_ONE = ("model-card", "robustbench", "robustbench-claim")
-
-
-def read_cards(path: str | Path) -> list[dict[str, Any]]:
-    """The scorecards in a file or folder: one of ``ipmix evaluate``, two of ``ipmix quickstart``.
-
-    Raises:
-        InputError: there are none, or the file is something else.
-    """
-    given = Path(path)
-    found = [given / name for name in ("scorecard.json", "results.json") if (given / name).is_file()]
-    file = found[0] if found else given
-    if not file.is_file():
-        raise InputError(f"{path} holds no results; expected scorecard.json of ipmix evaluate, or such a folder")
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{file} is not JSON ({error}); expected a scorecard of ipmix evaluate") from None
-    cards = list(content["runs"].values()) if isinstance(content, dict) and "runs" in content else [content]
-    for card in cards:
-        if not isinstance(card, dict) or card.get("schema") != SCHEMA:
-            raise InputError(f"{file} is not a scorecard (expected schema {SCHEMA!r})")
-    return cards
-
-
-def read_baseline(path: str | Path) -> Baseline:
-    """The run to divide by: a scorecard, a folder with one, or predictions (an ``.npz``, a folder of them).
-
-    Raises:
-        InputError: there is none, or there are several.
-    """
-    given = Path(path)
-    scored = given.suffix == ".json" or any((given / name).is_file() for name in ("scorecard.json", "results.json"))
-    cards = read_cards(given) if scored else [score(open_predictions(given), samples=0)]
-    if len(cards) != 1:
-        raise InputError(f"{path} holds {len(cards)} results; a baseline is one: pass one run's scorecard.json")
-    return Baseline.of_card(cards[0])
 
 
 def format_of(path: Path) -> str:

@@ -10,11 +10,11 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from ipmix.errors import InputError
-from ipmix.measure_names import HEADLINE, MEASURES
+from ipmix.core.errors import InputError
+from ipmix.core.files import write_text
 from ipmix.report import charts, numbers
+from ipmix.report.measure_names import HEADLINE, MEASURES
 from ipmix.report.pictures import data_uri
-from ipmix.writing import write_text
 
 SERIES = 6
 """How many colours there are for runs; more runs than that start over."""
@@ -65,7 +65,7 @@ def render_page(
     """The page as HTML.
 
     Args:
-        cards: scorecards of :func:`ipmix.scorecard.score`; the first is what the others are compared with.
+        cards: scorecards of :func:`ipmix.evaluation.scorecard.score`; the first is what the others are compared with.
         title: the page's heading.
         panels: groups of pictures, shown in this order after the figures.
         facts: settings, versions and seeds, as pairs of name and value.

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ipmix.errors import InputError
+from ipmix.core.errors import InputError
 from ipmix.measures.corruption import ALEXNET
 from ipmix.report.numbers import figure_of
 

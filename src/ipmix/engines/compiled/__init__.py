@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from ipmix.compiling import direct
+from ipmix.core.compiling import direct
+from ipmix.core.threads import in_parts
 from ipmix.engines.compiled.kernel import apply_range, set_desk
 from ipmix.engines.output import Output
-from ipmix.engines.threads import in_parts
-from ipmix.recipe import RecipeTable
+from ipmix.recipe.table import RecipeTable
 
 
 def apply(
@@ -34,7 +34,7 @@ def apply(
 
 
 def applier(table: RecipeTable, planes: np.ndarray, output: Output) -> Callable[[np.ndarray, np.ndarray], None]:
-    """What :class:`~ipmix.augmentation.Augmenter` uses: a quick function of (image, out) for a table of one recipe.
+    """What :class:`~ipmix.augmentation.single.Augmenter` uses: a quick function of (image, out) for a table of one recipe.
 
     image uint8[H, W, C] and out must be C-contiguous and fit the table and the output; nothing checks it.
     """

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ipmix.compiling import helper, separate
+from ipmix.core.compiling import helper, separate
 from ipmix.engines.compiled.streaming import stream
 
 U = np.uintp

@@ -5,7 +5,7 @@ As Pillow's ``ImageEnhance``: ``degenerate + factor * (picture - degenerate)`` i
 
 import numpy as np
 
-from ipmix.compiling import helper, separate
+from ipmix.core.compiling import helper, separate
 from ipmix.engines.compiled.pointwise import blend_table
 
 U = np.uintp

@@ -10,9 +10,9 @@ import math
 
 import numpy as np
 
-from ipmix.compiling import helper, separate
+from ipmix.core.compiling import helper, separate
 from ipmix.engines.compiled.fixed_point import high_product
-from ipmix.operations import MIRROR, ROTATE, SHEAR_X, SHEAR_Y, TRANSLATE_X
+from ipmix.recipe.operations import MIRROR, ROTATE, SHEAR_X, SHEAR_Y, TRANSLATE_X
 
 U = np.uintp
 U16 = np.uint16

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ipmix.compiling import compiled_disjoint, helper
+from ipmix.core.compiling import compiled_disjoint, helper
 from ipmix.engines.compiled.blending import BLOCK, ZERO, blend, rows_to_planes, to_planes
 from ipmix.engines.compiled.enhance import color, contrast_table, sharpness
 from ipmix.engines.compiled.geometry import SLACK, move
@@ -26,7 +26,8 @@ from ipmix.engines.compiled.pointwise import (
 )
 from ipmix.engines.compiled.prime import curve_table, distort, scratch_size
 from ipmix.engines.compiled.streaming import finish_streams
-from ipmix.operations import (
+from ipmix.recipe.format import NO_OPERATION, OPERATION, ORIGINAL, PARTNER
+from ipmix.recipe.operations import (
     AUTOCONTRAST,
     BRIGHTNESS,
     COLOR,
@@ -41,7 +42,6 @@ from ipmix.operations import (
     TRANSLATE_X,
     TRANSLATE_Y,
 )
-from ipmix.recipe import NO_OPERATION, OPERATION, ORIGINAL, PARTNER
 
 U = np.uintp
 
@@ -159,7 +159,7 @@ def apply_range(  # type: ignore[no-untyped-def]
 ):
     """Carry out recipes ``begin`` to ``end`` on a desk of this thread's own (:func:`set_desk`).
 
-    ``rare`` is None for recipes that use no operation of :data:`~ipmix.operations.RARE`: the kernels of those are
+    ``rare`` is None for recipes that use no operation of :data:`~ipmix.recipe.operations.RARE`: the kernels of those are
     then not compiled. Else it is an empty tuple.
 
     images uint8[N, H * W * C]; planes uint8[M, C, h * stride], the mixing pictures; scale, bias float32[C];
@@ -381,7 +381,7 @@ def _operate(desk, code, level, source, target, left, top, right, bottom):  # ty
 
 @helper
 def _operate_rarely(desk, code, step, source, target, left, top, right, bottom):  # type: ignore[no-untyped-def]
-    """The same for operations of :data:`~ipmix.operations.RARE`; whether it was one of them."""
+    """The same for operations of :data:`~ipmix.recipe.operations.RARE`; whether it was one of them."""
     a, b, width = desk.work[source], desk.work[target], desk.width
     if code == SPECTRAL or code == SPATIAL:
         distort(code, step, a, b, desk.height, width, desk.padded, desk.numbers, desk.state)

@@ -14,7 +14,7 @@ from numba import types
 from numba.core import cgutils, config
 from numba.extending import intrinsic
 
-from ipmix.compiling import helper, part
+from ipmix.core.compiling import helper, part
 
 U = np.uintp
 

@@ -8,10 +8,10 @@ import math
 
 import numpy as np
 
-from ipmix.compiling import helper, separate
+from ipmix.core.compiling import helper, separate
+from ipmix.core.randomness import mask_hash
 from ipmix.engines.compiled.fixed_point import power_of_two
-from ipmix.randomness import mask_hash
-from ipmix.recipe import ADD, FILL, MULTIPLY, PASTE, RANDOM_ELEMENTS
+from ipmix.recipe.format import ADD, FILL, MULTIPLY, PASTE, RANDOM_ELEMENTS
 
 U = np.uintp
 F = np.float32

@@ -7,8 +7,8 @@ a signed index could be negative, which stops LLVM from vectorising.
 
 import numpy as np
 
-from ipmix.compiling import helper, separate
-from ipmix.operations import AUTOCONTRAST, BRIGHTNESS, EQUALIZE, INVERT, POSTERIZE, SOLARIZE
+from ipmix.core.compiling import helper, separate
+from ipmix.recipe.operations import AUTOCONTRAST, BRIGHTNESS, EQUALIZE, INVERT, POSTERIZE, SOLARIZE
 
 U = np.uintp
 F = np.float32

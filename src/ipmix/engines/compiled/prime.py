@@ -8,9 +8,9 @@ import math
 
 import numpy as np
 
-from ipmix.compiling import helper, separate
-from ipmix.operations import SPECTRAL
-from ipmix.randomness import start, uniform
+from ipmix.core.compiling import helper, separate
+from ipmix.core.randomness import start, uniform
+from ipmix.recipe.operations import SPECTRAL
 
 U = np.uintp
 F = np.float32

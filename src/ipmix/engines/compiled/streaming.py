@@ -12,7 +12,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from ipmix.compiling import separate
+from ipmix.core.compiling import separate
 
 U = np.uintp
 

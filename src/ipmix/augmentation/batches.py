@@ -1,0 +1,178 @@
+"""Draw, then apply: the one place that joins a method, an engine and a mixing set."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ipmix.augmentation.inputs import check_images, check_out, mixing_planes
+from ipmix.core.checking import check_count
+from ipmix.core.errors import InputError
+from ipmix.core.randomness import Keys
+from ipmix.core.threads import in_parts
+from ipmix.engines import engine as find_engine
+from ipmix.engines.output import make_output
+from ipmix.methods.protocol import Method
+from ipmix.recipe.recipe import Scene
+from ipmix.recipe.table import Recipes, RecipeSequence, RecipeTable
+
+
+def draw(
+    method: Method,
+    shape: Sequence[int],
+    mixing_count: int = 0,
+    *,
+    seed: int,
+    epoch: int = 0,
+    indices: Any = None,
+    view: int = 0,
+) -> Recipes:
+    """The recipes that :func:`augment` would carry out on pictures of this shape.
+
+    Args:
+        method: what draws, such as ``IPMix()``.
+        shape: (N, H, W, C) of the pictures.
+        mixing_count: how many mixing pictures there are.
+        seed, epoch, view: the key's parts, integers.
+        indices: int[N], the pictures' own numbers in their data set; 0 .. N-1 if left out.
+
+    Returns:
+        A :class:`~ipmix.recipe.table.RecipeTable`, or a :class:`~ipmix.recipe.table.RecipeSequence` of them for a method that
+        works in stages. Where the method mixes labels, ``.labels(labels, classes)`` gives the pictures' new ones.
+    """
+    if len(shape) != 4:
+        raise InputError(f"shape must be (N, H, W, C), got {tuple(shape)}")
+    if hasattr(method, "transform"):
+        raise InputError(f"{method.name} draws no recipes, since another library carries it out: use augment()")
+    keys = _keys_for(int(shape[0]), seed, epoch, indices, view)
+    return method.draw(keys, Scene(int(shape[1]), int(shape[2]), int(shape[3]), int(mixing_count)))
+
+
+def _keys_for(count: int, seed: int, epoch: int, indices: Any, view: int) -> Keys:
+    keys = Keys.of(seed, epoch, range(count) if indices is None else indices, view)
+    if len(keys) != count:
+        raise InputError(f"indices must have one number for each of the {count} pictures, got {len(keys)}")
+    return keys
+
+
+def apply(
+    table: Recipes,
+    images: np.ndarray,
+    mixing: Any = None,
+    *,
+    engine: str = "compiled",
+    output: str = "uint8",
+    mean: float | Sequence[float] | None = None,
+    std: float | Sequence[float] | None = None,
+    layout: str = "nhwc",
+    threads: int = 1,
+    out: np.ndarray | None = None,
+) -> np.ndarray:
+    """Carry out ``table[i]`` on ``images[i]``; see :func:`augment` for the arguments and the result."""
+    images = check_images(images)
+    form = make_output(output, layout, images.shape[3], mean, std)
+    check_count("threads", threads, 1)
+    if isinstance(table, RecipeSequence):
+        for earlier in table.tables[:-1]:
+            images = apply(earlier, images, mixing, engine=engine, threads=threads)
+        table = table.tables[-1]
+    if len(table) != len(images) or (len(table) and (table.height, table.width) != images.shape[1:3]):
+        raise InputError(
+            f"the recipes are for {len(table)} pictures of {table.width}x{table.height}, "
+            f"got {len(images)} of {images.shape[2]}x{images.shape[1]}"
+        )
+    if len(table) and table.heads["partner"].max() >= len(images):
+        raise InputError(
+            f"a recipe's partner is {table.heads['partner'].max()}, and the batch has {len(images)} pictures"
+        )
+    out = check_out(out, form, images)
+    table, planes = mixing_planes(table, images, mixing)
+    if len(images):
+        find_engine(engine).apply(table, images, planes, form, threads, out)
+    return out
+
+
+def augment(
+    images: np.ndarray,
+    method: Method,
+    mixing: Any = None,
+    *,
+    seed: int,
+    epoch: int = 0,
+    indices: Any = None,
+    view: int = 0,
+    engine: str = "compiled",
+    output: str = "uint8",
+    mean: float | Sequence[float] | None = None,
+    std: float | Sequence[float] | None = None,
+    layout: str = "nhwc",
+    threads: int = 1,
+    out: np.ndarray | None = None,
+) -> np.ndarray:
+    """Augment a batch of pictures. The result depends on (seed, epoch, indices, view), the pictures, the method
+    and the mixing set: not on the batch, its order, the threads or the process.
+
+    A method that mixes labels (``method.mixes_labels``) mixes the pictures of this batch with each other, so that
+    for it the batch counts; it needs the two steps of :func:`draw` and :func:`apply`, since the labels come from
+    the recipes:
+
+    >>> table = draw(CutMix(), images.shape, seed=0)                     # doctest: +SKIP
+    >>> images, labels = apply(table, images), table.labels(labels, 10)  # doctest: +SKIP
+
+    Args:
+        images: uint8[N, H, W, C].
+        method: what to do, such as ``IPMix()``.
+        mixing: a :class:`~ipmix.mixing_set.mixing_set.MixingSet`, or pictures as uint8[M, h, w, C], h >= H and w >= W.
+        seed, epoch, view: integers; view tells apart several versions of a picture in one step.
+        indices: int[N], the pictures' own numbers in their data set; 0 .. N-1 if left out.
+        engine: "compiled", or "reference" (slow: the definition).
+        output: "uint8", or "float32": in [0, 1], normalised if mean and std are given.
+        mean, std: one number, or one a channel, in the unit of [0, 1] pictures.
+        layout: "nhwc" or "nchw".
+        threads: how many threads of this process share the work.
+        out: an array to write to: of the result's shape and dtype, C-contiguous.
+
+    Returns:
+        uint8 or float32, [N, H, W, C] or [N, C, H, W].
+
+    Raises:
+        InputError: naming what was expected and what was received.
+    """
+    images = check_images(images)
+    if mixing is not None and not hasattr(mixing, "__len__"):
+        raise InputError(f"mixing must be a MixingSet or an array uint8[M, h, w, C], got {type(mixing).__name__}")
+    check_count("threads", threads, 1)
+    if threads > 1 and hasattr(method, "draw") and not method.mixes_labels:
+        # Each thread draws for its own part as well: drawing for all beforehand would keep the others waiting.
+        form = make_output(output, layout, images.shape[3], mean, std)
+        whole = check_out(out, form, images)
+        numbers = _keys_for(len(images), seed, epoch, indices, view).indices
+
+        def part(begin: int, end: int) -> None:
+            augment(
+                images[begin:end], method, mixing, seed=seed, epoch=epoch, indices=numbers[begin:end], view=view,
+                engine=engine, output=output, mean=mean, std=std, layout=layout, out=whole[begin:end],
+            )  # fmt: skip
+
+        in_parts(part, len(images), threads, images.shape[1] * images.shape[2])
+        return whole
+    table: Recipes
+    if hasattr(method, "transform"):
+        # Recipes that change nothing bring its pictures into the form that is asked for.
+        images = method.transform(images, _keys_for(len(images), seed, epoch, indices, view))
+        table, mixing = RecipeTable.empty(len(images), 1, 1, *images.shape[1:3], rare=False), None
+    else:
+        count = 0 if mixing is None else len(mixing)
+        table = draw(method, images.shape, count, seed=seed, epoch=epoch, indices=indices, view=view)
+    return apply(
+        table,
+        images,
+        mixing,
+        engine=engine,
+        output=output,
+        mean=mean,
+        std=std,
+        layout=layout,
+        threads=threads,
+        out=out,
+    )

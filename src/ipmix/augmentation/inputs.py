@@ -1,0 +1,100 @@
+"""What the edge checks: images, outputs, and the mixing images that a table asks for."""
+
+from typing import Any
+
+import numpy as np
+
+from ipmix.core.errors import InputError
+from ipmix.engines.output import Output
+from ipmix.recipe.format import NO_PICTURE
+from ipmix.recipe.table import RecipeTable
+
+
+def check_images(images: Any, name: str = "images") -> np.ndarray:
+    """``images`` as C-contiguous uint8[N, H, W, C]; :class:`InputError` for anything else, by this name."""
+    if not isinstance(images, np.ndarray):
+        raise InputError(f"{name} must be a NumPy array uint8[N, H, W, C], got {type(images).__name__}")
+    if images.dtype != np.uint8:
+        hint = ""
+        if np.issubdtype(images.dtype, np.floating):
+            bad = "with NaN or infinite values " if not np.isfinite(images).all() else ""
+            hint = f": got numbers {bad}- for pictures in [0, 1], (255 * {name}).round().astype(numpy.uint8)"
+        elif images.dtype == np.uint16:
+            hint = f": for 16-bit pictures, ({name} >> 8).astype(numpy.uint8)"
+        raise InputError(f"{name} must be uint8, got {images.dtype}{hint}")
+    if images.ndim != 4 or 0 in images.shape[1:]:
+        raise InputError(f"{name} must have the shape [N, H, W, C], none of H, W, C zero, got {list(images.shape)}")
+    return np.ascontiguousarray(images)
+
+
+def check_out(out: np.ndarray | None, form: Output, images: np.ndarray) -> np.ndarray:
+    expected = form.shape(*images.shape[:3])
+    if out is None:
+        return np.empty(expected, form.kind)
+    check_target(out, expected, np.dtype(form.kind), images)
+    return out
+
+
+def check_target(out: Any, shape: tuple[int, ...], dtype: np.dtype, images: np.ndarray) -> None:
+    if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != dtype:
+        got = f"{out.dtype}{list(out.shape)}" if isinstance(out, np.ndarray) else type(out).__name__
+        raise InputError(f"out must be {dtype}{list(shape)}, got {got}")
+    if not (out.flags.c_contiguous and out.flags.writeable):
+        raise InputError("out must be C-contiguous and writeable")
+    if np.may_share_memory(out, images):
+        raise InputError("out must not share memory with images: engines read a picture while they write")
+
+
+def mixing_planes(table: RecipeTable, images: np.ndarray, mixing: Any) -> tuple[RecipeTable, np.ndarray]:
+    """The mixing pictures as planes uint8[M, C, h, w], and the table with its picture numbers fitting them."""
+    height, width, channels = images.shape[1:]
+    used = table.heads["picture"]
+    if mixing is None:
+        if len(used) and used.max(initial=NO_PICTURE) > NO_PICTURE:
+            raise InputError("the recipes use mixing pictures, and mixing is None: pass the set they were drawn for")
+        return table, np.zeros((1, channels, height, width), np.uint8)
+    if len(used) and used.max(initial=NO_PICTURE) >= len(mixing):
+        raise InputError(f"a recipe uses mixing picture {used.max()}, and the set has {len(mixing)}")
+    if hasattr(mixing, "planes"):
+        planes = mixing.planes(height, width, channels)
+        if not isinstance(planes, np.memmap):
+            return table, planes
+        # A set larger than memory: only this batch's pictures are read.
+        table, chosen = _renumbered(table)
+        return table, mixing.gather(chosen, height, width, channels)
+    return _gather(table, check_images(mixing, "mixing"), height, width, channels)
+
+
+def _gather(
+    table: RecipeTable, pictures: np.ndarray, height: int, width: int, channels: int
+) -> tuple[RecipeTable, np.ndarray]:
+    _check_pictures(pictures, height, width, channels)
+    # Only the pictures that this batch uses are rearranged.
+    table, chosen = _renumbered(table)
+    return table, np.ascontiguousarray(pictures[chosen].transpose(0, 3, 1, 2))
+
+
+def _renumbered(table: RecipeTable) -> tuple[RecipeTable, np.ndarray]:
+    """The table with its picture numbers pointing into the pictures it uses, and those: int64[n], n >= 1."""
+    used = table.heads["picture"]
+    chosen, places = np.unique(used[used != NO_PICTURE], return_inverse=True)
+    heads = table.heads.copy()
+    heads["picture"][used != NO_PICTURE] = places
+    if not len(chosen):
+        chosen = np.zeros(1, np.int64)
+    return RecipeTable(table.height, table.width, heads, table.chains, table.steps, table.rare), chosen
+
+
+def as_planes(pictures: np.ndarray, height: int, width: int, channels: int) -> np.ndarray:
+    _check_pictures(pictures, height, width, channels)
+    return np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))
+
+
+def _check_pictures(pictures: np.ndarray, height: int, width: int, channels: int) -> None:
+    if pictures.shape[3] != channels:
+        raise InputError(f"the images have {channels} channels, the mixing pictures {pictures.shape[3]}: convert one")
+    if pictures.shape[1] < height or pictures.shape[2] < width:
+        raise InputError(
+            f"mixing pictures must be at least as large as the images ({width}x{height}), got "
+            f"{pictures.shape[2]}x{pictures.shape[1]}; MixingSet.array(pictures) resizes them"
+        )

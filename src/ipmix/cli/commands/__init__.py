@@ -1,0 +1,1 @@
+"""One module a command, each a plain annotated function named like its module; loaded when it is asked for."""

@@ -1,0 +1,65 @@
+"""``ipmix corrupt``: corrupted or perturbed copies of any images, in the public layouts."""
+
+from pathlib import Path
+from typing import Literal
+
+
+def corrupt(
+    data: str,
+    out: str,
+    *,
+    set: Literal["c", "c-bar", "p"] = "c",
+    names: list[str] | None = None,
+    severities: list[int] | None = None,
+    validation: bool = False,
+    layout: Literal["auto", "arrays", "folders"] = "auto",
+    size: int | None = None,
+    labels: str | None = None,
+    seed: int = 0,
+    form: Literal["original", "corrected"] = "original",
+    difficulty: int = 1,
+    quality: int = 85,
+    shard: str = "1/1",
+    threads: int = 1,
+    force: bool = False,
+) -> None:
+    """Write a corrupted (-C, C-bar) or perturbed (-P) copy of a set of images.
+
+    A stopped run goes on when it is started again: what is there is kept. Memory stays constant. Layout
+    "arrays" is CIFAR's (<corruption>.npy, severity by severity, and labels.npy), "folders" ImageNet's
+    (<corruption>/<severity>/<class>/<picture>.JPEG; of sequences the frames as PNG).
+
+    Args:
+        data: A folder <class>/<picture>, or a .npy file of uint8[N, H, W, C].
+        out: The folder to write to; settings.json in it records how it was made.
+        set: c for the 15 corruptions of -C, c-bar for the 10 of C-bar, p for the 10 sequences of -P (of
+            CIFAR or of ImageNet, whichever size is nearer).
+        names: Only these corruptions or perturbations.
+        severities: Only these severities, of 1 to 5.
+        validation: Also the validation corruptions (c) or perturbations (p).
+        layout: arrays or folders; auto takes arrays for a .npy file and folders for a folder.
+        size: Bring pictures to this side first: shorter side to size * 256 / 224, then the middle
+            (ImageNet: 224).
+        labels: For a .npy file, the .npy file of its labels; by default labels.npy beside it.
+        seed: Of everything random.
+        form: original keeps the slips of the public generators, corrected mends them.
+        difficulty: Of the sequences, 1 to 3.
+        quality: Of the JPEG files in the layout folders; the published sets have 85.
+        shard: i/n makes the i-th of n parts, each on a machine of its own; in the layout arrays a part is
+            whole files.
+        threads: How many threads.
+        force: Write anew what is there.
+    """
+    from ipmix.corruptions.test_sets import planning, sources, writing
+
+    source = sources.open_source(data, labels, size)
+    plan = planning.make_plan(
+        source, data, kind=set, names=names, severities=severities, validation=validation, layout=layout,
+        seed=seed, form=form, difficulty=difficulty, quality=quality,
+    )  # fmt: skip
+    part = planning.parse_shard(shard)
+    planning.check_threads(threads)
+    folder = Path(out)
+    writing.check_record(plan, folder, force=force)
+    write = writing.write_arrays if plan.layout == "arrays" else writing.write_folders
+    write(plan, source, folder, part, threads, force)

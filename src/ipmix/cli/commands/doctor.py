@@ -1,0 +1,129 @@
+"""``ipmix doctor``: versions, devices, folders, and a self-check of the engines."""
+
+import sys
+from collections.abc import Callable, Iterator
+
+
+def doctor() -> int:
+    """Print what this installation has and whether its parts agree; the exit code is 1 if something is wrong."""
+    wrong = 0
+    for title, lines in (("Versions", _versions), ("Machine", _machine), ("Folders", _folders), ("Checks", _checks)):
+        sys.stdout.write(f"{title}\n")
+        for good, text in lines():
+            wrong += not good
+            sys.stdout.write(f"  {'ok   ' if good else 'WRONG'} {text}\n")
+    return 1 if wrong else 0
+
+
+Line = tuple[bool, str]
+
+CORE = ("ipmix", "numpy", "numba", "pillow", "platformdirs")
+TRAIN = (
+    "torch", "torchvision", "accelerate", "timm", "pyyaml", "rich", "matplotlib", "jinja2", "scipy",
+    "scikit-learn", "safetensors",
+)  # fmt: skip
+
+
+def _versions() -> Iterator[Line]:
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
+    yield sys.version_info >= (3, 11), f"python {platform.python_version()}"
+    missing = []
+    for name in (*CORE, *TRAIN):
+        try:
+            yield True, f"{name} {version(name)}"
+        except PackageNotFoundError:
+            if name in CORE:
+                yield False, f"{name} is missing; reinstall ipmix"
+            missing.append(name)
+    extra = [name for name in missing if name in TRAIN]
+    if extra:
+        yield True, f'not installed: {", ".join(extra)} (pip install "ipmix[train]" to train and evaluate)'
+
+
+def _machine() -> Iterator[Line]:
+    import os
+    import platform
+
+    yield True, f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors"
+    try:
+        import torch
+    except ImportError:
+        return
+    if torch.cuda.is_available():
+        for i in range(torch.cuda.device_count()):
+            yield True, f"cuda:{i} {torch.cuda.get_device_name(i)}"
+    elif torch.backends.mps.is_available():
+        yield True, "mps (Apple)"
+    else:
+        yield True, "no accelerator: torch computes on the processors"
+
+
+def _folders() -> Iterator[Line]:
+    import os
+
+    from ipmix.mixing_set.mixing_set import cache_folder
+
+    folder = cache_folder()
+    there = folder if folder.exists() else next((p for p in folder.parents if p.exists()), folder)
+    yield os.access(there, os.W_OK), f"cache {folder}{'' if folder.exists() else ' (not made yet)'}"
+
+
+def _checks() -> Iterator[Line]:
+    checks: dict[str, Callable[[], str]] = {
+        "augmentation: both engines agree": _engines_agree,
+        "augmentation: a picture is the same alone and in a batch": _batch_is_no_matter,
+        "corruptions: all run": _corruptions_run,
+    }
+    for name, check in checks.items():
+        try:
+            problem = check()
+        except Exception as error:  # a self-check reports what breaks, whatever it is
+            problem = f"{type(error).__name__}: {error}"
+        yield not problem, name + (f": {problem}" if problem else "")
+
+
+def _engines_agree() -> str:
+    import numpy as np
+
+    from ipmix.augmentation.batches import augment
+    from ipmix.methods import IPMix
+
+    images, mixing = _samples()
+    # Without the operations that may be a level apart, which a later step of a chain could magnify.
+    exact = ("equalize", "posterize", "solarize", "translate_x", "translate_y", "mirror", "invert", "sharpness")
+    method = IPMix(operations=exact, mixers=("add", "random_pixels", "random_elements"))
+    results = [augment(images, method, mixing, seed=1, engine=engine) for engine in ("compiled", "reference")]
+    apart = np.abs(results[0].astype(int) - results[1].astype(int)).max()
+    return "" if apart == 0 else f"they differ by {apart} levels"
+
+
+def _batch_is_no_matter() -> str:
+    import numpy as np
+
+    from ipmix.augmentation.batches import augment
+    from ipmix.methods import IPMix
+
+    images, mixing = _samples()
+    whole = augment(images, IPMix(), mixing, seed=1)
+    alone = augment(images[5:6], IPMix(), mixing, seed=1, indices=[5])
+    return "" if np.array_equal(whole[5:6], alone) else "it differs"
+
+
+def _corruptions_run() -> str:
+    from ipmix.corruptions import CORRUPTIONS, corrupt
+
+    images, _ = _samples()
+    unchanged = [name for name in CORRUPTIONS if (corrupt(images, name, 5, seed=0) == images).all()]
+    return f"unchanged pictures: {', '.join(unchanged)}" if unchanged else ""
+
+
+def _samples():  # type: ignore[no-untyped-def]
+    import numpy as np
+
+    from ipmix.mixing_set.mixing_set import MixingSet
+
+    random = np.random.Generator(np.random.Philox(key=0))
+    images = random.integers(0, 256, (16, 32, 32, 3), dtype=np.uint8)
+    return images, MixingSet.array(random.integers(0, 256, (4, 36, 36, 3), dtype=np.uint8))

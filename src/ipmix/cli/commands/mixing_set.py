@@ -1,0 +1,246 @@
+"""``ipmix mixing-set make | info | show | verify``: the pictures that IPMix mixes in."""
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Literal
+
+
+def make(
+    out: Path,
+    *,
+    count: int = 13_000,
+    size: int = 256,
+    seed: int = 0,
+    mix: str | None = None,
+    images: Path | None = None,
+    model: str | None = None,
+    weights: Path | None = None,
+    classes: int = 1000,
+    pretrained: bool = False,
+    files: Literal["png", "jpeg", "webp", "shard"] = "png",
+    shard: str = "1/1",
+    threads: int | None = None,
+) -> None:
+    """Make a mixing set from a seed, into a new folder.
+
+    The same seed gives the same pictures on any machine and any number of threads. A stopped run goes on
+    when it is started again.
+
+    Args:
+        out: The folder to write to: <kind>/<kind>-00000.png ... and manifest.json.
+        count: How many pictures.
+        size: Their side in pixels, 8 to 4096.
+        seed: What the pictures are made from.
+        mix: What the set is composed of, as kind=count,...: ifs, fractaldb, mandelbrot, julia, escape (both),
+            flame, feature (needs --model), image (needs --images). Counts that don't sum to --count are
+            taken as weights.
+        images: A folder of your own pictures; they are resized, cropped, and put in (all of them, unless
+            --mix says how many).
+        model: A network whose features are visualised: a weights file of ipmix, a TorchScript file,
+            module:function (a Python function that returns a module), or a name such as wrn-40-2,
+            torchvision:resnet18 or timm:resnet18 with --weights or --pretrained.
+        weights: A file of weights for --model NAME.
+        classes: The classes of --model NAME.
+        pretrained: Take the weights that torchvision or timm publishes (downloads them).
+        files: png (lossless), jpeg, webp, or shard: one array that training maps into memory.
+        shard: i/n makes the i-th of n parts, each on a machine of its own; put into one folder the parts
+            are the whole set.
+        threads: How many threads; by default all processors.
+    """
+    from ipmix.core.progress import counting
+    from ipmix.mixing_set.composition import Painter, compose
+    from ipmix.mixing_set.folder import FolderPainter
+    from ipmix.mixing_set.making import make as make_set
+    from ipmix.mixing_set.manifest import Plan
+
+    chosen = parse_mix(mix)
+    painters: dict[str, Painter] = {}
+    sources: dict[str, str] = {}
+    if images is not None:
+        folder = FolderPainter(images)
+        painters["image"], sources["image"] = folder, folder.identity
+        if chosen is None:
+            from ipmix.mixing_set.composition import DEFAULT_MIX
+
+            own = min(len(folder), count)
+            chosen = {"image": own, **compose(count - own, DEFAULT_MIX)} if own < count else {"image": own}
+    if model is not None:
+        from ipmix.mixing_set.features import FeaturePainter
+
+        painter = FeaturePainter(load_model(model, weights, classes, pretrained))
+        painters["feature"], sources["feature"] = painter, painter.identity
+        if chosen is None:
+            chosen = {"ifs": 3000, "escape": 3000, "flame": 3000, "feature": 4000}
+    part, parts = parse_shard(shard)
+    composed = compose(count, chosen)
+    sources = {kind: source for kind, source in sources.items() if kind in composed}
+    plan = Plan(seed=seed, size=size, mix=composed, files=files, part=part, parts=parts, sources=sources)
+    made = 0
+    with counting("mixing set", len(plan.numbers())) as advance:
+        for done in make_set(plan, out, threads, painters):
+            advance(done - made)
+            made = done
+    what = f"{made} pictures of {size} x {size}"
+    where = f"part {part} of {parts} of " if parts > 1 else ""
+    sys.stdout.write(f"{where}{out}: {what} from seed {seed}: {in_words(plan.mix)}\n")
+
+
+def info(path: Path) -> None:
+    """What a mixing set holds.
+
+    Args:
+        path: A folder made by 'ipmix mixing-set make', or any folder of pictures.
+    """
+    from ipmix.mixing_set.mixing_set import MixingSet
+
+    mixing = MixingSet.open(path)
+    height, width, _ = mixing[0].shape
+    lines = [f"{path}: {len(mixing)} pictures, the first one {width} x {height}"]
+    if mixing.plan is not None:
+        plan = mixing.plan
+        retried = sum(entry.attempts > 1 for entry in mixing.entries)
+        parts = f", in {plan.parts} parts" if plan.parts > 1 else ""
+        lines = [
+            f"{path}: {len(mixing)} pictures of {plan.size} x {plan.size} from seed {plan.seed}{parts}",
+            f"files      {plan.files}, {_bytes_of(path) / 2**20:.1f} MiB",
+            f"kinds      {in_words(dict(Counter(entry.kind for entry in mixing.entries)))}",
+            f"drawn anew {retried} pictures whose first draft was dull or empty",
+            *(f"{kind:<10} from {source}" for kind, source in plan.sources.items()),
+        ]
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def show(
+    path: Path,
+    *,
+    out: Path = Path("mixing-set.png"),
+    count: int = 64,
+    kind: str | None = None,
+    first: int = 0,
+    cell: int = 128,
+    force: bool = False,
+) -> None:
+    """Write a contact sheet of a mixing set's pictures.
+
+    Args:
+        path: A folder made by 'ipmix mixing-set make', or any folder of pictures.
+        out: The picture to write (png, jpg or webp).
+        count: How many pictures; spread over the whole set unless --kind or --first is given.
+        kind: Only pictures of this kind.
+        first: Where to begin.
+        cell: The side of one picture on the sheet, in pixels.
+        force: Replace a file that exists.
+    """
+    from ipmix.core.errors import InputError
+    from ipmix.core.files import refuse_existing
+    from ipmix.mixing_set.contact_sheet import write_sheet
+    from ipmix.mixing_set.mixing_set import MixingSet
+
+    refuse_existing(out, force=force)
+    if count < 1 or cell < 8:
+        raise InputError(f"a contact sheet has at least 1 picture of at least 8 pixels, got {count} of {cell}")
+    mixing = MixingSet.open(path)
+    numbers = list(range(len(mixing)))
+    if kind is not None:
+        numbers = [entry.number for entry in mixing.entries if entry.kind == kind]
+        if not numbers:
+            kinds = ", ".join(dict.fromkeys(entry.kind for entry in mixing.entries)) or "no kinds (no manifest)"
+            raise InputError(f"{path} has no pictures of the kind {kind!r}; it has {kinds}")
+    if not 0 <= first < len(numbers):
+        raise InputError(f"--first must lie in 0..{len(numbers) - 1}, got {first}")
+    numbers = numbers[first:]
+    if kind is None and first == 0 and len(numbers) > count:
+        numbers = [numbers[i * len(numbers) // count] for i in range(count)]
+    numbers = numbers[:count]
+    write_sheet([mixing[number] for number in numbers], out, cell)
+    sys.stdout.write(f"{out}: {len(numbers)} pictures\n")
+
+
+def verify(path: Path, *, sample: int = 100, threads: int | None = None) -> int:
+    """Check a mixing set against its manifest; exit code 1 if a picture differs.
+
+    Every file must be there and decode. A sample, spread over the set, is painted again from the seed and
+    compared with the manifest's hashes; where the files are lossless, the stored pixels are too.
+
+    Args:
+        path: A folder made by 'ipmix mixing-set make'.
+        sample: How many pictures to paint again; 0 for all.
+        threads: How many threads; by default all processors.
+    """
+    from ipmix.core.progress import counting
+    from ipmix.mixing_set.mixing_set import MixingSet
+    from ipmix.mixing_set.verifying import verify as verify_set
+
+    mixing = MixingSet.open(path)
+    wrong: list[str] = []
+    painted = 0
+    with counting("verifying", len(mixing)) as advance:
+        for finding in verify_set(mixing, sample, threads):
+            painted += finding.painted
+            if finding.complaint:
+                wrong.append(finding.complaint)
+            advance(1)
+    for complaint in wrong[:20]:
+        sys.stdout.write(f"{complaint}\n")
+    if wrong:
+        sys.stdout.write(f"{path}: {len(wrong)} of {len(mixing)} pictures are not what the manifest says\n")
+        return 1
+    sys.stdout.write(f"{path}: {len(mixing)} pictures read, {painted} painted again, all as the manifest says\n")
+    return 0
+
+
+def parse_mix(text: str | None) -> dict[str, int] | None:
+    """``"ifs=3000,flame=4000"`` as a dict; None stays None."""
+    from ipmix.core.errors import InputError
+
+    if text is None:
+        return None
+    mix: dict[str, int] = {}
+    for item in text.split(","):
+        name, equals, number = item.strip().partition("=")
+        if not equals or not number.strip().isdigit() or name in mix:
+            raise InputError(
+                f"--mix is kind=count,kind=count,... with each kind once; got {item.strip()!r} in {text!r}"
+            )
+        mix[name.strip()] = int(number)
+    return mix
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """``"3/16"`` as (3, 16)."""
+    from ipmix.core.errors import InputError
+
+    part, slash, parts = text.partition("/")
+    if not (slash and part.isdigit() and parts.isdigit() and 1 <= int(part) <= int(parts)):
+        raise InputError(f"--shard is i/n with 1 <= i <= n, such as 3/16; got {text!r}")
+    return int(part), int(parts)
+
+
+def in_words(mix: dict[str, int]) -> str:
+    """``{"ifs": 3000}`` as ``"3000 ifs"``."""
+    return ", ".join(f"{count} {kind}" for kind, count in mix.items())
+
+
+def load_model(name: str, weights: Path | None, classes: int, pretrained: bool):  # type: ignore[no-untyped-def]
+    """The network of ``--model``: pictures in [0, 1] to logits."""
+    from ipmix import models
+    from ipmix.core.errors import InputError
+    from ipmix.models.loading import open_model
+
+    if weights is not None or pretrained:
+        return models.build(name, classes, pretrained=pretrained, weights=weights)
+    place = Path(name)
+    if not place.exists() and (":" not in name or name.startswith(("timm:", "torchvision:"))):
+        raise InputError(
+            f"--model {name} is no file; for a network's name give its weights as well, --weights FILE or --pretrained"
+        )
+    return open_model(name, classes=classes)
+
+
+def _bytes_of(path: Path) -> int:
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+
+
+COMMANDS = {"make": make, "info": info, "show": show, "verify": verify}
+"""The commands of the group, by name."""

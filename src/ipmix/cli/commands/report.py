@@ -1,0 +1,35 @@
+"""``ipmix report``: one page from the results of one or several evaluations."""
+
+from pathlib import Path
+from typing import Literal
+
+
+def report(
+    results: list[Path],
+    *,
+    out: Path = Path("report.html"),
+    format: Literal["html", "markdown", "csv", "json", "model-card", "robustbench", "robustbench-claim"] | None = None,
+    title: str | None = None,
+    about: dict[str, str] | None = None,
+    force: bool = False,
+) -> None:
+    """Compare evaluations side by side. The first is what the others are compared with.
+
+    Args:
+        results: Folders of ipmix evaluate or ipmix quickstart, or their scorecard.json and results.json.
+        out: The file to write.
+        format: What to write; told by --out's ending if left out (.html, .md, .csv, .json). A model card is a
+            Hugging Face README.md with the scorecard in it; robustbench is an entry of RobustBench's model_info,
+            robustbench-claim the text of a submission.
+        title: The page's heading.
+        about: For claims to RobustBench, what can't be measured: link, name, authors, venue, architecture,
+            additional_data, footnote, dataset.
+        force: Replace the file if it exists.
+    """
+    from ipmix.core.files import refuse_existing, write_text
+    from ipmix.evaluation.results import read_cards
+    from ipmix.report import exports
+
+    refuse_existing(out, force=force)
+    cards = [card for path in results for card in read_cards(path)]
+    write_text(out, exports.rendered(cards, format or exports.format_of(out), title=title, about=about))

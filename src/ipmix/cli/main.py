@@ -1,0 +1,138 @@
+"""The command line: finds the command, turns words into a function call, and errors into one clear line.
+
+Commands live in ``ipmix.cli.commands.<name>``, each a plain annotated function named like its module, or a dict
+``COMMANDS`` of such functions for a group. Only the one that is asked for is imported, so that help is quick.
+"""
+
+import errno
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, TextIO
+
+from ipmix.core.errors import InputError
+
+SUMMARIES = {
+    "quickstart": "train a plain and an IPMix network on small pictures, score both, write a page",
+    "augment": "augmented versions of your pictures, in a grid; --explain takes one apart",
+    "mixing-set": "make, inspect and verify the pictures that IPMix mixes in",
+    "train": "train a classifier on a folder of pictures, CIFAR or digits",
+    "evaluate": "the safety scorecard of a classifier: five measures and more",
+    "score": "the scorecard from saved predictions, without the model",
+    "corrupt": "corrupted copies of a folder of pictures (the -C, C-bar and -P test sets)",
+    "experiment": "run an experiment file: train, evaluate, record",
+    "report": "one page from the results of one or several evaluations",
+    "doctor": "versions, devices, folders, and a self-check of the engines",
+}
+"""What ``ipmix --help`` lists; a command whose module isn't there isn't listed."""
+
+TRAIN_EXTRA = frozenset(
+    ("torch", "torchvision", "accelerate", "timm", "yaml", "rich", "matplotlib", "jinja2",
+     "scipy", "sklearn", "safetensors")
+)  # fmt: skip
+"""Modules that come with ``pip install "ipmix[train]"``."""
+
+FULL_OR_FORBIDDEN = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the process's exit code: 0 done, 2 bad input, 130 interrupted, 1 anything else."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal that knows only ASCII gets "?", not a traceback
+            stream.reconfigure(errors="replace")
+    try:
+        return _dispatch(words)
+    except InputError as error:
+        return _complain(str(error), 2)
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader has left (`| head`): nothing to report, nobody to report to
+        return 0
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] not in TRAIN_EXTRA:
+            raise
+        return _complain(f'this needs {error.name}, which is not installed: pip install "ipmix[train]"', 2)
+    except OSError as error:
+        if error.errno not in FULL_OR_FORBIDDEN:
+            raise
+        return _complain(f"{error.filename or 'writing'}: {error.strerror}", 1)
+
+
+def available() -> dict[str, str]:
+    """The commands that can be run here, with their summaries."""
+    return {name: text for name, text in SUMMARIES.items() if importlib.util.find_spec(_module(name))}
+
+
+def _dispatch(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        _print_help(sys.stdout)
+        return 0
+    if words[0] == "--version":
+        from importlib.metadata import version
+
+        sys.stdout.write(f"ipmix {version('ipmix')}\n")
+        return 0
+    name, rest = words[0], words[1:]
+    commands = available()
+    if name not in commands:
+        return _complain(f"there is no command {name!r}; commands are {', '.join(commands)}", 2)
+    module = importlib.import_module(_module(name))
+    group: dict[str, Callable[..., Any]] | None = getattr(module, "COMMANDS", None)
+    if group is None:
+        return _call(f"ipmix {name}", getattr(module, name.replace("-", "_")), rest)
+    if not rest or rest[0] in ("-h", "--help"):
+        _print_group_help(name, group, sys.stdout)
+        return 0
+    if rest[0] not in group:
+        return _complain(f"there is no 'ipmix {name} {rest[0]}'; there is {', '.join(group)}", 2)
+    return _call(f"ipmix {name} {rest[0]}", group[rest[0]], rest[1:])
+
+
+def _call(program: str, function: Callable[..., Any], words: list[str]) -> int:
+    from ipmix.cli.signature import parse
+
+    try:
+        values = parse(program, function, words)
+    except SystemExit as stop:  # argparse has printed help or the error
+        return int(stop.code or 0)
+    result = function(**values)
+    return result if isinstance(result, int) and not isinstance(result, bool) else 0
+
+
+def _module(name: str) -> str:
+    return f"ipmix.cli.commands.{name.replace('-', '_')}"
+
+
+def _complain(message: str, code: int) -> int:
+    sys.stderr.write(f"ipmix: {message}\n")
+    return code
+
+
+def _print_help(out: TextIO) -> None:
+    commands = available()
+    width = max(map(len, commands), default=0)
+    lines = [f"  {name:<{width}}  {text}" for name, text in commands.items()]
+    out.write(
+        "usage: ipmix COMMAND ...\n\n"
+        "IPMix augmentation, and a safety scorecard for image classifiers.\n\n"
+        "commands:\n" + "\n".join(lines) + "\n\n"
+        "ipmix COMMAND --help explains one; ipmix --version tells the version.\n"
+    )
+
+
+def _print_group_help(name: str, group: dict[str, Callable[..., Any]], out: TextIO) -> None:
+    width = max(map(len, group))
+    lines = [f"  {key:<{width}}  {(function.__doc__ or '').strip().splitlines()[0]}" for key, function in group.items()]
+    out.write(
+        f"usage: ipmix {name} COMMAND ...\n\n{SUMMARIES[name]}\n\ncommands:\n"
+        + "\n".join(lines)
+        + f"\n\nipmix {name} COMMAND --help explains one.\n"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""What the sheets of ``ipmix augment`` show of a method: versions of one picture, and every method side by side."""
+
+import importlib.util
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ipmix.augmentation.batches import apply, augment, draw
+from ipmix.cli.sheet import Line
+from ipmix.core.errors import InputError
+from ipmix.engines import reference
+from ipmix.methods import METHODS, IPMix, Vanilla
+from ipmix.mixing_set.mixing_set import MixingSet, margin
+
+LEAST_COLUMNS = 4
+TRIES = 200
+LEAST_SHARE, MOST_SHARE = 0.2, 0.6
+"""Of versions that mix in another picture, those are shown in which it is well visible, and the picture too."""
+
+PARTNER_SEED = 0x706172746E6572
+
+
+def methods_named(names: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """The methods behind names or "all", with their defaults; and those left out for want of torchvision.
+
+    Raises :class:`InputError` for an unknown name, or one that is asked for and can't be carried out.
+    """
+    every = list(names) == ["all"]
+    chosen = {name: METHODS[name]() for name in METHODS if every or name in names}
+    for name in names:
+        if name not in METHODS and not every:
+            raise InputError(f"--methods: there is no method {name!r}; methods are all, {', '.join(METHODS)}")
+    missing = [name for name, method in chosen.items() if hasattr(method, "transform")]
+    if not missing or importlib.util.find_spec("torchvision"):
+        return chosen, []
+    if not every:
+        raise InputError(f'{missing[0]} runs on torchvision, which is not installed: pip install "ipmix[train]"')
+    return {name: method for name, method in chosen.items() if name not in missing}, missing
+
+
+def versions(
+    method: Any, pair: np.ndarray, mixing: Any, count: int, *, seed: int, epoch: int, index: int, engine: str
+) -> Iterator[tuple[str, np.ndarray]]:
+    """``count`` versions of the first of a pair of pictures, each with a few words about it ("" for none).
+
+    pair: uint8[2, H, W, C]; the second picture is the partner of methods that mix labels.
+    """
+    where: dict[str, Any] = {"seed": seed, "epoch": epoch}
+    if not method.mixes_labels:
+        first = 1 if getattr(method, "views", 1) > 1 else 0  # AugMax's view 0 is an AugMix
+        for view in range(first, first + count):
+            result = augment(pair[:1], method, mixing, view=view, indices=[index], engine=engine, **where)
+            yield "", result[0]
+        return
+    mixing_count = 0 if mixing is None else len(mixing)
+    found = 0
+    for view in range(TRIES * count):
+        recipes = draw(method, pair.shape, mixing_count, view=view, indices=[index, index + 1], **where)
+        share = float(recipes.labels(np.array([0, 1]), 2)[0, 1])
+        if not LEAST_SHARE <= share <= MOST_SHARE:
+            continue
+        yield f"{share:.0%} of the label is the partner's", apply(recipes, pair, mixing, engine=engine)[0]
+        found += 1
+        if found == count:
+            return
+    raise InputError(
+        f"{method.name}: of {TRIES * count} versions, only {found} give the partner between {LEAST_SHARE:.0%} and "
+        f"{MOST_SHARE:.0%} of the label; its options mix too rarely to be shown"
+    )
+
+
+def partner_of(number: int, images: Sequence[np.ndarray], seed: int) -> np.ndarray:
+    """The picture that ``images[number]`` is mixed with, in its size: the next one, or else a generated one."""
+    image = images[number]
+    height, width = image.shape[:2]
+    if len(images) == 1:
+        (planes,) = MixingSet.generate(1, margin(height, width), seed ^ PARTNER_SEED).planes(height, width)
+        return np.ascontiguousarray(planes[:, :height, :width].transpose(1, 2, 0))
+    other = Image.fromarray(images[(number + 1) % len(images)])
+    scale = max(width / other.width, height / other.height)
+    size = (max(width, round(other.width * scale)), max(height, round(other.height * scale)))
+    left, top = (size[0] - width) // 2, (size[1] - height) // 2
+    fitted = other.resize(size, Image.Resampling.LANCZOS).crop((left, top, left + width, top + height))
+    return np.asarray(fitted)
+
+
+def compare(
+    methods: dict[str, Any],
+    name: str,
+    pair: np.ndarray,
+    mixing: Any,
+    count: int,
+    *,
+    seed: int,
+    epoch: int,
+    index: int,
+    engine: str,
+) -> list[Line]:
+    """The lines of a sheet on which every method augments the first of a pair of pictures.
+
+    One version of each: a grid, with what is mixed in at its beginning. Several: a line for each method.
+    """
+    vanilla = [method for method in methods.values() if isinstance(method, Vanilla)]
+    cells = [("the picture itself (Vanilla)" if vanilla else "the picture", pair[0])]
+    if any(method.mixes_labels for method in methods.values()):
+        cells.append(("its partner, for methods that mix labels", pair[1]))
+    if any(method.needs_pictures for method in methods.values()):
+        cells.append(("its mixing picture", _mixing_picture(pair, mixing, seed, epoch, index)))
+    lines = [] if count == 1 else [Line(name, cells)]
+    for method in methods.values():
+        if method in vanilla:
+            continue  # shown already
+        title = type(method).__name__
+        if getattr(method, "views", 1) > 1:
+            title += ": one of the chains of which it seeks the worst mixture"
+        drawn = versions(method, pair, mixing, count, seed=seed, epoch=epoch, index=index, engine=engine)
+        if count == 1:
+            cells += [(f"{title}: {note}" if note else title, picture) for note, picture in drawn]
+        else:
+            lines.append(Line(title, list(drawn)))
+    if count == 1:
+        columns = max(LEAST_COLUMNS, math.isqrt(len(cells) - 1) + 1)
+        lines = [Line("" if start else name, cells[start : start + columns]) for start in range(0, len(cells), columns)]
+    return lines
+
+
+def _mixing_picture(pair: np.ndarray, mixing: Any, seed: int, epoch: int, index: int) -> np.ndarray:
+    """The part of the mixing picture that methods take for this key: the same for all of them."""
+    recipe: Any = draw(IPMix(), (1, *pair.shape[1:]), len(mixing), seed=seed, epoch=epoch, indices=[index])[0]
+    picture = reference.crop(recipe, mixing.planes(*pair.shape[1:]))
+    assert picture is not None, "IPMix names a picture whenever there are any"
+    return picture

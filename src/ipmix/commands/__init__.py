@@ -1,1 +1,0 @@
-"""One module per command: a plain annotated function that the command line calls; loaded when asked for."""

@@ -1,0 +1,137 @@
+"""How the house compiles its kernels: a few decorators, so that every kernel keeps the same promises."""
+
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numba
+from numba.core import config, types
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.registry import cpu_target
+
+from ipmix.core import numba_parts
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile ``function`` with Numba, cached on disk, without holding the interpreter's lock.
+
+    Strict IEEE arithmetic (no ``fastmath``): NumPy in the same order of operations gives the same bytes,
+    which is what lets the reference engine be the definition. Never ``parallel=True``: its thread pool
+    does not survive a fork, and data loaders fork. ``error_model="numpy"`` drops the zero-division branch
+    that keeps loops from being vectorised. The plain Python function stays reachable as ``.py_func``.
+    """
+    return numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+
+
+def compiled_disjoint(function: Callable[..., Any]) -> Any:
+    """Like :func:`compiled`, for functions whose array arguments never overlap.
+
+    LLVM then needs no check for it before every loop, which short loops over several arrays can't afford. The
+    caller keeps the promise: passing two views of the same bytes, one of them written to, is undefined.
+
+    Such a function can't make arrays, only use those it is given: without Numba's run time (``_nrt``), arrays are
+    not counted each time they are named, which took longer than the work on a small picture.
+    """
+    options: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy", "_nrt": False}
+    return numba.njit(pipeline_class=_Disjoint, **options)(function)
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """Like :func:`compiled`, but copied into its compiled callers before they are typed.
+
+    For small helpers inside loops, and for the layers that only choose what to call: Numba optimises a
+    compiled callee once more in every caller above it, so that deep calls multiply the time of compilation.
+    """
+    return numba.njit(nogil=True, cache=True, error_model="numpy", inline="always")(function)
+
+
+def part(function: Callable[..., Any]) -> Any:
+    """Like :func:`compiled`, for what is mostly called from compiled functions: optimised there, and only there."""
+    return _make_part(function, None, False)
+
+
+def helper(function: Callable[..., Any]) -> Any:
+    """A :func:`part` that LLVM copies into its callers: for what stands inside loops, and for layers that choose.
+
+    Unlike :func:`inlined`, it is typed once for all callers, which makes large kernels much quicker to compile.
+    """
+    return _make_part(function, True, False)
+
+
+def separate(function: Callable[..., Any]) -> Any:
+    """A :func:`part` that LLVM does not copy into its callers, and whose array arguments never overlap.
+
+    For the loops over pixels: by themselves and with that promise (see :func:`compiled_disjoint`) they are
+    vectorised without checks.
+    """
+    return _make_part(function, False, True)
+
+
+def _make_part(function: Callable[..., Any], inline: bool | None, disjoint: bool) -> Any:
+    if numba_parts.AVAILABLE and not getattr(config, "DISABLE_JIT", False):
+        return numba_parts.Part(function, inline, disjoint)
+    return compiled_disjoint(function) if disjoint else inlined(function) if inline else compiled(function)
+
+
+def direct(function: Any, *arguments: Any) -> Callable[..., Any]:
+    """The machine code of a compiled function that has been called with arguments of these types.
+
+    Skips Numba's look at the types of the arguments, which costs more than a 32x32 picture's augmentation takes.
+    Nothing checks the arguments any more: they must be of the types of these.
+    """
+    types = tuple(function.typeof_pyval(argument) for argument in arguments)
+    entry: Callable[..., Any] = function.overloads[types].entry_point
+    return entry
+
+
+class _Disjoint(CompilerBase):
+    """Numba's usual pipeline with the flag that marks array arguments as not overlapping."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.state.flags.noalias = True
+
+    def compile_extra(self, func: Any) -> Any:
+        with _no_collection(), _types_remembered():
+            return super().compile_extra(func)
+
+    def define_pipelines(self) -> list[Any]:
+        return [DefaultPassBuilder.define_nopython_pipeline(self.state)]
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Without Python's search for cycles of garbage: it took a tenth of the time, and found next to nothing."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@contextmanager
+def _types_remembered() -> Iterator[None]:
+    """What a function or an operator gives for the same types, Numba would work out anew at each place it stands."""
+    context = cpu_target.typing_context
+    if "resolve_function_type" in vars(context):  # a compiled function inside another
+        yield
+        return
+    work_out = context.resolve_function_type
+    found: dict[Any, Any] = {}
+
+    def remembered(function: Any, arguments: Any, keywords: Any) -> Any:
+        if keywords or not isinstance(function, types.Function):
+            return work_out(function, arguments, keywords)
+        key = function, tuple(arguments)
+        if found.get(key) is None:
+            found[key] = work_out(function, arguments, keywords)
+        return found[key]
+
+    context.resolve_function_type = remembered
+    try:
+        yield
+    finally:
+        del context.resolve_function_type

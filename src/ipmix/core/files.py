@@ -1,0 +1,60 @@
+"""Writing that never costs data: a reader sees the old file or the whole new one, nothing between."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from ipmix.core.errors import InputError
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a temporary file beside ``path``; when the block ends well, flush it to disk and put it in place.
+
+    If the block raises, ``path`` is untouched and the temporary file is removed. The folder must exist.
+
+    >>> with replacing("figures.json") as file:
+    ...     file.write(b"{}")
+    """
+    target = Path(path)
+    if not target.parent.is_dir():
+        raise InputError(f"can't write {target}: the folder {target.parent} does not exist; create it first")
+    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, target)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
+    """Replace ``path`` by ``content`` in one step."""
+    with replacing(path) as file:
+        file.write(content)
+
+
+def write_text(path: str | os.PathLike[str], content: str) -> None:
+    """Replace ``path`` by ``content`` (UTF-8) in one step."""
+    write_bytes(path, content.encode())
+
+
+def refuse_existing(path: str | os.PathLike[str], *, force: bool) -> None:
+    """Raise :class:`InputError` if ``path`` exists and ``force`` is not set."""
+    if not force and os.path.lexists(path):
+        raise InputError(f"{path} exists already; choose another name, or pass --force to replace it")
+
+
+def _umask() -> int:
+    # The mask can only be read by setting it; mkstemp's own 0600 would hide results from a group.
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,97 @@
+"""Threads of this process that share the work of one call."""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from itertools import pairwise
+from queue import Empty, SimpleQueue
+
+import numpy as np
+
+from ipmix.core.errors import InputError
+
+SHARES = 3
+"""Parts for each thread, so that one that is held up does not keep the others waiting for long."""
+
+LEAST = 16
+"""Pictures that are worth a part of their own."""
+
+PIXELS = 2**19
+"""Pixels that are worth a part of their own where pictures are small: 2 ms, of which setting up a part takes 0.1."""
+
+
+def in_parts(work: Callable[[int, int], object], count: int, threads: int, size: int = 1) -> None:
+    """Call ``work(begin, end)`` for parts of 0 .. count, in ``threads`` threads; the first error is raised.
+
+    The calling thread is one of them. ``size`` is how many pixels each of the ``count`` pictures has.
+    """
+    threads = min(threads, count)
+    if threads <= 1:
+        work(0, count)
+        return
+    # As many for each thread: of three parts, one of two threads would have two.
+    parts = threads * max(1, min(SHARES, count // LEAST // threads, count * size // PIXELS // threads))
+    waiting: SimpleQueue[tuple[int, int]] = SimpleQueue()
+    for part in _edges(count, parts):
+        waiting.put(part)
+
+    def take() -> None:
+        try:
+            while True:
+                work(*waiting.get_nowait())
+        except Empty:
+            return
+        except BaseException:
+            _drop_all(waiting)
+            raise
+
+    others = [_pool(os.getpid(), threads - 1).submit(take) for _ in range(threads - 1)]
+    try:
+        take()
+    finally:
+        # One that has not begun by now would find nothing left to do, and may be waiting behind another call's work.
+        begun = [other for other in others if not other.cancel()]
+        errors = [other.exception() for other in begun]
+    for error in errors:
+        if error is not None:
+            raise error
+
+
+def _edges(count: int, parts: int) -> Iterator[tuple[int, int]]:
+    return pairwise([count * i // parts for i in range(parts + 1)])
+
+
+def _drop_all(waiting: SimpleQueue[tuple[int, int]]) -> None:
+    while not waiting.empty():
+        try:
+            waiting.get_nowait()
+        except Empty:
+            return
+
+
+@lru_cache(maxsize=8)
+def _pool(process: int, threads: int) -> ThreadPoolExecutor:
+    """Threads kept for the next call: starting them takes as long as a few dozen small pictures.
+
+    A forked child has none of its parent's threads; its own process number finds it a pool of its own.
+    """
+    return ThreadPoolExecutor(threads, thread_name_prefix="ipmix engine")
+
+
+CHUNK = 64
+"""The most images that a thread takes at a time."""
+
+
+def in_chunks(run: Callable[[slice], None], count: int, threads: int, most: int = CHUNK) -> None:
+    """Call ``run`` with slices of at most ``most`` that cover ``count`` images, over ``threads`` threads."""
+    if isinstance(threads, bool) or not isinstance(threads, int | np.integer) or threads < 1:
+        raise InputError(f"threads is a whole number of at least 1, got {threads!r}")
+    size = max(min(most, -(-count // int(threads))), 1)
+    parts = [slice(start, min(start + size, count)) for start in range(0, count, size)]
+    if threads == 1 or len(parts) < 2:
+        for part in parts:
+            run(part)
+        return
+    with ThreadPoolExecutor(int(threads)) as pool:
+        list(pool.map(run, parts))

@@ -1,0 +1,1 @@
+"""The corruptions of C-bar, one file a family."""

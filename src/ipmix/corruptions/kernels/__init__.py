@@ -1,0 +1,1 @@
+"""Filters, samplers and affine maps that several corruptions share."""

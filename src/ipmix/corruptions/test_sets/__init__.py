@@ -1,0 +1,1 @@
+"""Test sets on disk: reading the published ones, planning and writing one's own."""

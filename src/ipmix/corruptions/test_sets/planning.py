@@ -1,0 +1,106 @@
+"""From the words of a command to a plan: which names, severities and layout, with every check before any
+work."""
+
+import re
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from ipmix.core.errors import InputError
+from ipmix.corruptions.corrupting import Form
+from ipmix.corruptions.inputs import checked_level, checked_seed
+from ipmix.corruptions.severities import (
+    C_BAR,
+    C_BAR_CIFAR,
+    C_BAR_IMAGENET,
+    CORRUPTIONS,
+    PERTURBATIONS,
+    PERTURBATIONS_CIFAR,
+    PERTURBATIONS_IMAGENET,
+    PERTURBATIONS_VALIDATION,
+    VALIDATION,
+    position,
+)
+from ipmix.corruptions.test_sets.sources import Source
+from ipmix.corruptions.test_sets.writing import Plan
+
+KNOWN = {"c": CORRUPTIONS + VALIDATION, "c-bar": C_BAR, "p": PERTURBATIONS}
+"""The names that each set may have."""
+
+
+def set_names(kind: str, side: int, *, validation: bool = False) -> tuple[str, ...]:
+    """The names of the set "c", "c-bar" or "p" for images of this side: CIFAR's or ImageNet's, the nearer."""
+    if kind not in KNOWN:
+        raise InputError(f"set is one of {', '.join(KNOWN)}, got {kind!r}")
+    large = position(side) >= 0.5
+    if kind == "c":
+        return CORRUPTIONS + (VALIDATION if validation else ())
+    if kind == "c-bar":
+        if validation:
+            raise InputError("C-bar has no validation corruptions; leave --validation out")
+        return C_BAR_IMAGENET if large else C_BAR_CIFAR
+    names = PERTURBATIONS_IMAGENET if large else PERTURBATIONS_CIFAR
+    return tuple(dict.fromkeys(names + (PERTURBATIONS_VALIDATION if validation else ())))
+
+
+def make_plan(
+    source: Source,
+    data: str,
+    *,
+    kind: str,
+    names: Sequence[str] | None = None,
+    severities: Sequence[int] | None = None,
+    validation: bool = False,
+    layout: str = "auto",
+    seed: int = 0,
+    form: Form = "original",
+    difficulty: int = 1,
+    quality: int = 85,
+) -> Plan:
+    """Check every setting and settle what is left open; InputError names the one that won't do."""
+    usual = set_names(kind, min(source.shape()[:2]), validation=validation)
+    chosen = usual if names is None else tuple(dict.fromkeys(names))
+    unknown = [name for name in chosen if name not in KNOWN[kind]]
+    if unknown or not chosen:
+        raise InputError(f"unknown {', '.join(unknown) or 'names: none given'}; known are {', '.join(KNOWN[kind])}")
+    wanted = tuple(range(1, 6)) if severities is None else tuple(dict.fromkeys(severities))
+    levels = tuple(checked_level("severity", severity, 5) for severity in wanted)
+    if not levels:
+        raise InputError("severities is empty; leave it out for all five")
+    if layout not in ("auto", "arrays", "folders"):
+        raise InputError(f"layout is auto, arrays or folders, got {layout!r}")
+    if layout == "auto":
+        layout = "folders" if source.array is None else "arrays"
+    if layout == "folders" and source.shape()[2] not in (1, 3):
+        raise InputError(f"JPEG files hold 1 or 3 channels, the images have {source.shape()[2]}; use --layout arrays")
+    if form not in ("original", "corrected"):
+        raise InputError(f'form is "original" or "corrected", got {form!r}')
+    return Plan(
+        kind=kind,
+        names=chosen,
+        severities=levels,
+        seed=checked_seed(seed),
+        form=form,
+        difficulty=checked_level("difficulty", difficulty, 3),
+        quality=checked_level("quality", quality, 100),
+        size=source.size,
+        layout=layout,
+        data=Path(data).name,
+        count=len(source),
+        frost=Plan.frost_source(chosen),
+        version=version("ipmix"),
+    )
+
+
+def parse_shard(shard: str) -> tuple[int, int]:
+    """ "2/8" -> (2, 8), or an InputError."""
+    found = re.fullmatch(r"(\d+)/(\d+)", shard.strip())
+    if found and 1 <= int(found[1]) <= int(found[2]):
+        return int(found[1]), int(found[2])
+    raise InputError(f"shard is i/n with i from 1 to n, for example 2/8, got {shard!r}")
+
+
+def check_threads(threads: int) -> None:
+    """Raise InputError unless threads is a whole number of at least 1."""
+    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+        raise InputError(f"threads is a whole number of at least 1, got {threads!r}")

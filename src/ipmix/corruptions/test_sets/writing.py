@@ -1,0 +1,213 @@
+"""Writing whole corrupted sets in the public layouts, in constant memory, so that a stopped run goes on.
+
+A file is written beside its place and moved there when it is whole: what exists is finished. An image's
+randomness is named by its place in the data, so that shards made on different machines fit together.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ipmix.core.errors import InputError
+from ipmix.core.files import write_bytes, write_text
+from ipmix.core.progress import counting
+from ipmix.corruptions.common import frost
+from ipmix.corruptions.corrupting import Form, corrupt
+from ipmix.corruptions.perturbations.sequences import frame_count
+from ipmix.corruptions.perturbing import perturb
+from ipmix.corruptions.severities import constants
+from ipmix.corruptions.test_sets.sources import Source
+
+RECORD = "settings.json"
+CHUNK = 256
+"""The most images in memory at a time."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to write: recorded beside the data, so that a run goes on only with the same settings."""
+
+    kind: str  # "c", "c-bar" or "p"
+    names: tuple[str, ...]
+    severities: tuple[int, ...]
+    seed: int
+    form: Form
+    difficulty: int
+    quality: int
+    size: int | None
+    layout: str
+    data: str
+    count: int
+    frost: str
+    version: str
+
+    @classmethod
+    def frost_source(cls, names: Sequence[str]) -> str:
+        """What frost is made of, for the record."""
+        if "frost" not in names:
+            return "not used"
+        return "public photographs" if frost.comparable() else "procedural: not comparable with published results"
+
+
+def check_record(plan: Plan, out: Path, *, force: bool) -> None:
+    """Write the plan to the folder, or raise InputError if another one was begun there."""
+    path = out / RECORD
+    record = json.dumps(asdict(plan), indent=2) + "\n"
+    if path.exists() and not force:
+        old = path.read_text()
+        if old == record:
+            return
+        with suppress(json.JSONDecodeError):
+            before, now = json.loads(old), json.loads(record)
+            changed = [key for key in now if before.get(key) != now[key]]
+            raise InputError(
+                f"{out} was begun with other settings ({', '.join(changed)} differ); "
+                "choose another folder, or pass --force to write it anew"
+            )
+        raise InputError(f"{path} is damaged; choose another folder, or pass --force to write it anew")
+    if not path.exists() and not force and out.is_dir() and any(out.iterdir()):
+        raise InputError(f"{out} is not empty and not the begin of such a set; choose another folder, or pass --force")
+    out.mkdir(parents=True, exist_ok=True)
+    write_text(path, record)
+
+
+def write_arrays(plan: Plan, source: Source, out: Path, shard: tuple[int, int], threads: int, force: bool) -> None:
+    """Write ``<name>.npy`` for every ``shard[1]``-th name from ``shard[0]`` (1 is the first), and
+    ``labels.npy``."""
+    _write_labels(plan, source, out)
+    mine = plan.names[shard[0] - 1 :: shard[1]]
+    waiting = [name for name in mine if force or not (out / f"{name}.npy").exists()]
+    steps = 1 if plan.kind == "p" else len(plan.severities)
+    with counting(f"writing {out}", len(waiting) * steps * len(source)) as advance:
+        for name in waiting:
+            with _growing(out / f"{name}.npy", _array_shape(plan, source, name)) as target:
+                for first, images in source.chunks(CHUNK if plan.kind != "p" else 64):
+                    places = np.arange(first, first + len(images))
+                    if plan.kind == "p":
+                        target[first : first + len(images)] = perturb(
+                            images, name, seed=plan.seed, difficulty=plan.difficulty, indices=places,
+                            threads=threads, form=plan.form,
+                        )  # fmt: skip
+                        advance(len(images))
+                        continue
+                    for row, severity in enumerate(plan.severities):
+                        begin = row * len(source) + first
+                        target[begin : begin + len(images)] = corrupt(
+                            images, name, severity, seed=plan.seed, indices=places, form=plan.form, threads=threads
+                        )
+                        advance(len(images))
+
+
+def _array_shape(plan: Plan, source: Source, name: str) -> tuple[int, ...]:
+    height, width, channels = source.shape()
+    if plan.kind != "p":
+        return (len(plan.severities) * len(source), height, width, channels)
+    stride = 1 if name.endswith("noise") else plan.difficulty
+    return (len(source), -(-frame_count(name, height, width) // stride), height, width, channels)
+
+
+class _growing:
+    """A .npy file that is filled bit by bit beside its place, and moved there if all went well."""
+
+    def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
+        self._path, self._part = path, path.with_name(f".{path.name}.{os.getpid()}.part")
+        for left in path.parent.glob(f".{path.name}.*.part"):  # of a run that was killed
+            left.unlink()
+        self._target = np.lib.format.open_memmap(self._part, mode="w+", dtype=np.uint8, shape=shape)
+
+    def __enter__(self) -> np.memmap:
+        return self._target
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._target.flush()
+        del self._target
+        if kind is not None:
+            self._part.unlink(missing_ok=True)
+            return
+        with open(self._part, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(self._part, self._path)
+
+
+def _write_labels(plan: Plan, source: Source, out: Path) -> None:
+    if source.labels is None:
+        return
+    repeats = 1 if plan.kind == "p" else len(plan.severities)
+    labels = np.tile(source.labels, repeats)
+    small = plan.kind == "c" and labels.max() < 256  # as in the published files
+    file = BytesIO()
+    np.save(file, labels.astype(np.uint8 if small else np.int64))
+    write_bytes(out / "labels.npy", file.getvalue())
+
+
+def write_folders(plan: Plan, source: Source, out: Path, shard: tuple[int, int], threads: int, force: bool) -> None:
+    """Write ``<corruption>/<severity>/<class>/<picture>.JPEG`` for every ``shard[1]``-th picture.
+
+    Each picture is decoded once. Of a perturbation the frames are written as PNG files,
+    ``<perturbation>/<class>/<picture>/<frame>.png``.
+    """
+    mine = range(shard[0] - 1, len(source), shard[1])
+
+    def one(place: int) -> None:
+        waiting = [unit for unit in _units(plan, source, out, place) if force or not unit[2].exists()]
+        if not waiting:
+            return
+        image = source.image(place)[None]
+        for name, severity, path in waiting:
+            if plan.kind == "p":
+                frames = perturb(
+                    image, name, seed=plan.seed, difficulty=plan.difficulty, indices=[place], form=plan.form
+                )
+                _write_frames(frames[0], path)
+                continue
+            changed = corrupt(image, name, severity, seed=plan.seed, indices=[place], form=plan.form)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = BytesIO()
+            Image.fromarray(changed[0]).save(file, "JPEG", quality=plan.quality, optimize=True)
+            write_bytes(path, file.getvalue())
+
+    with counting(f"writing {out}", len(mine)) as advance, ThreadPoolExecutor(threads) as pool:
+        try:
+            for _ in pool.map(one, mine):
+                advance()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _units(plan: Plan, source: Source, out: Path, place: int) -> Iterator[tuple[str, int, Path]]:
+    label, stem = source.name(place)
+    for name in plan.names:
+        if plan.kind == "p":
+            yield name, 0, out / name / label / stem
+            continue
+        for severity in plan.severities:
+            yield name, severity, out / name / severity_name(plan, name, severity) / label / f"{stem}.JPEG"
+
+
+def severity_name(plan: Plan, name: str, severity: int) -> str:
+    """A severity's folder: "1" to "5", or for C-bar the level at 224 pixels ("2.35"), as in the public
+    sets."""
+    if plan.kind != "c-bar":
+        return str(severity)
+    return f"{constants(name, severity, plan.size or 224, plan.size or 224)[0]:.2f}"
+
+
+def _write_frames(frames: np.ndarray, folder: Path) -> None:
+    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    part.mkdir(parents=True, exist_ok=True)
+    for number, frame in enumerate(frames):
+        Image.fromarray(frame).save(part / f"img{number}.png", compress_level=1)
+    if folder.exists():  # only with --force
+        for old in folder.iterdir():
+            old.unlink()
+        folder.rmdir()
+    os.replace(part, folder)

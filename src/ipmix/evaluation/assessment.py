@@ -1,0 +1,119 @@
+"""From a model's name and a folder of pictures to predictions, a scorecard and a page: ``ipmix evaluate``."""
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from ipmix.attacks.auto_attack import require
+from ipmix.core.files import write_text
+from ipmix.core.processes import Team
+from ipmix.data.sources import InMemory, Source
+from ipmix.evaluation.inputs import (
+    Form,
+    model_and_source,
+    picked,
+    scan_data,
+    side_of,
+    usual_form,
+)
+from ipmix.evaluation.plan import Attack, AutoAttack, Plan, describe
+from ipmix.evaluation.predicting import check_beforehand, predict
+from ipmix.evaluation.predictions import PredictionFolder
+from ipmix.evaluation.request import SMALL_SIDE, Request, Wanted
+from ipmix.evaluation.results import read_baseline
+from ipmix.evaluation.scorecard import score
+
+__all__ = ["Attack", "AutoAttack", "Request", "Wanted", "assess"]
+
+
+def assess(
+    request: Request,
+    wanted: Wanted,
+    *,
+    batch_size: int = 128,
+    device: str = "auto",
+    threads: int = 1,
+    force: bool = False,
+    quiet: bool = False,
+) -> dict[str, Any]:
+    """Predict, score, print the table, write ``scorecard.json`` and ``report.html``; gives the scorecard.
+
+    Started by torchrun, all processes predict together; the first scores and writes, the others give ``{}``.
+
+    Raises:
+        InputError: the model, the data or the settings can't be used; nothing is written then.
+    """
+    wanted.plan(SMALL_SIDE)  # unknown words are refused before anything is opened
+    baseline = None if request.baseline is None else read_baseline(request.baseline)
+    if wanted.auto_attack is not None:
+        require()
+    model, source, columns = model_and_source(request, quiet)
+    plan = wanted.plan(side_of(source))
+    name = request.name or str(getattr(model, "name", Path(request.model).stem))
+    if (plan.attack or plan.auto_attack) and getattr(model, "differentiable", True) is False:
+        sys.stderr.write("This kind of model has no gradients: the adversarial error is not measured.\n")
+        plan = replace(plan, attack=None, auto_attack=None)
+    team = Team(device)
+    options: dict[str, Any] = {
+        "columns": columns, "batch_size": batch_size, "device": team.device, "threads": threads,
+        "shard": (team.rank, team.count), "quiet": quiet or team.rank > 0,
+    }  # fmt: skip
+    folder = request.out / "predictions"
+    if team.rank == 0:
+        run = describe(model, source, plan, name=name, columns=columns)
+        check_beforehand(source, plan, folder, run)
+        PredictionFolder.begin(folder, run, force=force)
+    team.wait()
+    kept = predict(model, source, plan, folder, name=name, **options)
+    unknown = None
+    if request.anomalies is not None:
+        options["force"] = force and team.count == 1
+        unknown = _predict_anomalies(request, model, source, plan, name, options)
+    team.wait()
+    if team.rank > 0:
+        return {}
+    card = score(kept, anomalies=unknown, baseline=baseline, seed=plan.seed)
+    write_text(request.out / "scorecard.json", json.dumps(card, indent=1, allow_nan=False) + "\n")
+    _report(request, card, source, model, plan, device)
+    return card
+
+
+def _report(request: Request, card: dict[str, Any], source: Source, model: nn.Module, plan: Plan, device: str) -> None:
+    from ipmix.evaluation.evidence import attention_panel, worst_panel
+    from ipmix.report import print_comparison, write_page
+    from ipmix.report.facts import facts_of
+
+    panels = [*worst_panel(card, source), *attention_panel(card, source, model, plan)]
+    write_page(
+        request.out / "report.html",
+        [card],
+        title=f"How safe is {card['run']['name']}?",
+        lead=f"Measured on {card['pictures']} pictures of {source.name}.",
+        panels=panels,
+        facts=facts_of(card),
+    )
+    print_comparison([card])
+    sys.stdout.write(
+        f"In brackets: 95% bootstrap intervals over {card['pictures']} pictures. "
+        f"All measures: {request.out / 'scorecard.json'}; open {request.out / 'report.html'}\n"
+    )
+
+
+def _predict_anomalies(
+    request: Request, model: nn.Module, source: Source, plan: Plan, name: str, options: dict[str, Any]
+) -> Any:
+    """Predictions on unknown pictures; their own labels mean nothing, so all are given class 0."""
+    assert request.anomalies is not None
+    found = scan_data(request, True, str(request.anomalies), None)
+    form = usual_form(request, model)
+    if form.size is None and isinstance(source, InMemory):
+        form = Form(source.pictures.images.shape[1])
+    everything = np.arange(len(found))
+    unknown = picked(request, found, form, everything, np.zeros(len(found), np.int64), source.classes)
+    alone = replace(plan, corruptions=(), perturbations=(), attack=None, auto_attack=None)
+    return predict(model, unknown, alone, request.out / "predictions-anomalies", name=name, **options)

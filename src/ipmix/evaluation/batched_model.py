@@ -1,0 +1,126 @@
+"""The model that is measured: on its device, asked in batches, answering for the data's classes."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from ipmix.core.errors import InputError
+from ipmix.core.progress import Counter
+from ipmix.measures.outputs import refuse_probabilities
+
+Columns = Sequence[int | Sequence[int]]
+"""Which of a model's outputs stand for each of the data's classes: one, or several that mean the same."""
+
+
+def restricted(logits: torch.Tensor, columns: Columns) -> torch.Tensor:
+    """The logits float[B, len(columns)] of the data's classes; of several outputs the largest counts."""
+    if all(isinstance(column, int) for column in columns):
+        return logits[:, list(columns)]
+    groups = [[column] if isinstance(column, int) else list(column) for column in columns]
+    return torch.stack([logits[:, group].amax(dim=1) for group in groups], dim=1)
+
+
+class Restricted(nn.Module):
+    """A model of which only some outputs count."""
+
+    def __init__(self, model: nn.Module, columns: Columns) -> None:
+        super().__init__()
+        self.model, self.columns = model, columns
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return restricted(self.model(images), self.columns)
+
+
+class Target:
+    """The model on its device, asked in batches."""
+
+    def __init__(self, model: nn.Module, device: torch.device, batch_size: int, columns: Columns | None) -> None:
+        # Convolutions on NHWC memory are up to twice as fast on a CPU; the results' shapes don't change.
+        self.model = model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        self.device, self.batch_size, self.columns = device, batch_size, columns
+        self._checked = False
+
+    @property
+    def of_the_data(self) -> nn.Module:
+        """The model as far as the data's classes go: what an attack works against."""
+        return self.model if self.columns is None else Restricted(self.model, self.columns)
+
+    def check(self, image: NDArray[np.uint8], classes: int) -> None:
+        """Try one picture: a model that doesn't fit the data should say so in the first second."""
+        if self._checked:
+            return
+        try:
+            found = self.logits(image, lambda finished=1: None, restrict=False)
+        except (RuntimeError, ValueError, IndexError) as error:
+            height, width, channels = image.shape[1:]
+            reason = str(error).splitlines()[0]
+            raise InputError(
+                f"the model can't take a picture of {width}x{height} with {channels} channels ({reason}); "
+                "pass the --size it was trained on"
+            ) from error
+        if found.ndim != 2:
+            raise InputError(f"the model must give logits [pictures, classes], got shape {list(found.shape)}")
+        refuse_probabilities(found)
+        width = found.shape[1] if self.columns is None else len(self.columns)
+        if width != classes:
+            raise InputError(
+                f"the model has {width} classes and the data {classes}: which is which can't be guessed. "
+                "Use data with the model's classes, name the subset (--subset), or say which folder is which of "
+                "the model's outputs (--class-map)"
+            )
+        if self.columns is not None and (largest := _largest(self.columns)) >= found.shape[1]:
+            raise InputError(f"the data needs class {largest} of the model, which has {found.shape[1]}")
+        self._checked = True
+
+    def batches(self, count: int) -> Iterator[slice]:
+        """Slices of at most ``batch_size``."""
+        for start in range(0, count, self.batch_size):
+            yield slice(start, min(start + self.batch_size, count))
+
+    def tensor(self, images: NDArray[np.uint8]) -> torch.Tensor:
+        """uint8[B, H, W, C] -> float32[B, C, H, W] in [0, 1], on the device."""
+        pixels = torch.from_numpy(np.ascontiguousarray(images)).to(self.device)
+        return pixels.permute(0, 3, 1, 2).to(torch.float32).div_(255.0)
+
+    def answer(self, pixels: torch.Tensor, restrict: bool = True) -> NDArray[np.float32]:
+        """Logits float32[B, K] of a batch."""
+        with torch.inference_mode():
+            logits = self.model(pixels).float()
+            if restrict and self.columns is not None:
+                logits = restricted(logits, self.columns)
+            array: NDArray[np.float32] = logits.cpu().numpy()
+            return array
+
+    def logits(self, images: NDArray[np.uint8], advance: Counter, restrict: bool = True) -> NDArray[np.float32]:
+        """Logits float32[N, K] of any number of pictures."""
+        found = []
+        for batch in self.batches(len(images)):
+            found.append(self.answer(self.tensor(images[batch]), restrict))
+            advance(batch.stop - batch.start)
+        return np.concatenate(found)
+
+
+def device_named(name: str) -> torch.device:
+    """The device of this name; "auto" is a GPU where there is one.
+
+    Raises:
+        InputError: it can't be used here.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"device {name!r} can't be used ({reason}); try cpu, cuda, cuda:1 or mps") from None
+    return device
+
+
+def _largest(columns: Columns) -> int:
+    return max(column if isinstance(column, int) else max(column) for column in columns)

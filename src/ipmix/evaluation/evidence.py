@@ -1,0 +1,98 @@
+"""Pictures that stand behind the figures: the worst answers, and where the model looks (for the report)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from ipmix.core.errors import InputError
+from ipmix.corruptions import corrupt
+from ipmix.data.sources import Source
+from ipmix.evaluation.cam import grad_cam, last_spatial_layer, overlay
+from ipmix.evaluation.plan import Plan
+from ipmix.report.page import Figure, Panel
+
+SHOWN = 12
+LOOKED_AT = 4
+CAM_CORRUPTIONS = ("gaussian_noise", "motion_blur", "fog", "jpeg_compression")
+CAM_SEVERITY = 3
+
+
+def worst_panel(card: Mapping[str, Any], source: Source) -> list[Panel]:
+    """The most confidently wrong answers, with what was said and what is right; nothing if none is wrong."""
+    figures = []
+    for entry in card["worst"][:SHOWN]:
+        images, _ = source.read(entry["index"], entry["index"] + 1)
+        if not len(images):
+            continue
+        said = "no answer" if entry["predicted"] < 0 else source.classes[entry["predicted"]]
+        sure = "" if entry["confidence"] is None else f" {100 * entry['confidence']:.0f}%"
+        figures.append(Figure(images[0], f"said {said}{sure}; is {source.classes[entry['label']]}"))
+    if not figures:
+        return []
+    return [Panel("The worst answers", "Wrong, and most sure of it.", [("", figures)], _width(figures[0].image))]
+
+
+def attention_panel(card: Mapping[str, Any], source: Source, model: nn.Module, plan: Plan) -> list[Panel]:
+    """Grad-CAM on a few clean and corrupted pictures; nothing for models that have no such layer."""
+    if getattr(model, "differentiable", True) is False:
+        return []
+    places = np.linspace(0, len(source.labels) - 1, LOOKED_AT).round().astype(int)
+    found = [(place, source.read(place, place + 1)[0]) for place in np.unique(places).tolist()]
+    found = [(place, images) for place, images in found if len(images)]
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    rows = []
+    layer = ""
+    for place, images in found:
+        shown = [("clean", images[0])]
+        for name in CAM_CORRUPTIONS:
+            indices = np.array([place], np.int64)
+            made = corrupt(images, name, CAM_SEVERITY, seed=plan.seed, indices=indices, form=plan.form)
+            shown.append((name.replace("_", " "), made[0]))
+        batch = np.stack([image for _, image in shown])
+        pixels = torch.from_numpy(batch).to(device).permute(0, 3, 1, 2).float() / 255.0
+        try:
+            layer = layer or last_spatial_layer(model, pixels)
+            maps, said = grad_cam(model, pixels, layer=layer)
+        except (InputError, RuntimeError, NotImplementedError):
+            return []
+        rows.append((f"is {source.classes[source.labels[place]]}", _figures(card, source, shown, maps, said)))
+    if not rows:
+        return []
+    text = (
+        f"Grad-CAM at the layer {layer}, for the class the model names; corruptions at severity {CAM_SEVERITY}. "
+        "Bright parts speak for the answer."
+    )
+    return [Panel("Where it looks", text, rows, max(96, _width(found[0][1][0])))]
+
+
+def _figures(
+    card: Mapping[str, Any],
+    source: Source,
+    shown: list[tuple[str, NDArray[np.uint8]]],
+    maps: NDArray[np.float32],
+    said: NDArray[np.int64],
+) -> list[Figure]:
+    columns = card["run"].get("columns")
+    figures = [Figure(shown[0][1], "the picture")]
+    for (name, image), heat, answer in zip(shown, maps, said.tolist()):
+        place = answer if columns is None else _class_of(answer, columns)
+        called = "another class" if place is None else source.classes[place]
+        figures.append(Figure(overlay(image, heat), f"{name}: {called}"))
+    return figures
+
+
+def _class_of(output: int, columns: Sequence[int | Sequence[int]]) -> int | None:
+    """The data's class that a model's output stands for, if any."""
+    for place, column in enumerate(columns):
+        if output == column or (not isinstance(column, int) and output in column):
+            return place
+    return None
+
+
+def _width(image: NDArray[np.uint8]) -> int:
+    """Small pictures are shown enlarged, large ones reduced."""
+    return 72 if max(image.shape[:2]) <= 64 else 128

@@ -1,0 +1,117 @@
+"""What an evaluation works on: the model, its pictures in the form that it wants, and which outputs count."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from ipmix.core.errors import InputError
+from ipmix.data import datasets
+from ipmix.data.sources import InMemory, OnDisk, Source, read_arrays
+from ipmix.evaluation.class_maps import Outputs, match_classes
+from ipmix.evaluation.request import Request
+from ipmix.models.loading import open_model
+
+
+def model_and_source(request: Request, quiet: bool) -> tuple[nn.Module, InMemory | OnDisk, list[Outputs] | None]:
+    """The model, the pictures, and which of the model's outputs are the data's classes."""
+    published = request.model.startswith(("timm:", "torchvision:"))
+    found = scan_data(request, quiet, request.data, request.split)
+    count = request.classes or (1000 if published and request.model.count(":") == 1 else len(found.classes))
+    model = open_model(request.model, classes=count, mean=request.mean, std=request.std, trust=request.trust)
+    usual = usual_form(request, model)
+    source, columns = match_classes(_source(request, found, usual), request, model)
+    return model, source, columns
+
+
+@dataclass(frozen=True)
+class Form:
+    """The form that a model wants its pictures in: the side, and the share of the shorter side that is kept."""
+
+    size: int | None
+    crop: float = 1.0
+
+
+def usual_form(request: Request, model: nn.Module) -> Form:
+    """What was asked for, or else what the model is known to have been made for."""
+    known = Form(getattr(model, "size", None) or _own_size(request.model))
+    if request.model.startswith(("timm:", "torchvision:")) and request.model.count(":") == 1:
+        known = _published_form(request.model, model)
+    if request.size is not None:  # another size: its share of the side is not the published one
+        known = Form(request.size, known.crop if request.size == known.size else 1.0)
+    return known if request.crop is None else replace(known, crop=request.crop)
+
+
+def _published_form(spec: str, model: nn.Module) -> Form:
+    """How the published weights' own figures were measured."""
+    library, _, name = spec.partition(":")
+    if library == "timm":
+        facts = getattr(getattr(model, "network", model), "pretrained_cfg", {})
+        return Form(int(facts.get("input_size", (3, 224, 224))[-1]), float(facts.get("crop_pct", 0.875)))
+    from torchvision.models import get_model_weights
+
+    made = get_model_weights(name).DEFAULT.transforms()
+    size, outer = made.crop_size[0], made.resize_size[0]
+    return Form(size, min(1.0, size / outer))
+
+
+def side_of(source: Source) -> int:
+    """The shorter side of the first picture that can be read; the others have the same."""
+    for start in range(len(source.labels)):
+        images, _ = source.read(start, start + 1)
+        if len(images):
+            return min(images.shape[1:3])
+    raise InputError(f"{source.name}: every one of the {len(source.labels)} pictures is broken")
+
+
+def scan_data(request: Request, quiet: bool, data: str, split: str | None) -> datasets.Pictures | datasets.PictureFiles:
+    if Path(data).suffix == ".npz":
+        return read_arrays(Path(data))
+    here = datasets.splits(data)
+    chosen = split or next((name for name in ("test", "val") if name in here), "test")
+    if data in datasets.BUILT_IN:
+        return datasets.load(data, chosen, root=request.root, quiet=quiet)
+    return datasets.scan(data, chosen)
+
+
+def _source(request: Request, found: datasets.Pictures | datasets.PictureFiles, form: Form) -> InMemory | OnDisk:
+    chosen = np.arange(len(found))
+    if request.limit is not None:
+        if request.limit < 1:
+            raise InputError(f"--limit must be at least 1, got {request.limit}")
+        if request.limit < len(found):
+            chosen = np.linspace(0, len(found) - 1, request.limit).round().astype(np.int64)
+    return picked(request, found, form, chosen, found.labels[chosen], found.classes)
+
+
+def picked(
+    request: Request,
+    found: datasets.Pictures | datasets.PictureFiles,
+    form: Form,
+    chosen: np.ndarray,
+    labels: np.ndarray,
+    classes: tuple[str, ...],
+) -> InMemory | OnDisk:
+    if isinstance(found, datasets.Pictures):
+        if request.size is not None and found.images.shape[1:3] != (request.size, request.size):
+            raise InputError(
+                f"{found.name} has pictures of {found.images.shape[1]} pixels; --size {request.size} is for folders"
+            )
+        return InMemory(replace(found, images=found.images[chosen], labels=labels, classes=classes))
+    paths = tuple(found.paths[i] for i in chosen)
+    files = replace(found, paths=paths, labels=labels, classes=classes)
+    return OnDisk(files, size=form.size, crop=form.crop, skip_broken=request.skip_broken, trim=request.trim)
+
+
+def _own_size(model: str) -> int | None:
+    """The side of picture that one of our networks was trained on."""
+    from ipmix.models import weights
+
+    path = Path(model)
+    if path.is_dir():
+        path = path / "last.safetensors"
+    if path.suffix != ".safetensors" or not path.is_file():
+        return None
+    size = weights.facts(path).get("size")
+    return size if isinstance(size, int) else None

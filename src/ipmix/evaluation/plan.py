@@ -1,0 +1,150 @@
+"""What to measure: corruptions, sequences, attacks; what it costs in passes and bytes; how a run is described."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from ipmix.core.errors import InputError
+from ipmix.corruptions import ALL_CORRUPTIONS, CORRUPTIONS, PERTURBATIONS
+from ipmix.data.sources import Source
+from ipmix.evaluation.batched_model import Columns
+
+PART = 256
+"""Pictures in a part: what memory holds at a time, and what an interruption can cost."""
+
+
+@dataclass(frozen=True)
+class Attack:
+    """Settings of the PGD attack (see :func:`ipmix.attacks.pgd.pgd`); the defaults are the paper's."""
+
+    epsilon: float = 2 / 255
+    steps: int = 20
+    step_size: float = 0.5 / 255
+    centre: Literal["clean", "noisy"] = "clean"
+    norm: Literal["linf", "l2"] = "linf"
+    restarts: int = 1
+    pictures: int | None = None
+    """Attack only so many of the pictures, evenly spread; None for all."""
+
+
+@dataclass(frozen=True)
+class AutoAttack:
+    """Settings of the standard AutoAttack (see :func:`ipmix.attacks.auto_attack.auto_attack`)."""
+
+    epsilon: float = 2 / 255
+    norm: Literal["linf", "l2"] = "linf"
+    pictures: int | None = None
+    """Attack only so many of the pictures, evenly spread; None for all."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do to each picture."""
+
+    corruptions: tuple[str, ...] = CORRUPTIONS
+    severities: tuple[int, ...] = (1, 2, 3, 4, 5)
+    form: Literal["original", "corrected"] = "original"
+    attack: Attack | None = Attack()
+    perturbations: tuple[str, ...] = ()
+    difficulty: int = 1
+    seed: int = 0
+    auto_attack: AutoAttack | None = None
+
+    def __post_init__(self) -> None:
+        for name in self.corruptions:
+            if name not in ALL_CORRUPTIONS:
+                raise InputError(f"unknown corruption {name!r}; known are {', '.join(ALL_CORRUPTIONS)}")
+        for name in self.perturbations:
+            if name not in PERTURBATIONS:
+                raise InputError(f"unknown perturbation {name!r}; known are {', '.join(PERTURBATIONS)}")
+        for severity in self.severities:
+            if severity not in range(1, 6):
+                raise InputError(f"a severity is 1 to 5, got {severity}")
+        if self.corruptions and not self.severities:
+            raise InputError("severities is empty; give at least one of 1 to 5")
+
+
+def describe(
+    model: nn.Module, source: Source, plan: Plan, *, name: str, columns: Columns | None = None
+) -> dict[str, Any]:
+    """What makes a run the same run: model, data and plan, as JSON."""
+    settings = asdict(plan)
+    settings["corruptions"], settings["severities"] = list(plan.corruptions), list(plan.severities)
+    settings["perturbations"] = list(plan.perturbations)
+    if plan.auto_attack is None:
+        del settings["auto_attack"]  # runs that were begun before there was one go on
+    return {
+        "name": name,
+        "model": {
+            "name": str(getattr(model, "name", type(model).__name__)),
+            "parameters": sum(p.numel() for p in model.parameters()),
+            "sha256": weights_hash(model),
+        },
+        "data": {
+            "name": source.name,
+            "pictures": len(source.labels),
+            "classes": list(source.classes),
+            "sha256": source.fingerprint(),
+        },
+        "plan": settings,
+        "columns": None if columns is None else [c if isinstance(c, int) else list(c) for c in columns],
+        "part": PART,
+    }
+
+
+def weights_hash(model: nn.Module) -> str:
+    """A hash of a model's parameters and buffers, and of its file where those can't be seen (ONNX, exported)."""
+    digest = hashlib.sha256(str(getattr(model, "sha256", "")).encode())
+    for key, value in sorted(model.state_dict().items()):
+        digest.update(f"{key} {value.dtype} {list(value.shape)}".encode())
+        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def passes(plan: Plan, count: int, starts: Sequence[int]) -> int:
+    """Forward passes of pictures that the parts beginning at ``starts`` need; a gradient step counts as 3."""
+    pictures = sum(min(PART, count - start) for start in starts)
+    total = pictures * (1 + len(plan.corruptions) * len(plan.severities))
+    total += pictures * sum(map(frame_count_of, plan.perturbations))
+    every = np.concatenate([np.arange(start, min(start + PART, count)) for start in starts]) if starts else np.arange(0)
+    for attack in (plan.attack, plan.auto_attack):
+        if attack is not None:
+            total += len(attacked_places(attack, every, count)) * attack_cost(attack)
+    return total
+
+
+def needed_bytes(plan: Plan, source: Source, starts: Sequence[int]) -> int:
+    """What the parts beginning at ``starts`` will take on the disk."""
+    count, logits = len(source.labels), 4 * len(source.classes)
+    pictures = sum(min(PART, count - start) for start in starts)
+    attacks = sum(attack is not None for attack in (plan.attack, plan.auto_attack))
+    each = 16 + 8 * attacks + logits * (1 + len(plan.corruptions) * len(plan.severities) + attacks)
+    each += sum(8 * frame_count_of(name) + 4 for name in plan.perturbations)
+    # Each array in a file has a header of its own.
+    arrays = 3 + len(plan.corruptions) * len(plan.severities) + 2 * attacks + 2 * len(plan.perturbations)
+    return pictures * each + 256 * arrays * len(starts)
+
+
+def attacked_places(attack: Attack | AutoAttack, indices: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Which of ``indices`` are attacked, of ``count`` in all: not the first, as folders are sorted by class."""
+    if attack.pictures is None or attack.pictures >= count:
+        return np.arange(len(indices))
+    chosen = np.linspace(0, count - 1, attack.pictures).round().astype(np.int64)
+    return np.flatnonzero(np.isin(indices, chosen))
+
+
+def attack_cost(attack: Attack | AutoAttack) -> int:
+    if isinstance(attack, AutoAttack):
+        return 3 * 100 + 1  # the first of four attacks: on a model that it defeats, the others have nothing to do
+    return 3 * attack.steps * attack.restarts + 1
+
+
+def frame_count_of(perturbation: str) -> int:
+    """About how many frames a sequence has: for the progress shown and the memory used, not for results."""
+    return 41 if perturbation == "translate" else 31

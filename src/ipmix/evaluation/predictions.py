@@ -1,0 +1,251 @@
+"""What a classifier said, kept: logits and labels in parts, so that measuring needs no model a second time.
+
+A folder of predictions holds ``run.json`` (what was asked of which model on which data) and one file per
+part of the pictures. A part is written in one step when all of its conditions are done: an interrupted run
+goes on with the first part that is missing. A part's name carries a hash of ``run.json``: one that another run left
+behind (killed, or still going) is never taken for this run's.
+
+Conditions are named ``clean``, ``corruption/NAME/SEVERITY``, ``attack``, ``auto_attack`` (float32[n, K] logits each),
+``frames/NAME`` (int64[n, T], predicted class of each frame, -1 for none) and ``top5/NAME`` (float32[n],
+mean top-5 distance of each sequence). An attack on some of the pictures only has their places in the part under
+``places/NAME`` (int64[m]); without them it is taken to be on the first m.
+"""
+
+import hashlib
+import json
+import shutil
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.lib.npyio import NpzFile
+from numpy.typing import NDArray
+
+from ipmix.core.errors import InputError
+from ipmix.core.files import replacing, write_text
+
+FORMAT = "ipmix predictions 2"
+OLDER = "ipmix predictions 1"
+"""Of folders whose parts' names carry no hash: they can be scored, but a run can't go on in them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """Logits float32[N, K] of one condition, and the labels int64[N] of the same pictures."""
+
+    logits: NDArray[np.float32]
+    labels: NDArray[np.int64]
+
+
+class PredictionFolder:
+    """Predictions in a folder, part by part."""
+
+    def __init__(self, path: Path, run: Mapping[str, Any]) -> None:
+        self.path, self.run = path, dict(run)
+
+    @classmethod
+    def of(cls, path: str | Path, run: Mapping[str, Any]) -> "PredictionFolder":
+        """The folder as ``run`` would use it; nothing is read or written."""
+        return cls(Path(path), {"format": FORMAT, **run})
+
+    @classmethod
+    def begin(cls, path: str | Path, run: Mapping[str, Any], *, force: bool = False) -> "PredictionFolder":
+        """A folder for the run that ``run`` describes: new, or one that the same run has begun.
+
+        Raises:
+            InputError: the folder holds another run's predictions and ``force`` is not set.
+        """
+        folder = Path(path)
+        manifest = {"format": FORMAT, **run}
+        described = folder / "run.json"
+        if described.exists():
+            before = _read_json(described)
+            differing = sorted(key for key in {*before, *manifest} if before.get(key) != manifest.get(key))
+            if not differing:
+                return cls(folder, manifest)
+            if before.get("format") == OLDER and not force:
+                raise InputError(
+                    f"{folder} holds predictions of an earlier version of ipmix, which ipmix score can read but no "
+                    "run can go on with; choose another folder, or pass --force to replace them"
+                )
+            if not force:
+                raise InputError(
+                    f"{folder} holds predictions of another run (different: {', '.join(differing)}); choose "
+                    "another folder, or pass --force to replace them"
+                )
+            for part in folder.glob("part-*.npz"):
+                part.unlink()
+        elif folder.is_dir() and any(folder.iterdir()) and not force:
+            raise InputError(f"{folder} is not empty and holds no predictions; choose another folder")
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(described, json.dumps(manifest, indent=1))
+        return cls(folder, manifest)
+
+    @classmethod
+    def open(cls, path: str | Path) -> "PredictionFolder":
+        """The predictions in a folder, complete or not.
+
+        Raises:
+            InputError: there are none.
+        """
+        folder = Path(path)
+        if not (folder / "run.json").is_file():
+            raise InputError(f"{folder} holds no predictions (no run.json); expected what ipmix evaluate wrote")
+        manifest = _read_json(folder / "run.json")
+        if manifest.get("format") not in (FORMAT, OLDER):
+            raise InputError(f"{folder}/run.json is of format {manifest.get('format')!r}; expected {FORMAT!r}")
+        return cls(folder, manifest)
+
+    def has(self, part: int) -> bool:
+        """Whether a part is done."""
+        return self._part(part).is_file()
+
+    def write(self, part: int, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Keep a part: ``labels`` int64[n], ``indices`` int64[n] and its conditions."""
+        with replacing(self._part(part)) as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+
+    def parts(self) -> Iterator["Part"]:
+        """The parts that are done, in order."""
+        for path in sorted(self.path.glob(f"part-{'[0-9]' * 5}{self._mark}.npz")):
+            yield Part(path)
+
+    def _part(self, part: int) -> Path:
+        return self.path / f"part-{part:05d}{self._mark}.npz"
+
+    @property
+    def _mark(self) -> str:
+        if self.run.get("format") == OLDER:
+            return ""
+        return "-" + hashlib.sha256(json.dumps(self.run, sort_keys=True).encode()).hexdigest()[:16]
+
+
+class PredictionFile:
+    """Predictions in one file of somebody else's: an ``.npz`` with ``logits`` (or ``clean``) and ``labels``.
+
+    Further conditions may be there under the names of this module.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise InputError(f"there is no file {self.path}; expected an .npz with logits and labels")
+        names = Part(self.path).names()
+        if "labels" not in names or not {"logits", "clean"} & names:
+            raise InputError(
+                f"{self.path} holds {', '.join(sorted(names)) or 'nothing'}; expected arrays 'logits' "
+                "[pictures, classes] and 'labels' [pictures]"
+            )
+        self.run: dict[str, Any] = {"format": FORMAT, "name": self.path.stem}
+
+    def parts(self) -> Iterator["Part"]:
+        """The file as its only part."""
+        yield Part(self.path)
+
+
+def open_predictions(path: str | Path) -> PredictionFolder | PredictionFile:
+    """Predictions in a folder (also that of a whole evaluation) or in somebody else's ``.npz``."""
+    given = Path(path)
+    if not given.exists():
+        raise InputError(f"there is no {given}; expected a folder that ipmix evaluate wrote, or an .npz of predictions")
+    if not given.is_dir():
+        return PredictionFile(given)
+    inside = given / "predictions"
+    return PredictionFolder.open(inside if inside.is_dir() else given)
+
+
+class Part:
+    """One file of predictions; arrays are read when they are asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            with path.open("rb") as opened, _archive(opened) as file:
+                self._names = {("clean" if name == "logits" else name): name for name in file.files}
+        except (zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
+            raise InputError(f"{path} can't be read as predictions ({_reason(error)})") from None
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
+
+    def names(self) -> set[str]:
+        """Which arrays there are."""
+        return set(self._names)
+
+    def array(self, name: str) -> NDArray[Any]:
+        """One array by its name."""
+        try:
+            with self._path.open("rb") as opened, _archive(opened) as file:
+                array: NDArray[Any] = file[self._names[name]]
+        except (zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
+            raise InputError(f"{self._path}: {name} can't be read ({_reason(error)})") from None
+        return array
+
+    def predictions(self, condition: str) -> Predictions:
+        """Logits and labels of the pictures that a condition covers.
+
+        Raises:
+            InputError: they are not logits [pictures, classes] with a label for each.
+        """
+        logits, labels = np.asarray(self.array(condition)), np.asarray(self.array("labels"))
+        if (places := f"places/{condition}") in self._names:
+            labels = labels[self.array(places)]
+        elif "attack" in condition:
+            labels = labels[: len(logits)]
+        if logits.ndim != 2 or len(logits) != len(labels):
+            raise InputError(
+                f"{self._path}: {self._names[condition]} has the shape {list(logits.shape)} and there are "
+                f"{len(labels)} labels; expected logits [pictures, classes] and one label a picture"
+            )
+        return Predictions(logits, labels)
+
+
+def check_space(folder: str | Path, needed: int) -> None:
+    """Refuse to begin what the disk can't hold.
+
+    Args:
+        folder: where files will go; it need not exist yet.
+        needed: bytes.
+
+    Raises:
+        InputError: there is less free.
+    """
+    there = Path(folder).absolute()
+    while not there.exists():
+        there = there.parent
+    free = shutil.disk_usage(there).free
+    if needed > free:
+        raise InputError(
+            f"the predictions need {_size(needed)} and the disk of {folder} has {_size(free)} free; choose another "
+            "--out, or fewer pictures (--limit), corruptions or severities"
+        )
+
+
+def _archive(opened: BinaryIO) -> NpzFile:
+    found = np.load(opened, allow_pickle=False)
+    if not isinstance(found, NpzFile):
+        raise ValueError("a single array, not an .npz of several")
+    return found
+
+
+def _reason(error: Exception) -> str:
+    if "pickle" in str(error):  # NumPy's own words advise to open it all the same
+        return "it is no .npz of plain arrays; Python objects are not opened"
+    return f"{error}; if ipmix evaluate wrote it, delete it and start the command again"
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.1f} MiB"
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise InputError(f"{path} can't be read ({error}); it should be a JSON file of ipmix evaluate") from None
+    return content

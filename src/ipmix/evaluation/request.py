@@ -1,0 +1,83 @@
+"""What ``ipmix evaluate`` was asked: which model, which data, and in words what to measure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from ipmix.corruptions.severities import (
+    C_BAR_CIFAR,
+    C_BAR_IMAGENET,
+    CORRUPTIONS,
+    PERTURBATIONS_CIFAR,
+    PERTURBATIONS_IMAGENET,
+    VALIDATION,
+)
+from ipmix.evaluation.plan import Attack, AutoAttack, Plan
+
+SMALL_SIDE = 64
+"""Up to this side, "bar" and the like mean the CIFAR forms; above it, the ImageNet forms."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """Which model on which pictures, and where results go; see ``ipmix evaluate --help``."""
+
+    model: str
+    data: str
+    out: Path
+    name: str | None = None
+    split: str | None = None
+    size: int | None = None
+    crop: float | None = None
+    trim: int = 0
+    subset: str | None = None
+    class_map: str | None = None
+    baseline: Path | None = None
+    limit: int | None = None
+    anomalies: Path | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    classes: int | None = None
+    root: Path | None = None
+    trust: bool = False
+    skip_broken: bool = False
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to measure, in words such as "test", "bar" and "cifar"; see ``ipmix evaluate --help``."""
+
+    corruptions: tuple[str, ...] = ("test",)
+    severities: tuple[int, ...] = (1, 2, 3, 4, 5)
+    form: Literal["original", "corrected"] = "original"
+    perturbations: tuple[str, ...] = ()
+    attack: Attack | None = field(default_factory=Attack)
+    auto_attack: AutoAttack | None = None
+    seed: int = 0
+
+    def plan(self, side: int) -> Plan:
+        """The plan for pictures whose shorter side is ``side``: there are two C-bar sets, for small and large."""
+        groups = {
+            "none": (),
+            "test": CORRUPTIONS,
+            "validation": VALIDATION,
+            "bar": C_BAR_CIFAR if side <= SMALL_SIDE else C_BAR_IMAGENET,
+        }
+        films = {"none": (), "cifar": PERTURBATIONS_CIFAR, "imagenet": PERTURBATIONS_IMAGENET}
+        return Plan(
+            corruptions=_expanded(self.corruptions, groups),
+            severities=tuple(self.severities),
+            form=self.form,
+            attack=self.attack,
+            auto_attack=self.auto_attack,
+            perturbations=_expanded(self.perturbations, films),
+            seed=self.seed,
+        )
+
+
+def _expanded(words: Sequence[str], groups: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
+    found: list[str] = []
+    for word in words:
+        found += groups.get(word, (word,))
+    return tuple(dict.fromkeys(found))

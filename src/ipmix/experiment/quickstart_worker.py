@@ -1,0 +1,170 @@
+"""One network of the quickstart: trained and measured in a process of its own, on one thread.
+
+Two small networks side by side use two cores better than one network on both; and a single thread's sums
+don't depend on how many cores there are, so the same seed gives the same figures on any of them.
+"""
+
+import json
+import signal
+import traceback
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ipmix.core.errors import InputError
+from ipmix.core.files import write_text
+from ipmix.data.datasets import BUILT_IN, Pictures, load, scan, splits
+from ipmix.methods import IPMix
+from ipmix.mixing_set.mixing_set import MixingSet
+from ipmix.recipe.operations import operation_names
+
+PLAIN, IPMIX = "plain", "IPMix"
+NAMES = (PLAIN, IPMIX)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is trained and measured; everything that decides the figures."""
+
+    data: str = "digits"
+    seed: int = 0
+    model: str = "wrn-10-1"
+    epochs: int = 16
+    batch_size: int = 64
+    learning_rate: float = 0.1
+    jsd: bool = False
+    size: int = 32
+    train_pictures: int = 5000
+    test_pictures: int = 1000
+    mixing_pictures: int = 400
+
+
+def work(result: Connection, settings: Settings, name: str, out: Path, device: str, force: bool) -> None:
+    """The process: sends ("card", scorecard), ("input", message) or ("failure", traceback)."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means, and ends this process
+    try:
+        result.send(("card", train_and_measure(settings, name, out, device=device, force=force)))
+    except InputError as error:
+        result.send(("input", str(error)))
+    except BaseException:
+        result.send(("failure", traceback.format_exc()))
+
+
+def train_and_measure(
+    settings: Settings, name: str, out: Path, *, device: str = "cpu", force: bool = False
+) -> dict[str, Any]:
+    """Train the network ``name`` and give its scorecard; files go to ``out``/``name`` in small letters."""
+    import torch
+
+    from ipmix.data.sources import InMemory
+    from ipmix.evaluation.plan import Attack, Plan
+    from ipmix.evaluation.predicting import predict
+    from ipmix.evaluation.scorecard import score
+    from ipmix.training.loop import train
+
+    torch.set_num_threads(1)
+    folder = out / name.lower()
+    train_set, test_set = pictures_of(settings, quiet=True)
+    mixing = mixing_of(settings) if name == IPMIX else None
+    outcome = train(
+        training_of(settings, name),
+        train_set,
+        None,
+        folder,
+        method=method_of(settings) if name == IPMIX else None,
+        mixing=mixing,
+        force=force,
+        device=device,
+        quiet=True,
+    )
+    kept = predict(
+        outcome.model,
+        InMemory(test_set),
+        Plan(attack=Attack(), seed=settings.seed),
+        folder / "predictions",
+        name=name,
+        device=device,
+        force=force,
+        quiet=True,
+    )
+    card = score(kept, seed=settings.seed)
+    write_text(folder / "scorecard.json", json.dumps(card, indent=1, allow_nan=False) + "\n")
+    return card
+
+
+def training_of(settings: Settings, name: str) -> Any:
+    """How a network is trained: both alike, but for the Jensen-Shannon loss where it is asked for."""
+    from ipmix.training.config import Training
+
+    return Training(
+        model=settings.model,
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate,
+        jsd=settings.jsd and name == IPMIX,
+        dropout=0.0,
+        # Digits have a left and a right; photos may be mirrored.
+        flip=settings.data != "digits",
+        seed=settings.seed,
+    )
+
+
+def method_of(settings: Settings) -> IPMix:
+    """IPMix as the quickstart uses it: the default form; for digits without mirroring."""
+    if settings.data != "digits":
+        return IPMix()
+    # A mirrored 2 is no 2: of the core operations, the one that would change a digit's label is left out.
+    return IPMix(operations=tuple(name for name in operation_names("core") if name != "mirror"))
+
+
+def mixing_of(settings: Settings) -> MixingSet:
+    """The fractals that are mixed in, from the cache or made now: affine systems, to compile one kind only."""
+    side = settings.size + settings.size // 8
+    return MixingSet.generate(settings.mixing_pictures, side, settings.seed, mix={"ifs": 1})
+
+
+def pictures_of(settings: Settings, *, quiet: bool) -> tuple[Pictures, Pictures]:
+    """The pictures to train and to test on, thinned to the settings' numbers.
+
+    Raises:
+        InputError: one of both is missing, or their classes differ.
+    """
+    found = splits(settings.data)
+    second = "test" if "test" in found else "val"
+    if "train" not in found or second not in found:
+        raise InputError(
+            f"{settings.data} needs pictures to train and to test on: expected train/<class>/<picture> and "
+            f"test/<class>/<picture> (or val), found {', '.join(found) or 'neither'}"
+        )
+    train_set = _some(settings, "train", settings.train_pictures, quiet)
+    test_set = _some(settings, second, settings.test_pictures, quiet)
+    if train_set.classes != test_set.classes:
+        raise InputError(f"{settings.data}: train and {second} have different class folders; both need the same")
+    return train_set, test_set
+
+
+def _some(settings: Settings, split: str, count: int, quiet: bool) -> Pictures:
+    """At most ``count`` pictures of a split; of a folder only those are decoded."""
+    if settings.data in BUILT_IN:
+        return thinned(load(settings.data, split, size=settings.size, quiet=quiet), count)
+    files = scan(settings.data, split)
+    chosen = spread(files.labels, count)
+    paths = tuple(files.paths[i] for i in chosen)
+    return replace(files, paths=paths, labels=files.labels[chosen]).read(size=settings.size, quiet=quiet)
+
+
+def thinned(pictures: Pictures, count: int) -> Pictures:
+    """At most ``count`` of the pictures; see :func:`spread`."""
+    chosen = spread(pictures.labels, count)
+    return replace(pictures, images=pictures.images[chosen], labels=pictures.labels[chosen])
+
+
+def spread(labels: np.ndarray, count: int) -> np.ndarray:
+    """At most ``count`` positions, each class by its share, evenly over the set's order: int64, ascending."""
+    if len(labels) <= count:
+        return np.arange(len(labels))
+    chosen = np.linspace(0, len(labels) - 1, count).round().astype(np.int64)
+    return np.sort(np.argsort(labels, kind="stable")[chosen])

@@ -1,0 +1,183 @@
+"""An experiment: which pictures, which augmentation, which network trained how, measured how.
+
+Made from a settings file (``experiments/*.yaml``) or from the words of ``ipmix train``; everything that
+decides the figures is in it, and nothing else (not the number of threads, not the device).
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ipmix.core.errors import InputError
+from ipmix.data import datasets
+from ipmix.data.datasets import PictureFiles, Pictures
+from ipmix.data.sources import OnDisk
+from ipmix.experiment.config import TEST_CROP, Data, Experiment
+from ipmix.methods.choosing import chosen_method
+from ipmix.mixing_set.mixing_set import MixingSet, margin
+from ipmix.training.loop import Outcome
+from ipmix.training.loop import train as train_network
+
+
+def train(
+    experiment: Experiment,
+    out: Path,
+    *,
+    root: Path | None = None,
+    download: bool = False,
+    resume: bool = False,
+    force: bool = False,
+    threads: int = 1,
+    engine: str = "compiled",
+    device: str = "auto",
+    checkpoint_seconds: float = 300.0,
+    trackers: Sequence[str] = (),
+    quiet: bool = False,
+) -> Outcome:
+    """Train the experiment's network in the folder ``out``; the arguments are those of ``ipmix train``."""
+    from ipmix.training.checkpoint import refuse_taken
+
+    # What can be refused is refused before any picture is read.
+    method = chosen_method(experiment.method.name, experiment.method.preset, experiment.method.options)
+    if method is None or not method.needs_pictures:
+        if experiment.mixing.folder is not None:
+            raise InputError("this method mixes in no pictures: leave out the mixing set")
+    elif experiment.mixing.folder is not None:
+        MixingSet.open(experiment.mixing.folder)
+    refuse_taken(out, resume=resume, force=force)
+    pictures, test = open_pictures(experiment.data, experiment.training.size, root=root, download=download, quiet=quiet)
+    return train_network(
+        experiment.training,
+        pictures,
+        test,
+        out,
+        method=method,
+        mixing=_mixing_set(experiment, method, pictures),
+        resume=resume,
+        force=force,
+        threads=threads,
+        engine=engine,
+        device=device,
+        checkpoint_seconds=checkpoint_seconds,
+        trackers=trackers,
+        quiet=quiet,
+    )
+
+
+def run(
+    experiment: Experiment, out: Path, *, names: Sequence[str] = ("last", "best"), **options: Any
+) -> dict[str, Any]:
+    """Train, measure the last and the best epoch, and write ``results.json``: the record of the experiment.
+
+    Interrupted at any moment, the same call with ``resume=True`` goes on where it was.
+
+    Args:
+        experiment: what to do.
+        out: the folder for everything.
+        names: which of the kept networks to measure.
+        options: those of :func:`train`.
+    """
+    from ipmix.core.files import write_text
+    from ipmix.core.versions import versions
+    from ipmix.evaluation import assessment
+
+    outcome = train(experiment, out, **options)
+    wanted = experiment.evaluation
+    cards = {}
+    same = outcome.best["epoch"] == outcome.last["epoch"]
+    for name in names:
+        if not (out / f"{name}.safetensors").exists() or (name == "best" and same and "last" in names):
+            continue
+        measured = assessment.Wanted(
+            corruptions=wanted.corruptions,
+            severities=wanted.severities,
+            perturbations=wanted.perturbations,
+            attack=assessment.Attack() if wanted.attack else None,
+        )
+        request = assessment.Request(
+            model=str(out / f"{name}.safetensors"),
+            data=experiment.data.source,
+            out=out / f"measured-{name}",
+            name=f"{out.name} ({name} epoch)",
+            split=experiment.data.test_split,
+            size=experiment.training.size if experiment.data.crop == "resized" else experiment.data.size,
+            crop=TEST_CROP if experiment.data.crop == "resized" else 1.0,
+            root=options.get("root"),
+            skip_broken=experiment.data.skip_broken,
+            limit=wanted.limit,
+        )
+        (out / f"measured-{name}").mkdir(exist_ok=True)
+        cards[name] = assessment.assess(
+            request,
+            measured,
+            device=options.get("device", "auto"),
+            threads=options.get("threads", 1),
+            force=options.get("force", False),
+            quiet=options.get("quiet", False),
+        )
+    results = {
+        "record": json.loads((out / "experiment.json").read_text()),
+        "versions": versions(),
+        "last": outcome.last,
+        "best": outcome.best,
+        "measured": cards,
+    }
+    write_text(out / "results.json", json.dumps(results, indent=1) + "\n")
+    return results
+
+
+def open_pictures(
+    data: Data, size: int, *, root: Path | None = None, download: bool = False, quiet: bool = False
+) -> tuple[Pictures | PictureFiles, Pictures | OnDisk | None]:
+    """The pictures to train on, and those to test on (None if there are none)."""
+    if data.crop == "resized":
+        return _open_files(data, size, quiet)
+    where: dict[str, Any] = {
+        "root": root, "download": download, "skip_broken": data.skip_broken, "quiet": quiet,
+    }  # fmt: skip
+    pictures = datasets.load(data.source, "train", size=data.size, **where)
+    side = data.size
+    if side is None and pictures.images.shape[1] == pictures.images.shape[2]:
+        side = pictures.images.shape[1]
+    split = _test_split(data)
+    test = None if split is None else datasets.load(data.source, split, size=side, **where)
+    for loaded in (pictures, test):
+        if loaded is not None:
+            _tell_skipped(loaded.name, loaded.skipped)
+    return pictures, test
+
+
+def _open_files(data: Data, size: int, quiet: bool) -> tuple[PictureFiles, OnDisk | None]:
+    files = datasets.scan(data.source, "train")
+    if data.skip_broken:
+        files, broken = files.whole(quiet=quiet)
+        _tell_skipped(files.name, broken)
+    split = _test_split(data)
+    if split is None:
+        return files, None
+    test = datasets.scan(data.source, split)
+    return files, OnDisk(test, size, TEST_CROP, data.skip_broken)
+
+
+def _test_split(data: Data) -> str | None:
+    if data.test_split is not None:
+        return data.test_split
+    return next((name for name in ("test", "val") if name in datasets.splits(data.source)), None)
+
+
+def _tell_skipped(name: str, skipped: Sequence[Path]) -> None:
+    if skipped:
+        sys.stderr.write(f"{name}: passed over {len(skipped)} broken pictures, the first {skipped[0]}\n")
+
+
+def _mixing_set(experiment: Experiment, method: Any, pictures: Pictures | PictureFiles) -> MixingSet | None:
+    if method is None or not method.needs_pictures:
+        return None
+    if experiment.mixing.folder is not None:
+        return MixingSet.open(experiment.mixing.folder)
+    height = width = experiment.training.size
+    if isinstance(pictures, Pictures):
+        height, width = pictures.images.shape[1:3]
+    return MixingSet.generate(experiment.mixing.count, margin(height, width), experiment.mixing.seed)

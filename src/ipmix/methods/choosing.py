@@ -1,0 +1,34 @@
+"""A method by its name, preset and options."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from ipmix.core.errors import InputError
+from ipmix.methods import METHODS
+
+
+def chosen_method(name: str, preset: str | None = None, options: Mapping[str, Any] | None = None) -> Any:
+    """The method of this name, None for "none"; ``options`` replace single settings of the preset.
+
+    Raises:
+        InputError: an unknown name, preset or option, or a value that the method refuses.
+    """
+    options = dict(options or {})
+    if name in ("none", "plain"):
+        if preset or options:
+            raise InputError("there is no augmentation to set options of: leave out the preset and the options")
+        return None
+    if name not in METHODS:
+        raise InputError(f"there is no method {name!r}; methods are none, {', '.join(sorted(METHODS))}")
+    kind = METHODS[name]
+    if preset and not hasattr(kind, "preset"):
+        raise InputError(f"{name} has no preset {preset!r}; it has no presets")
+    method = kind.preset(preset) if preset else kind()
+    known = [field.name for field in dataclasses.fields(method)]
+    for key, value in options.items():
+        if key not in known:
+            raise InputError(f"{name} has no option {key!r}; it has {', '.join(known)}")
+        if isinstance(value, list):
+            options[key] = tuple(value)
+    return dataclasses.replace(method, **options) if options else method

@@ -1,0 +1,33 @@
+"""What every method has: its options in its fields, a name, and ``draw``."""
+
+from typing import Protocol
+
+from ipmix.core.randomness import Keys
+from ipmix.recipe.recipe import Scene
+from ipmix.recipe.table import Recipes
+
+
+class Method(Protocol):
+    """What every method has: options in its fields, and :meth:`draw`.
+
+    One that draws a single table for a single picture also has ``drawer(seed, scene)``: a table for one picture,
+    and a function of (epoch, index, view) that fills it; or None where its options don't allow it.
+
+    A method that another library carries out has ``transform(images, keys) -> uint8[N, H, W, C]`` in place of
+    ``draw``: it has no recipes, and :func:`augment`, :class:`Augmenter` and the loader take it all the same.
+    """
+
+    @property
+    def name(self) -> str:
+        """Its name on the command line."""
+
+    @property
+    def needs_pictures(self) -> bool:
+        """Whether its recipes can ask for a mixing picture."""
+
+    @property
+    def mixes_labels(self) -> bool:
+        """Whether its recipes can give a share of the label to another picture of the batch."""
+
+    def draw(self, keys: Keys, scene: Scene) -> Recipes:
+        """One recipe for each key."""

@@ -1,0 +1,262 @@
+"""Making a mixing set: paint, write, note in the journal; go on after an interruption.
+
+The order of writing is what keeps a set honest: pictures are flushed to disk before the journal names them,
+and the manifest takes the journal's place only when everything is there.
+"""
+
+import errno
+import json
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from ipmix.core.errors import InputError
+from ipmix.core.files import replacing, write_bytes, write_text
+from ipmix.fractals.kinds import KINDS, SIZE_LEAST, SIZE_MOST, Picture, paint
+from ipmix.mixing_set import image_files
+from ipmix.mixing_set.composition import EXTERNAL, Painter
+from ipmix.mixing_set.manifest import (
+    FILE_FORMATS,
+    Entry,
+    Plan,
+    finished_text,
+    header,
+    journal_name,
+    manifest_name,
+    place_in_shard,
+    read,
+    read_entry,
+    rounded,
+    shard_name,
+)
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+BATCH = 128
+"""Pictures between two flushes of the journal: what an interruption can cost."""
+
+
+def default_threads() -> int:
+    """The processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def check_plan(plan: Plan, painters: Mapping[str, Painter]) -> None:
+    """Raise :class:`InputError` for a plan that can't be made with these painters."""
+    if not SIZE_LEAST <= plan.size <= SIZE_MOST:
+        raise InputError(f"size must lie in {SIZE_LEAST}..{SIZE_MOST} pixels, got {plan.size}")
+    if not -(2**63) <= plan.seed < 2**63:
+        raise InputError(f"seed must fit 64 bits, got {plan.seed}")
+    if plan.files not in FILE_FORMATS:
+        raise InputError(f"files must be one of {', '.join(FILE_FORMATS)}, got {plan.files!r}")
+    if not 1 <= plan.part <= plan.parts:
+        raise InputError(f"part {plan.part} of {plan.parts} does not exist; parts count from 1")
+    for kind in plan.mix:
+        if kind in EXTERNAL and kind not in painters:
+            needed = "a network to visualise" if kind == "feature" else "a folder of pictures"
+            raise InputError(f"pictures of the kind {kind!r} need {needed}; give one, or leave them out of the mix")
+        if kind not in KINDS and kind not in EXTERNAL:
+            raise InputError(f"unknown kind of picture {kind!r}; expected some of: {', '.join(KINDS)}")
+
+
+def make(
+    plan: Plan,
+    folder: str | os.PathLike[str],
+    threads: int | None = None,
+    painters: Mapping[str, Painter] | None = None,
+) -> Iterator[int]:
+    """Make the plan's part of a set in ``folder``; yields how many of its pictures are done so far.
+
+    ``painters`` paint the plan's external kinds. Goes on where an interrupted run stopped. A finished set of
+    the same plan is left as it is; a set of another plan, or a full or unwritable disk, raises
+    :class:`InputError`.
+    """
+    painters = painters or {}
+    check_plan(plan, painters)
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; expected the name of a folder to write the mixing set to")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _alone(folder / f".lock{plan.suffix()}"):
+            yield from _make(plan, folder, threads or default_threads(), painters)
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None))
+        advice = "free some space and run the same again to go on" if full else "choose a folder that can be written to"
+        reason = error.strerror or error
+        raise InputError(
+            f"can't write the mixing set to {folder}: {reason}; what is there is kept and valid: {advice}"
+        ) from error
+
+
+def _make(plan: Plan, folder: Path, threads: int, painters: Mapping[str, Painter]) -> Iterator[int]:
+    finished = folder / manifest_name(plan)
+    if finished.exists():
+        if read(finished)[0] != plan:
+            raise InputError(f"{folder} holds another mixing set; choose another folder")
+        yield len(plan.numbers())
+        return
+    done = _read_journal(plan, folder)
+    yield len(done)
+    missing = [number for number in plan.numbers() if number not in done]
+    with (
+        _journal(plan, folder, done) as journal,
+        _Output(plan, folder, fresh=not done) as output,
+        ThreadPoolExecutor(threads) as pool,
+    ):
+        for start in range(0, len(missing), BATCH):
+            numbers = missing[start : start + BATCH]
+            ready = _paint_external(plan, numbers, painters)
+            entries = list(pool.map(partial(_make_one, plan, output, ready), numbers))
+            output.flush()
+            for entry in entries:
+                done[entry.number] = entry
+                journal.write(entry.line().encode() + b"\n")
+            journal.flush()
+            os.fsync(journal.fileno())
+            yield len(done)
+        output.finish()
+    write_text(finished, finished_text(plan, done.values()))
+    (folder / journal_name(plan)).unlink()
+
+
+def _paint_external(plan: Plan, numbers: list[int], painters: Mapping[str, Painter]) -> dict[int, Picture]:
+    wanted: dict[str, list[int]] = {}
+    for number in numbers:
+        kind, _ = plan.picture(number)
+        if kind in painters:
+            wanted.setdefault(kind, []).append(number)
+    ready: dict[int, Picture] = {}
+    for kind, some in wanted.items():
+        pictures = painters[kind](plan.seed, [plan.picture(number)[1] for number in some], plan.size)
+        ready.update(zip(some, pictures))
+    return ready
+
+
+def _make_one(plan: Plan, output: "_Output", ready: dict[int, Picture], number: int) -> Entry:
+    kind, index = plan.picture(number)
+    picture = ready[number] if number in ready else paint(kind, plan.seed, index, plan.size)
+    file = output.write(number, kind, index, picture.pixels)
+    return Entry(
+        number=number,
+        kind=kind,
+        index=index,
+        file=file,
+        sha256=image_files.digest(picture.pixels),
+        attempts=picture.attempts,
+        parameters=rounded(picture.parameters),
+    )
+
+
+class _Output:
+    """Where the pixels go: files in a folder per kind, or one memory-mapped array."""
+
+    def __init__(self, plan: Plan, folder: Path, fresh: bool) -> None:
+        self.plan = plan
+        self.fresh = fresh
+        self.folder = folder
+        self.shard: np.memmap | None = None
+        self.unfinished = folder / f"{shard_name(plan)}.part"
+
+    def __enter__(self) -> "_Output":
+        if self.plan.files != "shard":
+            for kind in self.plan.mix:
+                (self.folder / kind).mkdir(exist_ok=True)
+            return self
+        if self.fresh:
+            reserve(self.unfinished, (len(self.plan.numbers()), 3, self.plan.size, self.plan.size))
+        self.shard = np.lib.format.open_memmap(self.unfinished, mode="r+")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shard = None
+
+    def write(self, number: int, kind: str, index: int, pixels: np.ndarray) -> str:
+        if self.shard is not None:
+            self.shard[place_in_shard(number, self.plan.parts)[1]] = pixels.transpose(2, 0, 1)
+            return ""
+        name = f"{kind}/{kind}-{index:05d}.{image_files.EXTENSIONS[self.plan.files]}"
+        write_bytes(self.folder / name, image_files.encode(pixels, self.plan.files))
+        return name
+
+    def flush(self) -> None:
+        if self.shard is not None:
+            self.shard.flush()
+
+    def finish(self) -> None:
+        if self.shard is not None:
+            self.flush()
+            self.shard = None
+            os.replace(self.unfinished, self.folder / shard_name(self.plan))
+
+
+def reserve(path: Path, shape: tuple[int, ...]) -> None:
+    """Create a NumPy file for uint8 of this shape, with all its space taken.
+
+    A disk too small for it must show here, as an error: later, through a memory map, it is a fatal signal.
+    """
+    size = int(np.prod(shape))
+    with replacing(path) as file:
+        description = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, description)
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), file.tell(), size)
+        else:
+            file.truncate(file.tell() + size)
+
+
+def _read_journal(plan: Plan, folder: Path) -> dict[int, Entry]:
+    # What an earlier run of the same plan finished. A line that was cut off ends it.
+    path = folder / journal_name(plan)
+    unfinished = folder / f"{shard_name(plan)}.part"
+    if not path.exists() or (plan.files == "shard" and not unfinished.exists()):
+        return {}
+    first, *lines = path.read_bytes().split(b"\n")
+    try:
+        begun = json.loads(first)
+    except ValueError:
+        return {}
+    if begun != json.loads(json.dumps(header(plan))):
+        raise InputError(
+            f"{folder} holds another mixing set, unfinished; finish it with its own options, or remove "
+            f"{path.name} and its pictures, or choose another folder"
+        )
+    done = {}
+    for position, line in enumerate(lines):
+        try:
+            entry = read_entry(f"{path}, line {position + 2}", json.loads(line))
+        except ValueError:
+            break
+        if plan.files == "shard" or (folder / entry.file).is_file():
+            done[entry.number] = entry
+    return done
+
+
+@contextmanager
+def _journal(plan: Plan, folder: Path, done: dict[int, Entry]) -> Iterator[BinaryIO]:
+    # Written anew without what was cut off, then appended to.
+    path = folder / journal_name(plan)
+    lines = [json.dumps(header(plan)), *(entry.line() for entry in done.values())]
+    write_text(path, "\n".join(lines) + "\n")
+    with open(path, "ab") as file:
+        yield file
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    # Two processes that make the same part (two ranks of one training) take turns; the second finds it done.
+    if fcntl is None:
+        yield
+        return
+    with open(path, "wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,216 @@
+"""A mixing set's manifest: what each picture is, from which seed, and the SHA-256 of its pixels.
+
+A finished part of a set has ``manifest.json`` (``manifest-03-of-16.json`` for one part of sixteen). While it
+is being made there is a journal, ``manifest.journal`` (one JSON line per finished picture), and no manifest:
+whoever finds a manifest finds a whole part.
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ipmix.core.errors import InputError
+from ipmix.fractals.kinds import KINDS, PICTURES_VERSION, SIZE_LEAST, SIZE_MOST
+from ipmix.mixing_set.composition import EXTERNAL
+
+FORMAT = "ipmix mixing set"
+VERSION = 1
+BLOCK = 8
+"""Pictures that stay together when a set is made in parts."""
+
+FILE_FORMATS = ("png", "jpeg", "webp", "shard")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a set is to hold: the same plan gives the same pictures anywhere.
+
+    ``mix`` maps kinds to counts. The set is cut into blocks of 8 pictures, dealt in turn to its ``parts``;
+    ``part`` counts from 1. ``sources`` says what the external kinds are made from (a network, a folder).
+    """
+
+    seed: int
+    size: int
+    mix: dict[str, int]
+    files: str
+    part: int = 1
+    parts: int = 1
+    sources: dict[str, str] = field(default_factory=dict)
+    pictures_version: int = PICTURES_VERSION
+
+    @property
+    def count(self) -> int:
+        """Pictures in the whole set, all parts together."""
+        return sum(self.mix.values())
+
+    def suffix(self) -> str:
+        """What tells this part's files from the other parts': '' for a set in one part."""
+        return "" if self.parts == 1 else f"-{self.part:02d}-of-{self.parts:02d}"
+
+    def numbers(self) -> list[int]:
+        """The numbers, in the whole set, of this part's pictures."""
+        return [n for n in range(self.count) if n // BLOCK % self.parts == self.part - 1]
+
+    def picture(self, number: int) -> tuple[str, int]:
+        """(kind, index within the kind) of a picture by its number in the whole set."""
+        for kind, count in self.mix.items():
+            if number < count:
+                return kind, number
+            number -= count
+        raise IndexError(number)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One picture: its number in the set, kind and index, file (empty in a shard) and hash of the pixels."""
+
+    number: int
+    kind: str
+    index: int
+    file: str
+    sha256: str
+    attempts: int
+    parameters: dict[str, Any]
+
+    def line(self) -> str:
+        """The entry as one line of JSON."""
+        return json.dumps(asdict(self), separators=(", ", ": "))
+
+
+def manifest_name(plan: Plan) -> str:
+    """The name of the plan's finished manifest."""
+    return f"manifest{plan.suffix()}.json"
+
+
+def journal_name(plan: Plan) -> str:
+    """The name of the plan's journal while it is being made."""
+    return f"manifest{plan.suffix()}.journal"
+
+
+def shard_name(plan: Plan) -> str:
+    """The name of the plan's shard: a NumPy file, uint8[pictures, 3, size, size]."""
+    return f"pictures{plan.suffix()}.npy"
+
+
+def rounded(value: Any) -> Any:
+    """``value`` with its floats cut to 7 significant digits: the seed reproduces, the parameters inform."""
+    if isinstance(value, float):
+        return float(f"{value:.7g}")
+    if isinstance(value, list):
+        return [rounded(item) for item in value]
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    return value
+
+
+def place_in_shard(number: int, parts: int) -> tuple[int, int]:
+    """(part from 0, row in the part's shard) of a picture by its number in the whole set."""
+    block, rest = divmod(number, BLOCK)
+    return block % parts, block // parts * BLOCK + rest
+
+
+def header(plan: Plan) -> dict[str, Any]:
+    """The plan as the manifest's first fields."""
+    return {"format": FORMAT, "version": VERSION, **asdict(plan)}
+
+
+def finished_text(plan: Plan, entries: Iterable[Entry]) -> str:
+    """The finished manifest: the plan, a digest of the lines below it, one line per picture."""
+    lines = [entry.line() for entry in sorted(entries, key=lambda entry: entry.number)]
+    head = {**header(plan), "digest": _digest(plan, lines)}
+    first = json.dumps(head, indent=1)[:-2]
+    return first + ',\n "pictures": [\n' + ",\n".join(lines) + "\n]}\n"
+
+
+def _digest(plan: Plan, lines: list[str]) -> str:
+    content = json.dumps(header(plan), sort_keys=True) + "\n" + "\n".join(lines)
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def read(path: str | os.PathLike[str]) -> tuple[Plan, list[Entry]]:
+    """Read and check a finished manifest; :class:`InputError` names what is wrong with it."""
+    path = Path(path)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(f"{path} is not a readable manifest ({error}); make the set again") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise InputError(f"{path} is not the manifest of a mixing set (no 'format': {FORMAT!r})")
+    if content.get("version") != VERSION:
+        raise InputError(
+            f"{path} is of manifest version {content.get('version')!r}; this ipmix reads version {VERSION}: "
+            "make the set again, or use the ipmix that made it"
+        )
+    plan = _read_plan(path, content)
+    pictures = content.get("pictures")
+    if not isinstance(pictures, list):
+        raise InputError(f"{path}: 'pictures' must be a list; make the set again")
+    entries = [read_entry(f"{path}, picture {position}", item) for position, item in enumerate(pictures)]
+    _check_against_plan(path, plan, entries)
+    if content.get("digest") != _digest(plan, [entry.line() for entry in entries]):
+        raise InputError(
+            f"{path} was changed after it was written: its digest does not fit its content; restore it, or "
+            "make the set again (same seed, same pictures)"
+        )
+    return plan, entries
+
+
+def _read_plan(path: Path, content: dict[str, Any]) -> Plan:
+    wanted = {
+        "seed": int, "size": int, "mix": dict, "files": str, "part": int, "parts": int, "sources": dict,
+        "pictures_version": int,
+    }  # fmt: skip
+    for name, kind in wanted.items():
+        if not isinstance(content.get(name), kind) or isinstance(content.get(name), bool):
+            raise InputError(f"{path}: {name!r} must be of type {kind.__name__}, got {content.get(name)!r}")
+    if not SIZE_LEAST <= content["size"] <= SIZE_MOST:
+        raise InputError(f"{path}: 'size' must lie in {SIZE_LEAST}..{SIZE_MOST}, got {content['size']}")
+    if content["files"] not in FILE_FORMATS:
+        raise InputError(f"{path}: 'files' must be one of {', '.join(FILE_FORMATS)}, got {content['files']!r}")
+    if not 1 <= content["part"] <= content["parts"]:
+        raise InputError(f"{path}: part {content['part']} of {content['parts']} does not exist")
+    for kind, count in content["mix"].items():
+        if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+            raise InputError(f"{path}: the count of {kind!r} must be a whole number above 0, got {count!r}")
+        if kind not in KINDS and kind not in EXTERNAL:
+            raise InputError(f"{path}: unknown kind of picture {kind!r} in the mix")
+    return Plan(**{name: content[name] for name in wanted})
+
+
+def read_entry(place: str, item: Any) -> Entry:
+    """One picture's entry from parsed JSON; ``place`` says where it stands, for the error."""
+    wanted = {
+        "number": int, "kind": str, "index": int, "file": str, "sha256": str, "attempts": int, "parameters": dict,
+    }  # fmt: skip
+    if not isinstance(item, dict) or set(item) != set(wanted):
+        raise InputError(f"{place}: expected an object with the keys {', '.join(wanted)}; make the set again")
+    for name, kind in wanted.items():
+        if not isinstance(item[name], kind) or isinstance(item[name], bool):
+            raise InputError(f"{place}: {name!r} must be of type {kind.__name__}, got {item[name]!r}")
+    if not re.fullmatch(r"[0-9a-f]{64}", item["sha256"]):
+        raise InputError(f"{place}: 'sha256' must be 64 hexadecimal digits, got {item['sha256']!r}")
+    name = item["file"]
+    # A name is only ever <kind>/<picture>: nothing that could point outside the set's folder.
+    if name and not re.fullmatch(r"[a-z0-9]+/[a-z0-9]+-[0-9]+\.(png|jpg|webp)", name):
+        raise InputError(f"{place}: the file name {name!r} is not of the form kind/kind-00000.png")
+    return Entry(**item)
+
+
+def _check_against_plan(path: Path, plan: Plan, entries: list[Entry]) -> None:
+    numbers = [entry.number for entry in entries]
+    if numbers != plan.numbers():
+        raise InputError(
+            f"{path} lists {len(numbers)} pictures where part {plan.part} of {plan.parts} of a set of "
+            f"{plan.count} has {len(plan.numbers())}, or lists them out of order; make the set again"
+        )
+    for entry in entries:
+        if (entry.kind, entry.index) != plan.picture(entry.number):
+            raise InputError(
+                f"{path}: picture {entry.number} is called {entry.kind} {entry.index}, which does not fit "
+                f"the mix {plan.mix}"
+            )

@@ -1,0 +1,299 @@
+"""Mixing sets: pictures without labels that IPMix mixes into the training images.
+
+>>> mixing = MixingSet.generate(count=1000, size=64, seed=0)
+>>> mixing[0].shape
+(64, 64, 3)
+
+A set is generated from a seed (and cached), read from a folder of pictures, or wraps an array. Training asks
+for :meth:`MixingSet.planes`: all pictures as one planar array at the margin that the paper's random crop
+needs. What does not fit into memory is mapped from a file, and stays there.
+"""
+
+import hashlib
+import os
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ipmix.core.errors import InputError
+from ipmix.core.randomness import Key, below
+from ipmix.data.decoding import SUFFIXES, decode
+from ipmix.fractals.kinds import PICTURES_VERSION
+from ipmix.mixing_set.composition import compose
+from ipmix.mixing_set.folder import find, fit
+from ipmix.mixing_set.making import default_threads, make, reserve
+from ipmix.mixing_set.manifest import VERSION, Entry, Plan, read, shard_name
+from ipmix.mixing_set.sources import ArrayFile, ArraySource, FolderSource, ShardSource, Source, open_shard
+
+MEMORY_MOST = 256 * 2**20
+"""Bytes of planes kept in memory; larger ones stay in a file in the cache, from which single pictures are read."""
+
+BLOCK = 64
+"""Pictures that are resized together: what making the planes of a large set takes in memory."""
+
+
+def margin(height: int, width: int) -> int:
+    """The side a mixing picture is resized to before a ``height`` x ``width`` crop: 36 for 32, 256 for 224.
+
+    The authors' Resize(36) and RandomCrop(32), Resize(256) and RandomCrop(224): 8/7 of the longer side.
+    """
+    return 8 * max(height, width) // 7
+
+
+class MixingSet:
+    """An indexable set of pictures: ``len(m)``, ``m[i]`` -> uint8[height, width, 3].
+
+    Made by :meth:`generate`, :meth:`folder`, :meth:`open` or :meth:`array`. Safe to read from many threads,
+    and to inherit by fork.
+    """
+
+    def __init__(self, source: Source, cache: str | os.PathLike[str] | None = None) -> None:
+        self._source = source
+        self._cache = cache
+        self._planes: dict[tuple[int, int], np.ndarray | ArrayFile] = {}
+        self._lock = threading.Lock()
+        self.plan: Plan | None = None
+        self.entries: list[Entry] = []
+        self.skipped: list[Path] = []
+
+    @classmethod
+    def generate(
+        cls,
+        count: int,
+        size: int,
+        seed: int,
+        *,
+        mix: Mapping[str, int] | None = None,
+        cache: str | os.PathLike[str] | None = None,
+        threads: int | None = None,
+    ) -> "MixingSet":
+        """Generate ``count`` pictures of ``size`` x ``size`` pixels from ``seed``, or find them in the cache.
+
+        ``mix`` maps kinds of pictures (see ``ipmix.fractals.kinds.KINDS``) to counts or weights. ``cache`` is
+        the folder to keep the set in, by default the user's cache folder for ipmix. ``threads``: all
+        processors by default; the pictures don't depend on it.
+        """
+        plan = Plan(seed=seed, size=size, mix=compose(count, mix), files="shard")
+        name = hashlib.sha256(repr((plan.mix, PICTURES_VERSION, VERSION)).encode()).hexdigest()[:12]
+        folder = cache_folder(cache) / "mixing-sets" / f"{count}x{size}-seed{seed}-v{VERSION}.{PICTURES_VERSION}-{name}"
+        for _ in make(plan, folder, threads):
+            pass
+        return cls.open(folder, cache=cache)
+
+    @classmethod
+    def array(cls, pictures: np.ndarray) -> "MixingSet":
+        """Wrap ``pictures``, uint8[pictures, height, width, channels], without a copy."""
+        if not isinstance(pictures, np.ndarray) or pictures.dtype != np.uint8 or pictures.ndim != 4:
+            got = f"{pictures.dtype}{list(pictures.shape)}" if isinstance(pictures, np.ndarray) else type(pictures)
+            raise InputError(f"a mixing set wraps an array uint8[pictures, height, width, channels], got {got}")
+        if 0 in pictures.shape:
+            raise InputError(f"a mixing set needs at least one picture of one pixel, got {list(pictures.shape)}")
+        return cls(ArraySource(pictures))
+
+    @classmethod
+    def folder(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        skip_broken: bool = False,
+        cache: str | os.PathLike[str] | None = None,
+    ) -> "MixingSet":
+        """All pictures in a folder and the folders below it, in the order of their paths.
+
+        With ``skip_broken`` every picture is decoded once and those that can't be are left out (and listed
+        in ``skipped``); without it a broken one raises :class:`InputError` when it is read.
+        """
+        root = Path(path)
+        paths = find(root)
+        skipped: list[Path] = []
+        if skip_broken:
+            with ThreadPoolExecutor(default_threads()) as pool:
+                skipped = [p for p, whole in zip(paths, pool.map(_decodes, paths)) if not whole]
+            paths = sorted(set(paths) - set(skipped))
+        if not paths:
+            raise InputError(f"{root} holds no pictures that can be read ({', '.join(sorted(SUFFIXES))})")
+        mixing = cls(FolderSource(paths), cache)
+        mixing.skipped = skipped
+        return mixing
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], *, cache: str | os.PathLike[str] | None = None) -> "MixingSet":
+        """Open a set made by ``ipmix mixing-set make`` (all its parts present), or any folder of pictures."""
+        root = Path(path)
+        manifests = sorted(root.glob("manifest*.json"))
+        if not manifests:
+            if list(root.glob("manifest*.journal")):
+                raise InputError(f"{root} holds an unfinished mixing set; run the same 'make' again to finish it")
+            return cls.folder(root, cache=cache)
+        plans, entries, identity = [], [], hashlib.sha256()
+        for manifest in manifests:
+            plan, part = read(manifest)
+            plans.append(plan)
+            entries += part
+            identity.update(manifest.read_bytes())
+        _check_parts(root, plans)
+        entries.sort(key=lambda entry: entry.number)
+        if plans[0].files == "shard":
+            mapped = [open_shard(root / shard_name(plan), plan) for plan in plans]
+            mixing = cls(ShardSource(mapped, identity.hexdigest()), cache)
+        else:
+            paths = [root / entry.file for entry in entries]
+            for file in paths:
+                if not file.is_file():
+                    raise InputError(f"{file} is listed in the manifest but missing; remove the manifest, make again")
+            mixing = cls(FolderSource(paths), cache)
+        mixing.plan = plans[0]
+        mixing.entries = entries
+        return mixing
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    @property
+    def channels(self) -> int:
+        """Channels of the pictures: 3, or whatever a wrapped array has."""
+        return self._source.channels
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """Picture ``index``: uint8[height, width, 3] (the array's channels for a wrapped array), a copy."""
+        position = int(index)
+        if not -len(self) <= position < len(self):
+            raise IndexError(f"picture {position} of a mixing set of {len(self)}")
+        return self._source.picture(position % len(self))
+
+    def planes(self, height: int, width: int, channels: int = 3) -> np.ndarray:
+        """All pictures as planes for images of ``height`` x ``width``: uint8[pictures, channels, s, s].
+
+        s is :func:`margin`'s; pictures are resized to it (Lanczos) and cropped to a centred square. One
+        channel is the ITU-R BT.601 luma. C-contiguous, read-only where it is mapped from a file; computed
+        once and kept. Another number of channels than the set has raises :class:`InputError`.
+        """
+        planes = self._planes_for(height, width, channels)
+        return planes.mapped if isinstance(planes, ArrayFile) else planes
+
+    def gather(self, numbers: np.ndarray, height: int, width: int, channels: int = 3) -> np.ndarray:
+        """The planes of some pictures only: uint8[len(numbers), channels, s, s], ``planes()[numbers]``.
+
+        Where the planes are mapped from a file, these rows are read and nothing else becomes resident: this is
+        how a training reads a set that is larger than memory.
+        """
+        planes = self._planes_for(height, width, channels)
+        return planes.rows(numbers) if isinstance(planes, ArrayFile) else planes[numbers]
+
+    def crop(self, index: int, height: int, width: int, key: Key) -> np.ndarray:
+        """Picture ``index`` resized, then cropped at random by ``key`` alone: uint8[height, width, channels].
+
+        The authors' Resize and RandomCrop, for use outside of the engines (whose recipes hold their own crop).
+        """
+        planes = self.gather(np.array([index]), height, width, self.channels)[0]
+        state = key.stream()
+        top = below(state, planes.shape[1] - height + 1)
+        left = below(state, planes.shape[2] - width + 1)
+        return np.ascontiguousarray(planes[:, top : top + height, left : left + width].transpose(1, 2, 0))
+
+    def _planes_for(self, height: int, width: int, channels: int) -> "np.ndarray | ArrayFile":
+        if channels != self.channels and not (channels == 1 and self.channels == 3):
+            raise InputError(
+                f"images of {channels} channels need a mixing set of {channels}, this one has {self.channels}; "
+                "wrap pictures of that many channels with MixingSet.array"
+            )
+        side = margin(height, width)
+        if side < 1:
+            raise InputError(f"expected images of at least 1 x 1 pixel, got {height} x {width}")
+        key = (side, channels)
+        with self._lock:
+            if key not in self._planes:
+                self._planes[key] = self._make_planes(side, channels)
+        return self._planes[key]
+
+    def __getstate__(self) -> dict[str, object]:
+        # Planes are made or mapped again in the other process; a lock can't be sent.
+        return {**self.__dict__, "_planes": {}, "_lock": None}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(state, _lock=threading.Lock())
+
+    def _make_planes(self, side: int, channels: int) -> "np.ndarray | ArrayFile":
+        source = self._source
+        if isinstance(source, ShardSource) and source.fits(side, channels):
+            return source.parts[0]
+        shape = (len(self), channels, side, side)
+        if int(np.prod(shape)) <= MEMORY_MOST:
+            planes = np.empty(shape, np.uint8)
+            for start, block in self._blocks(shape):
+                planes[start : start + len(block)] = block
+            return planes
+        return self._mapped_planes(shape)
+
+    def _blocks(self, shape: tuple[int, ...]) -> Iterator[tuple[int, np.ndarray]]:
+        """The planes in order, some at a time: (number of the first, uint8[n, channels, side, side])."""
+        count, channels, side, _ = shape
+        to_luma = channels == 1 and self.channels == 3
+
+        def resized(index: int) -> np.ndarray:
+            picture = fit(self._source.picture(index), side)
+            if to_luma:
+                picture = np.asarray(Image.fromarray(picture).convert("L"))[:, :, None]
+            return picture.transpose(2, 0, 1)
+
+        with ThreadPoolExecutor(default_threads()) as pool:
+            for start in range(0, count, BLOCK):
+                pictures = list(pool.map(resized, range(start, min(start + BLOCK, count))))
+                yield start, np.ascontiguousarray(np.stack(pictures))
+
+    def _mapped_planes(self, shape: tuple[int, ...]) -> ArrayFile:
+        folder = cache_folder(self._cache) / "planes"
+        name = f"{self._source.identity[:32]}-{'x'.join(map(str, shape))}.npy"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if not (folder / name).exists():
+                with tempfile.TemporaryDirectory(dir=folder) as scratch:
+                    partial = Path(scratch) / name
+                    reserve(partial, shape)
+                    # Written, not mapped: pages of a map count as memory until they are on disk.
+                    with open(partial, "r+b") as file:
+                        file.seek(-int(np.prod(shape)), os.SEEK_END)
+                        for _, block in self._blocks(shape):
+                            file.write(block.data)
+                        file.flush()
+                        os.fsync(file.fileno())
+                    os.replace(partial, folder / name)
+        except OSError as error:
+            raise InputError(
+                f"can't write the resized mixing pictures to {folder}: {error.strerror or error}; free some "
+                "space, or name another folder with cache="
+            ) from error
+        return ArrayFile(folder / name)
+
+
+def cache_folder(cache: str | os.PathLike[str] | None = None) -> Path:
+    """The folder for generated sets: ``cache``, or ipmix's place in the user's cache."""
+    if cache is not None:
+        return Path(cache)
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("ipmix", appauthor=False))
+
+
+def _decodes(path: Path) -> bool:
+    try:
+        decode(path)
+    except InputError:
+        return False
+    return True
+
+
+def _check_parts(root: Path, plans: list[Plan]) -> None:
+    first = plans[0]
+    alike = {(plan.seed, plan.size, str(plan.mix), plan.files, plan.parts, plan.pictures_version) for plan in plans}
+    if len(alike) > 1:
+        raise InputError(f"{root} holds parts of different mixing sets; put each set into its own folder")
+    missing = sorted(set(range(1, first.parts + 1)) - {plan.part for plan in plans})
+    if missing:
+        raise InputError(f"{root} lacks part {', '.join(map(str, missing))} of {first.parts} of its mixing set")
+    plans.sort(key=lambda plan: plan.part)

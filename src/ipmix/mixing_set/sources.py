@@ -1,0 +1,132 @@
+"""Where a set's pictures come from: an array, a folder of picture files, or the shards that making wrote."""
+
+import hashlib
+import os
+import weakref
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from ipmix.core.errors import InputError
+from ipmix.data.decoding import decode
+from ipmix.mixing_set.manifest import Plan, place_in_shard
+
+
+class Source(Protocol):
+    """Where a set's pictures come from."""
+
+    channels: int
+
+    @property
+    def identity(self) -> str:
+        """A hash of where the pictures come from: equal for equal sets."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def picture(self, index: int) -> np.ndarray:
+        """Picture ``index``, 0 <= index < len: uint8[h, w, channels]."""
+        ...
+
+
+class ArraySource:
+    """Pictures in one array, uint8[pictures, h, w, channels]."""
+
+    def __init__(self, pictures: np.ndarray) -> None:
+        self.pictures = pictures
+        self.channels = pictures.shape[3]
+        self._identity = ""
+
+    @property
+    def identity(self) -> str:
+        """A hash of the pixels."""
+        if not self._identity:
+            content = np.ascontiguousarray(self.pictures)
+            self._identity = hashlib.sha256(repr(content.shape).encode() + content.tobytes()).hexdigest()
+        return self._identity
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def picture(self, index: int) -> np.ndarray:
+        return np.array(self.pictures[index])
+
+
+class FolderSource:
+    """Picture files, decoded when they are asked for."""
+
+    channels = 3
+
+    def __init__(self, paths: list[Path]) -> None:
+        self.paths = paths
+        seen = hashlib.sha256()
+        for path in paths:
+            status = path.stat()
+            seen.update(f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}\n".encode())
+        self.identity = seen.hexdigest()
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def picture(self, index: int) -> np.ndarray:
+        return np.array(decode(self.paths[index]))
+
+
+class ArrayFile:
+    """A NumPy file, uint8[rows, ...], that is read row by row or mapped.
+
+    Reading rows leaves nothing resident. A map's pages count as the process's memory once they are touched,
+    and newer Linux kernels bring in up to 2 MiB around each of them.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.mapped = np.lib.format.open_memmap(self.path, mode="r")
+        self._descriptor = os.open(self.path, os.O_RDONLY)
+        self._close = weakref.finalize(self, os.close, self._descriptor)
+
+    def __reduce__(self) -> tuple[type["ArrayFile"], tuple[Path]]:
+        return ArrayFile, (self.path,)  # to another process goes the name, not the content
+
+    def rows(self, numbers: np.ndarray) -> np.ndarray:
+        """A copy of the rows ``numbers``: uint8[n, ...]. Safe from many threads and after a fork."""
+        out = np.empty((len(numbers), *self.mapped.shape[1:]), np.uint8)
+        for row, number in zip(out, numbers):
+            place = self.mapped.offset + int(number) * row.nbytes
+            if os.preadv(self._descriptor, [row.data], place) != row.nbytes:
+                raise InputError(f"{self.path} ends before picture {number}; make the set again")
+        return out
+
+
+class ShardSource:
+    """The parts of a set in array files, uint8[pictures, 3, size, size] each."""
+
+    channels = 3
+
+    def __init__(self, parts: list[ArrayFile], identity: str) -> None:
+        self.parts = parts
+        self.identity = identity
+
+    def __len__(self) -> int:
+        return sum(len(part.mapped) for part in self.parts)
+
+    def fits(self, side: int, channels: int) -> bool:
+        """Whether the one part is what planes() must return, as it is."""
+        return len(self.parts) == 1 and self.parts[0].mapped.shape[1:] == (channels, side, side)
+
+    def picture(self, index: int) -> np.ndarray:
+        part, row = place_in_shard(index, len(self.parts))
+        return np.ascontiguousarray(self.parts[part].rows(np.array([row]))[0].transpose(1, 2, 0))
+
+
+def open_shard(path: Path, plan: Plan) -> ArrayFile:
+    expected = (len(plan.numbers()), 3, plan.size, plan.size)
+    try:
+        shard = ArrayFile(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} can't be read ({error}); remove the manifest and make the set again") from error
+    if shard.mapped.shape != expected or shard.mapped.dtype != np.uint8:
+        got = f"{shard.mapped.dtype}{list(shard.mapped.shape)}"
+        raise InputError(f"{path} should hold uint8{list(expected)}, got {got}; make the set again")
+    return shard

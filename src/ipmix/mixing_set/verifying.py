@@ -1,0 +1,75 @@
+"""Is a set what its manifest says? Read everything, paint a sample again."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from ipmix.core.errors import InputError
+from ipmix.fractals.kinds import KINDS, PICTURES_VERSION, paint
+from ipmix.mixing_set.image_files import digest
+from ipmix.mixing_set.making import default_threads
+from ipmix.mixing_set.manifest import Entry, Plan
+
+LOSSLESS = ("png", "shard")
+
+
+class MadeSet(Protocol):
+    """What is verified: a mixing set with its manifest."""
+
+    plan: Plan | None
+    entries: list[Entry]
+
+    def __getitem__(self, index: int) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One picture's check: whether it was painted again, and what is wrong ('' for nothing)."""
+
+    number: int
+    painted: bool
+    complaint: str
+
+
+def verify(mixing: MadeSet, sample: int = 100, threads: int | None = None) -> Iterator[Finding]:
+    """Check every picture of a set; yields one finding each. ``sample`` 0 paints all of them again."""
+    plan = mixing.plan
+    if plan is None:
+        raise InputError("this folder has no manifest: there is nothing to verify its pictures against")
+    if sample < 0:
+        raise InputError(f"the sample to paint again must be 0 (all) or more, got {sample}")
+    if plan.pictures_version != PICTURES_VERSION:
+        raise InputError(
+            f"this set was made by version {plan.pictures_version} of the generator, this ipmix has version "
+            f"{PICTURES_VERSION}, whose pictures differ; verify it with the ipmix that made it"
+        )
+    seeded = [entry.number for entry in mixing.entries if entry.kind in KINDS]
+    chosen = set(seeded)
+    if 0 < sample < len(seeded):
+        chosen = {seeded[i * len(seeded) // sample] for i in range(sample)}
+
+    def check(entry: Entry) -> Finding:
+        again = entry.number in chosen
+        return Finding(entry.number, again, _complaint(mixing, plan, entry, again))
+
+    with ThreadPoolExecutor(threads or default_threads()) as pool:
+        for start in range(0, len(mixing.entries), 256):
+            yield from pool.map(check, mixing.entries[start : start + 256])
+
+
+def _complaint(mixing: MadeSet, plan: Plan, entry: Entry, again: bool) -> str:
+    name = entry.file or f"picture {entry.number}"
+    try:
+        pixels = mixing[entry.number]
+    except InputError as error:
+        return str(error)
+    if pixels.shape != (plan.size, plan.size, 3):
+        return f"{name} is {pixels.shape[1]} x {pixels.shape[0]}, the manifest says {plan.size} x {plan.size}"
+    if plan.files in LOSSLESS and digest(pixels) != entry.sha256:
+        return f"{name} holds other pixels than the manifest says"
+    if again and digest(paint(entry.kind, plan.seed, entry.index, plan.size).pixels) != entry.sha256:
+        return f"{name}, painted again from seed {plan.seed}, differs from the manifest"
+    return ""

@@ -1,0 +1,202 @@
+"""The recipes of a batch, packed into arrays: what methods fill and engines read."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ipmix.core.errors import InputError
+from ipmix.recipe.format import (
+    CHAIN_TYPE,
+    HEAD_TYPE,
+    MIXERS,
+    NO_OPERATION,
+    NO_PARTNER,
+    NO_PICTURE,
+    OVERFLOWS,
+    SOURCES,
+    STEP_TYPE,
+    WHOLE,
+)
+from ipmix.recipe.operations import CODES, OPERATIONS, RARE
+from ipmix.recipe.recipe import Chain, Recipe, Step
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecipeTable:
+    """The recipes of N pictures, packed: up to K chains of up to T steps each.
+
+    ``heads`` is HEAD_TYPE[N], ``chains`` CHAIN_TYPE[N, K], ``steps`` STEP_TYPE[N, K, T], all C-contiguous.
+    ``table[i]`` is the i-th :class:`Recipe`; ``table[i:j]`` is a table.
+    """
+
+    height: int
+    width: int
+    heads: np.ndarray
+    chains: np.ndarray
+    steps: np.ndarray
+    rare: bool = True
+    """Whether a step may be one of :data:`~ipmix.recipe.operations.RARE`; if not, the compiled engine starts sooner."""
+
+    @classmethod
+    def empty(cls, count: int, chains: int, steps: int, height: int, width: int, *, rare: bool = True) -> "RecipeTable":
+        """A table of ``count`` recipes that all leave their picture unchanged."""
+        table = cls(
+            height,
+            width,
+            np.zeros(count, HEAD_TYPE),
+            np.zeros((count, chains), CHAIN_TYPE),
+            np.zeros((count, chains, steps), STEP_TYPE),
+            rare,
+        )
+        table.heads["clean"] = WHOLE
+        table.heads["picture"] = NO_PICTURE
+        table.heads["partner"] = NO_PARTNER
+        return table
+
+    @classmethod
+    def pack(cls, recipes: Sequence[Recipe]) -> "RecipeTable":
+        """The table that holds these recipes, which must all be for the same height and width."""
+        if not recipes:
+            return cls.empty(0, 1, 1, 1, 1)
+        height, width = recipes[0].height, recipes[0].width
+        for i, recipe in enumerate(recipes):
+            if (recipe.height, recipe.width) != (height, width):
+                raise InputError(
+                    f"one table holds recipes for one size: recipe 0 is {width}x{height}, "
+                    f"recipe {i} is {recipe.width}x{recipe.height}"
+                )
+        most_chains = max([1, *(len(recipe.chains) for recipe in recipes)])
+        most_steps = max([1, *(len(chain.steps) for recipe in recipes for chain in recipe.chains)])
+        rare = any(step.operation in RARE for recipe in recipes for chain in recipe.chains for step in chain.steps)
+        table = cls.empty(len(recipes), most_chains, most_steps, height, width, rare=rare)
+        for i, recipe in enumerate(recipes):
+            overflow = OVERFLOWS.index(recipe.overflow)
+            crop = (recipe.crop_x, recipe.crop_y)
+            table.heads[i] = (recipe.clean, recipe.picture, *crop, recipe.partner, recipe.label, overflow)
+            for j, chain in enumerate(recipe.chains):
+                table.chains[i, j] = (chain.share, len(chain.steps))
+                for k, step in enumerate(chain.steps):
+                    table.steps[i, j, k] = _packed(step)
+        return table
+
+    def __len__(self) -> int:
+        return len(self.heads)
+
+    def __iter__(self) -> Iterator[Recipe]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, which: Any) -> Any:
+        if isinstance(which, slice):
+            parts = (self.heads[which], self.chains[which], self.steps[which])
+            return RecipeTable(self.height, self.width, *parts, self.rare)
+        head = self.heads[which]
+        chains = tuple(
+            Chain(int(chain["share"]), tuple(_unpacked(step) for step in steps[: chain["length"]]))
+            for chain, steps in zip(self.chains[which], self.steps[which])
+        )
+        # Chains that a recipe does not use (share 0, no step) are padding of the table.
+        while chains and chains[-1] == Chain(0):
+            chains = chains[:-1]
+        return Recipe(
+            self.height,
+            self.width,
+            int(head["clean"]),
+            chains,
+            int(head["picture"]),
+            int(head["crop_x"]),
+            int(head["crop_y"]),
+            OVERFLOWS[head["overflow"]],
+            int(head["partner"]),
+            int(head["label"]),
+        )
+
+    def labels(self, labels: np.ndarray, classes: int | None = None) -> np.ndarray:
+        """The labels of the augmented pictures: float32[N, classes], every row summing to 1.
+
+        Args:
+            labels: int[N] with ``classes`` named, or float[N, classes], already shares of classes.
+            classes: how many classes there are.
+
+        Raises:
+            InputError: a label out of range, or another number of them than of recipes.
+        """
+        shares = _label_shares(labels, classes, len(self))
+        given = self.heads["label"].astype(np.float32)[:, None] / np.float32(WHOLE)
+        return shares * (1 - given) + shares[np.maximum(self.heads["partner"], 0)] * given
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecipeSequence:
+    """Tables carried out one after the other: the pictures that one makes are the next one's clean pictures.
+
+    ``sequence[i]`` is the recipes of picture i in order, ``sequence[i:j]`` a sequence.
+    """
+
+    tables: tuple[RecipeTable, ...]
+
+    def __post_init__(self) -> None:
+        shapes = {(len(table), table.height, table.width) for table in self.tables}
+        if len(shapes) != 1:
+            raise InputError(f"a sequence needs one or more tables for the same pictures, got {len(shapes)} kinds")
+
+    @property
+    def height(self) -> int:
+        return self.tables[0].height
+
+    @property
+    def width(self) -> int:
+        return self.tables[0].width
+
+    def __len__(self) -> int:
+        return len(self.tables[0])
+
+    def __iter__(self) -> Iterator[tuple[Recipe, ...]]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, which: Any) -> Any:
+        parts = tuple(table[which] for table in self.tables)
+        return RecipeSequence(parts) if isinstance(which, slice) else parts
+
+    def labels(self, labels: np.ndarray, classes: int | None = None) -> np.ndarray:
+        """The labels after all tables; see :meth:`RecipeTable.labels`."""
+        for table in self.tables:
+            labels = table.labels(labels, classes)
+        return labels
+
+
+Recipes = RecipeTable | RecipeSequence
+"""What methods draw: a table, or several to be carried out one after the other."""
+
+
+def _label_shares(labels: np.ndarray, classes: int | None, count: int) -> np.ndarray:
+    labels = np.asarray(labels)
+    if labels.ndim == 2 and np.issubdtype(labels.dtype, np.floating) and len(labels) == count:
+        if classes is not None and labels.shape[1] != classes:
+            raise InputError(f"labels have shares of {labels.shape[1]} classes, and classes is {classes}")
+        return labels.astype(np.float32)
+    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer) or len(labels) != count:
+        raise InputError(
+            f"labels must be int[{count}] or float[{count}, classes], got {labels.dtype}{list(labels.shape)}"
+        )
+    if classes is None:
+        raise InputError("labels are numbers of classes: name how many classes there are (classes=...)")
+    if count and not 0 <= labels.min() <= labels.max() < classes:
+        raise InputError(f"labels must be in 0 .. {classes - 1}, got {labels.min()} .. {labels.max()}")
+    shares = np.zeros((count, classes), np.float32)
+    shares[np.arange(count), labels] = 1
+    return shares
+
+
+def _packed(step: Step) -> tuple[Any, ...]:
+    operation = CODES[step.operation] if step.operation else NO_OPERATION
+    box = (step.left, step.top, step.right, step.bottom)
+    mixer, source = MIXERS.index(step.mixer), SOURCES.index(step.source)
+    return (mixer, source, operation, step.level, *box, step.a, step.b, step.seed)
+
+
+def _unpacked(row: Any) -> Step:
+    mixer, source, operation, level, left, top, right, bottom, a, b, seed = row.item()
+    name = "" if operation == NO_OPERATION else OPERATIONS[operation].name
+    return Step(MIXERS[mixer], SOURCES[source], name, level, left, top, right, bottom, a, b, seed)

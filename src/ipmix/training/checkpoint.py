@@ -1,0 +1,212 @@
+"""The folder of a training run: what is written when, so that an interruption at any moment costs nothing.
+
+    experiment.json    what is trained on what, and how
+    metrics.jsonl      the figures: a line every few steps and one for each epoch; the same bytes in every run
+                       of the same experiment, interrupted or not
+    speed.jsonl        the clock's figures, one line for each epoch
+    last.safetensors   the network after the last finished epoch
+    best.safetensors   the network after the epoch with the lowest test error
+    state.pt           what a resumed run needs: weights, optimiser, position, length of metrics.jsonl
+
+Each file but the two logs is replaced whole. The logs are flushed to disk before the state that names their
+length; a resumed run cuts them to that length first. So a state always finds the log lines it stands for, and
+the lines of steps that will be repeated are gone.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ipmix.core.errors import InputError
+from ipmix.core.files import replacing, write_text
+from ipmix.models import Classifier, save
+from ipmix.training.run_record import difference
+
+STATE_FORMAT = 1
+LOGS = ("metrics.jsonl", "speed.jsonl")
+FILES = ("experiment.json", *LOGS, "last.safetensors", "best.safetensors", "state.pt")
+
+
+class RunFolder:
+    """One training run's folder, locked as long as the object is open.
+
+    Args:
+        path: the folder; made if it is missing.
+        experiment: what identifies the run, as JSON holds it; a run of another one is not resumed.
+        resume: go on with the run that is there (if there is one).
+        force: replace the run that is there.
+
+    Raises:
+        InputError: another process trains in the folder; or it holds something, and neither ``resume`` nor
+            ``force`` is set; or a run of another experiment is to be resumed.
+    """
+
+    def __init__(
+        self, path: str | Path, experiment: Mapping[str, Any], *, resume: bool = False, force: bool = False
+    ) -> None:
+        self.path = Path(path)
+        # Through JSON and back: what is compared on resuming is what the file can hold.
+        self.experiment: dict[str, Any] = json.loads(json.dumps(dict(experiment)))
+        refuse_taken(self.path, resume=resume, force=force)
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._lock = _Lock(self.path / "run.lock")
+        try:
+            self.state = self._found_state() if resume else None
+            if self.state is None:
+                self._clear()
+                write_text(self.path / "experiment.json", json.dumps(self.experiment, indent=2) + "\n")
+            self._logs = {name: self._open_log(name) for name in LOGS}
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def log(self, name: str, row: Mapping[str, Any]) -> None:
+        """Append a line to ``metrics.jsonl`` or ``speed.jsonl``."""
+        self._logs[name].write(json.dumps(dict(row)).encode() + b"\n")
+
+    def save_state(self, state: Mapping[str, Any]) -> None:
+        """Replace the state; the logs are on disk before it."""
+        lengths = {}
+        for name, file in self._logs.items():
+            file.flush()
+            os.fsync(file.fileno())
+            lengths[name] = file.tell()
+        content = {
+            "format": STATE_FORMAT,
+            "experiment": json.dumps(self.experiment),
+            "log_lengths": lengths,
+            **state,
+        }
+        with replacing(self.path / "state.pt") as out:
+            torch.save(content, out)
+
+    def save_network(self, name: str, network: Classifier, facts: Mapping[str, Any]) -> None:
+        """Replace ``last.safetensors`` or ``best.safetensors``."""
+        save(self.path / f"{name}.safetensors", network, {**facts, "experiment": self.experiment})
+
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        """The lines of a log so far."""
+        self._logs[name].flush()
+        return [json.loads(line) for line in (self.path / name).read_bytes().splitlines()]
+
+    def close(self) -> None:
+        """Close the logs and let others into the folder."""
+        for file in self._logs.values():
+            with suppress(OSError):
+                file.close()
+        self._lock.release()
+
+    def __enter__(self) -> "RunFolder":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _found_state(self) -> dict[str, Any] | None:
+        path = self.path / "state.pt"
+        if not path.exists():
+            ours = (*FILES, "run.lock", "trackers")
+            strangers = sorted(p.name for p in self.path.iterdir() if p.name not in ours and p.suffix != ".part")
+            if strangers:
+                raise InputError(
+                    f"{self.path} holds no run to resume, but other things ({', '.join(strangers[:4])}); "
+                    "choose another --out"
+                )
+            return None
+        state = read_state(path)
+        lines = difference(self.experiment, json.loads(state["experiment"]))
+        if lines:
+            raise InputError(
+                f"the run in {self.path} is another experiment (there -> now):\n  " + "\n  ".join(lines) + "\n"
+                "Set these back, choose another --out, or pass --force to start anew"
+            )
+        return state
+
+    def _clear(self) -> None:
+        """Remove an earlier run's files, and nothing else."""
+        for name in FILES:
+            with suppress(FileNotFoundError):
+                (self.path / name).unlink()
+        self._remove_parts()
+
+    def _remove_parts(self) -> None:
+        for name in FILES:
+            for part in self.path.glob(f".{name}.*.part"):
+                part.unlink()
+
+    def _open_log(self, name: str) -> Any:
+        """The log, cut to the length that the state knows."""
+        self._remove_parts()
+        path = self.path / name
+        length = self.state["log_lengths"][name] if self.state else 0
+        if length > (path.stat().st_size if path.exists() else 0):
+            raise InputError(
+                f"{path} is shorter than it was when the run was saved ({length} bytes): it was changed or "
+                "cut. Put it back, or pass --force to start anew"
+            )
+        file = path.open("ab")
+        file.truncate(length)
+        file.seek(length)
+        return file
+
+
+def refuse_taken(path: str | Path, *, resume: bool = False, force: bool = False) -> None:
+    """Raise :class:`InputError` if a run's folder can't be used: a file, or full without leave to go on."""
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path} is a file; expected a folder for the run")
+    if not (resume or force) and path.exists() and any(path.iterdir()):
+        raise InputError(
+            f"{path} exists and is not empty; choose another --out, or pass --resume to go on with the run in "
+            "it or --force to replace it"
+        )
+
+
+def read_state(path: str | Path) -> dict[str, Any]:
+    """The content of a ``state.pt``: tensors, numbers and text; no code in it is run.
+
+    Raises:
+        InputError: the file is damaged or of another version.
+    """
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        version = state["format"]
+    except FileNotFoundError:
+        raise InputError(f"there is no saved run {path}") from None
+    except Exception as error:  # torch raises many kinds for damaged files
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise InputError(f"{path} can't be read as a saved run ({reason}); pass --force to start anew") from None
+    if version != STATE_FORMAT:
+        raise InputError(
+            f"{path} has format {version}, expected {STATE_FORMAT}: resume it with the version that wrote it"
+        )
+    return state
+
+
+class _Lock:
+    """A file that one process at a time can hold; the system lets go of it when the process dies."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("a+b")
+        try:
+            if os.name == "nt":
+                import msvcrt
+
+                msvcrt.locking(self._file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+            else:
+                import fcntl
+
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._file.close()
+            raise InputError(
+                f"another process is training in {path.parent}; wait for it to end or choose another --out"
+            ) from None
+
+    def release(self) -> None:
+        self._file.close()

@@ -1,0 +1,114 @@
+"""Flip and random crop, drawn from each picture's key: the transforms that come before any augmentation."""
+
+import math
+from collections.abc import Iterator
+from concurrent.futures import Executor
+
+import numpy as np
+from PIL import Image
+
+from ipmix.core.compiling import compiled
+from ipmix.core.randomness import SHARED_VIEW, Key, below, between, start
+from ipmix.data.datasets import PictureFiles
+from ipmix.data.decoding import open_rgb
+
+CROP_SALT = 0x63726F70
+SMALLEST_AREA = 0.08
+WIDEST = 4.0 / 3.0
+ATTEMPTS = 10
+
+
+def pad_and_crop(images: np.ndarray, indices: np.ndarray, *, seed: int, epoch: int, flip: bool, pad: int) -> np.ndarray:
+    """Gather pictures uint8[N, H, W, C] -> uint8[B, H, W, C], flipped and cropped.
+
+    Each is mirrored with probability 1/2 if ``flip``, then shifted by up to ``pad`` pixels either way, with
+    zeros where nothing is (the paper's "random crop with zero padding").
+    """
+    if not flip and not pad:
+        plain: np.ndarray = images[indices]
+        return plain
+    out = np.empty((len(indices), *images.shape[1:]), np.uint8)
+    _gather(images, indices, seed ^ CROP_SALT, epoch, flip, pad, out)
+    return out
+
+
+def resized_crops(
+    files: PictureFiles,
+    indices: np.ndarray,
+    *,
+    size: int,
+    seed: int,
+    epoch: int,
+    flip: bool,
+    pool: Executor | None = None,
+) -> np.ndarray:
+    """Decode pictures and bring a random part of each to ``size``: uint8[B, size, size, 3].
+
+    A part of 8 to 100% of the picture's area, its sides' ratio 3/4 to 4/3 (Szegedy et al., 2015; the
+    authors' ImageNet code), bilinear with anti-aliasing; mirrored with probability 1/2 if ``flip``. ``pool``
+    decodes several at a time.
+    """
+
+    def one(index: int) -> np.ndarray:
+        stream = Key(seed ^ CROP_SALT, epoch, index, SHARED_VIEW).stream()
+        mirrored = below(stream, 2) == 1 and flip
+        picture = open_rgb(files.paths[index])
+        left, top, width, height = random_part(stream, *picture.size)
+        box = (left, top, left + width, top + height)
+        pixels = np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR, box=box))
+        return pixels[:, ::-1] if mirrored else pixels
+
+    places = [int(index) for index in indices]
+    crops: Iterator[np.ndarray] = map(one, places) if pool is None else pool.map(one, places)
+    out = np.empty((len(places), size, size, 3), np.uint8)
+    for row, crop in enumerate(crops):
+        out[row] = crop
+    return out
+
+
+def random_part(stream: np.ndarray, width: int, height: int) -> tuple[int, int, int, int]:
+    """(left, top, width, height) of a random part of a picture of this size.
+
+    After ten draws that don't fit, the largest centred part whose sides' ratio is allowed.
+    """
+    for _ in range(ATTEMPTS):
+        area = width * height * between(stream, SMALLEST_AREA, 1.0)
+        ratio = math.exp(between(stream, -math.log(WIDEST), math.log(WIDEST)))
+        w, h = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
+        if 0 < w <= width and 0 < h <= height:
+            return int(below(stream, width - w + 1)), int(below(stream, height - h + 1)), w, h
+    w, h = min(width, round(height * WIDEST)), min(height, round(width * WIDEST))
+    return (width - w) // 2, (height - h) // 2, w, h
+
+
+@compiled
+def _gather(source, indices, seed, epoch, flip, pad, out):  # type: ignore[no-untyped-def]
+    height, width, channels = source.shape[1:]
+    line = width * channels
+    state = np.empty(1, np.uint64)
+    for row in range(indices.size):
+        picture = source[indices[row]].ravel()
+        target = out[row].ravel()
+        start(state, np.int64(seed), np.int64(epoch), np.int64(indices[row]), np.int64(SHARED_VIEW))
+        mirrored = below(state, 2) == 1 and flip
+        top = below(state, 2 * pad + 1) - pad
+        left = below(state, 2 * pad + 1) - pad
+        # Pixel (y, x) comes from (y + top, x + left) of the mirrored picture, where that lies inside.
+        begin, end = min(max(0, -left), width) * channels, max(width - max(0, left), 0) * channels
+        for y in range(height):
+            to = y * line
+            if not 0 <= y + top < height:
+                target[to : to + line] = 0
+                continue
+            target[to : to + begin] = 0
+            target[to + end : to + line] = 0
+            base = (y + top) * line
+            if mirrored:
+                for x in range(begin // channels, end // channels):
+                    place = base + (width - 1 - (x + left)) * channels
+                    for c in range(channels):
+                        target[np.uintp(to + x * channels + c)] = picture[np.uintp(place + c)]
+            else:
+                shift = base + left * channels
+                for i in range(begin, end):
+                    target[np.uintp(to + i)] = picture[np.uintp(shift + i)]

@@ -1,0 +1,355 @@
+"""The training loop: batches in, a classifier out, and nothing lost on the way.
+
+Every step's randomness is a pure function of (seed, step): order, crops and augmentation in the loader,
+dropout here. So a run that was stopped at any step and resumed ends, on the CPU, with the same bytes as one
+that was not.
+"""
+
+import copy
+import dataclasses
+import math
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ipmix import models
+from ipmix.core.errors import InputError
+from ipmix.core.processes import Processes
+from ipmix.core.randomness import Key
+from ipmix.data.datasets import PictureFiles, Pictures
+from ipmix.data.sources import OnDisk
+from ipmix.training.checkpoint import RunFolder
+from ipmix.training.config import Training
+from ipmix.training.display import TrainingDisplay
+from ipmix.training.loader import Batch, Loader
+from ipmix.training.objective import Objective, views_of
+from ipmix.training.optimizer import learning_rate, optimiser_of
+from ipmix.training.run_record import record_of
+from ipmix.training.signals import Interruption, interruption
+from ipmix.training.validation import error_and_loss
+
+DROPOUT_SALT = 0x64726F70
+
+
+class Diverged(InputError):
+    """The loss is no longer a number: these settings don't train."""
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What training gives.
+
+    Attributes:
+        model: the classifier after the last epoch, in evaluation mode, on the CPU.
+        epochs: a line of figures for each epoch: epoch (from 1), step, loss, train_error, test_error and
+            test_loss (errors in percent).
+        last: the last of these lines.
+        best: the one with the lowest test error (the first of equals); the last without test pictures.
+    """
+
+    model: models.Classifier
+    epochs: tuple[dict[str, Any], ...]
+    last: dict[str, Any]
+    best: dict[str, Any]
+
+
+@dataclass
+class _Position:
+    """Where a run stands: the next step, and the figures summed so far."""
+
+    epoch: int = 0
+    batch: int = 0
+    loss: float = 0.0
+    wrong: float = 0.0
+    seen: int = 0
+    recent_loss: float = 0.0
+    recent_seen: int = 0
+    rows: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    best: dict[str, Any] | None = None
+
+
+def train(
+    config: Training,
+    pictures: Pictures | PictureFiles,
+    test: Pictures | OnDisk | None = None,
+    out: str | Path | None = None,
+    *,
+    method: Any = None,
+    mixing: Any = None,
+    resume: bool = False,
+    force: bool = False,
+    threads: int = 1,
+    engine: str = "compiled",
+    device: str = "auto",
+    checkpoint_seconds: float = 300.0,
+    trackers: Sequence[str] = (),
+    quiet: bool = False,
+) -> Outcome:
+    """Train a classifier.
+
+    Args:
+        config: how.
+        pictures: what to train on; files are decoded in each epoch, a random part of each.
+        test: what to measure the error on after each epoch; the classes must be the same.
+        out: the run's folder (see :mod:`ipmix.training.checkpoint`); None to write nothing.
+        method: the augmentation; None for flips and crops alone.
+        mixing: the mixing set, for methods that need one.
+        resume: go on with the run in ``out``, if there is one.
+        force: replace the run in ``out``.
+        threads: of the augmentation. They don't change the result.
+        engine: which engine augments.
+        device: "auto" (the accelerator if there is one) or "cpu".
+        checkpoint_seconds: save the run's state this often, besides after each epoch.
+        trackers: where the figures go besides the folder: names that Accelerate knows, such as "tensorboard".
+        quiet: show no progress.
+
+    Raises:
+        InputError: settings that don't fit each other, or a folder that can't be used.
+        Diverged: the loss became infinite or not a number; the last good state is kept.
+    """
+    if test is not None and test.classes != pictures.classes:
+        raise InputError(
+            f"{test.name} and {pictures.name} have different classes "
+            f"({len(test.classes)} and {len(pictures.classes)}): training needs the same ones in both"
+        )
+    if trackers and out is None:
+        raise InputError("trackers write to the run's folder: give one")
+    processes = Processes(config.precision, device, trackers, None if out is None else Path(out))
+    record = record_of(config, pictures, test, method, mixing)
+    with processes.keeping_randomness():
+        run = _Run(config, pictures, test, processes, method, mixing, threads, engine)
+        folder = processes.first_opens(
+            lambda: None if out is None else RunFolder(out, record, resume=resume, force=force)
+        )
+        try:
+            run.restore(processes.shared(folder.state if folder else None))
+            display = TrainingDisplay(config, len(run.loader), quiet=quiet or not processes.first)
+            with processes.tracking(), interruption() as stop, display:
+                run.go(folder, stop, display, checkpoint_seconds)
+        finally:
+            if folder:
+                folder.close()
+    rows = run.position.rows
+    best = run.position.best or rows[-1]
+    model = processes.bare(run.published()).cpu().to(memory_format=torch.contiguous_format)
+    return Outcome(model.eval(), tuple(rows), rows[-1], best)
+
+
+class _Run:
+    """One training run's moving parts."""
+
+    def __init__(
+        self,
+        config: Training,
+        pictures: Pictures | PictureFiles,
+        test: Pictures | OnDisk | None,
+        processes: Processes,
+        method: Any,
+        mixing: Any,
+        threads: int,
+        engine: str,
+    ) -> None:
+        self.config, self.test, self.processes = config, test, processes
+        self.loader = Loader(
+            pictures,
+            batch_size=config.batch_size,
+            seed=config.seed,
+            method=method,
+            mixing=mixing,
+            views=views_of(config, method),
+            clean=config.jsd,
+            flip=config.flip,
+            pad=config.pad,
+            size=config.size,
+            threads=threads,
+            engine=engine,
+            shard=(processes.rank, processes.count),
+        )
+        if not len(self.loader):
+            raise InputError(f"{pictures.name} has too few pictures ({len(pictures)}) for one batch")
+        torch.manual_seed(config.seed)
+        channels, size = 3, config.size
+        if isinstance(pictures, Pictures):
+            channels, size = pictures.images.shape[3], pictures.images.shape[1]
+        self.classifier = models.build(
+            config.model,
+            pictures.classes,
+            channels=channels,
+            size=size,
+            dropout=config.dropout,
+            pretrained=config.pretrained,
+            weights=config.weights,
+            new_head=True,
+        )
+        if config.channels_last:
+            self.classifier.to(memory_format=torch.channels_last)
+        if config.sync_batchnorm:
+            self.classifier = nn.SyncBatchNorm.convert_sync_batchnorm(self.classifier)
+        self.network, self.optimiser = processes.prepare(
+            self.classifier, optimiser_of(config, self.classifier), compile=config.compile
+        )
+        self.objective = Objective(config, method, self.classifier, self.network, processes.device)
+        self.average = copy.deepcopy(self.classifier).requires_grad_(False) if config.average else None
+        self.facts: dict[str, Any] = {"size": size}
+        self.position = _Position()
+
+    def go(self, folder: RunFolder | None, stop: Interruption, display: TrainingDisplay, save_seconds: float) -> None:
+        """The loop: epochs, batches, and what is written after them."""
+        saved = time.monotonic()
+        while self.position.epoch < self.config.epochs:
+            display.begin_epoch(self.position.epoch, self.position.batch)
+            pending = None
+            with closing(self.loader.epoch(self.position.epoch, self.position.batch)) as batches:
+                for batch in display.waiting(batches):
+                    save_now = time.monotonic() - saved > save_seconds
+                    # The figures of a step are read while the next one computes.
+                    figures = self._step(batch, stop.asked, save_now)
+                    wishes = self._settle(pending, folder, display) if pending is not None else (False, False)
+                    pending = figures
+                    if any(wishes):
+                        self._settle(pending, folder, display)
+                        pending = None
+                        self._save(folder)
+                        saved = time.monotonic()
+                        stop.obey(wishes[0], folder.path if folder else None)
+            if pending is not None:
+                self._settle(pending, folder, display)
+            self._finish_epoch(folder, display)
+            saved = time.monotonic()
+
+    def _step(self, batch: Batch, stop: bool, save: bool) -> torch.Tensor:
+        """One step of the optimiser; the figures float64[5]: loss sum, wrong, seen, wish to stop, to save."""
+        config, processes = self.config, self.processes
+        epoch, number = self.position.epoch, self.position.batch
+        step = epoch * len(self.loader) + number
+        self.position.batch += 1
+        torch.manual_seed(_dropout_seed(config.seed, step, processes.rank))
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(config, step, len(self.loader))
+        self.network.train()
+        self.optimiser.zero_grad()
+        total = self.loader.batch_length(number)
+        figures = torch.zeros(5, dtype=torch.float64, device=processes.device)
+        slices = [part for part in np.array_split(np.arange(len(batch)), config.accumulate) if len(part)]
+        for part in slices:
+            with processes.synchronising(self.network, part is slices[-1]):
+                loss, wrong = self.objective(batch, part, epoch)
+                # Gradients are averaged over processes: each counts by its share of the whole batch.
+                processes.backward(loss * (len(part) * processes.count / total))
+            figures[0] += loss.detach() * len(part)
+            figures[1] += wrong
+        if config.clip_norm is not None:
+            processes.clip(self.network, config.clip_norm)
+        self.optimiser.step()
+        if self.average is not None:
+            _follow(self.average, self.classifier, config.average or 0.0)
+        figures[2], figures[3], figures[4] = len(batch), float(stop), float(save)
+        processes.add_up(figures)
+        return figures
+
+    def _settle(self, figures: torch.Tensor, folder: RunFolder | None, display: TrainingDisplay) -> tuple[bool, bool]:
+        """Read a step's figures: sum them up, log them; whether anybody wishes to stop or to save."""
+        loss, wrong, seen, stop, save = figures.tolist()
+        at = self.position
+        steps = len(self.loader)
+        at.loss += loss
+        at.wrong += wrong
+        at.seen += int(seen)
+        at.recent_loss += loss
+        at.recent_seen += int(seen)
+        number = math.ceil(at.seen / self.config.batch_size) - 1
+        if not math.isfinite(loss):
+            kept = f"the last good state is in {folder.path}" if folder else "nothing was written"
+            raise Diverged(
+                f"the loss became {loss} in epoch {at.epoch + 1}, batch {number + 1} of {steps} (step "
+                f"{at.epoch * steps + number + 1}); {kept}. Lower the learning rate, add a warm-up or clip "
+                "the gradient's norm"
+            )
+        display.step(loss / seen, 100 * wrong / seen, int(seen))
+        step = at.epoch * steps + number
+        if (step + 1) % self.config.log_steps == 0:
+            row = {
+                "epoch": at.epoch + 1,
+                "step": step + 1,
+                "recent_loss": at.recent_loss / at.recent_seen,
+                "learning_rate": learning_rate(self.config, step, steps),
+            }
+            at.recent_loss, at.recent_seen = 0.0, 0
+            self.processes.track(row)
+            if folder:
+                folder.log("metrics.jsonl", row)
+        return stop > 0, save > 0
+
+    def _finish_epoch(self, folder: RunFolder | None, display: TrainingDisplay) -> None:
+        """Measure, log, keep the last and the best network, save the state."""
+        at = self.position
+        row: dict[str, Any] = {
+            "epoch": at.epoch + 1,
+            "step": (at.epoch + 1) * len(self.loader),
+            "loss": at.loss / at.seen,
+            "train_error": 100 * at.wrong / at.seen,
+        }
+        if self.test is not None:
+            row |= error_and_loss(self.published(), self.test, self.processes, channels_last=self.config.channels_last)
+        at.rows.append(row)
+        self.processes.track(row)
+        improved = self.test is not None and (at.best is None or row["test_error"] < at.best["test_error"])
+        if improved:
+            at.best = row
+        at.epoch, at.batch, at.loss, at.wrong, at.seen = at.epoch + 1, 0, 0.0, 0.0, 0
+        if folder:
+            folder.log("metrics.jsonl", row)
+            folder.log("speed.jsonl", {"epoch": row["epoch"], **display.speed()})
+            facts = {**self.facts, "figures": row}
+            if improved:
+                folder.save_network("best", self.published(), facts)
+            folder.save_network("last", self.published(), facts)
+        self._save(folder)
+        display.end_epoch(row)
+
+    def published(self) -> models.Classifier:
+        """The network that is measured and kept: the moving average where there is one."""
+        return self.classifier if self.average is None else self.average
+
+    def _save(self, folder: RunFolder | None) -> None:
+        if folder:
+            folder.save_state(
+                {
+                    "position": dataclasses.asdict(self.position),
+                    "network": self.classifier.state_dict(),
+                    "average": None if self.average is None else self.average.state_dict(),
+                    "optimiser": self.optimiser.state_dict(),
+                    "scaler": self.processes.scaler_state(),
+                }
+            )
+
+    def restore(self, state: dict[str, Any] | None) -> None:
+        """Go to a saved state."""
+        if state is None:
+            return
+        self.classifier.load_state_dict(state["network"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.processes.restore_scaler(state["scaler"])
+        self.position = _Position(**state["position"])
+
+
+def _dropout_seed(seed: int, step: int, rank: int) -> int:
+    return int(Key(seed ^ DROPOUT_SALT, 0, step, rank).stream()[0])
+
+
+def _follow(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """Move the average's weights towards the network's; buffers (BatchNorm's statistics) are copied."""
+    with torch.no_grad():
+        for mean, weight in zip(average.parameters(), network.parameters(), strict=True):
+            mean.lerp_(weight, 1.0 - decay)
+        for kept, buffer in zip(average.buffers(), network.buffers(), strict=True):
+            kept.copy_(buffer)

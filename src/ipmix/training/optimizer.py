@@ -1,0 +1,43 @@
+"""The settings of training, the optimiser, and the learning rate as a function of the step."""
+
+import math
+
+import torch
+from torch import nn
+
+from ipmix.training.config import Training
+
+
+def optimiser_of(config: Training, network: nn.Module) -> torch.optim.Optimizer:
+    """The optimiser over all weights; weight decay reaches every one of them, as in the authors' code."""
+    weights = [p for p in network.parameters() if p.requires_grad]
+    rate, decay = config.learning_rate, config.weight_decay
+    if config.optimiser == "sgd":
+        return torch.optim.SGD(
+            weights,
+            lr=rate,
+            momentum=config.momentum,
+            nesterov=config.nesterov and config.momentum > 0,
+            weight_decay=decay,
+        )
+    kind = torch.optim.Adam if config.optimiser == "adam" else torch.optim.AdamW
+    return kind(weights, lr=rate, weight_decay=decay)
+
+
+def learning_rate(config: Training, step: int, steps_per_epoch: int) -> float:
+    """The rate of step ``step`` (counted from 0 over the whole training).
+
+    Cosine: f = f_min + (1 - f_min) / 2 * (1 + cos(pi * step / total)), f_min = minimum / learning_rate
+    (authors' code); with a warm-up, over the steps that remain after it.
+    """
+    warmup = config.warmup_epochs * steps_per_epoch
+    if step < warmup:
+        return config.learning_rate * (step + 1) / (warmup + 1)
+    if config.schedule == "constant":
+        return config.learning_rate
+    total = config.epochs * steps_per_epoch
+    if config.schedule == "steps":
+        return config.learning_rate * 0.1 ** (3 * step // total)
+    done = (step - warmup) / (total - warmup)
+    low = min(config.minimum_learning_rate, config.learning_rate)
+    return low + (config.learning_rate - low) / 2 * (1 + math.cos(math.pi * done))

@@ -1,0 +1,82 @@
+"""What identifies a training run: settings, data, method, mixing set; as JSON holds it."""
+
+import dataclasses
+import json
+import zlib
+from typing import Any
+
+import numpy as np
+
+from ipmix.data.datasets import PictureFiles, Pictures
+from ipmix.data.sources import OnDisk
+from ipmix.training.config import Training
+
+SAMPLE = 32
+"""Pictures of a mixing set that its hash is made of."""
+
+
+def record_of(
+    config: Training, pictures: Pictures | PictureFiles, test: Pictures | OnDisk | None, method: Any, mixing: Any
+) -> dict[str, Any]:
+    """The run's record. Two runs with the same record and the same version give the same network.
+
+    Pictures in memory are identified by their bytes, files on disk by their names.
+    """
+    return {
+        "training": dataclasses.asdict(config),
+        "data": _pictures(pictures),
+        "test": None if test is None else _pictures(test),
+        "method": _method(method),
+        "mixing": _mixing(mixing),
+    }
+
+
+def _pictures(pictures: Pictures | PictureFiles | OnDisk) -> dict[str, Any]:
+    if isinstance(pictures, OnDisk):
+        return {**_pictures(pictures.files), "size": pictures.size, "crop": pictures.crop}
+    if isinstance(pictures, PictureFiles):
+        names = "\n".join(f"{path.parent.name}/{path.name}" for path in pictures.paths)
+        code = zlib.crc32(pictures.labels.tobytes(), zlib.crc32(names.encode()))
+        return {
+            "name": pictures.name,
+            "files": len(pictures),
+            "classes": len(pictures.classes),
+            "crc32": f"{code:08x}",
+        }
+    images = np.ascontiguousarray(pictures.images)
+    return {
+        "name": pictures.name,
+        "shape": list(pictures.images.shape),
+        "classes": len(pictures.classes),
+        "crc32": f"{zlib.crc32(pictures.labels.tobytes(), zlib.crc32(images.data)):08x}",
+    }
+
+
+def _method(method: Any) -> dict[str, Any] | None:
+    if method is None:
+        return None
+    settings = dataclasses.asdict(method) if dataclasses.is_dataclass(method) else {}  # type: ignore[arg-type]
+    described: dict[str, Any] = json.loads(json.dumps(settings, default=repr))
+    return {"name": type(method).__name__, **described}
+
+
+def _mixing(mixing: Any) -> dict[str, Any] | None:
+    """How many pictures, and a hash of some of them, spread over the set."""
+    if mixing is None:
+        return None
+    code = 0
+    for place in np.unique(np.linspace(0, len(mixing) - 1, SAMPLE).astype(int)):
+        code = zlib.crc32(np.ascontiguousarray(mixing[int(place)]).data, code)
+    return {"count": len(mixing), "crc32": f"{code:08x}"}
+
+
+def difference(ours: dict[str, object], theirs: dict[str, object]) -> list[str]:
+    """Where two experiments differ, one line a key: ``key: theirs -> ours``."""
+    lines = []
+    for key in sorted(ours.keys() | theirs.keys()):
+        mine, other = ours.get(key), theirs.get(key)
+        if isinstance(mine, dict) and isinstance(other, dict):
+            lines += [f"{key}.{line}" for line in difference(mine, other)]
+        elif mine != other:
+            lines.append(f"{key}: {other!r} -> {mine!r}")
+    return lines

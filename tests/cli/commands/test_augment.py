@@ -1,0 +1,168 @@
+"""``ipmix augment``: sheets of one method, of all methods, and of one version taken apart."""
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ipmix.augmentation.batches import augment as augment_batch
+from ipmix.augmentation.batches import draw
+from ipmix.cli import method_figure
+from ipmix.cli.commands.augment import augment as command
+from ipmix.cli.method_figure import compare, methods_named, partner_of, versions
+from ipmix.cli.sheet import Line
+from ipmix.core.errors import InputError
+from ipmix.methods import METHODS, IPMix, MixUp, Vanilla
+from ipmix.mixing_set.mixing_set import MixingSet
+
+QUICK: dict[str, Any] = {"mixing_count": 2, "size": 32, "cell": 32}
+WHERE: dict[str, Any] = {"seed": 3, "epoch": 1, "index": 0, "engine": "compiled"}
+
+
+@pytest.fixture
+def files(tmp_path: Path, make_pictures: Any) -> list[Path]:
+    paths = []
+    for i, (height, width) in enumerate([(40, 30), (25, 50)]):
+        paths.append(tmp_path / f"picture{i}.png")
+        Image.fromarray(make_pictures(1, height, width, seed=i)[0]).save(paths[-1])
+    return paths
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    with Image.open(path) as picture:
+        return picture.size
+
+
+def test_one_method(files: list[Path], tmp_path: Path, capsys: Any) -> None:
+    out = tmp_path / "sheet.png"
+    command(files, out=out, method="augmix", count=3, **QUICK)
+    assert "wrote" in capsys.readouterr().out
+    width, height = size_of(out)
+    assert width >= 4 * 32
+    with pytest.raises(InputError, match="exist"):
+        command(files, out=out, method="augmix", **QUICK)
+    command(files, out=out, method="augmix", force=True, count=1, **QUICK)
+    assert size_of(out)[0] <= width
+    assert height > 64
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_any_method_by_its_name(method: str, files: list[Path], tmp_path: Path) -> None:
+    if hasattr(METHODS[method], "transform"):
+        pytest.importorskip("torchvision")
+    out = tmp_path / "sheet.jpg"
+    command(files[:1], out=out, method=method, count=2, **QUICK)
+    with Image.open(out) as picture:
+        assert picture.format == "JPEG"
+
+
+def test_all_methods_on_one_sheet(files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Any] = []
+
+    def kept(heading: str, cells: Any) -> Line:
+        drawn.append(cells)
+        return Line(heading, cells)
+
+    monkeypatch.setattr(method_figure, "Line", kept)
+    command(files, out=tmp_path / "all.png", methods=("all",), **QUICK)
+    labels = [label for cells in drawn for label, _ in cells]
+    for name, kind in METHODS.items():
+        if not hasattr(kind, "transform") or importlib.util.find_spec("torchvision"):
+            assert sum(kind.__name__ in label for label in labels) == 2, name  # one for each picture
+    assert sum("mixing picture" in label for label in labels) == 2
+    assert sum("partner, for" in label for label in labels) == 2
+    assert len({len(cells) for cells in drawn}) <= 2
+
+
+def test_several_versions_have_a_line_for_each_method(make_pictures: Any) -> None:
+    pair = make_pictures(2, 20, 20)
+    methods, _ = methods_named(("mixup", "ipmix", "vanilla"))
+    mixing = MixingSet.array(make_pictures(3, 24, 24))
+    lines = compare(methods, "a name", pair, mixing, 4, **WHERE)
+    assert [line.heading for line in lines] == ["a name", "MixUp", "IPMix"]
+    assert [len(line.cells) for line in lines] == [3, 4, 4]
+
+
+def test_versions_are_those_of_augment(make_pictures: Any) -> None:
+    pair, mixing = make_pictures(2, 20, 20), make_pictures(3, 20, 20)
+    shown = list(versions(IPMix(), pair, mixing, 3, **WHERE))
+    for view, (note, picture) in enumerate(shown):
+        wanted = augment_batch(pair[:1], IPMix(), mixing, seed=3, epoch=1, indices=[0], view=view)[0]
+        assert note == ""
+        assert np.array_equal(picture, wanted)
+
+
+def test_versions_that_mix_labels_show_their_partner(make_pictures: Any) -> None:
+    pair = make_pictures(2, 20, 20)
+    shown = list(versions(MixUp(), pair, None, 5, **WHERE))
+    assert len(shown) == 5
+    for note, picture in shown:
+        share = int(note.split("%")[0])
+        assert 20 <= share <= 60
+        blend = pair[0] * (1 - share / 100) + pair[1] * (share / 100)
+        assert np.abs(picture - blend).max() < 2.5
+    with pytest.raises(InputError, match="mix too rarely"):
+        list(versions(METHODS["cutmix"](probability=0.0), pair, None, 1, **WHERE))
+
+
+def test_the_partner_is_the_next_picture_or_a_generated_one(make_pictures: Any) -> None:
+    first, second = make_pictures(1, 30, 20, seed=1)[0], make_pictures(1, 10, 40, seed=2)[0]
+    assert partner_of(0, [first, second], 0).shape == first.shape
+    assert partner_of(1, [first, second], 0).shape == second.shape
+    alone = partner_of(0, [first], 0)
+    assert alone.shape == first.shape
+    assert np.array_equal(alone, partner_of(0, [first], 0))
+    assert np.array_equal(partner_of(0, [first, first[::-1]], 0), first[::-1])
+
+
+def test_the_mixing_picture_shown_is_the_one_used(make_pictures: Any) -> None:
+    """A version that is nothing but the mixing picture is equal to the cell that shows it."""
+    pair = make_pictures(2, 20, 20)
+    mixing = MixingSet.array(make_pictures(4, 24, 24, seed=9))
+    cells = compare({"ipmix": IPMix()}, "", pair, mixing, 1, **WHERE)[0].cells
+    ((_, shown),) = [cell for cell in cells if "mixing picture" in cell[0]]
+    recipe: Any = draw(IPMix(), (1, 20, 20, 3), 4, seed=3, epoch=1, indices=[0])[0]
+    plane = mixing.planes(20, 20)[recipe.picture]
+    top, left = (crop * (plane.shape[1] - 20 + 1) >> 32 for crop in (recipe.crop_y, recipe.crop_x))
+    assert np.array_equal(shown, plane[:, top : top + 20, left : left + 20].transpose(1, 2, 0))
+
+
+def test_taken_apart(files: list[Path], tmp_path: Path, capsys: Any) -> None:
+    command(files[:1], out=tmp_path / "a.png", explain=True, **QUICK)
+    assert "clean" in capsys.readouterr().out
+    command(files[:1], out=tmp_path / "b.png", explain=True, method_option={"framework": "fed_back"}, **QUICK)
+    assert capsys.readouterr().out.count("24x32 picture") == 3  # k rounds, each with a recipe of its own
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"methods": ("all",), "explain": True}, "leave out --method"),
+        ({"methods": ("ipmix",), "preset": "paper-cifar"}, "leave out --method"),
+        ({"methods": ("ipmix", "mixop")}, "there is no method 'mixop'; methods are all, vanilla"),
+        ({"method": "none"}, "choose a method"),
+        ({"method": "vanilla", "preset": "paper"}, "has no presets"),
+        ({"method": "mixup", "explain": True}, "mixes those of a batch"),
+        ({"method": "randaugment", "explain": True}, "draws no recipes"),
+        ({"count": 0}, "--count must be"),
+        ({"out": Path("sheet.txt")}, "ends in"),
+    ],
+)
+def test_refusals(options: dict[str, Any], text: str, files: list[Path], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=text):
+        command(files[:1], **{"out": tmp_path / "x.png", **QUICK, **options})
+    assert not (tmp_path / "x.png").exists()
+
+
+def test_without_torchvision_its_methods_are_left_out(
+    files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    command(files[:1], out=tmp_path / "all.png", methods=("all",), **QUICK)
+    assert "left out autoaugment, randaugment, trivialaugment" in capsys.readouterr().err
+    with pytest.raises(InputError, match=r"ipmix\[train\]"):
+        methods_named(("randaugment",))
+    assert list(methods_named(("vanilla",))[0].values()) == [Vanilla()]

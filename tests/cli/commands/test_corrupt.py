@@ -1,0 +1,236 @@
+"""``ipmix corrupt``: layouts, resuming, shards, refusals."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ipmix.cli.commands.corrupt import corrupt as command
+from ipmix.core.errors import InputError
+from ipmix.corruptions import C_BAR_CIFAR, PERTURBATIONS_CIFAR, corrupt, perturb
+from ipmix.corruptions.test_sets import writing
+from ipmix.corruptions.test_sets.published import open_set
+
+
+@pytest.fixture
+def array(tmp_path, make_pictures):
+    images = make_pictures(6, 32, 32, seed=1)
+    np.save(tmp_path / "images.npy", images)
+    np.save(tmp_path / "labels.npy", np.array([1, 0, 2, 2, 1, 0]))
+    return tmp_path / "images.npy", images
+
+
+@pytest.fixture
+def folder(tmp_path, make_pictures):
+    images = make_pictures(4, 60, 50, seed=1)
+    for k, image in enumerate(images):
+        place = tmp_path / "val" / f"n0{k % 2}"
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(place / f"picture{k}.png")
+    return tmp_path / "val"
+
+
+def size_of(path):
+    with Image.open(path) as picture:
+        return picture.size
+
+
+def test_the_layout_of_cifar(array, tmp_path):
+    path, images = array
+    out = tmp_path / "out"
+    command(str(path), str(out), names=["fog", "gaussian_noise"], seed=3, threads=2)
+    opened = open_set(out)
+    assert opened.names == ("gaussian_noise", "fog")
+    np.testing.assert_array_equal(opened.labels, [1, 0, 2, 2, 1, 0])
+    assert np.load(out / "labels.npy").dtype == np.uint8
+    assert len(np.load(out / "labels.npy")) == 30
+    for severity in range(1, 6):
+        np.testing.assert_array_equal(opened.images("fog", severity), corrupt(images, "fog", severity, seed=3))
+    record = json.loads((out / "settings.json").read_text())
+    assert record["seed"] == 3
+    assert record["count"] == 6
+
+
+def test_c_bar_and_p_take_the_sets_of_the_nearer_size(array, tmp_path):
+    path, images = array
+    command(str(path), str(tmp_path / "bar"), set="c-bar", severities=[2])
+    assert set(open_set(tmp_path / "bar").names) == set(C_BAR_CIFAR)
+    command(str(path), str(tmp_path / "p"), set="p", names=["tilt", "shot_noise"], difficulty=2)
+    opened = open_set(tmp_path / "p")
+    np.testing.assert_array_equal(opened.sequences("tilt"), perturb(images, "tilt", seed=0, difficulty=2))
+    assert opened.sequences("shot_noise").shape[1] == 31
+    from ipmix.corruptions.test_sets.planning import set_names
+
+    assert set_names("p", 32) == PERTURBATIONS_CIFAR
+
+
+def test_the_layout_of_imagenet(folder, tmp_path):
+    out = tmp_path / "out"
+    command(str(folder), str(out), names=["contrast", "snow"], severities=[1, 4], size=32)
+    found = sorted(str(p.relative_to(out)) for p in out.rglob("*.JPEG"))
+    assert len(found) == 4 * 2 * 2
+    assert found[0] == "contrast/1/n00/picture0.JPEG"
+    assert size_of(out / found[0]) == (32, 32)
+    opened = open_set(out)
+    assert opened.classes == ("n00", "n01")
+    assert [label for _, label in opened.pictures("snow", 4)] == [0, 0, 1, 1]
+
+
+def test_pictures_keep_their_size_if_none_is_given(folder, tmp_path):
+    command(str(folder), str(tmp_path / "out"), names=["contrast"], severities=[3])
+    assert size_of(tmp_path / "out/contrast/3/n00/picture0.JPEG") == (50, 60)
+
+
+def test_frames_of_pictures(folder, tmp_path):
+    command(str(folder), str(tmp_path / "out"), set="p", names=["translate"], size=32)
+    frames = list((tmp_path / "out/translate/n01/picture1").glob("img*.png"))
+    assert len(frames) == 16
+
+
+def test_c_bar_folders_are_named_by_level(folder, tmp_path):
+    command(str(folder), str(tmp_path / "out"), set="c-bar", names=["sparkles"], severities=[1, 5], size=32)
+    assert sorted(p.name for p in (tmp_path / "out/sparkles").iterdir()) == ["0.70", "7.00"]
+
+
+def test_shards_fit_together(folder, array, tmp_path):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    for kind, source in (("folders", folder), ("arrays", array[0])):
+        options = {"names": ["glass_blur", "fog"], "severities": [2], "layout": kind}
+        command(str(source), str(whole / kind), **options)
+        for shard in ("1/3", "2/3", "3/3"):
+            command(str(source), str(parts / kind), shard=shard, **options)
+        files = sorted(p.relative_to(whole) for p in (whole / kind).rglob("*") if p.is_file())
+        assert files == sorted(p.relative_to(parts) for p in (parts / kind).rglob("*") if p.is_file())
+        for file in files:
+            assert (whole / file).read_bytes() == (parts / file).read_bytes()
+
+
+def test_an_interrupted_run_goes_on(array, tmp_path, monkeypatch):
+    path, images = array
+    out, real, calls = tmp_path / "out", writing.corrupt, []
+
+    def stops(images, name, severity, **options):
+        calls.append(name)
+        if len(calls) == 7:
+            raise KeyboardInterrupt
+        return real(images, name, severity, **options)
+
+    monkeypatch.setattr(writing, "corrupt", stops)
+    options = {"names": ["contrast", "fog"]}
+    with pytest.raises(KeyboardInterrupt):
+        command(str(path), str(out), **options)
+    assert {p.name for p in out.iterdir()} == {"contrast.npy", "labels.npy", "settings.json"}, "no half files"
+    begun = (out / "contrast.npy").stat().st_mtime_ns
+    command(str(path), str(out), **options)
+    assert (out / "contrast.npy").stat().st_mtime_ns == begun
+    assert calls[7:] == ["fog"] * 5
+    np.testing.assert_array_equal(open_set(out).images("fog", 5), real(images, "fog", 5, seed=0))
+
+
+def test_what_a_killed_run_left_is_cleared(array, tmp_path):
+    out = tmp_path / "out"
+    command(str(array[0]), str(out), names=["contrast", "fog"])
+    (out / "fog.npy").unlink()
+    (out / ".fog.npy.123.part").write_bytes(b"half")
+    command(str(array[0]), str(out), names=["contrast", "fog"])
+    assert {p.name for p in out.iterdir()} == {"contrast.npy", "fog.npy", "labels.npy", "settings.json"}
+
+
+def test_pictures_that_are_there_are_kept(folder, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    command(str(folder), str(out), names=["contrast"])
+    (out / "contrast/3/n00/picture0.JPEG").unlink()
+    made, real = [], writing.corrupt
+
+    def counts(images, name, severity, **options):
+        made.append(severity)
+        return real(images, name, severity, **options)
+
+    monkeypatch.setattr(writing, "corrupt", counts)
+    command(str(folder), str(out), names=["contrast"])
+    assert made == [3]
+
+
+def test_other_settings_are_not_mixed(array, tmp_path):
+    path, _ = array
+    command(str(path), str(tmp_path / "out"), names=["fog"], severities=[1])
+    with pytest.raises(InputError, match=r"begun with other settings \(seed differ"):
+        command(str(path), str(tmp_path / "out"), names=["fog"], severities=[1], seed=1)
+    before = (tmp_path / "out/fog.npy").read_bytes()
+    command(str(path), str(tmp_path / "out"), names=["fog"], severities=[1], seed=1, force=True)
+    assert (tmp_path / "out/fog.npy").read_bytes() != before
+
+
+def test_frost_without_photographs_is_marked(array, tmp_path, monkeypatch):
+    from ipmix.corruptions.common import frost
+
+    monkeypatch.delenv(frost.VARIABLE, raising=False)
+    monkeypatch.setattr(frost, "find_folder", lambda named: None)
+    command(str(array[0]), str(tmp_path / "out"), names=["frost"], severities=[1])
+    assert "not comparable" in json.loads((tmp_path / "out/settings.json").read_text())["frost"]
+
+
+def test_grey_palette_and_transparent_pictures(tmp_path):
+    place = tmp_path / "data" / "a"
+    place.mkdir(parents=True)
+    for mode in ("L", "P", "RGBA", "1"):
+        Image.new(mode, (40, 40), 1).save(place / f"{mode}.png")
+    Image.new("RGB", (1, 1)).save(place / "tiny.png")
+    command(str(tmp_path / "data"), str(tmp_path / "out"), names=["fog", "glass_blur", "elastic_transform"])
+    assert len(list((tmp_path / "out").rglob("*.JPEG"))) == 5 * 5 * 3
+
+
+def test_16_bit_pictures_are_refused(tmp_path):
+    place = tmp_path / "data" / "a"
+    place.mkdir(parents=True)
+    Image.fromarray(np.full((8, 8), 40000, np.uint16)).save(place / "deep.png")
+    with pytest.raises(InputError, match=r"deep\.png holds 16-bit"):
+        command(str(tmp_path / "data"), str(tmp_path / "out"))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"set": "d"}, "set is one of c, c-bar, p"),
+        ({"names": ["rain"]}, "unknown rain; known are gaussian_noise"),
+        ({"names": []}, "names: none given"),
+        ({"severities": [0]}, "severity is a whole number from 1 to 5"),
+        ({"severities": []}, "severities is empty"),
+        ({"set": "c-bar", "validation": True}, "no validation corruptions"),
+        ({"shard": "3/2"}, "shard is i/n"),
+        ({"shard": "two"}, "shard is i/n"),
+        ({"threads": 0}, "threads"),
+        ({"quality": 101}, "quality"),
+        ({"difficulty": 0}, "difficulty"),
+        ({"layout": "zip"}, "layout is auto"),
+        ({"size": 32}, "--size is for a folder"),
+        ({"labels": "missing.npy"}, "does not exist"),
+    ],
+)
+def test_refusals(array, tmp_path, options, words):
+    with pytest.raises(InputError, match=words):
+        command(str(array[0]), str(tmp_path / "out"), **options)
+    assert not (tmp_path / "out").exists(), "nothing is written before everything is checked"
+
+
+def test_data_that_will_not_do(array, folder, tmp_path):
+    for data, words in (
+        (tmp_path / "missing", "does not exist"),
+        (tmp_path / "labels.npy", "expected uint8 with 4 axes"),
+        (tmp_path, "holds no picture in a class folder"),
+    ):
+        (tmp_path / "empty").mkdir(exist_ok=True)
+        data = tmp_path / "empty" if data == tmp_path else data
+        with pytest.raises(InputError, match=words):
+            command(str(data), str(tmp_path / "out"))
+    np.save(tmp_path / "short.npy", np.arange(3))
+    with pytest.raises(InputError, match="expected 6 labels"):
+        command(str(array[0]), str(tmp_path / "out"), labels=str(tmp_path / "short.npy"))
+    Image.new("RGB", (9, 9)).save(folder / "n00" / "other.png")
+    with pytest.raises(InputError, match=r"arrays need one size: pass --size, or --layout folders"):
+        command(str(folder), str(tmp_path / "out"), layout="arrays", names=["fog"])
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("keep")
+    with pytest.raises(InputError, match="not empty"):
+        command(str(array[0]), str(tmp_path / "full"))

@@ -1,0 +1,126 @@
+"""The commands: make, info, show, verify."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ipmix.cli.commands.mixing_set import COMMANDS, info, make, parse_mix, parse_shard, show, verify
+from ipmix.core.errors import InputError
+
+
+def make_small(out, **options):
+    make(out, **{"count": 12, "size": 16, "mix": "ifs=6,julia=6", "threads": 2, **options})
+
+
+def test_the_group():
+    assert list(COMMANDS) == ["make", "info", "show", "verify"]
+
+
+@pytest.mark.parametrize("files", ["png", "jpeg", "webp", "shard"])
+def test_make_info_verify(tmp_path, capsys, files):
+    make_small(tmp_path / "set", files=files)
+    assert "12 pictures of 16 x 16 from seed 0: 6 ifs, 6 julia" in capsys.readouterr().out
+    info(tmp_path / "set")
+    told = capsys.readouterr().out
+    assert files in told
+    assert "6 ifs, 6 julia" in told
+    assert verify(tmp_path / "set", sample=0) == 0
+    assert "12 pictures read, 12 painted again, all as the manifest says" in capsys.readouterr().out
+
+
+def test_verify_finds_a_changed_picture(tmp_path, capsys):
+    make_small(tmp_path / "set")
+    file = tmp_path / "set" / "ifs" / "ifs-00002.png"
+    Image.fromarray(np.full((16, 16, 3), 9, np.uint8)).save(file)
+    assert verify(tmp_path / "set") == 1
+    assert "ifs/ifs-00002.png holds other pixels than the manifest says" in capsys.readouterr().out
+    file.write_bytes(b"")
+    assert verify(tmp_path / "set", sample=3) == 1
+    Image.fromarray(np.full((8, 9, 3), 9, np.uint8)).save(file)
+    assert verify(tmp_path / "set") == 1
+    assert "is 9 x 8, the manifest says 16 x 16" in capsys.readouterr().out
+
+
+def test_verify_paints_again(tmp_path, capsys, monkeypatch):
+    make_small(tmp_path / "set", files="jpeg")
+    from ipmix.mixing_set import verifying
+
+    real = verifying.paint
+    monkeypatch.setattr(verifying, "paint", lambda kind, seed, index, size: real(kind, seed + 1, index, size))
+    assert verify(tmp_path / "set") == 1
+    assert "painted again from seed 0, differs" in capsys.readouterr().out
+
+
+def test_verify_needs_a_manifest_of_this_generator(tmp_path, monkeypatch):
+    Image.new("RGB", (9, 9)).save(tmp_path / "a.png")
+    with pytest.raises(InputError, match="no manifest"):
+        verify(tmp_path)
+    make_small(tmp_path / "set")
+    monkeypatch.setattr("ipmix.mixing_set.verifying.PICTURES_VERSION", 99)
+    with pytest.raises(InputError, match="made by version"):
+        verify(tmp_path / "set")
+    with pytest.raises(InputError, match="0 \\(all\\) or more"):
+        verify(tmp_path / "set", sample=-1)
+
+
+def test_own_pictures(tmp_path, capsys):
+    (tmp_path / "own").mkdir()
+    for i in range(3):
+        Image.new("RGB", (40, 30), (80 * i, 10, 10)).save(tmp_path / "own" / f"{i}.png")
+    make_small(tmp_path / "set", images=tmp_path / "own", mix=None)
+    assert "3 image" in capsys.readouterr().out
+    assert verify(tmp_path / "set") == 0
+    make_small(tmp_path / "more", images=tmp_path / "own", mix="image=6,ifs=6")
+    assert "6 image, 6 ifs" in capsys.readouterr().out
+    (tmp_path / "own" / "3.png").write_bytes(b"broken")
+    with pytest.raises(InputError, match=r"3.png is not a picture"):
+        make_small(tmp_path / "broken", images=tmp_path / "own", mix="image=6,ifs=6")
+    assert not (tmp_path / "broken").exists()
+    for i in range(12):
+        (tmp_path / "own" / f"bad{i}.png").write_bytes(b"broken")
+    with pytest.raises(InputError, match=r"13 of 16 pictures(.|\n)*3 more"):
+        make_small(tmp_path / "broken", images=tmp_path / "own", mix="image=6,ifs=6")
+    with pytest.raises(InputError, match="is not a folder"):
+        make_small(tmp_path / "none", images=tmp_path / "nowhere")
+
+
+def test_show(tmp_path, capsys):
+    make_small(tmp_path / "set")
+    show(tmp_path / "set", out=tmp_path / "sheet.png", count=9, cell=20)
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.size == (68, 68)
+    with pytest.raises(InputError, match="exists already"):
+        show(tmp_path / "set", out=tmp_path / "sheet.png")
+    show(tmp_path / "set", out=tmp_path / "sheet.png", kind="julia", force=True)
+    assert "6 pictures" in capsys.readouterr().out
+    with pytest.raises(InputError, match="no pictures of the kind 'flame'; it has ifs, julia"):
+        show(tmp_path / "set", out=tmp_path / "b.png", kind="flame")
+    with pytest.raises(InputError, match=r"written as .png"):
+        show(tmp_path / "set", out=tmp_path / "b.gif")
+    with pytest.raises(InputError, match="at least 1 picture"):
+        show(tmp_path / "set", out=tmp_path / "b.png", count=0)
+    with pytest.raises(InputError, match="--first must lie in"):
+        show(tmp_path / "set", out=tmp_path / "b.png", first=12)
+
+
+@pytest.mark.parametrize("text", ["ifs", "ifs=x", "ifs=1,ifs=2", "ifs=-3", "=3,", ""])
+def test_a_mix_that_is_none(text):
+    with pytest.raises(InputError, match="--mix is kind=count"):
+        parse_mix(text)
+
+
+@pytest.mark.parametrize("text", ["3", "0/4", "5/4", "a/b", "1/0", "-1/2"])
+def test_a_shard_that_is_none(text):
+    with pytest.raises(InputError, match="--shard is i/n"):
+        parse_shard(text)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"count": 0}, "at least 1 picture"), ({"size": 7}, "8..4096"), ({"mix": "feature=2"}, "need a network"),
+     ({"mix": "fern=2"}, "unknown kind")],
+)  # fmt: skip
+def test_bad_input_writes_nothing(tmp_path, options, words):
+    with pytest.raises(InputError, match=words):
+        make_small(tmp_path / "set", **options)
+    assert not (tmp_path / "set").exists()

@@ -1,0 +1,111 @@
+import errno
+import subprocess
+import sys
+import types
+
+import pytest
+
+from ipmix.cli import main
+from ipmix.core.errors import InputError
+
+
+@pytest.fixture
+def commands(monkeypatch):
+    """A command line with one command, whose function the test sets."""
+
+    def install(function, *, group=False):
+        module = types.ModuleType("ipmix.cli.commands.trial")
+        if group:
+            module.COMMANDS = {function.__name__: function}
+        else:
+            module.trial = function
+        monkeypatch.setitem(sys.modules, "ipmix.cli.commands.trial", module)
+        monkeypatch.setattr(main, "available", lambda: {"trial": "a trial"})
+        monkeypatch.setitem(main.SUMMARIES, "trial", "a trial")
+
+    return install
+
+
+def test_a_command_gets_its_words(commands):
+    seen = []
+
+    def trial(name: str, *, count: int = 1) -> None:
+        """Try."""
+        seen.append((name, count))
+
+    commands(trial)
+    assert main.main(["trial", "x", "--count", "3"]) == 0
+    assert seen == [("x", 3)]
+    assert main.main(["trial"]) == 2
+    assert main.main(["trial", "x", "--wrong"]) == 2
+    assert main.main(["trial", "--help"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (InputError("picture.png is empty"), 2, "ipmix: picture.png is empty"),
+        (ModuleNotFoundError("no torch", name="torch.nn"), 2, 'pip install "ipmix[train]"'),
+        (OSError(errno.ENOSPC, "No space left on device", "x.npz"), 1, "x.npz: No space left"),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+)
+def test_errors_become_one_line_and_a_code(commands, capsys, error, code, message):
+    def trial() -> None:
+        """Fail."""
+        raise error
+
+    commands(trial)
+    assert main.main(["trial"]) == code
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert len(captured.err.splitlines()) == 1
+    assert "Traceback" not in captured.err
+
+
+@pytest.mark.parametrize("error", [ValueError("a bug"), ModuleNotFoundError("no x", name="ipmix.x")])
+def test_bugs_are_not_hidden(commands, error):
+    def trial() -> None:
+        """Fail."""
+        raise error
+
+    commands(trial)
+    with pytest.raises(type(error)):
+        main.main(["trial"])
+
+
+def test_groups(commands, capsys):
+    def make(count: int) -> None:
+        """Make some."""
+
+    commands(make, group=True)
+    assert main.main(["trial"]) == 0
+    assert "Make some." in capsys.readouterr().out
+    assert main.main(["trial", "make", "3"]) == 0
+    assert main.main(["trial", "break"]) == 2
+    assert "there is make" in capsys.readouterr().err
+
+
+def test_an_unknown_command_exits_with_2(capsys):
+    assert main.main(["bake"]) == 2
+    assert "no command 'bake'" in capsys.readouterr().err
+
+
+def test_help_lists_what_there_is_and_loads_little():
+    script = (
+        "import sys\n"
+        "from ipmix.cli.main import main\n"
+        "assert main(['--help']) == 0\n"
+        "heavy = {'torch', 'numba', 'scipy', 'matplotlib', 'rich', 'jsonargparse'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for name in main.available():
+        assert f"  {name} " in done.stdout
+    assert "usage: ipmix" in done.stdout
+
+
+def test_version(capsys):
+    assert main.main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("ipmix ")

@@ -1,0 +1,126 @@
+"""Writing never costs data: whatever goes wrong, a reader finds the old file or the whole new one."""
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ipmix.core.errors import InputError
+from ipmix.core.files import refuse_existing, replacing, write_bytes, write_text
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir())
+
+
+def test_new_and_replaced_files(tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    write_bytes(file, b"first, which is longer")
+    write_text(file, "zweite – später")
+    assert file.read_bytes() == "zweite – später".encode()
+    write_text(str(tmp_path / "other"), "")
+    assert names(tmp_path) == ["figures.json", "other"]
+
+
+def test_the_old_file_stays_until_the_block_ends(tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    write_text(file, "old")
+    with replacing(file) as stream:
+        stream.write(b"new")
+        stream.flush()
+        assert file.read_text() == "old"
+        (temporary,) = set(tmp_path.iterdir()) - {file}
+        assert temporary.name.startswith(".figures.json.")
+    assert file.read_text() == "new"
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+def test_an_exception_leaves_the_old_file_and_nothing_else(tmp_path: Path, error: type[BaseException]) -> None:
+    file = tmp_path / "figures.json"
+    write_text(file, "old")
+
+    def interrupted() -> None:
+        with replacing(file) as stream:
+            stream.write(b"half of it")
+            raise error
+
+    with pytest.raises(error):
+        interrupted()
+    assert file.read_text() == "old"
+    assert names(tmp_path) == ["figures.json"]
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace", "chmod"])
+def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    file = tmp_path / "figures.json"
+    write_text(file, "old")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, step, full)
+    with pytest.raises(OSError, match="No space left"):
+        write_text(file, "new")
+    assert file.read_text() == "old"
+    assert names(tmp_path) == ["figures.json"]
+
+
+def test_the_content_is_on_the_disk_before_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    order = []
+    fsync, replace = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda *a: (order.append("fsync"), fsync(*a)))
+    monkeypatch.setattr(os, "replace", lambda *a: (order.append("replace"), replace(*a)))
+    write_text(tmp_path / "figures.json", "new")
+    assert order == ["fsync", "replace"]
+
+
+def test_a_killed_process_leaves_the_old_file(tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    write_text(file, "old")
+    program = (
+        "import os, sys\nfrom ipmix.core.files import replacing\n"
+        "with replacing(sys.argv[1]) as stream:\n    stream.write(b'half of it')\n    stream.flush()\n    os._exit(9)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(file)], check=False)
+    assert done.returncode == 9
+    assert file.read_text() == "old"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are those of POSIX systems")
+@pytest.mark.parametrize("mask", [0o022, 0o002, 0o077])
+def test_permissions_are_those_of_any_new_file(tmp_path: Path, mask: int) -> None:
+    previous = os.umask(mask)
+    try:
+        write_text(tmp_path / "figures.json", "")
+        assert stat.S_IMODE((tmp_path / "figures.json").stat().st_mode) == 0o666 & ~mask
+        assert os.umask(mask) == mask, "reading the mask has not changed it"
+    finally:
+        os.umask(previous)
+
+
+def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"can't write .*figures.json: the folder .*nowhere does not exist"):
+        write_text(tmp_path / "nowhere" / "figures.json", "")
+    assert names(tmp_path) == []
+
+
+def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path: Path) -> None:
+    write_text(tmp_path / "file", "")
+    with pytest.raises(InputError, match="does not exist"):
+        write_text(tmp_path / "file" / "figures.json", "")
+
+
+def test_existing_files_need_force(tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    refuse_existing(file, force=False)
+    write_text(file, "old")
+    with pytest.raises(InputError, match=r"figures.json exists already; .* --force"):
+        refuse_existing(file, force=False)
+    refuse_existing(file, force=True)
+    dangling = tmp_path / "link"
+    dangling.symlink_to(tmp_path / "nothing")
+    with pytest.raises(InputError, match="link exists already"):
+        refuse_existing(str(dangling), force=False)

@@ -1,0 +1,113 @@
+"""Several processes, really started: slow to start, so one start serves several checks."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from ipmix import models
+
+SCRIPT = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ipmix.data.datasets import Pictures
+from ipmix.core.errors import InputError
+from ipmix.training.loader import Loader
+from ipmix.training.config import Training
+from ipmix.training.loop import train
+
+draws = np.random.default_rng(0)
+labels = np.arange(43, dtype=np.int64) % 3
+images = draws.integers(0, 120, (43, 8, 8, 3), dtype=np.uint8)
+images[np.arange(43), :, :, labels] += 80
+data = Pictures(images, labels, ("red", "green", "blue"), "colours")
+test = Pictures(images[:21], labels[:21], data.classes, "colours")
+out = Path(sys.argv[1])
+base = Training(model="vit-small-cifar", dropout=0.0, epochs=2, batch_size=10, learning_rate=0.01, log_steps=1)
+options = dict(device="cpu", quiet=True)
+train(base, data, test, out / "plain", **options)
+train(replace(base, accumulate=2, jsd=True), data, test, out / "jsd", **options)
+train(replace(base, model="wrn-10-1"), data, test, out / "batchnorm", **options)
+# Stopped after its first epoch; what one process has left goes on in this number of them.
+if len(sys.argv) > 2:
+    train(base, data, test, Path(sys.argv[2]), resume=True, **options)
+else:
+    plain = Loader.epoch
+    Loader.epoch = lambda loader, epoch, start=0: plain(loader, epoch, start) if epoch == 0 else 1 / 0
+    try:
+        train(base, data, test, out / "stopped", **options)
+    except ZeroDivisionError:
+        pass
+    Loader.epoch = plain
+# Resumed after its end, and another experiment refused: in every process, without one waiting for another.
+train(base, data, test, out / "plain", resume=True, **options)
+try:
+    train(replace(base, seed=1), data, test, out / "plain", resume=True, **options)
+except InputError as error:
+    (out / f"refused-{train.__module__}-{__import__('os').environ.get('RANK', '0')}").write_text(str(error))
+"""
+
+
+def start(script: Path, out: Path, processes: int, stopped: Path | None = None) -> None:
+    out.mkdir()
+    command = [sys.executable]
+    if processes > 1:
+        command += ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    words = [*command, str(script), str(out), *([] if stopped is None else [str(stopped)])]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    """The same trainings in one process and in two."""
+    folder = tmp_path_factory.mktemp("processes")
+    (folder / "script.py").write_text(SCRIPT)
+    start(folder / "script.py", folder / "1", 1)
+    start(folder / "script.py", folder / "2", 2, folder / "1" / "stopped")
+    return {processes: folder / str(processes) for processes in (1, 2)}
+
+
+def rows(folder: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("name", ["plain", "jsd"])
+def test_two_processes_train_as_one_does(runs: dict[int, Path], name: str) -> None:
+    one, two = rows(runs[1] / name), rows(runs[2] / name)
+    assert len(one) == len(two) == 12
+    for first, second in zip(one, two, strict=True):
+        assert first == pytest.approx(second, rel=1e-5, abs=1e-5)
+    first, second = (models.load(runs[n] / name / "last.safetensors").state_dict() for n in (1, 2))
+    for key, value in first.items():
+        assert torch.allclose(value, second[key], atol=1e-5), key
+
+
+def test_two_processes_go_on_where_one_stopped(runs: dict[int, Path]) -> None:
+    whole, resumed = rows(runs[1] / "plain"), rows(runs[1] / "stopped")
+    assert len(whole) == len(resumed) == 12
+    for first, second in zip(whole, resumed, strict=True):
+        assert first == pytest.approx(second, rel=1e-5, abs=1e-5)
+    assert whole[:6] == resumed[:6]
+    assert whole[6:] != resumed[6:], "added in another order: two processes have really computed it"
+
+
+def test_the_comparison_can_fail(runs: dict[int, Path]) -> None:
+    """BatchNorm sees half of each batch in each of two processes: another network comes out."""
+    one, two = rows(runs[1] / "batchnorm"), rows(runs[2] / "batchnorm")
+    assert one[0]["recent_loss"] == pytest.approx(two[0]["recent_loss"], rel=0.2)
+    assert one[-1]["loss"] != pytest.approx(two[-1]["loss"], rel=1e-5)
+
+
+def test_a_refusal_reaches_every_process(runs: dict[int, Path]) -> None:
+    texts = [path.read_text() for path in sorted(runs[2].glob("refused-*"))]
+    assert len(texts) == 2
+    assert texts[0] == texts[1]
+    assert "training.seed: 0 -> 1" in texts[0]

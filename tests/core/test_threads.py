@@ -1,0 +1,77 @@
+"""Work shared by threads: every part once, in whatever order."""
+
+import threading
+
+import pytest
+
+from ipmix.core.threads import in_parts
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 5, 31, 100, 1000])
+@pytest.mark.parametrize("threads", [1, 2, 3, 40])
+def test_every_number_is_worked_on_once(count: int, threads: int) -> None:
+    done: list[int] = []
+    lock = threading.Lock()
+
+    def work(begin: int, end: int) -> None:
+        with lock:
+            done.extend(range(begin, end))
+
+    in_parts(work, count, threads)
+    assert sorted(done) == list(range(count))
+
+
+@pytest.mark.parametrize("threads", [2, 3, 4])
+def test_every_thread_has_as_many_parts(threads: int) -> None:
+    for count, size in ((2, 1), (31, 2**20), (192, 224 * 224), (2000, 1024), (1500, 1024), (5000, 1024), (10**6, 1024)):
+        parts: list[int] = []
+        in_parts(lambda begin, end, parts=parts: parts.append(end - begin), count, threads, size)  # type: ignore[misc]
+        assert len(parts) % min(threads, count) == 0, (count, size)
+        assert max(parts) - min(parts) <= 1
+
+
+def test_several_threads_work() -> None:
+    meeting = threading.Barrier(2, timeout=30)
+    in_parts(lambda begin, end: meeting.wait(), 2, 2)  # each part waits for the other
+
+
+def test_an_error_in_one_part_is_raised() -> None:
+    def work(begin: int, end: int) -> None:
+        if begin:
+            raise ValueError(f"part from {begin}")
+
+    with pytest.raises(ValueError, match="part from"):
+        in_parts(work, 64, 2)
+
+
+def test_the_calling_thread_takes_part_and_no_part_is_begun_after_an_error() -> None:
+    workers: set[str] = set()
+    begun: list[int] = []
+    meeting = threading.Barrier(2, timeout=30)
+
+    def work(begin: int, end: int) -> None:
+        workers.add(threading.current_thread().name)
+        begun.append(begin)
+        meeting.wait()
+        raise ValueError("no good")
+
+    with pytest.raises(ValueError, match="no good"):
+        in_parts(work, 1024, 2, 2**20)
+    assert threading.current_thread().name in workers
+    assert len(workers) == 2
+    assert len(begun) == 2  # of eight parts
+
+
+def test_a_busy_pool_keeps_nobody_waiting() -> None:
+    """Two calls at once from threads of the user's own share one pool; each still does all of its work."""
+    done: dict[int, list[int]] = {0: [], 1: []}
+
+    def call(number: int) -> None:
+        in_parts(lambda begin, end: done[number].extend(range(begin, end)), 500, 2, 2**20)
+
+    callers = [threading.Thread(target=call, args=(number,)) for number in done]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert sorted(done[0]) == sorted(done[1]) == list(range(500))

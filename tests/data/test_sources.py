@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from ipmix.core.errors import InputError
+from ipmix.data import datasets
+from ipmix.data.sources import InMemory, OnDisk, read_arrays
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for i in range(3):
+            pixels = np.random.default_rng(i).integers(0, 256, (40, 30, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / name / f"{i}.png")
+    return tmp_path
+
+
+def test_a_part_is_what_the_whole_holds(folder):
+    files = datasets.scan(folder, "test")
+    images, kept = OnDisk(files, size=16).read(2, 5)
+    assert kept.tolist() == [2, 3, 4]
+    assert np.array_equal(images, files.read(size=16, quiet=True).images[2:5])
+    last, kept = OnDisk(files, size=16).read(4, 100)
+    assert len(last) == len(kept) == 2
+
+
+def test_crop_is_the_centre_of_a_larger_square(folder):
+    files = datasets.scan(folder, "test")
+    outer, _ = OnDisk(files, size=20).read(0, 1)
+    inner, _ = OnDisk(files, size=16, crop=0.8).read(0, 1)
+    assert np.array_equal(inner[0], outer[0, 2:18, 2:18])
+    for crop in (0.0, 1.5):
+        with pytest.raises(InputError, match="crop"):
+            OnDisk(files, size=16, crop=crop)
+
+
+def test_broken_and_unequal_pictures(folder):
+    (folder / "a" / "9.png").write_bytes(b"no picture")
+    Image.new("RGB", (5, 5)).save(folder / "b" / "8.png")
+    files = datasets.scan(folder, "test")
+    with pytest.raises(InputError, match=r"9\.png.*--skip-broken"):
+        OnDisk(files, size=16).read(0, 8)
+    _, kept = OnDisk(files, size=16, skip_broken=True).read(0, 8)
+    assert kept.tolist() == [0, 1, 2, 4, 5, 6, 7]
+    with pytest.raises(InputError, match="differ in size"):
+        OnDisk(files, skip_broken=True).read(0, 8)
+
+
+def test_fingerprints_tell_sets_apart(folder):
+    files = datasets.scan(folder, "test")
+    prints = {OnDisk(files, size=16).fingerprint(), OnDisk(files, size=17).fingerprint()}
+    whole = files.read(size=16, quiet=True)
+    prints.add(InMemory(whole).fingerprint())
+    whole.images[0, 0, 0, 0] ^= 1
+    prints.add(InMemory(whole).fingerprint())
+    assert len(prints) == 4
+    assert OnDisk(files, size=16).fingerprint() == OnDisk(files, size=16).fingerprint()
+
+
+def test_arrays(tmp_path):
+    images, labels = np.zeros((4, 6, 6, 3), np.uint8), np.array([0, 2, 1, 2], np.int32)
+    np.savez(tmp_path / "set.npz", images=images, labels=labels)
+    assert read_arrays(tmp_path / "set.npz").classes == ("0", "1", "2")
+    np.savez(tmp_path / "named.npz", images=images, labels=labels, classes=np.array(["x", "y", "z"]))
+    assert read_arrays(tmp_path / "named.npz").classes == ("x", "y", "z")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"images": np.zeros((2, 4, 4, 3), np.uint8)}, "lacks labels"),
+        ({"images": np.zeros((2, 4, 4, 3), np.float32), "labels": np.zeros(2, int)}, "uint8"),
+        ({"images": np.zeros((2, 4, 4, 3), np.uint16), "labels": np.zeros(2, int)}, "uint8"),
+        ({"images": np.zeros((2, 4, 4, 3), np.uint8), "labels": np.zeros(2)}, "integers"),
+        ({"images": np.zeros((2, 4, 4, 3), np.uint8), "labels": np.zeros(3, int)}, "labels"),
+        ({"images": np.zeros((2, 4, 4, 3), np.uint8), "labels": np.array([0, -1])}, "labels"),
+    ],
+)
+def test_other_arrays_are_refused(tmp_path, arrays, message):
+    np.savez(tmp_path / "set.npz", **arrays)
+    with pytest.raises(InputError, match=message):
+        read_arrays(tmp_path / "set.npz")
+
+
+def test_a_file_that_holds_no_arrays(tmp_path):
+    (tmp_path / "set.npz").write_bytes(b"nothing")
+    with pytest.raises(InputError, match="can't be read"):
+        read_arrays(tmp_path / "set.npz")

@@ -1,0 +1,138 @@
+import json
+
+import numpy as np
+import pytest
+
+from ipmix.core.errors import InputError
+from ipmix.evaluation.predictions import Part, PredictionFile, PredictionFolder, open_predictions
+
+RUN = {"name": "trial", "plan": {"seed": 0}}
+
+
+def arrays(count):
+    return {
+        "labels": np.zeros(count, np.int64),
+        "indices": np.arange(count),
+        "clean": np.ones((count, 3), np.float32),
+    }
+
+
+def test_parts_come_back_in_order(tmp_path):
+    kept = PredictionFolder.begin(tmp_path / "run", RUN)
+    for part in (1, 0, 10, 2):
+        kept.write(part, arrays(part + 1))
+    assert kept.has(10)
+    assert not kept.has(3)
+    reopened = PredictionFolder.open(tmp_path / "run")
+    assert [len(part.array("labels")) for part in reopened.parts()] == [1, 2, 3, 11]
+    assert reopened.run["plan"] == {"seed": 0}
+
+
+def test_the_same_run_goes_on_and_another_is_refused(tmp_path):
+    PredictionFolder.begin(tmp_path / "run", RUN).write(0, arrays(2))
+    assert PredictionFolder.begin(tmp_path / "run", RUN).has(0)
+    other = {**RUN, "plan": {"seed": 1}}
+    with pytest.raises(InputError, match=r"different: plan.*--force"):
+        PredictionFolder.begin(tmp_path / "run", other)
+    assert not PredictionFolder.begin(tmp_path / "run", other, force=True).has(0)
+
+
+def test_a_part_of_another_run_is_never_taken(tmp_path):
+    """One that was killed while it wrote, or that writes on after its folder was begun anew."""
+    old = PredictionFolder.begin(tmp_path / "run", RUN)
+    old.write(0, arrays(2))
+    new = PredictionFolder.begin(tmp_path / "run", {**RUN, "plan": {"seed": 1}}, force=True)
+    old.write(1, arrays(5))
+    assert not new.has(1)
+    assert list(new.parts()) == []
+    new.write(0, arrays(3))
+    reopened = PredictionFolder.open(tmp_path / "run")
+    assert [len(part.array("labels")) for part in reopened.parts()] == [3]
+    # Back to the first settings: what it wrote in between is its own, and the other's is gone.
+    again = PredictionFolder.begin(tmp_path / "run", RUN, force=True)
+    assert not again.has(0)
+
+
+def test_predictions_of_an_earlier_version_can_be_read_but_not_gone_on_with(tmp_path):
+    (tmp_path / "run.json").write_text(json.dumps({"format": "ipmix predictions 1", **RUN}))
+    np.savez(tmp_path / "part-00000.npz", **arrays(4))
+    assert [len(part.array("labels")) for part in PredictionFolder.open(tmp_path).parts()] == [4]
+    with pytest.raises(InputError, match=r"earlier version .* ipmix score"):
+        PredictionFolder.begin(tmp_path, RUN)
+    assert not PredictionFolder.begin(tmp_path, RUN, force=True).has(0)
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path):
+    (tmp_path / "thesis.txt").write_text("important")
+    with pytest.raises(InputError, match="not empty"):
+        PredictionFolder.begin(tmp_path, RUN)
+    with pytest.raises(InputError, match="holds no predictions"):
+        PredictionFolder.open(tmp_path)
+    assert (tmp_path / "thesis.txt").read_text() == "important"
+
+
+def test_a_damaged_part_is_named(tmp_path):
+    kept = PredictionFolder.begin(tmp_path / "run", RUN)
+    kept.write(0, arrays(2))
+    (part,) = (tmp_path / "run").glob("part-*")
+    part.write_bytes(b"PK\x03\x04 cut short")
+    with pytest.raises(InputError, match=r"part-00000-.*npz can't be read"):
+        list(kept.parts())
+    (tmp_path / "run" / "run.json").write_text("{")
+    with pytest.raises(InputError, match=r"run\.json can't be read"):
+        PredictionFolder.open(tmp_path / "run")
+
+
+def test_a_file_of_somebody_else_s(tmp_path):
+    np.savez(tmp_path / "theirs.npz", logits=np.ones((2, 3), np.float32), labels=np.array([0, 1]))
+    kept = PredictionFile(tmp_path / "theirs.npz")
+    (part,) = kept.parts()
+    assert part.predictions("clean").logits.shape == (2, 3)
+    np.savez(tmp_path / "empty.npz", scores=np.ones(3))
+    with pytest.raises(InputError, match="holds scores; expected arrays 'logits'"):
+        PredictionFile(tmp_path / "empty.npz")
+    with pytest.raises(InputError, match="no file"):
+        PredictionFile(tmp_path / "absent.npz")
+
+
+def test_pickles_are_not_opened(tmp_path):
+    np.savez(tmp_path / "pickled.npz", logits=np.array([{"run": "code"}], dtype=object), labels=np.array([0]))
+    with pytest.raises(
+        InputError, match=r"can't be read \(it is no .npz of plain arrays; Python objects are not opened"
+    ):
+        Part(tmp_path / "pickled.npz").array("clean")
+    np.save(tmp_path / "pickled.npy", np.array({"run": "code"}, dtype=object))
+    with pytest.raises(InputError, match="Python objects are not opened"):
+        Part(tmp_path / "pickled.npy")
+    np.save(tmp_path / "array.npy", np.ones((3, 4)))
+    with pytest.raises(InputError, match=r"a single array, not an .npz of several"):
+        Part(tmp_path / "array.npy")
+    with pytest.raises(InputError, match=r"there is no .*absent; expected a folder .* or an .npz"):
+        open_predictions(tmp_path / "absent")
+
+
+@pytest.mark.parametrize(
+    ("arrays_of", "message"),
+    [
+        ({"logits": np.ones((3, 4), np.float32)}, r"theirs.npz: logits has the shape \[3, 4\] and there are 5 labels"),
+        ({"logits": np.ones(5, np.int64)}, r"logits has the shape \[5\] .*; expected logits \[pictures, classes\]"),
+        ({"clean": np.ones((7, 4), np.float32)}, r"clean has the shape \[7, 4\] and there are 5 labels"),
+        (
+            {"logits": np.ones((5, 4), np.float32), "attack": np.ones((6, 4), np.float32)},
+            r"attack has the shape \[6, 4\]",
+        ),
+    ],
+)
+def test_a_label_is_needed_for_each_row_of_logits(tmp_path, arrays_of, message):
+    np.savez(tmp_path / "theirs.npz", labels=np.zeros(5, np.int64), **arrays_of)
+    (part,) = PredictionFile(tmp_path / "theirs.npz").parts()
+    with pytest.raises(InputError, match=message):
+        part.predictions("attack" if "attack" in arrays_of else "clean")
+
+
+def test_an_attack_may_be_on_some_of_the_pictures(tmp_path):
+    labels, rows = np.arange(5), np.ones((2, 6), np.float32)
+    np.savez(tmp_path / "first.npz", labels=labels, logits=np.ones((5, 6), np.float32), attack=rows)
+    assert Part(tmp_path / "first.npz").predictions("attack").labels.tolist() == [0, 1]
+    np.savez(tmp_path / "some.npz", labels=labels, attack=rows, **{"places/attack": np.array([1, 4])})
+    assert Part(tmp_path / "some.npz").predictions("attack").labels.tolist() == [1, 4]

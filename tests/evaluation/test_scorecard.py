@@ -1,0 +1,159 @@
+import json
+
+import numpy as np
+import pytest
+
+from ipmix.core.errors import InputError
+from ipmix.evaluation.predictions import PredictionFile, PredictionFolder
+from ipmix.evaluation.scorecard import score
+from ipmix.measures import bootstrap, calibration, clean, corruption
+from ipmix.report.measure_names import MEASURES
+
+COUNT, CLASSES = 230, 6
+
+
+def logits(seed, labels, strength=2.0):
+    random = np.random.default_rng(seed)
+    made = random.normal(size=(len(labels), CLASSES)).astype(np.float32)
+    made[np.arange(len(labels)), labels] += strength
+    return made
+
+
+@pytest.fixture
+def conditions():
+    labels = np.random.default_rng(0).integers(0, CLASSES, COUNT)
+    made = {"clean": logits(1, labels), "attack": logits(2, labels[:50], 0.0)}
+    for seed, (name, severity) in enumerate([(n, s) for n in ("fog", "snow") for s in (1, 3)]):
+        made[f"corruption/{name}/{severity}"] = logits(10 + seed, labels, 1.0)
+    made["frames/tilt"] = np.random.default_rng(3).integers(0, 2, (COUNT, 4))
+    made["frames/gaussian_noise"] = np.random.default_rng(4).integers(0, 2, (COUNT, 4))
+    made["top5/tilt"] = np.random.default_rng(5).random(COUNT).astype(np.float32)
+    return labels, made
+
+
+def keep(folder, labels, made):
+    kept = PredictionFolder.begin(folder, {"name": "trial"})
+    for part, start in enumerate(range(0, COUNT, 100)):
+        chosen = slice(start, start + 100)
+        arrays = {name: array[chosen] for name, array in made.items() if len(array[chosen])}
+        kept.write(part, {"labels": labels[chosen], "indices": np.arange(COUNT)[chosen], **arrays})
+    return kept
+
+
+def test_figures_are_the_measures_over_all_parts(tmp_path, conditions):
+    labels, made = conditions
+    card = score(keep(tmp_path / "run", labels, made), samples=50)
+    value = {name: figure["value"] for name, figure in card["measures"].items()}
+    assert set(value) <= set(MEASURES)
+    assert value["clean_error"] == pytest.approx(clean.error(made["clean"], labels))
+    assert value["clean_error_top5"] == pytest.approx(clean.error(made["clean"], labels, top=5))
+    assert value["attack_error"] == pytest.approx(clean.error(made["attack"], labels[:50]))
+    assert card["measures"]["attack_error"]["pictures"] == 50
+    errors = {n: [clean.error(made[f"corruption/{n}/{s}"], labels) for s in (1, 3)] for n in ("fog", "snow")}
+    assert value["mean_corruption_error"] == pytest.approx(np.mean(list(errors.values())))
+    assert card["corruptions"]["fog"] == pytest.approx({"1": errors["fog"][0], "3": errors["fog"][1]})
+    assert "normalised_mean_corruption_error" not in value  # two corruptions are not the fifteen
+    tilt, noise = made["frames/tilt"], made["frames/gaussian_noise"]
+    flips = (np.mean(tilt[:, 1:] != tilt[:, :-1]) + np.mean(noise[:, 1:] != noise[:, :1])) / 2
+    assert value["mean_flip_probability"] == pytest.approx(flips)
+    assert value["top5_distance"] == pytest.approx(made["top5/tilt"].mean())
+    assert value["brier_score"] == pytest.approx(calibration.brier_score(made["clean"], labels))
+
+
+def test_intervals_hold_the_value_and_are_the_bootstrap_s(tmp_path, conditions):
+    labels, made = conditions
+    card = score(keep(tmp_path / "run", labels, made), samples=200, seed=3)
+    wrong = ~clean.correct(made["clean"], labels)
+    assert card["measures"]["clean_error"]["interval"] == pytest.approx(
+        bootstrap.mean_interval(wrong, seed=3, samples=200)
+    )
+    for name in ("clean_error", "mean_corruption_error", "attack_error", "mean_flip_probability"):
+        low, high = card["measures"][name]["interval"]
+        assert low <= card["measures"][name]["value"] <= high
+    bare = score(PredictionFolder.open(tmp_path / "run"), samples=0)
+    assert bare["measures"]["clean_error"]["interval"] is None
+
+
+def test_it_is_plain_json_and_the_same_twice(tmp_path, conditions):
+    kept = keep(tmp_path / "run", *conditions)
+    first, second = (json.dumps(score(kept, samples=50), allow_nan=False) for _ in range(2))
+    assert first == second
+
+
+def test_no_answer_is_counted_and_never_averaged_away(tmp_path, conditions):
+    labels, made = conditions
+    made["clean"][7] = np.nan
+    made["corruption/fog/3"][:3] = np.nan
+    card = score(keep(tmp_path / "run", labels, made), samples=20)
+    assert card["without_answer"] == {"clean": 1, "corruption/fog/3": 3}
+    assert card["measures"]["clean_error"]["value"] == pytest.approx(clean.error(made["clean"], labels))
+    for name in ("rms_calibration_error", "brier_score", "negative_log_likelihood"):
+        assert card["measures"][name]["value"] is None
+        assert "1 of 230" in card["measures"][name]["reason"]
+    assert "3 of 230" in card["measures"]["corruption_rms_calibration_error"]["reason"]
+    assert card["reliability"] is None
+    assert card["worst"][0]["index"] == 7
+    assert card["worst"][0]["confidence"] is None
+    json.dumps(card, allow_nan=False)
+
+
+def test_too_few_pictures_for_rms_says_so(tmp_path):
+    labels = np.arange(40) % CLASSES
+    np.savez(tmp_path / "few.npz", logits=logits(0, labels), labels=labels)
+    card = score(PredictionFile(tmp_path / "few.npz"), samples=20)
+    assert "at least 100 pictures" in card["measures"]["rms_calibration_error"]["reason"]
+    assert card["measures"]["clean_error"]["value"] is not None
+
+
+def test_labels_outside_the_classes_are_refused(tmp_path):
+    np.savez(tmp_path / "bad.npz", logits=np.zeros((3, 2), np.float32), labels=np.array([0, 1, 2]))
+    with pytest.raises(InputError, match=r"outside 0\.\.1"):
+        score(PredictionFile(tmp_path / "bad.npz"))
+
+
+def test_worst_are_the_most_confidently_wrong(tmp_path):
+    labels = np.zeros(3, int)
+    made = np.array([[0.0, 9.0], [0.0, 1.0], [5.0, 0.0]], np.float32)
+    np.savez(tmp_path / "three.npz", logits=made, labels=labels)
+    card = score(PredictionFile(tmp_path / "three.npz"), samples=0)
+    assert [entry["index"] for entry in card["worst"]] == [0, 1]
+    assert card["worst"][0]["predicted"] == 1
+
+
+def test_nothing_yet(tmp_path):
+    with pytest.raises(InputError, match="no predictions yet"):
+        score(PredictionFolder.begin(tmp_path / "run", {}))
+
+
+@pytest.mark.parametrize(("classes", "severities", "given"), [(1000, 5, True), (10, 5, False), (1000, 3, False)])
+def test_alexnet_s_table_is_for_all_of_imagenet_c_only(tmp_path, classes, severities, given):
+    labels = np.zeros(4, int)
+    made = {
+        f"corruption/{name}/{s}": np.random.default_rng([i, s]).normal(size=(4, classes)).astype(np.float32)
+        for i, name in enumerate(corruption.ALEXNET)
+        for s in range(1, severities + 1)
+    }
+    np.savez(tmp_path / "all.npz", logits=np.zeros((4, classes), np.float32), labels=labels, **made)
+    card = score(PredictionFile(tmp_path / "all.npz"), samples=0)
+    assert ("normalised_mean_corruption_error" in card["measures"]) == given
+    if given:
+        errors = {
+            name: [clean.error(made[f"corruption/{name}/{s}"], labels) for s in range(1, 6)]
+            for name in corruption.ALEXNET
+        }
+        expected = corruption.mean_corruption_error(errors, baseline="alexnet")
+        assert card["measures"]["normalised_mean_corruption_error"]["value"] == pytest.approx(expected)
+
+
+def test_what_is_wrong_with_a_third_party_s_file_is_said_with_its_name(tmp_path):
+    labels = np.arange(200) % CLASSES
+    file = tmp_path / "theirs.npz"
+    np.savez(file, logits=logits(1, labels), labels=np.where(np.arange(200) == 199, 14, labels))
+    with pytest.raises(InputError, match=r"theirs.npz, clean: 1 of 200 labels are outside 0..5, .* index 199 \(14\)"):
+        score(PredictionFile(file))
+    np.savez(file, logits=np.eye(CLASSES)[labels], labels=labels)
+    with pytest.raises(InputError, match=r"theirs.npz, clean: these are probabilities, not logits"):
+        score(PredictionFile(file))
+    np.savez(file, logits=labels, labels=labels)
+    with pytest.raises(InputError, match=r"theirs.npz: logits has the shape \[200\]"):
+        score(PredictionFile(file))

@@ -1,0 +1,86 @@
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from ipmix.core.errors import InputError
+from ipmix.experiment.config_file import read
+
+
+@dataclass(frozen=True)
+class Inner:
+    rate: float = 0.5
+    steps: int = 3
+    kind: Literal["a", "b"] = "a"
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise InputError(f"steps is at least 1, got {self.steps}")
+
+
+@dataclass(frozen=True)
+class Outer:
+    name: str
+    inner: Inner = Inner()
+    names: tuple[str, ...] = ()
+    limit: int | None = None
+    active: bool = False
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def settings(tmp_path: Path, text: str, changes: dict[str, str] | None = None) -> Outer:
+    (tmp_path / "a.yaml").write_text(text)
+    return read(Outer, tmp_path / "a.yaml", changes)
+
+
+def test_a_file_becomes_dataclasses(tmp_path: Path) -> None:
+    text = "name: x\ninner: {rate: 1, kind: b}\nnames: [p, q]\nlimit: null\nactive: true\noptions: {k: [1, 2]}\n"
+    assert settings(tmp_path, text) == Outer("x", Inner(1.0, 3, "b"), ("p", "q"), None, True, {"k": [1, 2]})
+
+
+@pytest.mark.parametrize("text", ["1e-4", "1.0e-4", "0.0001", "'0.0001'"])
+def test_numbers_as_people_write_them(tmp_path: Path, text: str) -> None:
+    assert settings(tmp_path, f"name: x\ninner: {{rate: {text}}}").inner.rate == 0.0001
+
+
+def test_values_can_be_replaced_by_their_key(tmp_path: Path) -> None:
+    changed = settings(tmp_path, "name: x", {"inner.rate": "2", "names": "[p]", "limit": "4"})
+    assert changed == Outer("x", Inner(rate=2.0), ("p",), 4)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name: x\nnmae: y", r"a\.yaml: unknown key 'nmae'; did you mean 'name'\?"),
+        ("name: x\ninner: {speed: 1}", r"a\.yaml: unknown key 'inner\.speed'; known are rate, steps, kind"),
+        ("name: x\nname: y", r"the key 'name' is there twice \(line 2\)"),
+        ("name: x\ninner: {rate: 1, rate: 2}", "'rate' is there twice"),
+        ("inner: {}", "the key 'name' is missing"),
+        ("name: 3", r"name is text, got 3 \(int\)"),
+        ("name: x\ninner: {steps: 1.5}", r"inner\.steps is a whole number, got 1\.5"),
+        ("name: x\ninner: {steps: true}", r"inner\.steps is a whole number, got True"),
+        ("name: x\ninner: {rate: fast}", r"inner\.rate is a number, got 'fast'"),
+        ("name: x\ninner: {kind: c}", r"inner\.kind is one of a, b, got 'c'"),
+        ("name: x\ninner: {steps: 0}", r"a\.yaml: inner: steps is at least 1, got 0"),
+        ("name: x\ninner: 4", r"inner should hold settings"),
+        ("name: x\nnames: p", "names is a list"),
+        ("name: x\nactive: 'yes'", "active is true or false"),
+        ("name: x\noptions: [1]", "options should hold settings"),
+        ("name: [", "is not YAML"),
+        ("", "should hold settings"),
+        ("name: !!python/object/apply:os.getcwd []", "is not YAML"),
+    ],
+)
+def test_what_does_not_fit_is_named(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        settings(tmp_path, text)
+
+
+def test_missing_files_and_changes_below_values(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no settings file"):
+        read(Outer, tmp_path / "none.yaml")
+    with pytest.raises(InputError, match="no settings below name"):
+        settings(tmp_path, "name: x", {"name.first": "1"})
+    with pytest.raises(InputError, match=r"unknown key 'inner\.q'"):
+        settings(tmp_path, "name: x", {"inner.q": "1"})

@@ -1,0 +1,172 @@
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ipmix import models
+from ipmix.cli.main import main
+from ipmix.core.errors import InputError
+from ipmix.evaluation.request import Wanted
+from ipmix.experiment.config import Data, Evaluation, Experiment, Method, Mixing
+from ipmix.experiment.config_file import read
+from ipmix.experiment.run import open_pictures, train
+from ipmix.methods import combined
+from ipmix.methods.choosing import chosen_method
+from ipmix.methods.ipmix import VARIANTS
+from ipmix.models.dual_norm import has_dual_norms
+from ipmix.training.checkpoint import read_state
+from ipmix.training.config import Training
+from ipmix.training.loader import Loader
+from ipmix.training.objective import views_of
+
+FILES = sorted((Path(__file__).parents[2] / "experiments").glob("*.yaml"))
+TRAINING = {"model": "wrn-10-1", "epochs": 1, "batch_size": 8, "size": 16}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two classes of pictures of different sizes."""
+    draws = np.random.default_rng(0)
+    for split, count in (("train", 6), ("test", 4)):
+        for name in ("cat", "dog"):
+            (tmp_path / "data" / split / name).mkdir(parents=True)
+            for i in range(count):
+                sides = tuple(draws.integers(18, 40, 2))
+                pixels = draws.integers(0, 256, (*sides, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(tmp_path / "data" / split / name / f"{i}.jpg")
+    return tmp_path / "data"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_experiment_file_reads(path: Path) -> None:
+    experiment = read(Experiment, path)
+    chosen_method(experiment.method.name, experiment.method.preset, experiment.method.options)
+    header = path.read_text().split("\n\n")[0]
+    # The header is the record: the command, what it ran on, how long, what to expect.
+    for word in ("Command:", "Hardware:", "Time:", "Expected:"):
+        assert word in header, word
+    assert re.search(rf"ipmix experiment experiments/{re.escape(path.name)} --out \S+", header)
+    assert path.stem.startswith(Path(experiment.data.source).name)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_the_parts_of_every_experiment_file_fit_each_other(path: Path) -> None:
+    experiment = read(Experiment, path)
+    method = chosen_method(experiment.method.name, experiment.method.preset, experiment.method.options)
+    views_of(experiment.training, method)
+    with torch.device("meta"):
+        network = models.build(experiment.training.model, 10)
+    assert has_dual_norms(network) == (experiment.method.name == "augmax")
+    # A mixing set is named where, and only where, the method needs one.
+    assert ("\nmixing:" in path.read_text()) == (method is not None and method.needs_pictures)
+    wanted = experiment.evaluation
+    Wanted(wanted.corruptions, wanted.severities, perturbations=wanted.perturbations).plan(32)
+
+
+def test_every_method_of_the_paper_has_its_experiment_files() -> None:
+    """Appendix A names them; AugMax only on ImageNet."""
+    used = {(path.stem.split("-")[0], read(Experiment, path).method.name) for path in FILES}
+    for method in ("none", "mixup", "cutout", "cutmix", "augmix", "augmax", "pixmix", "ipmix"):
+        for data in ("cifar10", "cifar100", "imagenet"):
+            assert (data, method) in used
+    presets = {read(Experiment, path).method.preset for path in FILES}
+    assert presets >= set(combined.PRESETS), "Tables 6 and 7"
+    levels = {"without-patch", "without-pixel", "without-image"}  # files that name the levels themselves
+    assert presets >= set(VARIANTS) - levels - {"framework-chains"}
+
+
+def test_training_on_files_of_any_size(folder: Path, tmp_path: Path) -> None:
+    data = Data(str(folder), crop="resized")
+    experiment = Experiment(data, Method("ipmix"), Mixing(count=4), Training(**TRAINING, jsd=True))
+    runs = []
+    for threads in (1, 3):
+        out = tmp_path / f"run{threads}"
+        runs.append(train(experiment, out, threads=threads, device="cpu", quiet=True))
+        assert models.facts(out / "last.safetensors")["size"] == 16
+    first, second = (run.model.state_dict() for run in runs)
+    assert all(np.array_equal(first[key], second[key]) for key in first)
+    assert (tmp_path / "run1" / "metrics.jsonl").read_bytes() == (tmp_path / "run3" / "metrics.jsonl").read_bytes()
+
+
+def test_training_on_files_goes_on_after_one_has_vanished(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stops, names the file, keeps the last state; resumed with other threads it ends with the same bytes."""
+    training = Training(**{**TRAINING, "epochs": 3, "batch_size": 4}, log_steps=1)
+    experiment = Experiment(Data(str(folder), crop="resized"), Method("ipmix"), Mixing(count=4), training)
+    options: dict[str, Any] = {"device": "cpu", "quiet": True, "checkpoint_seconds": 0.0}
+    train(experiment, tmp_path / "whole", threads=1, **options)
+    victim, hidden = folder / "train" / "cat" / "2.jpg", tmp_path / "hidden.jpg"
+    plain = Loader._batch
+    batches = []
+
+    def vanishing(self: Loader, *what: Any) -> Any:
+        batches.append(what)
+        if len(batches) == 5:  # in the middle of the second epoch
+            victim.rename(hidden)
+        return plain(self, *what)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Loader, "_batch", vanishing)
+        with pytest.raises(InputError, match=r"2\.jpg does not exist"):
+            train(experiment, tmp_path / "stopped", threads=1, **options)
+    position = read_state(tmp_path / "stopped" / "state.pt")["position"]
+    assert position["epoch"] in (1, 2)
+    hidden.rename(victim)
+    train(experiment, tmp_path / "stopped", threads=3, resume=True, **options)
+    for file in ("metrics.jsonl", "last.safetensors", "best.safetensors"):
+        assert (tmp_path / "whole" / file).read_bytes() == (tmp_path / "stopped" / file).read_bytes(), file
+    steps = [json.loads(line)["step"] for line in (tmp_path / "whole" / "metrics.jsonl").read_text().splitlines()]
+    assert sorted(set(steps)) == list(range(1, 10))
+
+
+def test_broken_files_are_found_before_training(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "train" / "cat" / "2.jpg").write_bytes(b"no")
+    files, _ = open_pictures(Data(str(folder), crop="resized", skip_broken=True), 16, quiet=True)
+    assert len(files) == 11
+    assert "passed over 1 broken pictures" in capsys.readouterr().err
+    experiment = Experiment(Data(str(folder), crop="resized"), Method("none"), training=Training(**TRAINING))
+    with pytest.raises(InputError, match=r"2\.jpg"):
+        train(experiment, folder.parent / "run", device="cpu", quiet=True)
+
+
+def test_a_whole_experiment_from_its_file(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        f"""
+data: {{source: {folder}, size: 16}}
+method: {{name: none}}
+training: {{model: wrn-10-1, epochs: 5, batch_size: 8}}
+evaluation: {{corruptions: [gaussian_noise], severities: [1], attack: false, limit: 4}}
+"""
+    )
+    command = ["experiment", str(tmp_path / "mine.yaml"), "--out", str(tmp_path / "run"), "--quiet", "--device", "cpu"]
+    assert main([*command, "--set", "training.epochs=2"]) == 0
+    results: dict[str, Any] = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert results["record"]["training"]["epochs"] == 2
+    assert results["last"]["epoch"] == 2
+    assert "last" in results["measured"]
+    measured = results["measured"]["last"]["measures"]
+    assert results["measured"]["last"]["pictures"] == 4
+    error = next(value for key, value in measured.items() if "error" in key)
+    assert error
+    before = (tmp_path / "run" / "results.json").read_bytes()
+    assert main([*command, "--set", "training.epochs=2"]) == 2
+    assert main([*command, "--set", "training.epochs=2", "--resume"]) == 0
+    assert (tmp_path / "run" / "results.json").read_bytes() == before
+    assert main([*command, "--set", "training.epoch=2"]) == 2
+    assert "did you mean 'epochs'" in capsys.readouterr().err
+
+
+def test_a_limit_of_no_pictures_is_refused() -> None:
+    with pytest.raises(InputError, match="limit is at least 1, got 0"):
+        Evaluation(limit=0)
+
+
+def test_cifar_has_no_files_to_crop() -> None:
+    with pytest.raises(InputError, match="reads files"):
+        Data("cifar10", crop="resized")

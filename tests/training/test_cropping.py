@@ -1,0 +1,75 @@
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ipmix.core.errors import InputError
+from ipmix.core.randomness import SHARED_VIEW, Key, below
+from ipmix.data.datasets import PictureFiles, scan
+from ipmix.training.cropping import CROP_SALT, random_part, resized_crops
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> PictureFiles:
+    """Six pictures of different sizes, each a ramp in two directions."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for i, (height, width) in enumerate([(40, 60), (61, 33), (20, 20), (10, 200), (200, 10), (32, 48)]):
+        (folder / "train" / f"class{i % 2}").mkdir(parents=True, exist_ok=True)
+        y, x = np.mgrid[:height, :width]
+        pixels = np.stack([255 * x // width, 255 * y // height, np.full_like(x, 40 * i)], 2)
+        Image.fromarray(pixels.astype(np.uint8)).save(folder / "train" / f"class{i % 2}" / f"{i}.png")
+    return scan(folder, "train")
+
+
+def test_crops_are_those_of_the_key(files: PictureFiles) -> None:
+    got = resized_crops(files, np.arange(6), size=12, seed=4, epoch=2, flip=True)
+    for index in range(6):
+        stream = Key(4 ^ CROP_SALT, 2, index, SHARED_VIEW).stream()
+        mirrored = below(stream, 2) == 1
+        picture = Image.open(files.paths[index])
+        left, top, width, height = random_part(stream, *picture.size)
+        part = picture.resize((12, 12), Image.Resampling.BILINEAR, box=(left, top, left + width, top + height))
+        expected = np.asarray(part)[:, ::-1] if mirrored else np.asarray(part)
+        assert np.array_equal(got[index], expected)
+
+
+def test_neither_order_nor_threads_matter(files: PictureFiles) -> None:
+    indices = np.array([5, 0, 3, 3, 1])
+    alone = resized_crops(files, indices, size=9, seed=1, epoch=0, flip=True)
+    with ThreadPoolExecutor(3) as pool:
+        together = resized_crops(files, indices, size=9, seed=1, epoch=0, flip=True, pool=pool)
+    assert np.array_equal(alone, together)
+    assert np.array_equal(alone[::-1], resized_crops(files, indices[::-1], size=9, seed=1, epoch=0, flip=True))
+    assert not np.array_equal(alone, resized_crops(files, indices, size=9, seed=1, epoch=1, flip=True))
+
+
+def test_parts_lie_inside_and_cover_the_allowed_areas_and_ratios() -> None:
+    areas, ratios = [], []
+    for index in range(2000):
+        left, top, width, height = random_part(Key(0, 0, index).stream(), 100, 80)
+        assert left >= 0
+        assert top >= 0
+        assert left + width <= 100
+        assert top + height <= 80
+        areas.append(width * height / 8000)
+        ratios.append(width / height)
+    assert 0.07 < min(areas) < 0.1
+    assert 0.9 < max(areas) <= 1.0
+    assert 0.72 < min(ratios) < 0.8
+    assert 1.25 < max(ratios) < 1.37
+    # Up to 60% of this picture every ratio fits: there areas are uniform.
+    fitting = [area for area in areas if area < 0.6]
+    assert np.mean(np.array(fitting) < 0.34) == pytest.approx(0.5, abs=0.05)
+
+
+@pytest.mark.parametrize(("width", "height", "part"), [(1000, 10, (493, 0, 13, 10)), (10, 1000, (0, 493, 10, 13))])
+def test_the_middle_of_a_strip_is_taken(width: int, height: int, part: tuple[int, ...]) -> None:
+    assert random_part(Key(0, 0, 1).stream(), width, height) == part
+
+
+def test_a_file_that_vanishes_is_named(files: PictureFiles, tmp_path: Path) -> None:
+    gone = PictureFiles((tmp_path / "gone.jpg",), np.zeros(1, np.int64), ("a",), "gone")
+    with pytest.raises(InputError, match=r"gone\.jpg does not exist"):
+        resized_crops(gone, np.arange(1), size=8, seed=0, epoch=0, flip=False)
