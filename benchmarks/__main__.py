@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 from benchmarks import machine
 
 if TYPE_CHECKING:
-    from benchmarks.pictures import Source
+    from benchmarks.images import Source
     from benchmarks.results import Suite
     from benchmarks.timing import Effort
 
 OWN = ("augmentation", "methods", "loader", "growth")
 SEPARATE = {
     "corruptions": ("speed",),
-    "mixing-set": ("--pictures", "60", "--make", "13000"),
+    "mixing-set": ("--images", "60", "--make", "13000"),
     "training": (),
     "scorecard": (),
 }
@@ -32,12 +32,12 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run the suites named and write their results; 1 if one of them failed."""
     arguments = _parser().parse_args(words)
     machine.one_thread()
-    from benchmarks import pictures, report, yardstick
+    from benchmarks import images, report, yardstick
     from benchmarks.timing import FULL, QUICK
 
     effort = QUICK if arguments.quick else FULL
     folder = arguments.out or Path("runs" if arguments.quick else "results", "benchmarks")
-    source = pictures.find()
+    source = images.find()
     command = " ".join(["python -m benchmarks", *(sys.argv[1:] if words is None else words)])
     failed = []
     begin = time.perf_counter()
@@ -106,8 +106,8 @@ def _separate(name: str, effort: "Effort", source: "Source", say: Callable[[str]
             lines.append(line)
     if process.returncode:
         raise RuntimeError(f"{' '.join(words[1:])} ended with status {process.returncode}")
-    pictures = "as the program says" if source.folder is None else source.description
-    return Suite(name, name.replace("-", " ").capitalize(), pictures, text="".join(lines))
+    images = "as the program says" if source.folder is None else source.description
+    return Suite(name, name.replace("-", " ").capitalize(), images, text="".join(lines))
 
 
 if __name__ == "__main__":

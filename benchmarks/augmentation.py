@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import peers, yardstick
-from benchmarks.pictures import Source
+from benchmarks.images import Source
 from benchmarks.results import Absent, Check, Row, Section, Suite, section
 from benchmarks.timing import Contestant, Effort, Timing, race, ratio
 from benchmarks.two_threads import two_threads
@@ -72,7 +72,7 @@ def run(effort: Effort, source: Source, say: Say) -> Suite:
 
 
 def materials(side: int, effort: Effort, source: Source, channels: int = 3) -> tuple[np.ndarray, np.ndarray]:
-    """Images and mixing pictures of one size, in this effort's numbers."""
+    """Images and mixing images of one size, in this effort's numbers."""
     images = source.images(effort.count(FORMS[side][2], 12), side, channels=channels)
     return images, source.mixing(effort.count(500, 48), side, channels)
 
@@ -107,8 +107,8 @@ def beside_yardstick(
 ) -> tuple[list[Section], list[Check]]:
     """The authors' form with clipping, drawing included; the reference engine; two threads against one."""
     preset, form, _ = FORMS[side]
-    images, pictures = materials(side, effort, source)
-    method, mixing = IPMix.preset(preset).with_options(overflow="clip"), MixingSet.array(pictures)
+    images, mixing_images = materials(side, effort, source)
+    method, mixing = IPMix.preset(preset).with_options(overflow="clip"), MixingSet.array(mixing_images)
     few = images[: 4 if side > 64 else 24]
     racers = [
         ours("float32 normalised, nchw", images, method, mixing, "float32", "nchw"),
@@ -122,7 +122,7 @@ def beside_yardstick(
         absent.append(Absent("yardstick", module))
     else:
         for output in ("float32", "uint8"):
-            call = yardstick.runner(module, form, images, pictures, output)
+            call = yardstick.runner(module, form, images, mixing_images, output)
             racers.append(Contestant(f"yardstick, {output}", call, len(images)))
     timings = race(racers, effort)
     title = f"{side}x{side}, {preset} with clipping, drawing included"
@@ -164,9 +164,9 @@ def _reach(side: int, timings: dict[str, Timing]) -> list[Check]:
 def one_per_call(effort: Effort, source: Source, module: ModuleType | str) -> tuple[list[Section], list[Check]]:
     """32x32, one image a call, as a data set's ``__getitem__`` would."""
     preset, form, _ = FORMS[32]
-    images, pictures = materials(32, effort, source)
+    images, mixing_images = materials(32, effort, source)
     images = images[:100]
-    method, mixing = IPMix.preset(preset).with_options(overflow="clip"), MixingSet.array(pictures)
+    method, mixing = IPMix.preset(preset).with_options(overflow="clip"), MixingSet.array(mixing_images)
     mixing.planes(32, 32)
 
     def single(output: str, layout: str) -> Contestant:
@@ -190,7 +190,7 @@ def one_per_call(effort: Effort, source: Source, module: ModuleType | str) -> tu
         absent.append(Absent("yardstick", module))
     else:
         for output in ("float32", "uint8"):
-            call = yardstick.runner(module, form, images, pictures, output, single=True)
+            call = yardstick.runner(module, form, images, mixing_images, output, single=True)
             racers.append(Contestant(f"yardstick, {output}", call, len(images)))
     timings = race(racers, effort)
     checks = []
@@ -205,8 +205,8 @@ def one_per_call(effort: Effort, source: Source, module: ModuleType | str) -> tu
 
 def options(side: int, effort: Effort, source: Source) -> tuple[Section, list[Check]]:
     """What other settings cost beside the default form: all 15 operations, the photometric ones, other widths."""
-    images, pictures = materials(side, effort, source)
-    mixing = MixingSet.array(pictures)
+    images, mixing_images = materials(side, effort, source)
+    mixing = MixingSet.array(mixing_images)
     timings = race(
         [
             ours("IPMix(), the 10 core operations", images, IPMix(), mixing),
@@ -226,7 +226,7 @@ def options(side: int, effort: Effort, source: Source) -> tuple[Section, list[Ch
 
 
 def shapes(side: int, effort: Effort, source: Source) -> tuple[Section, list[Check]]:
-    """1, 4 and 8 channels and a picture that is not square: time per value (a pixel has one a channel)."""
+    """1, 4 and 8 channels and an image that is not square: time per value (a pixel has one a channel)."""
     other = side // 2
     cases = {
         "3 channels": (side, side, 3),
@@ -291,8 +291,8 @@ def _fresh(cache: str) -> float:
 
 def beside_peers(side: int, effort: Effort, source: Source) -> Section:
     """Ours in its default form beside public augmentations, one thread each."""
-    images, pictures = materials(side, effort, source)
-    mixing = MixingSet.array(pictures)
+    images, mixing_images = materials(side, effort, source)
+    mixing = MixingSet.array(mixing_images)
     name = "IPMix() to uint8"
     racers = [
         ours(name, images, IPMix(), mixing),
@@ -300,7 +300,7 @@ def beside_peers(side: int, effort: Effort, source: Source) -> Section:
     ]
     others, absent = peers.contestants(images, share=0.25 if effort.quick else 1.0)
     timings = race(racers + others, effort)
-    note = "Each in the form its users call, default settings; conversions to PIL pictures or tensors not timed."
+    note = "Each in the form its users call, default settings; conversions to PIL images or tensors not timed."
     return section(
         f"{side}x{side}, peers, one thread",
         timings,

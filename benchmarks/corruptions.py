@@ -1,9 +1,9 @@
-"""Corruptions against a public implementation: speed, agreement, and a picture to look at.
+"""Corruptions against a public implementation: speed, agreement, and an image to look at.
 
     python benchmarks/corruptions.py speed   [--public PUBLIC] [--images FOLDER]
     python benchmarks/corruptions.py agree   --size 32 --images FOLDER [--count 500] [--public PUBLIC]
     python benchmarks/corruptions.py network --images CIFAR_FOLDER [--count 1000] [--public PUBLIC]
-    python benchmarks/corruptions.py picture IMAGE OUT [--set c] [--size 224]
+    python benchmarks/corruptions.py image IMAGE OUT [--set c] [--size 224]
 
 PUBLIC is a module, or a Python file, with a function ``name(image, severity)`` for each corruption: an image
 uint8[H, W, 3] in, anything that casts to uint8 out. By default the package imagecorruptions-imaug, which has
@@ -64,8 +64,8 @@ def read_images(folder: str | None, size: int, count: int) -> np.ndarray:
     files = files[:: max(len(files) // count, 1)][:count]
     images = []
     for path in files:
-        picture = Image.open(path).convert("RGB")
-        images.append(np.asarray(picture if picture.size == (size, size) else cropped(picture, size)))
+        opened = Image.open(path).convert("RGB")
+        images.append(np.asarray(opened if opened.size == (size, size) else cropped(opened, size)))
     return np.stack(images)
 
 
@@ -224,9 +224,9 @@ def network(arguments: argparse.Namespace) -> None:
             *block(3, 16), nn.MaxPool2d(2), *block(16, 32), nn.MaxPool2d(2), *block(32, 64), *block(64, 64),
             nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, len(classes)),
         )  # fmt: skip
-        optimiser = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4)
         batches = len(train_images) // 128
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.2, total_steps=arguments.epochs * batches)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.2, total_steps=arguments.epochs * batches)
         for epoch in range(arguments.epochs):
             model.train()
             order = torch.randperm(len(train_images)).numpy()
@@ -236,9 +236,9 @@ def network(arguments: argparse.Namespace) -> None:
                 if torch.rand(()) < 0.5:
                     inputs = inputs.flip(3)
                 loss = nn.functional.cross_entropy(model(inputs), torch.from_numpy(train_labels[rows]))
-                optimiser.zero_grad()
+                optimizer.zero_grad()
                 loss.backward()
-                optimiser.step()
+                optimizer.step()
                 schedule.step()
             print(f"network {seed}, epoch {epoch + 1}: loss {loss.item():.3f}", file=sys.stderr, flush=True)
         models.append(model.eval())
@@ -267,7 +267,7 @@ def network(arguments: argparse.Namespace) -> None:
           f"difference below spread in {np.mean(difference < spread):.0%} of {len(rows)}")  # fmt: skip
 
 
-def picture(arguments: argparse.Namespace) -> None:
+def opened(arguments: argparse.Namespace) -> None:
     """Draw every corruption of a set at every severity on one image."""
     size, tile, label = arguments.size, arguments.tile, 150
     image = np.asarray(cropped(Image.open(arguments.image).convert("RGB"), size))
@@ -295,11 +295,11 @@ def picture(arguments: argparse.Namespace) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
-    for function in (speed, agree, network, picture):
+    for function in (speed, agree, network, opened):
         command = commands.add_parser(function.__name__, help=function.__doc__)
         command.set_defaults(run=function)
         command.add_argument("--seed", type=int, default=0)
-        if function is picture:
+        if function is opened:
             command.add_argument("image")
             command.add_argument("out")
             command.add_argument("--set", default="c", choices=("c", "c-bar", "p"))
@@ -311,7 +311,7 @@ def main() -> None:
         command.add_argument("--count", type=int, default=500)
         command.add_argument("--size", type=int, default=32)
         command.add_argument("--epochs", type=int, default=4)
-        command.add_argument("--train", type=int, default=50_000, help="training pictures of the small network")
+        command.add_argument("--train", type=int, default=50_000, help="training images of the small network")
     arguments = parser.parse_args()
     arguments.run(arguments)
 

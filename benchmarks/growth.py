@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks import yardstick
 from benchmarks.augmentation import FORMS, materials, ours
-from benchmarks.pictures import Source
+from benchmarks.images import Source
 from benchmarks.results import Curve, Section, Suite, section
 from benchmarks.timing import Contestant, Effort, race
 from ipmix.methods.ipmix import IPMix
@@ -60,8 +60,8 @@ def side(effort: Effort, source: Source) -> tuple[Section, Curve]:
     for size in QUICK_SIDES if effort.quick else SIDES:
         count = effort.count(max(8, PIXELS // size**2), 4)
         images = source.images(count, size)
-        pictures = source.mixing(effort.count(64, 12), size)
-        mixing = MixingSet.array(pictures)
+        mixing_images = source.mixing(effort.count(64, 12), size)
+        mixing = MixingSet.array(mixing_images)
         for label, output, layout in (("uint8, nhwc", "uint8", "nhwc"), ("float32, nchw", "float32", "nchw")):
             racers.append(ours(f"{size}x{size}, {label}", images, IPMix(), mixing, output, layout))
             points.setdefault(label, []).append((size, racers[-1].name))
@@ -69,7 +69,7 @@ def side(effort: Effort, source: Source) -> tuple[Section, Curve]:
             form = yardstick.CIFAR if size <= 64 else yardstick.IMAGENET
             sizes = tuple(min(part, size) for part in form.sizes)
             form = yardstick.Form(form.severity, form.beta, sizes, form.original)
-            call = yardstick.runner(module, form, images, pictures, "uint8")
+            call = yardstick.runner(module, form, images, mixing_images, "uint8")
             racers.append(Contestant(f"{size}x{size}, yardstick, uint8", call, count))
             points.setdefault("yardstick, uint8", []).append((size, racers[-1].name))
     note = "The default form: CIFAR settings up to 64 pixels, ImageNet settings above."
@@ -82,17 +82,17 @@ def setting(
     title: str, axis: str, methods: Sequence[tuple[int, Any]], size: int, effort: Effort, source: Source
 ) -> tuple[Section, Curve]:
     """One option of the method over a range."""
-    images, pictures = materials(size, effort, source)
-    mixing = MixingSet.array(pictures)
+    images, mixing_images = materials(size, effort, source)
+    mixing = MixingSet.array(mixing_images)
     racers = [ours(f"{axis} = {value}", images, method, mixing) for value, method in methods]
     points: Points = {f"{size}x{size}": [(value, racer.name) for (value, _), racer in zip(methods, racers)]}
     return _measured(title, axis, racers, points, effort, "uint8, nhwc.")
 
 
 def batches(size: int, effort: Effort, source: Source) -> tuple[Section, Curve]:
-    """Images a call; several calls where the batch is small, so that each row has about the same pictures."""
-    images, pictures = materials(size, effort, source)
-    mixing = MixingSet.array(pictures)
+    """Images a call; several calls where the batch is small, so that each row has about the same images."""
+    images, mixing_images = materials(size, effort, source)
+    mixing = MixingSet.array(mixing_images)
     racers = [_in_batches(images, batch, mixing) for batch in BATCHES if batch <= len(images)]
     points: Points = {f"{size}x{size}": [(batch, racer.name) for batch, racer in zip(BATCHES, racers)]}
     return _measured(f"batch size, {size}x{size}", "images a call", racers, points, effort, "uint8, nhwc, one thread.")
@@ -111,8 +111,8 @@ def _in_batches(images: Any, batch: int, mixing: MixingSet) -> Contestant:
 
 def threads(size: int, effort: Effort, source: Source) -> tuple[Section, Curve]:
     """One thread up to one for each processor, and two more."""
-    images, pictures = materials(size, effort, source)
-    mixing = MixingSet.array(pictures)
+    images, mixing_images = materials(size, effort, source)
+    mixing = MixingSet.array(mixing_images)
     processors = os.cpu_count() or 1
     counts = sorted(
         {n for n in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64) if n <= processors} | {processors, processors + 2}
@@ -138,7 +138,7 @@ def _measured(
 
 
 def summary(curves: Sequence[Curve]) -> str:
-    """The paragraph about the curves of :func:`run`: what grows with the picture, the options, the batch, threads."""
+    """The paragraph about the curves of :func:`run`: what grows with the image, the options, the batch, threads."""
     by_axis: dict[str, list[tuple[str, Rates]]] = {}
     for curve in curves:
         by_axis.setdefault(curve.axis, []).extend(
@@ -159,7 +159,7 @@ def _about_side(label: str, points: Rates) -> str:
     power = math.log(slow / fast) / math.log(high / low)
     return (
         f"{label}: a pixel costs between {least:.2f} ns (at {least_side:.0f}x{least_side:.0f}) and {most:.2f} ns (at "
-        f"{most_side:.0f}x{most_side:.0f}); from {low:.0f} to {high:.0f} pixels a side, the time of a picture grows "
+        f"{most_side:.0f}x{most_side:.0f}); from {low:.0f} to {high:.0f} pixels a side, the time of an image grows "
         f"with the side to the power of {power:.2f}."
     )
 

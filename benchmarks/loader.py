@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.pictures import Source, find
+from benchmarks.images import Source, find
 from benchmarks.results import Absent, Check, Section, Suite, section
 from benchmarks.timing import Contestant, Effort, Timing, race, ratio
-from ipmix.data.datasets import PictureFiles, Pictures, scan
+from ipmix.data.datasets import ArrayDataset, FileDataset, scan
 from ipmix.methods.ipmix import IPMix
 from ipmix.mixing_set.mixing_set import MixingSet
 from ipmix.training.loader import Loader
@@ -28,7 +28,7 @@ BATCH = 128
 
 @dataclass(frozen=True)
 class Form:
-    """What a row's loader does with each picture."""
+    """What a row's loader does with each image."""
 
     name: str
     augmented: bool
@@ -59,11 +59,11 @@ def row_name(form: Form, threads: int) -> str:
     return f"{form.name}, {threads} thread{'s' if threads > 1 else ''}"
 
 
-def make_loader(form: Form, threads: int, pictures: Pictures | PictureFiles, mixing: MixingSet) -> Loader:
+def make_loader(form: Form, threads: int, dataset: ArrayDataset | FileDataset, mixing: MixingSet) -> Loader:
     """The loader of one row."""
     return Loader(
-        pictures,
-        batch_size=min(BATCH, len(pictures)),
+        dataset,
+        batch_size=min(BATCH, len(dataset)),
         seed=0,
         method=IPMix() if form.augmented else None,
         mixing=mixing if form.augmented else None,
@@ -73,34 +73,34 @@ def make_loader(form: Form, threads: int, pictures: Pictures | PictureFiles, mix
     )
 
 
-def contestant(form: Form, threads: int, pictures: Pictures | PictureFiles, mixing: MixingSet) -> Contestant:
+def contestant(form: Form, threads: int, dataset: ArrayDataset | FileDataset, mixing: MixingSet) -> Contestant:
     """One epoch a call, all batches taken and dropped at once."""
-    loader = make_loader(form, threads, pictures, mixing)
+    loader = make_loader(form, threads, dataset, mixing)
 
     def call(number: int) -> None:
         for _ in loader.epoch(number):
             pass
 
-    return Contestant(row_name(form, threads), call, len(pictures), threads)
+    return Contestant(row_name(form, threads), call, len(dataset), threads)
 
 
-def cifar_like(count: int, source: Source) -> Pictures:
-    """``count`` pictures of 32x32 in memory; a fifth of them differ."""
+def cifar_like(count: int, source: Source) -> ArrayDataset:
+    """``count`` images of 32x32 in memory; a fifth of them differ."""
     images = np.tile(source.images(max(1, count // 5), 32), (5, 1, 1, 1))
     classes = tuple(str(i) for i in range(10))
-    return Pictures(images, np.arange(len(images), dtype=np.int64) % 10, classes, "benchmark")
+    return ArrayDataset(images, np.arange(len(images), dtype=np.int64) % 10, classes, "benchmark")
 
 
 def arrays(effort: Effort, source: Source) -> tuple[Section, list[Check]]:
-    """32x32 pictures in memory: gathered, flipped, cropped, augmented."""
+    """32x32 images in memory: gathered, flipped, cropped, augmented."""
     count = effort.count(50_000, 1000)
-    pictures, mixing = cifar_like(count, source), MixingSet.array(source.mixing(effort.count(500, 48), 32))
-    timings = race([contestant(form, n, pictures, mixing) for form in FORMS for n in THREADS], effort)
-    memory, absent = _memory([("arrays", form, n, len(pictures)) for form in FORMS for n in THREADS], effort)
+    dataset, mixing = cifar_like(count, source), MixingSet.array(source.mixing(effort.count(500, 48), 32))
+    timings = race([contestant(form, n, dataset, mixing) for form in FORMS for n in THREADS], effort)
+    memory, absent = _memory([("arrays", form, n, len(dataset)) for form in FORMS for n in THREADS], effort)
     fast = timings[row_name(FORMS[1], 2)]
     check = Check("32x32 arrays, IPMix, 2 threads", fast.rate, 80_000, unit="images/s")
     plain = row_name(FORMS[0], 1)
-    note = f"{len(pictures)} pictures, batches of {BATCH}; a JSD triple counts as one image."
+    note = f"{len(dataset)} images, batches of {BATCH}; a JSD triple counts as one image."
     table = section("32x32, arrays in memory", timings, plain, note=note, memory=memory, absent=absent, drawn=True)
     return table, [check]
 
@@ -112,8 +112,8 @@ def files(effort: Effort, source: Source, shorter: int | None) -> tuple[Section,
     what = "shorter side 375, as ImageNet's usual files" if shorter else "shorter side 256"
     with tempfile.TemporaryDirectory() as top:
         kilobytes = source.write_jpegs(Path(top, "train"), count, shorter)
-        pictures = scan(top, "train")
-        timings = race([contestant(form, n, pictures, mixing) for form in FORMS for n in THREADS], effort)
+        dataset = scan(top, "train")
+        timings = race([contestant(form, n, dataset, mixing) for form in FORMS for n in THREADS], effort)
         memory: dict[str, tuple[float, float]] = {}
         absent: list[Absent] = []
         if shorter:
@@ -188,26 +188,26 @@ def resident() -> tuple[float, float]:
 def measure_memory(where: str, form: int, threads: int, count: int, mixing_count: int) -> tuple[float, float]:
     """Run one row's loader for an epoch in this process; what was resident before, and at most.
 
-    ``where`` is "arrays" or the folder of files. Pictures and mixing set are in memory before the first figure;
+    ``where`` is "arrays" or the folder of files. Images and mixing set are in memory before the first figure;
     the loader's batches, and one call of the compiled functions, come on top.
     """
     source = find()
-    pictures: Pictures | PictureFiles
+    dataset: ArrayDataset | FileDataset
     if where == "arrays":
-        pictures, mixing = cifar_like(count, source), MixingSet.array(source.mixing(mixing_count, 32))
+        dataset, mixing = cifar_like(count, source), MixingSet.array(source.mixing(mixing_count, 32))
         mixing.planes(32, 32)
     else:
-        pictures, mixing = scan(where, "train"), MixingSet.array(source.mixing(mixing_count, 224))
+        dataset, mixing = scan(where, "train"), MixingSet.array(source.mixing(mixing_count, 224))
         mixing.planes(224, 224)
     before = resident()[0]
     _forget_peak()
-    for _ in make_loader(FORMS[form], threads, pictures, mixing).epoch(0):
+    for _ in make_loader(FORMS[form], threads, dataset, mixing).epoch(0):
         pass
     return before, resident()[1]
 
 
 def _forget_peak() -> None:
-    """Let the system count the peak anew, where it can (Linux): preparing pictures took more for a moment."""
+    """Let the system count the peak anew, where it can (Linux): preparing images took more for a moment."""
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 

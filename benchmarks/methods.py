@@ -7,7 +7,7 @@ import numpy as np
 
 from benchmarks import peers
 from benchmarks.augmentation import materials
-from benchmarks.pictures import Source
+from benchmarks.images import Source
 from benchmarks.results import Check, Section, Suite, section
 from benchmarks.timing import Contestant, Effort, race, ratio
 from ipmix.augmentation.batches import apply, draw
@@ -18,7 +18,7 @@ Say = Callable[[str], None]
 
 AUTHORS = {32: {"augmix": 1042.0, "pixmix": 2291.0}, 224: {"augmix": 137.0, "pixmix": 231.0}}
 """Images a second of the authors' own code (Pillow), one thread, measured apart on a machine of this kind, where
-torchvision's AugMix on Pillow pictures ran at 1,092 and 168: its row here says how the machines compare."""
+torchvision's AugMix on Pillow images ran at 1,092 and 168: its row here says how the machines compare."""
 
 TIMES = {32: 80.0, 224: 25.0}
 BATCH = 128
@@ -37,8 +37,8 @@ def run(effort: Effort, source: Source, say: Say) -> Suite:
 
 def every_method(side: int, effort: Effort, source: Source) -> tuple[Section, list[Check]]:
     """All methods with their defaults, uint8 in and out, drawing and labels included; and the peers."""
-    images, pictures = materials(side, effort, source)
-    mixing = MixingSet.array(pictures)
+    images, mixing_images = materials(side, effort, source)
+    mixing = MixingSet.array(mixing_images)
     racers = [_contestant(name, kind, images, mixing) for name, kind in METHODS.items()]
     wanted = [peer for peer in peers.peers() if peer.name.startswith("torchvision ")]
     others, absent = peers.contestants(images, wanted, share=0.25 if effort.quick else 1.0)

@@ -3,7 +3,7 @@
     python benchmarks/mixing_set.py                    per kind, on one core
     python benchmarks/mixing_set.py --make 13000       also a whole set, written to a temporary folder
     python benchmarks/mixing_set.py --resident FOLDER  memory while reading a set as training does
-    python benchmarks/mixing_set.py --structure PHOTOS compare spectra, entropy and colour with photographs
+    python benchmarks/mixing_set.py --structure PHOTOS compare spectra, entropy and color with photographs
 
 Painting is measured in processor seconds of one thread, median of five runs after one to warm up (which
 compiles). Writing a set is measured by the clock.
@@ -23,23 +23,23 @@ from ipmix.fractals.kinds import KINDS, paint
 from ipmix.mixing_set import image_files
 from ipmix.mixing_set.composition import compose
 from ipmix.mixing_set.making import default_threads, make
-from ipmix.mixing_set.manifest import Plan
+from ipmix.mixing_set.manifest import MixingSetPlan
 
 SIZE = 256
 
 
-def per_kind(pictures: int) -> None:
-    """Pictures a second on one core, painting alone, then the encoders."""
+def per_kind(mixing: int) -> None:
+    """Images a second on one core, painting alone, then the encoders."""
     kept = []
     for kind in KINDS:
         kept.append(paint(kind, 0, 0, SIZE).pixels)
         rates = []
         for run in range(5):
             start = time.thread_time()
-            for index in range(run * pictures, (run + 1) * pictures):
+            for index in range(run * mixing, (run + 1) * mixing):
                 paint(kind, 0, index, SIZE)
-            rates.append(pictures / (time.thread_time() - start))
-        print(f"{kind:<11} {stats.median(rates):8.0f} pictures/s   ({min(rates):.0f} to {max(rates):.0f})")
+            rates.append(mixing / (time.thread_time() - start))
+        print(f"{kind:<11} {stats.median(rates):8.0f} images/s   ({min(rates):.0f} to {max(rates):.0f})")
     for files in image_files.EXTENSIONS:
         image_files.encode(kept[0], files)
         start = time.thread_time()
@@ -51,14 +51,14 @@ def per_kind(pictures: int) -> None:
 def whole_set(count: int, files: str) -> None:
     """Seconds for a whole set, encoding and flushing to disk included."""
     with tempfile.TemporaryDirectory() as folder:
-        plan = Plan(seed=0, size=SIZE, mix=compose(count), files=files)
+        plan = MixingSetPlan(seed=0, size=SIZE, mix=compose(count), files=files)
         start, used = time.perf_counter(), time.process_time()
         for _ in make(plan, folder):
             pass
         seconds, used = time.perf_counter() - start, time.process_time() - used
         written = sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file())
     print(
-        f"{count} pictures as {files}: {seconds:.1f} s on {default_threads()} processors "
+        f"{count} images as {files}: {seconds:.1f} s on {default_threads()} processors "
         f"({used:.1f} processor seconds, {written / 2**20:.0f} MiB)"
     )
 
@@ -69,8 +69,8 @@ def memory() -> float:
     return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024
 
 
-def resident(folder: Path, pictures: int = 3000, side: int = 224) -> None:
-    """The most memory resident while random pictures are augmented with a set: one by one, and in batches of 32."""
+def resident(folder: Path, mixing: int = 3000, side: int = 224) -> None:
+    """The most memory resident while random images are augmented with a set: one by one, and in batches of 32."""
     import ipmix
     from ipmix.mixing_set.mixing_set import MixingSet
 
@@ -84,15 +84,15 @@ def resident(folder: Path, pictures: int = 3000, side: int = 224) -> None:
     mixing = MixingSet.open(folder)
     augmenter = ipmix.Augmenter(method, mixing, shape=images.shape[1:], seed=0)
     most = {"Augmenter": 0.0, "augment": 0.0}
-    for index in range(pictures):
+    for index in range(mixing):
         augmenter(images[index % 32], index=index)
         most["Augmenter"] = max(most["Augmenter"], memory())
-    for first in range(0, pictures, 32):
+    for first in range(0, mixing, 32):
         ipmix.augment(images, method, mixing, seed=0, indices=np.arange(first, first + 32))
         most["augment"] = max(most["augment"], memory())
-    print(f"{bare:.0f} MiB resident with ipmix imported, {compiled:.0f} with a set of 4 pictures in use")
+    print(f"{bare:.0f} MiB resident with ipmix imported, {compiled:.0f} with a set of 4 images in use")
     for way, peak in most.items():
-        print(f"{len(mixing)} pictures, {pictures} images of {side} x {side} by {way}: {peak:.0f} MiB at most")
+        print(f"{len(mixing)} images, {mixing} images of {side} x {side} by {way}: {peak:.0f} MiB at most")
 
 
 def structures(photos: Path, count: int = 200) -> None:
@@ -104,10 +104,10 @@ def structures(photos: Path, count: int = 200) -> None:
     groups = {kind: [paint(kind, 0, index, SIZE).pixels for index in range(count)] for kind in KINDS}
     paths = find(photos)[:: max(1, len(find(photos)) // count)][:count]
     groups["photographs"] = [fit(decode(path), SIZE) for path in paths]
-    names = ("slope", "entropy", "colourfulness", "contrast")
+    names = ("slope", "entropy", "colorfulness", "contrast")
     print(f"{'':<12}" + "".join(f"{name:>26}" for name in names))
-    for name, pictures in groups.items():
-        found = [structure(np.ascontiguousarray(pixels)) for pixels in pictures]
+    for name, mixing in groups.items():
+        found = [structure(np.ascontiguousarray(pixels)) for pixels in mixing]
         cells = []
         for field in names:
             low, middle, high = np.percentile([getattr(one, field) for one in found], (25, 50, 75))
@@ -117,7 +117,7 @@ def structures(photos: Path, count: int = 200) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pictures", type=int, default=40, help="pictures a run and kind")
+    parser.add_argument("--images", type=int, default=40, help="images a run and kind")
     parser.add_argument("--make", type=int, default=0, metavar="COUNT")
     parser.add_argument("--files", default="png")
     parser.add_argument("--resident", type=Path)
@@ -131,7 +131,7 @@ def main() -> None:
     elif arguments.structure:
         structures(arguments.structure)
     else:
-        per_kind(arguments.pictures)
+        per_kind(arguments.mixing)
         if arguments.make:
             whole_set(arguments.make, arguments.files)
 

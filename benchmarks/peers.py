@@ -1,6 +1,6 @@
 """Public augmentations on the CPU, each in the form that its own users call, with its default settings.
 
-A peer is built from pictures uint8[N, S, S, 3]; converting them to what it takes (PIL pictures, tensors) is done
+A peer is built from images uint8[N, S, S, 3]; converting them to what it takes (PIL images, tensors) is done
 beforehand and not timed. One that can't be imported or built becomes a row among the absent ones.
 """
 
@@ -34,8 +34,8 @@ class Peer:
     Attributes:
         name: of its row.
         package: that has to be there.
-        build: pictures uint8[N, S, S, 3] -> a call that augments all of them.
-        images: how many pictures it gets at 32x32 and at 224x224: a slow one fewer.
+        build: images uint8[N, S, S, 3] -> a call that augments all of them.
+        images: how many images it gets at 32x32 and at 224x224: a slow one fewer.
     """
 
     name: str
@@ -71,7 +71,7 @@ def peers() -> tuple[Peer, ...]:
 def contestants(
     images: np.ndarray, which: Sequence[Peer] | None = None, share: float = 1.0
 ) -> tuple[list[Contestant], list[Absent]]:
-    """The peers that are there, ready to race on this share of their pictures; the others with the reason."""
+    """The peers that are there, ready to race on this share of their images; the others with the reason."""
     ready: list[Contestant] = []
     absent: list[Absent] = []
     for peer in peers() if which is None else which:
@@ -99,11 +99,11 @@ def _seed(call: int) -> None:
     torch.manual_seed(call)
 
 
-def _each(pictures: Sequence[Any], transform: Callable[[Any], object]) -> Run:
+def _each(mixing_images: Sequence[Any], transform: Callable[[Any], object]) -> Run:
     def run(call: int) -> None:
         _seed(call)
-        for picture in pictures:
-            transform(picture)
+        for image in mixing_images:
+            transform(image)
 
     return run
 
@@ -133,7 +133,7 @@ def _torchvision_tensor(name: str) -> Build:
 
 
 def _torchvision_erasing(images: np.ndarray) -> Run:
-    """A box of each picture hidden, as CutOut does."""
+    """A box of each image hidden, as CutOut does."""
     import torch
     from torchvision.transforms import v2
 
@@ -142,7 +142,7 @@ def _torchvision_erasing(images: np.ndarray) -> Run:
 
 
 def _torchvision_batch(name: str) -> Build:
-    """MixUp and CutMix mix pictures and labels of a float batch; images/s counts the batch."""
+    """MixUp and CutMix mix images and labels of a float batch; images/s counts the batch."""
 
     def build(images: np.ndarray) -> Run:
         import torch

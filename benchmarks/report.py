@@ -13,7 +13,7 @@ from ipmix.core.files import replacing, write_text
 BUSY = (0.93, 1.15)
 """Processor seconds per second that a row of one thread should show: below, something else had its processor."""
 
-COLOURS = ("#1b6ca8", "#d1495b", "#3a9d5d", "#8a5fbf")
+COLORS = ("#1b6ca8", "#d1495b", "#3a9d5d", "#8a5fbf")
 Lines = dict[str, Sequence[tuple[float, float]]]
 INK, GRID = "#222222", "#dddddd"
 
@@ -53,7 +53,7 @@ def markdown(suite: Suite, plots: Sequence[str] = ()) -> str:
 
 def _circumstances(suite: Suite) -> list[str]:
     words = dict(suite.metadata)
-    lines = [f"Pictures: {suite.pictures}."] if suite.pictures else []
+    lines = [f"Images: {suite.images}."] if suite.images else []
     versions = words.pop("versions", None)
     lines += [f"{name.capitalize()}: {value}." for name, value in words.items() if value is not None]
     if isinstance(versions, dict):
@@ -131,9 +131,9 @@ def _draw_dots(sections: Sequence[Section], path: Path) -> Path:
         panel.set_xscale("log" if logarithmic else "linear")
         panel.set_xlim(least / 1.5 if logarithmic else 0, widest * (2.5 if logarithmic else 1.12))
         for place, row in enumerate(rows):
-            colour = COLOURS[0] if row.name.startswith("IPMix") else COLOURS[1]
-            panel.plot((row.slowest, row.fastest), (place, place), color=colour, linewidth=1.4, alpha=0.5)
-            panel.plot(row.rate, place, marker="o", markersize=5, color=colour)
+            color = COLORS[0] if row.name.startswith("IPMix") else COLORS[1]
+            panel.plot((row.slowest, row.fastest), (place, place), color=color, linewidth=1.4, alpha=0.5)
+            panel.plot(row.rate, place, marker="o", markersize=5, color=color)
             panel.annotate(
                 number(row.rate), (row.fastest, place), (5, 0), textcoords="offset points",
                 va="center", fontsize=8, color=INK,
@@ -184,8 +184,8 @@ def _draw_curves(curves: Sequence[Curve], path: Path) -> Path:
 
 
 def _draw_lines(panel: Any, axis: str, unit: str, lines: Lines) -> None:
-    for colour, (label, pairs) in zip(COLOURS, lines.items()):
-        panel.plot(*zip(*pairs), marker="o", markersize=3.5, linewidth=1.4, color=colour, label=label)
+    for color, (label, pairs) in zip(COLORS, lines.items()):
+        panel.plot(*zip(*pairs), marker="o", markersize=3.5, linewidth=1.4, color=color, label=label)
     places = sorted({x for pairs in lines.values() for x, _ in pairs})
     if axis in ("pixels a side", "images a call"):
         panel.set_xscale("log", base=2)

@@ -88,7 +88,7 @@ class Suite:
 
     name: str
     title: str
-    pictures: str
+    images: str
     sections: tuple[Section, ...] = ()
     checks: tuple[Check, ...] = ()
     curves: tuple[Curve, ...] = ()

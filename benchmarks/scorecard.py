@@ -1,16 +1,16 @@
 """What the scorecard costs beyond the model's own passes; interleaved, in one process.
 
-    python -m benchmarks.scorecard [--pictures 256] [--rounds 3] [--model wrn-16-1] [--threads 2] [--parts ...]
+    python -m benchmarks.scorecard [--images 256] [--rounds 3] [--model wrn-16-1] [--threads 2] [--parts ...]
 
-Pictures are CIFAR-10's where IPMIX_TEST_DATA names them, synthetic ones otherwise; the network is untrained (its speed
+Images are CIFAR-10's where IPMIX_TEST_DATA names them, synthetic ones otherwise; the network is untrained (its speed
 doesn't depend on weights). Four parts: the 15 corruptions and C-bar, at 5 severities each, the ten films of CIFAR-P,
 and the attack. The floor of each is the bare model on batches that lie ready as floats, as often as the scorecard
-asks it; of the attack, its forward and backward passes. Beyond that the scorecard makes the pictures, converts them,
+asks it; of the attack, its forward and backward passes. Beyond that the scorecard makes the images, converts them,
 keeps the logits on the disk, and computes the measures with their intervals.
 
-Each round runs every contestant once, the order turned round after each; a first round, on a few pictures, warms up and
+Each round runs every contestant once, the order turned round after each; a first round, on a few images, warms up and
 isn't counted. Printed: the median seconds of the rounds, by the clock and of the processor, and what is added to the
-floor, the median of the rounds' ratios. Memory: the peak of a process of its own for the number of pictures and four
+floor, the median of the rounds' ratios. Memory: the peak of a process of its own for the number of images and four
 times as many, which are made as they are read.
 """
 
@@ -29,11 +29,11 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from benchmarks.pictures import Source, find
+from benchmarks.dataset import ImageSource, find
 from ipmix import models
 from ipmix.corruptions import perturb
 from ipmix.corruptions.severities import C_BAR_CIFAR, PERTURBATIONS_CIFAR
-from ipmix.evaluation.plan import Attack, Plan
+from ipmix.evaluation.plan import AttackConfig, EvaluationPlan
 from ipmix.evaluation.predicting import predict
 from ipmix.evaluation.scorecard import score
 
@@ -42,10 +42,10 @@ BATCH = 128
 WARM = 16
 CLASSES = tuple("0123456789")
 PARTS = {
-    "corruptions": Plan(attack=None),
-    "C-bar": Plan(corruptions=C_BAR_CIFAR, attack=None),
-    "films": Plan(corruptions=(), attack=None, perturbations=PERTURBATIONS_CIFAR),
-    "attack": Plan(corruptions=()),
+    "corruptions": EvaluationPlan(attack=None),
+    "C-bar": EvaluationPlan(corruptions=C_BAR_CIFAR, attack=None),
+    "films": EvaluationPlan(corruptions=(), attack=None, perturbations=PERTURBATIONS_CIFAR),
+    "attack": EvaluationPlan(corruptions=()),
 }
 
 Seconds = tuple[float, float]
@@ -54,7 +54,7 @@ Seconds = tuple[float, float]
 
 @dataclass(frozen=True)
 class Ready:
-    """Pictures of CIFAR's size, in memory."""
+    """Images of CIFAR's size, in memory."""
 
     images: np.ndarray
     name: str
@@ -73,7 +73,7 @@ class Ready:
 
 @dataclass(frozen=True)
 class Made:
-    """Pictures that are made when they are read, so that the number of them takes no memory."""
+    """Images that are made when they are read, so that the number of them takes no memory."""
 
     count: int
     name: str = "smooth random"
@@ -96,14 +96,14 @@ class Made:
         return f"smooth random {self.count}"
 
 
-def forward_passes(plan: Plan) -> int:
-    """How often the scorecard asks the model about each picture, the attack aside."""
+def forward_passes(plan: EvaluationPlan) -> int:
+    """How often the scorecard asks the model about each image, the attack aside."""
     few = Made(2).read(0, 2)[0]
     films = sum(perturb(few, name, seed=0).shape[1] for name in plan.perturbations)
     return 1 + len(plan.corruptions) * len(plan.severities) + films
 
 
-def bare(model: torch.nn.Module, source: Ready, plan: Plan) -> Callable[[], None]:
+def bare(model: torch.nn.Module, source: Ready, plan: EvaluationPlan) -> Callable[[], None]:
     """The model's own passes: forward as often as the plan asks, and the attack's steps."""
     pixels = torch.from_numpy(source.images).permute(0, 3, 1, 2).to(torch.float32).div_(255.0)
     labels = torch.from_numpy(source.labels)
@@ -121,7 +121,7 @@ def bare(model: torch.nn.Module, source: Ready, plan: Plan) -> Callable[[], None
     return run
 
 
-def _gradients(model: torch.nn.Module, batch: torch.Tensor, truth: torch.Tensor, attack: Attack) -> None:
+def _gradients(model: torch.nn.Module, batch: torch.Tensor, truth: torch.Tensor, attack: AttackConfig) -> None:
     for parameter in model.parameters():
         parameter.requires_grad_(False)
     for _ in range(attack.steps):
@@ -131,8 +131,8 @@ def _gradients(model: torch.nn.Module, batch: torch.Tensor, truth: torch.Tensor,
         model(batch)
 
 
-def whole(model: torch.nn.Module, source: Ready | Made, plan: Plan, threads: int) -> Callable[[], None]:
-    """Predictions and the scorecard, from pictures to figures."""
+def whole(model: torch.nn.Module, source: Ready | Made, plan: EvaluationPlan, threads: int) -> Callable[[], None]:
+    """Predictions and the scorecard, from images to figures."""
 
     def run() -> None:
         with tempfile.TemporaryDirectory() as folder:
@@ -172,23 +172,23 @@ def summed(times: list[list[Seconds]]) -> list[Seconds]:
     return [(sum(t[0] for t in part), sum(t[1] for t in part)) for part in zip(*times, strict=True)]
 
 
-def memory(pictures: int, words: argparse.Namespace) -> float:
-    """MiB at most, of a process that measures so many pictures."""
-    command = [sys.executable, "-m", "benchmarks.scorecard", "--memory-of", str(pictures), "--model", words.model]
+def memory(dataset: int, words: argparse.Namespace) -> float:
+    """MiB at most, of a process that measures so many images."""
+    command = [sys.executable, "-m", "benchmarks.scorecard", "--memory-of", str(dataset), "--model", words.model]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return float(done.stdout.split()[-1])
 
 
 def _peak(words: argparse.Namespace) -> None:
     model = models.build(words.model, 10).eval()
-    plan = Plan(corruptions=("brightness",), severities=(3,), attack=None, perturbations=("translate",))
+    plan = EvaluationPlan(corruptions=("brightness",), severities=(3,), attack=None, perturbations=("translate",))
     whole(model, Made(words.memory_of), plan, 1)()
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pictures", type=int, default=256)
+    parser.add_argument("--images", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--model", default="wrn-16-1")
     parser.add_argument("--threads", type=int, default=2, help="for the model, and for making corruptions")
@@ -201,12 +201,10 @@ def main() -> None:
         return
     torch.set_num_threads(words.threads)
     model = models.build(words.model, 10).to(memory_format=torch.channels_last).eval()
-    pictures: Source = find()
-    source = Ready(np.array(pictures.images(words.pictures, 32)), pictures.description)
+    dataset: ImageSource = find()
+    source = Ready(np.array(dataset.images(words.dataset, 32)), dataset.description)
     few = Ready(source.images[:WARM], source.name)
-    print(
-        f"{words.model}, {words.pictures} pictures, batches of {BATCH}, {words.threads} threads, {words.rounds} rounds"
-    )
+    print(f"{words.model}, {words.dataset} images, batches of {BATCH}, {words.threads} threads, {words.rounds} rounds")
     print(f"torch {torch.__version__}, Python {platform.python_version()}, {platform.machine()}; {source.name}")
     print("  part           passes  scorecard   added (slowest, fastest round)   the same in processor time")
     floors, ours = [], []
@@ -225,8 +223,8 @@ def main() -> None:
     verdict = "met" if added <= TARGET else "missed"
     print(f"Added by the clock: {100 * added:.1f}% (target: at most {100 * TARGET:.0f}%: {verdict})")
     if not words.no_memory:
-        least, most = memory(words.pictures, words), memory(4 * words.pictures, words)
-        print(f"Memory at most: {least:.0f} MiB for {words.pictures} pictures, {most:.0f} for {4 * words.pictures}")
+        least, most = memory(words.dataset, words), memory(4 * words.dataset, words)
+        print(f"Memory at most: {least:.0f} MiB for {words.dataset} images, {most:.0f} for {4 * words.dataset}")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Plain, AugMix and IPMix on CIFAR-10 and CIFAR-100, with and without Jensen-Shannon loss, on one thread.
 
-    python -m benchmarks.small_runs PICTURES --out runs/small [--seeds 0,1] [--epochs 3] [--results FILE]
+    python -m benchmarks.small_runs IMAGES --out runs/small [--seeds 0,1] [--epochs 3] [--results FILE]
 
-PICTURES holds cifar10 and cifar100, each with train/<class>/* and test/<class>/*. Every run is one call of
+IMAGES holds cifar10 and cifar100, each with train/<class>/* and test/<class>/*. Every run is one call of
 ``ipmix experiment`` on ``experiments/<data>-wrn-10-1-small.yaml`` with method, loss and seed replaced, and resumes what
 an earlier call left. Interrupted by Ctrl-C or SIGTERM, the run at hand saves its state. What has finished by then is
 gathered in one file: every run with its command and commit, and mean, least and most over the seeds.
@@ -44,10 +44,10 @@ class Run:
     def label(self) -> str:
         return f"{self.data}-{self.method}{'-jsd' if self.jsd else ''}-seed{self.seed}"
 
-    def words(self, pictures: str, out: str, epochs: int) -> list[str]:
+    def words(self, images: str, out: str, epochs: int) -> list[str]:
         """The arguments of ``ipmix``."""
         settings = {
-            "data.source": f"{pictures}/{self.data}",
+            "data.source": f"{images}/{self.data}",
             "method.name": self.method,
             "method.preset": PRESETS[self.method],
             "training.jsd": str(self.jsd).lower(),
@@ -70,14 +70,14 @@ class Stopped(Exception):
     """The runner was asked to end."""
 
 
-def carry_out(run: Run, pictures: Path, out: Path, epochs: int) -> None:
+def carry_out(run: Run, images: Path, out: Path, epochs: int) -> None:
     """Train and measure in a process of its own; nothing if that has been done."""
     folder = out / run.label
     if (folder / "small-run.json").exists():
         return
-    about = {"commit": machine.commit(), "command": "ipmix " + " ".join(run.words("PICTURES", "OUT", epochs))}
+    about = {"commit": machine.commit(), "command": "ipmix " + " ".join(run.words("IMAGES", "OUT", epochs))}
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    words = [sys.executable, "-m", "ipmix", *run.words(str(pictures), str(out), epochs)]
+    words = [sys.executable, "-m", "ipmix", *run.words(str(images), str(out), epochs)]
     with subprocess.Popen(words, env=environment, cwd=ROOT) as process:
         try:
             status = process.wait()
@@ -160,21 +160,21 @@ def _stop(*_: object) -> None:
 def main(words: Sequence[str] | None = None) -> int:
     """Run what is missing, then gather what is there; 1 if it was interrupted."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pictures", type=Path)
+    parser.add_argument("images", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seeds", default="0", help="as 0,1,2")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--gather", action="store_true", help="run nothing: gather what has finished")
     parser.add_argument("--results", type=Path, default=ROOT / "results" / "cifar-three-epochs.json")
     arguments = parser.parse_args(words)
-    pictures, out = arguments.pictures.resolve(), arguments.out.resolve()
+    images, out = arguments.images.resolve(), arguments.out.resolve()
     runs = list(planned([int(seed) for seed in arguments.seeds.split(",")]))
     signal.signal(signal.SIGTERM, _stop)
     interrupted = False
     try:
         for run in () if arguments.gather else runs:
             print(f"[{time.strftime('%H:%M:%S')}] {run.label}", file=sys.stderr, flush=True)
-            carry_out(run, pictures, out, arguments.epochs)
+            carry_out(run, images, out, arguments.epochs)
     except (KeyboardInterrupt, Stopped):
         interrupted = True
     rows = [row for run in runs if (row := found(run, out)) is not None]
@@ -182,11 +182,11 @@ def main(words: Sequence[str] | None = None) -> int:
     chosen = f"--seeds {arguments.seeds} --epochs {arguments.epochs}"
     record = {
         "what": "Plain, AugMix and IPMix on CIFAR-10 and CIFAR-100, with and without Jensen-Shannon loss; small",
-        "note": "All 50,000 training pictures. test_error: all 10,000 test pictures after the last epoch. The other "
-        "measures: test pictures evenly spread over the classes, corruptions as the experiment file says; mean "
-        "corruption error not divided by another network's; intervals: 95 percent bootstrap over pictures. One thread "
+        "note": "All 50,000 training images. test_error: all 10,000 test images after the last epoch. The other "
+        "measures: test images evenly spread over the classes, corruptions as the experiment file says; mean "
+        "corruption error not divided by another network's; intervals: 95 percent bootstrap over images. One thread "
         "at the lowest priority beside other work: the seconds say nothing of speed.",
-        **machine.describe(f"python -m benchmarks.small_runs PICTURES --out OUT {chosen}"),
+        **machine.describe(f"python -m benchmarks.small_runs IMAGES --out OUT {chosen}"),
         "not finished": [run.label for run in runs if found(run, out) is None],
         "summary": lines,
         "runs": rows,

@@ -16,7 +16,7 @@ class Effort:
     Attributes:
         rounds: that count; one more warms up.
         block: the least seconds a contestant runs in a round: a short call is repeated.
-        share: of the full numbers of pictures.
+        share: of the full numbers of images.
         quick: leave out what takes minutes.
     """
 
@@ -26,7 +26,7 @@ class Effort:
     quick: bool = False
 
     def count(self, full: int, least: int = 2) -> int:
-        """This effort's share of a number of pictures."""
+        """This effort's share of a number of images."""
         return max(least, round(full * self.share))
 
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks.training [--quick] [--only steps|resume|processes] [--model wrn-16-1] [--jsd] [--threads 2]
 
-Pictures are random bytes of CIFAR's size. About five minutes, a minute and a half with ``--quick``: a part whose
+Images are random bytes of CIFAR's size. About five minutes, a minute and a half with ``--quick``: a part whose
 time is over takes no further turns, and says how many it took.
 
 * Steps: ours without augmentation, ours with IPMix, and a hand-written loop on batches that are ready (a floor). They
@@ -10,7 +10,7 @@ time is over takes no further turns, and says how many it took.
   exchanged from epoch to epoch, and the hand-written loop runs before every second one. The order is turned round
   after every pair. A turn is a whole short epoch: its start, the wait for its first batch and its end are in it.
 * Resume: from the call of ``train`` to the first batch in hand, for a new run and for one that goes on in the middle
-  of an epoch of 50,000 pictures; wrn-40-4. The difference is what resuming costs beyond loading.
+  of an epoch of 50,000 images; wrn-40-4. The difference is what resuming costs beyond loading.
 * Processes: one process with one thread, one with two, two with one thread each (gloo); the same global batch.
 
 Printed: medians of the turns, the fastest and the slowest; medians of the turns' ratios with 95 % bootstrap intervals,
@@ -32,10 +32,10 @@ import torch
 
 from benchmarks.turns import Stopwatch, before_each_epoch, ratio, say_ratio, show
 from ipmix import models
-from ipmix.data.datasets import Pictures
+from ipmix.data.datasets import ArrayDataset
 from ipmix.methods import METHODS
 from ipmix.mixing_set.mixing_set import MixingSet
-from ipmix.training.config import Training
+from ipmix.training.config import TrainingConfig
 from ipmix.training.loader import Batch, Loader
 from ipmix.training.loop import train
 from ipmix.training.losses import cross_entropy, jsd_loss
@@ -51,21 +51,21 @@ class Halted(Exception):
     """Ends a training from within: an interruption, or enough turns."""
 
 
-def random_pictures(count: int) -> Pictures:
+def random_images(count: int) -> ArrayDataset:
     """Random bytes in ten classes."""
     images = np.random.default_rng(0).integers(0, 256, (count, 32, 32, 3), dtype=np.uint8)
-    return Pictures(images, np.arange(count) % 10, tuple("0123456789"), "random")
+    return ArrayDataset(images, np.arange(count) % 10, tuple("0123456789"), "random")
 
 
 # --- steps ------------------------------------------------------------------------------------------------------
 
 
-def hand_written(config: Training, pictures: Pictures) -> Callable[[], None]:
+def hand_written(config: TrainingConfig, dataset: ArrayDataset) -> Callable[[], None]:
     """The least that a loop can do for an epoch, on batches that are ready."""
-    loader = Loader(pictures, batch_size=config.batch_size, seed=0, views=2 if config.jsd else 1, clean=config.jsd)
+    loader = Loader(dataset, batch_size=config.batch_size, seed=0, views=2 if config.jsd else 1, clean=config.jsd)
     batches = list(loader.epoch(0))
-    model = models.build(config.model, pictures.classes).to(memory_format=torch.channels_last).train()
-    optimiser = torch.optim.SGD(model.parameters(), 0.1, 0.9, nesterov=True, weight_decay=1e-4)
+    model = models.build(config.model, dataset.classes).to(memory_format=torch.channels_last).train()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1, 0.9, nesterov=True, weight_decay=1e-4)
 
     def run() -> None:
         for batch in batches:
@@ -77,9 +77,9 @@ def hand_written(config: Training, pictures: Pictures) -> Callable[[], None]:
                 loss = jsd_loss(clean, first, second, labels)
             else:
                 loss = cross_entropy(logits, labels)
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             loss.backward()
-            optimiser.step()
+            optimizer.step()
             loss.item()
 
     return run
@@ -120,12 +120,12 @@ def timed(made: list[float], loader: Loader, *what: object) -> Batch:
 def steps(words: argparse.Namespace) -> None:
     """The loop's and the augmentation's share of a step."""
     pairs, length = (8, 3) if words.quick else (30, 5)
-    config = Training(model=words.model, epochs=2 + 2 * pairs, jsd=words.jsd, log_steps=1000)
-    pictures = random_pictures(length * config.batch_size)
+    config = TrainingConfig(model=words.model, epochs=2 + 2 * pairs, jsd=words.jsd, log_steps=1000)
+    dataset = random_images(length * config.batch_size)
     mixing = MixingSet.array(np.random.default_rng(1).integers(0, 256, (500, 36, 36, 3), dtype=np.uint8))
-    turns = StepTurns(hand_written(config, pictures), words.seconds["steps"])
+    turns = StepTurns(hand_written(config, dataset), words.seconds["steps"])
     with before_each_epoch(turns), suppress(Halted):
-        train(config, pictures, method=METHODS["ipmix"](), mixing=mixing, quiet=True, device="cpu")
+        train(config, dataset, method=METHODS["ipmix"](), mixing=mixing, quiet=True, device="cpu")
     turns.watch.stop()
     clock, processor = turns.watch.clock, turns.watch.processor
     print(
@@ -164,39 +164,39 @@ def halted_after(count: int, came: list[float]) -> Callable[[Loader, int], None]
     return prepare
 
 
-def seconds_to_first_batch(config: Training, pictures: Pictures, out: Path, resume: bool) -> float:
+def seconds_to_first_batch(config: TrainingConfig, dataset: ArrayDataset, out: Path, resume: bool) -> float:
     """From the call to the first batch in hand; then the run ends."""
     came: list[float] = []
     began = time.perf_counter()
     with before_each_epoch(halted_after(0, came)), suppress(Halted):
-        train(config, pictures, out=out, resume=resume, force=not resume, quiet=True, device="cpu")
+        train(config, dataset, out=out, resume=resume, force=not resume, quiet=True, device="cpu")
     return came[0] - began
 
 
-def stop_in_the_middle(config: Training, pictures: Pictures, out: Path) -> None:
+def stop_in_the_middle(config: TrainingConfig, dataset: ArrayDataset, out: Path) -> None:
     """A run whose state was saved in the middle of an epoch, as a signal has it saved."""
     with before_each_epoch(halted_after(3, [])), suppress(Halted):
-        train(config, pictures, out=out, quiet=True, device="cpu", checkpoint_seconds=0.0)
+        train(config, dataset, out=out, quiet=True, device="cpu", checkpoint_seconds=0.0)
 
 
 def resuming(words: argparse.Namespace) -> None:
     """What a resumption costs beyond loading."""
-    config, pictures = Training(model="wrn-40-4", epochs=2, batch_size=16), random_pictures(50_000)
+    config, dataset = TrainingConfig(model="wrn-40-4", epochs=2, batch_size=16), random_images(50_000)
     new, resumed = "a new run", "a resumed run"
     times: dict[str, list[float]] = {new: [], resumed: []}
     end = time.monotonic() + words.seconds["resume"]
     with tempfile.TemporaryDirectory() as folder:
-        stop_in_the_middle(config, pictures, Path(folder, "stopped"))
+        stop_in_the_middle(config, dataset, Path(folder, "stopped"))
         for turn in range(1 + 9):
             if turn > LEAST_TURNS and time.monotonic() > end:
                 break
             seconds = {
-                new: seconds_to_first_batch(config, pictures, Path(folder, "new"), False),
-                resumed: seconds_to_first_batch(config, pictures, Path(folder, "stopped"), True),
+                new: seconds_to_first_batch(config, dataset, Path(folder, "new"), False),
+                resumed: seconds_to_first_batch(config, dataset, Path(folder, "stopped"), True),
             }
             for name in times if turn else ():
                 times[name].append(seconds[name])
-    print(f"\nResume: wrn-40-4, 50,000 pictures in memory; to the first batch in hand; {len(times[new])} turns")
+    print(f"\nResume: wrn-40-4, 50,000 images in memory; to the first batch in hand; {len(times[new])} turns")
     show(times, new, "s", 1)
     cost = statistics.median(b - a for a, b in zip(times[new], times[resumed]))
     verdict = "met" if cost <= RESUME_TARGET else "MISSED"

@@ -22,7 +22,7 @@ import torch
 
 from benchmarks.turns import before_each_epoch
 from ipmix.methods import METHODS
-from ipmix.training.config import Training
+from ipmix.training.config import TrainingConfig
 from ipmix.training.loader import Loader
 from ipmix.training.loop import train
 
@@ -146,14 +146,14 @@ def together() -> None:
 
 def worker(address: str, model: str, turns: int, steps: int) -> None:
     """One process of a group."""
-    from benchmarks.training import random_pictures
+    from benchmarks.training import random_images
 
-    config = Training(model=model, epochs=turns, log_steps=1000)
+    config = TrainingConfig(model=model, epochs=turns, log_steps=1000)
     mixing = np.random.default_rng(1).integers(0, 256, (500, 36, 36, 3), dtype=np.uint8)
     mine = Turns(address)
     with before_each_epoch(mine):
-        pictures = random_pictures(steps * config.batch_size)
-        train(config, pictures, method=METHODS["ipmix"](), mixing=mixing, quiet=True, device="cpu")
+        dataset = random_images(steps * config.batch_size)
+        train(config, dataset, method=METHODS["ipmix"](), mixing=mixing, quiet=True, device="cpu")
     mine.end(turns)
 
 

@@ -1,7 +1,7 @@
 """The yardstick: a throw-away fused kernel of the authors' form, kept outside of the repository.
 
 IPMIX_YARDSTICK names its file. It offers ``alloc``, ``sample_batch``, ``apply_f32`` and ``apply_u8``; it clips,
-knows the ten core operations and square pictures only, and writes planes. Its mixing pictures have the
+knows the ten core operations and square images only, and writes planes. Its mixing images have the
 images' size already, so that it has no crop to make.
 """
 
@@ -22,7 +22,7 @@ K = T = 3
 
 @dataclass(frozen=True)
 class Form:
-    """Severity, strength, patch sizes and mixing with the original: the authors' settings for one picture size."""
+    """Severity, strength, patch sizes and mixing with the original: the authors' settings for one image size."""
 
     severity: float
     beta: float

@@ -1,4 +1,4 @@
-"""What all tests share: settings, and small pictures to work on.
+"""What all tests share: settings, and small images to work on.
 
 Tests often share the machine: torch's threads then spend their time waiting for each other.
 """
@@ -16,14 +16,14 @@ from hypothesis import settings
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
-PictureMaker = Callable[..., np.ndarray]
+ImageMaker = Callable[..., np.ndarray]
 
 
-def synthetic_pictures(count: int, height: int, width: int, channels: int = 3, seed: int = 0) -> np.ndarray:
-    """Colour pictures with smooth areas, edges, flat areas and noise: uint8[count, height, width, channels]."""
+def synthetic_images(count: int, height: int, width: int, channels: int = 3, seed: int = 0) -> np.ndarray:
+    """Color images with smooth areas, edges, flat areas and noise: uint8[count, height, width, channels]."""
     draws = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width] + 0.5
-    pictures = np.empty((count, height, width, channels), np.uint8)
+    images = np.empty((count, height, width, channels), np.uint8)
     for i in range(count):
         angle, period = draws.uniform(0, 2 * np.pi, channels), draws.uniform(4, 40, channels)
         slope = np.cos(angle) * x[..., None] + np.sin(angle) * y[..., None]
@@ -34,27 +34,27 @@ def synthetic_pictures(count: int, height: int, width: int, channels: int = 3, s
             values += draws.normal(0, 25, values.shape)
         if i % 7 == 3:
             values = draws.integers(0, 256, values.shape)
-        pictures[i] = np.clip(values, 0, 255)
-    return pictures
+        images[i] = np.clip(values, 0, 255)
+    return images
 
 
 @pytest.fixture(scope="session")
-def make_pictures() -> PictureMaker:
-    """:func:`synthetic_pictures`: (count, height, width, channels=3, seed=0) -> uint8[N, H, W, C]."""
-    return synthetic_pictures
+def make_images() -> ImageMaker:
+    """:func:`synthetic_images`: (count, height, width, channels=3, seed=0) -> uint8[N, H, W, C]."""
+    return synthetic_images
 
 
 @pytest.fixture(scope="session")
 def images() -> np.ndarray:
-    """Twelve colour pictures, uint8[12, 32, 32, 3], read-only."""
-    pictures = synthetic_pictures(12, 32, 32, seed=1)
-    pictures.flags.writeable = False
-    return pictures
+    """Twelve color images, uint8[12, 32, 32, 3], read-only."""
+    images = synthetic_images(12, 32, 32, seed=1)
+    images.flags.writeable = False
+    return images
 
 
 @pytest.fixture(scope="session")
-def mixing_pictures() -> np.ndarray:
-    """Five pictures to mix in, uint8[5, 36, 36, 3], read-only."""
-    pictures = synthetic_pictures(5, 36, 36, seed=2)
-    pictures.flags.writeable = False
-    return pictures
+def mixing_images() -> np.ndarray:
+    """Five images to mix in, uint8[5, 36, 36, 3], read-only."""
+    images = synthetic_images(5, 36, 36, seed=2)
+    images.flags.writeable = False
+    return images

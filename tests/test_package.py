@@ -204,7 +204,7 @@ def test_a_circle_is_found() -> None:
 
 
 def test_random_numbers_come_from_keys_alone() -> None:
-    """No room draws from a generator of the process: a picture would depend on what was drawn before it."""
+    """No room draws from a generator of the process: an image would depend on what was drawn before it."""
     for path in sorted(SOURCE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):

@@ -18,7 +18,7 @@ def _package():
 
 
 class Linear(torch.nn.Module):
-    """Logits that are linear in the pixels: how far a picture is from another class can be written down."""
+    """Logits that are linear in the pixels: how far an image is from another class can be written down."""
 
     def __init__(self, classes=6):
         super().__init__()
@@ -40,7 +40,7 @@ def radius(model, image, label):
     )
 
 
-def pictures(count=12):
+def sample_images(count=12):
     return 0.4 + 0.2 * torch.rand(count, *SHAPE, generator=torch.Generator().manual_seed(0))
 
 
@@ -50,7 +50,7 @@ def fooled(model, images, labels):
 
 
 def test_on_a_linear_model_it_succeeds_exactly_where_it_can():
-    model, images = Linear().eval(), pictures()
+    model, images = Linear().eval(), sample_images()
     with torch.no_grad():
         labels = model(images).argmax(dim=1)
         reach = torch.tensor([radius(model, image, label) for image, label in zip(images, labels)])
@@ -73,7 +73,7 @@ def test_it_finds_what_hidden_gradients_keep_from_pgd():
         def forward(self, images):
             return 1e4 * super().forward(images)
 
-    model, images = Hidden().eval(), pictures()
+    model, images = Hidden().eval(), sample_images()
     with torch.no_grad():
         labels = model(images).argmax(dim=1)
         reach = torch.tensor([radius(model, image, label) for image, label in zip(images, labels)])
@@ -88,7 +88,7 @@ def test_networks_in_another_memory_layout():
     torch.manual_seed(0)
     model = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(32, 5))
     model = model.to(memory_format=torch.channels_last).eval()
-    images = pictures(3).permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
+    images = sample_images(3).permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
     with torch.no_grad():
         labels = model(images).argmax(dim=1)
     found = auto_attack(model, images, labels, epsilon=0.3, seed=0)
@@ -96,8 +96,8 @@ def test_networks_in_another_memory_layout():
     assert float((found - images).abs().max()) <= 0.3 + 1e-6
 
 
-def test_the_same_seed_the_same_pictures_and_nothing_else_moves():
-    model, images = Linear().train(), pictures(4)
+def test_the_same_seed_the_same_images_and_nothing_else_moves():
+    model, images = Linear().train(), sample_images(4)
     labels = torch.tensor([0, 1, 2, 3])
     torch.manual_seed(7)
     expected = torch.rand(3)
@@ -110,7 +110,7 @@ def test_the_same_seed_the_same_pictures_and_nothing_else_moves():
 
 
 def test_a_debugger_keeps_its_trace():
-    model, images = Linear().eval(), pictures(2)
+    model, images = Linear().eval(), sample_images(2)
     seen = []
     before = sys.gettrace()
     try:
@@ -124,9 +124,9 @@ def test_a_debugger_keeps_its_trace():
 
 def test_few_classes_and_other_norms_are_refused():
     with pytest.raises(InputError, match="at least 4 classes, got 3"):
-        auto_attack(Linear(3), pictures(1), torch.tensor([0]), epsilon=0.1, seed=0)
+        auto_attack(Linear(3), sample_images(1), torch.tensor([0]), epsilon=0.1, seed=0)
     with pytest.raises(InputError, match="norm must be"):
-        auto_attack(Linear(), pictures(1), torch.tensor([0]), epsilon=0.1, norm="l1", seed=0)
+        auto_attack(Linear(), sample_images(1), torch.tensor([0]), epsilon=0.1, norm="l1", seed=0)
 
 
 def test_without_the_package_it_says_what_to_install(monkeypatch):

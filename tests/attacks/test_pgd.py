@@ -57,7 +57,7 @@ def test_the_noisy_centre_reaches_twice_as_far(linear, batch):
     assert noisy.abs().mean() == pytest.approx(2 / 255, rel=0.05)
 
 
-def test_the_start_depends_on_the_picture_not_on_its_batch(linear, batch):
+def test_the_start_depends_on_the_image_not_on_its_batch(linear, batch):
     images, labels = batch
     whole = pgd(linear, images, labels, epsilon=0.1, steps=0, step_size=0.0, seed=7)
     halves = [

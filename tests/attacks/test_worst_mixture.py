@@ -1,4 +1,4 @@
-"""AugMax's attack, against the plainest form of it: one picture at a time, gradients by differences."""
+"""AugMax's attack, against the plainest form of it: one image at a time, gradients by differences."""
 
 import numpy as np
 import pytest
@@ -40,14 +40,14 @@ def given():
 
 
 def slow_mixture(clean, chains, blend, logits):
-    """One picture: numpy arrays and numbers."""
+    """One image: numpy arrays and numbers."""
     shares = np.exp(logits) / np.exp(logits).sum()
     mixed = sum(share * chain for share, chain in zip(shares, chains, strict=True))
     return (1 - blend) * clean + blend * mixed
 
 
 def slow_attack(model, clean, chains, label, blend, logits, steps, step_size, budget):
-    """One picture, gradients of the loss by central differences."""
+    """One image, gradients of the loss by central differences."""
 
     def answer(blend, logits):
         x = torch.from_numpy(slow_mixture(clean, chains, blend, logits))[None]
@@ -82,7 +82,7 @@ def labels_of(model, given):
 
 
 @pytest.mark.parametrize("budget", [1, 2, None])
-def test_it_is_the_plain_ascent_of_each_picture(model, given, budget):
+def test_it_is_the_plain_ascent_of_each_image(model, given, budget):
     clean, chains, blend, logits = given
     labels = labels_of(model, given)
     options = {"steps": 6, "step_size": 0.1, "budget": budget}
@@ -113,7 +113,7 @@ def test_the_comparison_tells_budgets_apart(model, given):
     assert not torch.allclose(found[1][wrong], start[wrong], atol=1e-3)
 
 
-def test_the_loss_grows_and_the_result_stays_between_the_pictures(model, given):
+def test_the_loss_grows_and_the_result_stays_between_the_images(model, given):
     clean, chains, blend, logits = given
     labels = labels_of(model, given)
     found = worst_mixture(model, clean, chains, labels, blend=blend, logits=logits, steps=10, budget=None)
@@ -128,7 +128,7 @@ def test_the_loss_grows_and_the_result_stays_between_the_pictures(model, given):
     assert not found.requires_grad
 
 
-def test_a_picture_s_result_does_not_depend_on_its_batch(model, given):
+def test_a_image_s_result_does_not_depend_on_its_batch(model, given):
     clean, chains, blend, logits = given
     labels = labels_of(model, given)
     whole = worst_mixture(model, clean, chains, labels, blend=blend, logits=logits, steps=4)

@@ -7,13 +7,13 @@ import pytest
 from benchmarks.timing import Contestant, Effort, race
 
 from benchmarks import __main__ as command
-from benchmarks import augmentation, loader, peers, pictures, yardstick
+from benchmarks import augmentation, images, loader, peers, yardstick
 from ipmix.data.datasets import scan
 from ipmix.methods.ipmix import IPMix
 from ipmix.mixing_set.mixing_set import MixingSet
 
 TINY = Effort(rounds=1, block=0.0, share=0.001, quick=True)
-SYNTHETIC = pictures.Source(None)
+SYNTHETIC = images.Source(None)
 
 
 def test_ours_draws_and_applies_to_every_image() -> None:
@@ -58,7 +58,7 @@ def test_an_absent_or_broken_peer_is_a_row_with_a_reason() -> None:
     assert "changed its mind" in absent[1].reason
 
 
-def test_loader_rows_pass_over_every_picture(tmp_path: Path) -> None:
+def test_loader_rows_pass_over_every_image(tmp_path: Path) -> None:
     kilobytes = SYNTHETIC.write_jpegs(tmp_path / "train", 12, 40)
     assert kilobytes > 0.1
     files, mixing = scan(tmp_path, "train"), MixingSet.array(SYNTHETIC.mixing(2, 224))
@@ -71,18 +71,18 @@ def test_loader_rows_pass_over_every_picture(tmp_path: Path) -> None:
         assert {len(batch.images) for batch in batches} == {form.views + form.clean}
 
 
-def test_pictures_have_the_shape_asked_for() -> None:
+def test_images_have_the_shape_asked_for() -> None:
     for channels in (1, 3, 4, 8):
         assert SYNTHETIC.images(3, 16, 24, channels).shape == (3, 16, 24, channels)
         assert SYNTHETIC.mixing(2, 28, channels).shape == (2, 32, 32, channels)
-    assert np.array_equal(pictures.synthetic(2, 16, 16), pictures.synthetic(2, 16, 16))
+    assert np.array_equal(images.synthetic(2, 16, 16), images.synthetic(2, 16, 16))
     assert len(np.unique(SYNTHETIC.images(1, 32))) > 30
 
 
-def test_a_wrong_picture_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(pictures.VARIABLE, str(tmp_path))
+def test_a_wrong_image_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(images.VARIABLE, str(tmp_path))
     with pytest.raises(SystemExit, match="cifar10"):
-        pictures.find()
+        images.find()
 
 
 def test_an_unknown_suite_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

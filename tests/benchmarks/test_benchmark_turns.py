@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("torch")
 
 from benchmarks import small_runs, turns
-from ipmix.data.datasets import Pictures
+from ipmix.data.datasets import ArrayDataset
 from ipmix.training.loader import Loader
 
 
@@ -33,7 +33,7 @@ def test_the_stopwatch_keeps_the_turns_that_count() -> None:
 
 def test_a_loader_calls_before_each_epoch_and_no_longer_than_wished() -> None:
     images = np.zeros((4, 8, 8, 3), np.uint8)
-    loader = Loader(Pictures(images, np.zeros(4, np.int64), ("a",), "zeros"), batch_size=2, seed=0)
+    loader = Loader(ArrayDataset(images, np.zeros(4, np.int64), ("a",), "zeros"), batch_size=2, seed=0)
     seen = []
     with turns.before_each_epoch(lambda one, epoch: seen.append((one, epoch))):
         assert len(list(loader.epoch(3))) == 2
@@ -67,4 +67,4 @@ def test_small_runs_are_gathered_as_far_as_they_are(tmp_path: Path, capsys: pyte
     assert line["seeds"] == [0, 1]
     assert line["mean_corruption_error"] == {"mean": 32.0, "least": 30.0, "most": 34.0}
     assert "cifar10 ipmix + JSD" in capsys.readouterr().out
-    assert "--set=training.jsd=true" in first.words("PICTURES", "OUT", 3)
+    assert "--set=training.jsd=true" in first.words("IMAGES", "OUT", 3)

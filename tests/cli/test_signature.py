@@ -7,7 +7,7 @@ from ipmix.cli import signature
 
 
 def command(
-    pictures: list[Path],
+    images: list[Path],
     *,
     needed: str,
     data: str = "digits",
@@ -19,12 +19,12 @@ def command(
     option: dict[str, Any] = {},  # noqa: B006
     seed: int | None = None,
 ) -> None:
-    """Do something to pictures, 100% safely.
+    """Do something to images, 100% safely.
 
     More about it.
 
     Args:
-        pictures: picture files.
+        images: image files.
         patch_sizes: sides of
             the patches.
         share (float): between 0 and 100%.
@@ -41,7 +41,7 @@ def parse(*words):
 def test_defaults_and_positionals():
     values = parse("a.png", "b.png", "--needed", "x")
     assert values == {
-        "pictures": [Path("a.png"), Path("b.png")],
+        "images": [Path("a.png"), Path("b.png")],
         "needed": "x",
         "data": "digits",
         "patch_sizes": None,
@@ -67,7 +67,7 @@ def test_every_kind_of_option():
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("--needed x", "PICTURE"),
+        ("--needed x", "IMAGE"),
         ("a", "--needed"),
         ("a --needed x --seed three", "invalid int value: 'three'"),
         ("a --needed x --centre middle", "invalid choice: 'middle'"),
@@ -90,8 +90,8 @@ def test_help_is_the_docstring(capsys):
     assert stop.value.code == 0
     text = " ".join(capsys.readouterr().out.split())
     for part in (
-        "Do something to pictures, 100% safely. More about it.",
-        "picture files.",
+        "Do something to images, 100% safely. More about it.",
+        "image files.",
         "sides of the patches.",
         "between 0 and 100%. (default: 0.5)",
         "--no-flip",

@@ -17,20 +17,20 @@ from pathlib import Path
 
 import numpy as np
 
-from ipmix.data.datasets import Pictures
+from ipmix.data.datasets import ArrayDataset
 from ipmix.core.errors import InputError
 from ipmix.training.loader import Loader
-from ipmix.training.config import Training
+from ipmix.training.config import TrainingConfig
 from ipmix.training.loop import train
 
 draws = np.random.default_rng(0)
 labels = np.arange(43, dtype=np.int64) % 3
 images = draws.integers(0, 120, (43, 8, 8, 3), dtype=np.uint8)
 images[np.arange(43), :, :, labels] += 80
-data = Pictures(images, labels, ("red", "green", "blue"), "colours")
-test = Pictures(images[:21], labels[:21], data.classes, "colours")
+data = ArrayDataset(images, labels, ("red", "green", "blue"), "colors")
+test = ArrayDataset(images[:21], labels[:21], data.classes, "colors")
 out = Path(sys.argv[1])
-base = Training(model="vit-small-cifar", dropout=0.0, epochs=2, batch_size=10, learning_rate=0.01, log_steps=1)
+base = TrainingConfig(model="vit-small-cifar", dropout=0.0, epochs=2, batch_size=10, learning_rate=0.01, log_steps=1)
 options = dict(device="cpu", quiet=True)
 train(base, data, test, out / "plain", **options)
 train(replace(base, accumulate=2, jsd=True), data, test, out / "jsd", **options)

@@ -14,8 +14,8 @@ DETERMINISTIC = {
 }  # fmt: skip
 
 
-def pictures(count, height, width, channels=3, seed=0):
-    """Smooth random pictures with a hard edge."""
+def sample_images(count, height, width, channels=3, seed=0):
+    """Smooth random images with a hard edge."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:height, :width][..., None]
     phase, wave = rng.uniform(0, 6, (2, count, 1, 1, channels))
@@ -24,7 +24,7 @@ def pictures(count, height, width, channels=3, seed=0):
     return np.clip(images, 0, 255).astype(np.uint8)
 
 
-IMAGES = pictures(5, 32, 32)
+IMAGES = sample_images(5, 32, 32)
 
 
 def test_every_name_is_made():
@@ -66,7 +66,7 @@ def test_corruptions_and_severities_draw_different_numbers():
 @pytest.mark.parametrize("name", sorted({*CORRUPTIONS, *VALIDATION} - {"saturate", "elastic_transform", "glass_blur"}))
 def test_severities_get_worse(name):
     # The three left out change in kind from severity to severity, not in strength alone.
-    images = pictures(20, 32, 32, seed=3)
+    images = sample_images(20, 32, 32, seed=3)
     change = [np.abs(corrupt(images, name, s, seed=0).astype(int) - images).mean() for s in range(1, 6)]
     assert change[4] > change[0] > 0
 
@@ -74,7 +74,7 @@ def test_severities_get_worse(name):
 @pytest.mark.parametrize("name", ALL_CORRUPTIONS)
 @pytest.mark.parametrize("shape", [(1, 1, 1, 3), (2, 5, 7, 4), (1, 40, 33, 1), (1, 1, 9, 3), (1, 64, 90, 2)])
 def test_any_shape(name, shape):
-    images = pictures(*shape)
+    images = sample_images(*shape)
     before = images.copy()
     for form in ("original", "corrected"):
         assert corrupt(images, name, 5, seed=0, form=form).shape == shape
@@ -83,7 +83,7 @@ def test_any_shape(name, shape):
 
 @pytest.mark.parametrize("name", ["gaussian_blur", "motion_blur", "zoom_blur", "defocus_blur", "contrast", "pixelate"])
 def test_channels_do_not_mix(name):
-    images = pictures(2, 33, 40, channels=4)
+    images = sample_images(2, 33, 40, channels=4)
     whole = corrupt(images, name, 4, seed=0)
     for c in range(4):
         np.testing.assert_array_equal(corrupt(images[..., c : c + 1], name, 4, seed=0)[..., 0], whole[..., c])

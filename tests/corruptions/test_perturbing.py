@@ -13,8 +13,8 @@ NOISES = ("gaussian_noise", "shot_noise", "speckle_noise")
 
 
 @pytest.fixture(scope="module")
-def images(make_pictures):
-    return make_pictures(4, 32, 32, seed=1)
+def images(make_images):
+    return make_images(4, 32, 32, seed=1)
 
 
 @pytest.mark.parametrize("name", PERTURBATIONS)
@@ -83,8 +83,8 @@ def test_zoom_blur_is_a_running_mean(images):
     assert (np.abs(frames[:, 30] - frames[:, 0]).mean() > np.abs(frames[:, 2] - frames[:, 0]).mean()).all()
 
 
-def test_tilt_against_a_homography(make_pictures):
-    image = make_pictures(1, 40, 30, seed=5)
+def test_tilt_against_a_homography(make_images):
+    image = make_images(1, 40, 30, seed=5)
     inverse = tilt_map(40, 30, 9.0)
     out = np.empty_like(image)
     tilt_all(image, out, inverse)
@@ -106,20 +106,20 @@ def test_running_down_is_numpys_convolve():
         np.testing.assert_allclose(run_down(liquids, np.array(trail)), expected, atol=1e-6)
 
 
-def test_crop_takes_the_middle_after_the_motion(make_pictures):
-    images = make_pictures(2, 40, 48, seed=2)
+def test_crop_takes_the_middle_after_the_motion(make_images):
+    images = make_images(2, 40, 48, seed=2)
     # The shift happens on the whole image: what comes into the crop is image, not black.
     frames = perturb(images, "translate", seed=0, crop=32)
     np.testing.assert_array_equal(frames[:, 10], images[:, 4:36, 5:37])
     np.testing.assert_array_equal(perturb(images, "brightness", seed=0, crop=32)[:, 15], images[:, 4:36, 8:40])
 
 
-def test_sizes_and_channels(make_pictures):
+def test_sizes_and_channels(make_images):
     for shape in ((1, 1, 1, 3), (1, 9, 14, 1), (1, 20, 12, 5)):
-        images = make_pictures(*shape)
+        images = make_images(*shape)
         for name in PERTURBATIONS:
             assert perturb(images, name, seed=0).shape[2:] == shape[1:]
-    large = make_pictures(1, 128, 130)
+    large = make_images(1, 128, 130)
     assert perturb(large, "translate", seed=0).shape[1] == 41
     assert perturb(large, "motion_blur", seed=0).shape[1] == 31
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from ipmix.core.errors import InputError
-from ipmix.data.datasets import PictureFiles, Pictures, load, scan, splits
+from ipmix.data.datasets import ArrayDataset, FileDataset, load, scan, splits
 
 
 def make_folder(top: Path, counts: dict[str, int], size: tuple[int, int] = (6, 5), seed: int = 0) -> Path:
@@ -20,16 +20,16 @@ def make_folder(top: Path, counts: dict[str, int], size: tuple[int, int] = (6, 5
 
 def test_a_folder_is_read_in_the_order_of_its_names(tmp_path: Path) -> None:
     make_folder(tmp_path / "train", {"cat": 3, "ant": 2})
-    (tmp_path / "train" / "cat" / "notes.txt").write_text("not a picture")
-    pictures = load(tmp_path, "train", quiet=True)
-    assert pictures.classes == ("ant", "cat")
-    assert pictures.labels.tolist() == [0, 0, 1, 1, 1]
-    assert pictures.images.shape == (5, 6, 5, 3)
+    (tmp_path / "train" / "cat" / "notes.txt").write_text("not an image")
+    dataset = load(tmp_path, "train", quiet=True)
+    assert dataset.classes == ("ant", "cat")
+    assert dataset.labels.tolist() == [0, 0, 1, 1, 1]
+    assert dataset.images.shape == (5, 6, 5, 3)
     first_cat = np.asarray(Image.open(tmp_path / "train" / "cat" / "000.png"))
-    assert np.array_equal(pictures.images[2], first_cat)
+    assert np.array_equal(dataset.images[2], first_cat)
 
 
-def test_size_brings_all_pictures_to_one(tmp_path: Path) -> None:
+def test_size_brings_all_images_to_one(tmp_path: Path) -> None:
     make_folder(tmp_path / "test", {"a": 2}, (9, 14))
     make_folder(tmp_path / "test", {"b": 2}, (20, 8))
     with pytest.raises(InputError, match=r"differ in size: .*000\.png is 14x9, .*000\.png is 8x20; pass a size"):
@@ -48,8 +48,8 @@ def test_class_folders_alone_do_for_testing_but_not_for_training(tmp_path: Path)
 def test_a_class_called_train_is_no_split(tmp_path: Path) -> None:
     make_folder(tmp_path, {"train": 2, "bus": 1})
     assert splits(tmp_path) == ()
-    pictures = load(tmp_path, "test", quiet=True)
-    assert (pictures.classes, len(pictures)) == (("bus", "train"), 3)
+    dataset = load(tmp_path, "test", quiet=True)
+    assert (dataset.classes, len(dataset)) == (("bus", "train"), 3)
 
 
 def test_missing_and_empty_folders_are_named(tmp_path: Path) -> None:
@@ -64,21 +64,21 @@ def test_missing_and_empty_folders_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no 'test' folder; it has: train"):
         load(tmp_path / "hollow", "test")
     (tmp_path / "hollow" / "train" / "cat").mkdir()
-    with pytest.raises(InputError, match=r"class folder .*cat holds no picture"):
+    with pytest.raises(InputError, match=r"class folder .*cat holds no image"):
         load(tmp_path / "hollow", "train")
 
 
-def test_a_broken_picture_is_named_or_skipped_and_counted(tmp_path: Path) -> None:
+def test_a_broken_image_is_named_or_skipped_and_counted(tmp_path: Path) -> None:
     make_folder(tmp_path / "train", {"a": 3, "b": 2})
     whole = load(tmp_path, "train", quiet=True)
     broken = tmp_path / "train" / "a" / "001.png"
     broken.write_bytes(broken.read_bytes()[:40])
     with pytest.raises(InputError, match=r"001\.png.*--skip-broken"):
         load(tmp_path, "train", quiet=True)
-    pictures = load(tmp_path, "train", skip_broken=True, quiet=True)
-    assert pictures.skipped == (broken,)
-    assert pictures.labels.tolist() == [0, 0, 1, 1]
-    assert np.array_equal(pictures.images, whole.images[[0, 2, 3, 4]])
+    dataset = load(tmp_path, "train", skip_broken=True, quiet=True)
+    assert dataset.skipped == (broken,)
+    assert dataset.labels.tolist() == [0, 0, 1, 1]
+    assert np.array_equal(dataset.images, whole.images[[0, 2, 3, 4]])
     (tmp_path / "train" / "b" / "000.png").write_bytes(b"")
     assert len(load(tmp_path, "train", skip_broken=True, quiet=True).skipped) == 2
 
@@ -86,7 +86,7 @@ def test_a_broken_picture_is_named_or_skipped_and_counted(tmp_path: Path) -> Non
 def test_nothing_is_left_when_all_are_broken(tmp_path: Path) -> None:
     make_folder(tmp_path / "train", {"a": 1})
     (tmp_path / "train" / "a" / "000.png").write_bytes(b"x")
-    with pytest.raises(InputError, match="every one of the 1 pictures is broken"):
+    with pytest.raises(InputError, match="every one of the 1 images is broken"):
         load(tmp_path, "train", skip_broken=True, quiet=True)
 
 
@@ -100,7 +100,7 @@ def test_sixteen_bits_are_not_skipped_as_broken(tmp_path: Path) -> None:
 def test_files_decode_one_by_one(tmp_path: Path) -> None:
     make_folder(tmp_path / "train", {"a": 2, "b": 1})
     files = scan(tmp_path, "train")
-    assert isinstance(files, PictureFiles)
+    assert isinstance(files, FileDataset)
     assert len(files) == 3
     assert np.array_equal(files[1], load(tmp_path, "train", quiet=True).images[1])
 
@@ -109,8 +109,8 @@ def test_digits_are_split_evenly_and_for_good() -> None:
     train, test = load("digits", "train"), load("digits", "test")
     assert (len(train), len(test)) == (1352, 445)
     assert train.images.shape[1:] == (32, 32, 3)
-    for pictures in (train, test):
-        counts = np.bincount(pictures.labels, minlength=10)
+    for dataset in (train, test):
+        counts = np.bincount(dataset.labels, minlength=10)
         assert counts.max() - counts.min() <= 0.1 * counts.max()
     rows = {image.tobytes() for image in train.images}
     assert not any(image.tobytes() in rows for image in test.images)
@@ -128,7 +128,7 @@ def test_cifar_is_not_downloaded_unasked(tmp_path: Path) -> None:
         (np.zeros((2, 4, 4, 3), np.float32), np.zeros(2, np.int64), "float32"),
         (np.zeros((2, 4, 4, 3), np.uint16), np.zeros(2, np.int64), "uint16"),
         (np.zeros((2, 4, 4), np.uint8), np.zeros(2, np.int64), r"uint8\[2, 4, 4\]"),
-        (np.zeros((0, 4, 4, 3), np.uint8), np.zeros(0, np.int64), "no picture"),
+        (np.zeros((0, 4, 4, 3), np.uint8), np.zeros(0, np.int64), "no image"),
         (np.zeros((2, 4, 4, 3), np.uint8), np.zeros(3, np.int64), r"int64\[2\]"),
         (np.zeros((2, 4, 4, 3), np.uint8), np.zeros(2, np.int32), "int32"),
         (np.zeros((2, 4, 4, 3), np.uint8), np.array([0, -1]), "0 or more, got -1"),
@@ -137,7 +137,7 @@ def test_cifar_is_not_downloaded_unasked(tmp_path: Path) -> None:
 )
 def test_arrays_are_checked_at_the_edge(images: np.ndarray, labels: np.ndarray, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        Pictures(images, labels, ("a", "b"), "mine")
+        ArrayDataset(images, labels, ("a", "b"), "mine")
 
 
 def test_unknown_splits_and_sizes() -> None:
@@ -165,5 +165,5 @@ def test_checking_files_finds_the_broken_ones(tmp_path: Path) -> None:
     assert [path.name for path in broken] == ["001.png"]
     (tmp_path / "train" / "a" / "000.png").write_bytes(b"x")
     (tmp_path / "train" / "a" / "002.png").write_bytes(b"x")
-    with pytest.raises(InputError, match="every one of the 3 pictures is broken"):
+    with pytest.raises(InputError, match="every one of the 3 images is broken"):
         scan(tmp_path, "train").whole(quiet=True)

@@ -5,15 +5,15 @@ import pytest
 from PIL import Image
 
 from ipmix.core.errors import InputError
-from ipmix.data.decoding import BrokenPicture, decode, decode_square, is_picture
+from ipmix.data.decoding import BrokenImage, decode, decode_square, is_image_file
 
 
-def picture(seed: int, height: int, width: int) -> np.ndarray:
+def image(seed: int, height: int, width: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def test_a_lossless_picture_comes_back_exactly(tmp_path: Path) -> None:
-    pixels = picture(0, 33, 47)
+def test_a_lossless_image_comes_back_exactly(tmp_path: Path) -> None:
+    pixels = image(0, 33, 47)
     Image.fromarray(pixels).save(tmp_path / "a.png")
     assert np.array_equal(decode(tmp_path / "a.png"), pixels)
 
@@ -21,7 +21,7 @@ def test_a_lossless_picture_comes_back_exactly(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", ["L", "1", "P", "RGBA", "LA", "CMYK"])
 def test_every_eight_bit_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
     suffix = ".tif" if mode == "CMYK" else ".png"
-    Image.fromarray(picture(1, 8, 9)).convert(mode).save(tmp_path / f"a{suffix}")
+    Image.fromarray(image(1, 8, 9)).convert(mode).save(tmp_path / f"a{suffix}")
     assert decode(tmp_path / f"a{suffix}").shape == (8, 9, 3)
 
 
@@ -34,23 +34,23 @@ def test_deep_samples_are_refused_by_name(tmp_path: Path, dtype: type, word: str
 
 def test_an_empty_file_is_broken(tmp_path: Path) -> None:
     (tmp_path / "empty.jpg").touch()
-    with pytest.raises(BrokenPicture, match=r"empty\.jpg is empty"):
+    with pytest.raises(BrokenImage, match=r"empty\.jpg is empty"):
         decode(tmp_path / "empty.jpg")
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "gif", "bmp"])
 def test_a_file_cut_short_is_broken(tmp_path: Path, suffix: str) -> None:
     whole, cut = tmp_path / f"whole.{suffix}", tmp_path / f"cut.{suffix}"
-    Image.fromarray(picture(2, 64, 64)).save(whole)
+    Image.fromarray(image(2, 64, 64)).save(whole)
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 2 // 3])
     decode(whole)
-    with pytest.raises(BrokenPicture, match=rf"cut\.{suffix}"):
+    with pytest.raises(BrokenImage, match=rf"cut\.{suffix}"):
         decode(cut)
 
 
 def test_text_is_broken_and_a_missing_file_is_bad_input(tmp_path: Path) -> None:
-    (tmp_path / "text.jpg").write_text("no picture")
-    with pytest.raises(BrokenPicture, match=r"text\.jpg is not a picture"):
+    (tmp_path / "text.jpg").write_text("no image")
+    with pytest.raises(BrokenImage, match=r"text\.jpg is not an image"):
         decode(tmp_path / "text.jpg")
     with pytest.raises(InputError, match="does not exist"):
         decode(tmp_path / "none.jpg")
@@ -65,13 +65,13 @@ def test_the_centre_of_the_shorter_side_is_taken(tmp_path: Path) -> None:
     assert square[:, 1:-1].min() == 255
 
 
-def test_a_picture_of_the_right_size_is_untouched(tmp_path: Path) -> None:
-    pixels = picture(3, 32, 32)
+def test_a_image_of_the_right_size_is_untouched(tmp_path: Path) -> None:
+    pixels = image(3, 32, 32)
     Image.fromarray(pixels).save(tmp_path / "a.png")
     assert np.array_equal(decode_square(tmp_path / "a.png", 32), pixels)
 
 
 def test_names() -> None:
-    assert is_picture(Path("a.JPEG"))
-    assert not is_picture(Path("._a.jpg"))
-    assert not is_picture(Path("labels.txt"))
+    assert is_image_file(Path("a.JPEG"))
+    assert not is_image_file(Path("._a.jpg"))
+    assert not is_image_file(Path("labels.txt"))

@@ -36,8 +36,8 @@ def test_crop_is_the_centre_of_a_larger_square(folder):
             OnDisk(files, size=16, crop=crop)
 
 
-def test_broken_and_unequal_pictures(folder):
-    (folder / "a" / "9.png").write_bytes(b"no picture")
+def test_broken_and_unequal_images(folder):
+    (folder / "a" / "9.png").write_bytes(b"no image")
     Image.new("RGB", (5, 5)).save(folder / "b" / "8.png")
     files = datasets.scan(folder, "test")
     with pytest.raises(InputError, match=r"9\.png.*--skip-broken"):

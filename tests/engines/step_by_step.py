@@ -22,7 +22,7 @@ from ipmix.recipe.table import RecipeTable
 BESIDE = {"rotate", "shear_x", "shear_y", "multiply"}
 """What may be one level beside the reference."""
 
-PICTURES = 4
+IMAGES = 4
 
 
 # --- any recipe -------------------------------------------------------------------------------------------
@@ -31,7 +31,7 @@ PICTURES = 4
 def random_step(draws: np.random.Generator, height: int, width: int, names: list[str]) -> Step:
     """A step as wild as the language allows, levels up to severity 10."""
     mixer = str(draws.choice(MIXERS, p=[0.3, 0.15, 0.15, 0.15, 0.15, 0.05, 0.05]))
-    source = str(draws.choice(SOURCES, p=[0.45, 0.45, 0.1])) if mixer != "fill" else "picture"
+    source = str(draws.choice(SOURCES, p=[0.45, 0.45, 0.1])) if mixer != "fill" else "mixing_image"
     name = str(draws.choice(names))
     if mixer == "fill" or (mixer and (source != "original" or draws.random() < 0.2)):
         name = ""
@@ -67,10 +67,10 @@ def random_recipe(draws: np.random.Generator, height: int, width: int, names: li
         for share in shares[1:].tolist()
     )
     crops = draws.integers(0, 2**32, 2).tolist()
-    picture = int(draws.integers(PICTURES))
+    image = int(draws.integers(IMAGES))
     overflow = str(draws.choice(["clip", "wrap"]))
     partner, label = int(draws.integers(batch)), int(draws.integers(WHOLE + 1))
-    return Recipe(height, width, int(shares[0]), chains, picture, *crops, overflow, partner, label)
+    return Recipe(height, width, int(shares[0]), chains, image, *crops, overflow, partner, label)
 
 
 def random_table(
@@ -102,7 +102,7 @@ def prefixes(table: RecipeTable) -> tuple[np.ndarray, RecipeTable]:
 
 
 def with_partners(places: np.ndarray, cut: RecipeTable, images: np.ndarray) -> tuple[RecipeTable, np.ndarray]:
-    """The table that :func:`prefixes` made and its pictures, with every picture behind them as a partner to find."""
+    """The table that :func:`prefixes` made and its images, with every image behind them as a partner to find."""
     heads = np.concatenate([cut.heads, RecipeTable.empty(len(images), 1, 1, 1, 1).heads])
     heads["partner"][: len(places)] += len(places)
     chains, steps = (
@@ -113,7 +113,7 @@ def with_partners(places: np.ndarray, cut: RecipeTable, images: np.ndarray) -> t
 
 
 def operated_originals(places: np.ndarray, table: RecipeTable, images: np.ndarray) -> dict[int, np.ndarray]:
-    """What the compiled engine makes of the clean picture, for the rows that mix with that."""
+    """What the compiled engine makes of the clean image, for the rows that mix with that."""
     steps = table.steps[tuple(places.T)]
     rows = np.flatnonzero(
         (steps["mixer"] != OPERATION) & (steps["source"] == ORIGINAL) & (steps["operation"] != NO_OPERATION)
@@ -129,7 +129,7 @@ def operated_originals(places: np.ndarray, table: RecipeTable, images: np.ndarra
 
 
 def difference(got: np.ndarray, expected: np.ndarray, *, around: bool = False) -> np.ndarray:
-    """Levels between two pictures; ``around``: 255 and 0 are neighbours, as they are where values wrap."""
+    """Levels between two images; ``around``: 255 and 0 are neighbours, as they are where values wrap."""
     levels = np.abs(got.astype(np.int16) - expected)
     return np.minimum(levels, 256 - levels) if around else levels
 

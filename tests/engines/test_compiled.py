@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from step_by_step import BESIDE, PICTURES, check, difference, random_step, random_table
+from step_by_step import BESIDE, IMAGES, check, difference, random_step, random_table
 
 from ipmix import IPMix, MixingSet
 from ipmix.augmentation.batches import apply, augment, draw
@@ -31,10 +31,10 @@ SHAPES = [
 
 
 @pytest.mark.parametrize(("height", "width", "channels", "count"), SHAPES)
-def test_every_step_is_the_references(height: int, width: int, channels: int, count: int, make_pictures: Any) -> None:
+def test_every_step_is_the_references(height: int, width: int, channels: int, count: int, make_images: Any) -> None:
     table = random_table(height * 1000 + width * 10 + channels, count, height, width)
-    images = make_pictures(count, height, width, channels, seed=height)
-    mixing = make_pictures(PICTURES, height + 5, width + 3, channels, seed=99)
+    images = make_images(count, height, width, channels, seed=height)
+    mixing = make_images(IMAGES, height + 5, width + 3, channels, seed=99)
     beside = check(table, images, mixing)
     if count >= 500:  # enough to have met everything
         assert beside.keys() == {*GROUPS["all"], *MIXERS[1:]}
@@ -47,15 +47,15 @@ def test_recipes_in_all() -> None:
 
 
 @pytest.mark.parametrize("preset", ["paper-cifar", "paper-imagenet", "code-cifar", "code-imagenet"])
-def test_what_ipmix_draws(preset: str, make_pictures: Any) -> None:
-    images, mixing = make_pictures(150, 32, 32), make_pictures(PICTURES, 36, 36, seed=5)
+def test_what_ipmix_draws(preset: str, make_images: Any) -> None:
+    images, mixing = make_images(150, 32, 32), make_images(IMAGES, 36, 36, seed=5)
     method = IPMix.preset(preset).with_options(operations="all", severity=10.0, k=6, t=4)
-    check(draw(method, images.shape, PICTURES, seed=3), images, mixing)
+    check(draw(method, images.shape, IMAGES, seed=3), images, mixing)
 
 
-def test_what_ipmix_draws_for_large_pictures(make_pictures: Any) -> None:
-    images, mixing = make_pictures(50, 224, 224), make_pictures(PICTURES, 256, 256, seed=5)
-    check(draw(IPMix(t=2), images.shape, PICTURES, seed=4), images, mixing)
+def test_what_ipmix_draws_for_large_images(make_images: Any) -> None:
+    images, mixing = make_images(50, 224, 224), make_images(IMAGES, 256, 256, seed=5)
+    check(draw(IPMix(t=2), images.shape, IMAGES, seed=4), images, mixing)
 
 
 # --- single operations ------------------------------------------------------------------------------------
@@ -86,11 +86,11 @@ LEVELS |= dict.fromkeys(("contrast", "brightness", "sharpness"), LEVELS["color"]
 
 
 @pytest.mark.parametrize("name", CODES)
-def test_single_operations_at_the_ends_of_their_range_and_beyond(name: str, make_pictures: Any) -> None:
+def test_single_operations_at_the_ends_of_their_range_and_beyond(name: str, make_images: Any) -> None:
     flat = np.full((1, 64, 64, 3), (0, 128, 255), np.uint8)
     for channels in (1, 3, 4, 8):
         for height, width in ((33, 47), (1, 1), (2, 2), (1, 64), (64, 1), (3, 3)):
-            images = make_pictures(3, height, width, channels, seed=7)
+            images = make_images(3, height, width, channels, seed=7)
             batches = [images, flat[:, :height, :width]] if channels == 3 else [images]
             for level in LEVELS.get(name, [0]):
                 step = Step(operation=name, level=float(np.float32(level)))
@@ -102,18 +102,18 @@ def test_single_operations_at_the_ends_of_their_range_and_beyond(name: str, make
 
 @pytest.mark.parametrize("mixer", MIXERS[1:])
 @pytest.mark.parametrize("box", [(0, 0, 0, 0), (5, 0, 5, 9), (0, 9, 9, 9), (9, 9, 9, 9)])
-def test_an_empty_box_changes_nothing(mixer: str, box: tuple[int, int, int, int], make_pictures: Any) -> None:
-    images = make_pictures(1, 9, 9)
-    step = Step(mixer, "picture", "", 0.0, *box, *((7, 7) if mixer == "fill" else (0.5, 0.5)))
+def test_an_empty_box_changes_nothing(mixer: str, box: tuple[int, int, int, int], make_images: Any) -> None:
+    images = make_images(1, 9, 9)
+    step = Step(mixer, "mixing_image", "", 0.0, *box, *((7, 7) if mixer == "fill" else (0.5, 0.5)))
     got, expected = both(one(9, 9, step), images)
     assert np.array_equal(got, images)
     assert np.array_equal(expected, images)
 
 
-def test_chains_of_turns_and_shears_stay_within_a_level_for_each_step(make_pictures: Any) -> None:
+def test_chains_of_turns_and_shears_stay_within_a_level_for_each_step(make_images: Any) -> None:
     """Interpolation magnifies nothing: n steps are at most n levels away from the reference's whole chain."""
     draws = np.random.default_rng(0)
-    images = make_pictures(200, 24, 21)
+    images = make_images(200, 24, 21)
     names = ["rotate", "shear_x", "shear_y", "translate_x", "mirror"]
     chains = []
     for _ in images:
@@ -147,19 +147,19 @@ def test_mixers_on_every_pair_of_bytes(mixer: str, overflow: str) -> None:
     assert np.mean(shares) < 0.001
 
 
-def test_recipes_without_steps_that_may_differ_are_equal_as_a_whole(make_pictures: Any) -> None:
+def test_recipes_without_steps_that_may_differ_are_equal_as_a_whole(make_images: Any) -> None:
     names = [name for name in GROUPS["all"] if name not in BESIDE]
     mixers = [name for name in IPMix().mixers if name not in BESIDE]
-    images, mixing = make_pictures(250, 32, 32), make_pictures(PICTURES, 36, 36, seed=5)
+    images, mixing = make_images(250, 32, 32), make_images(IMAGES, 36, 36, seed=5)
     for overflow in ("clip", "wrap"):
         method = IPMix(k=4, operations=tuple(names), mixers=tuple(mixers), overflow=overflow, severity=10.0)
         forms = [augment(images, method, mixing, seed=1, engine=engine) for engine in ("compiled", "reference")]
         assert np.array_equal(*forms)
 
 
-def test_whole_recipes_are_nearly_always_equal(make_pictures: Any) -> None:
+def test_whole_recipes_are_nearly_always_equal(make_images: Any) -> None:
     """Even with everything in it: what is one level beside in a chain mostly vanishes in the rounded sum."""
-    images, mixing = make_pictures(250, 32, 32), make_pictures(PICTURES, 36, 36, seed=5)
+    images, mixing = make_images(250, 32, 32), make_images(IMAGES, 36, 36, seed=5)
     got, expected = (augment(images, IPMix(), mixing, seed=2, engine=engine) for engine in ("compiled", "reference"))
     assert (difference(got, expected) > 0).mean() < 0.003
     assert (difference(got, expected) > 1).mean() < 0.0003
@@ -211,13 +211,13 @@ def test_sums_at_the_edge_of_rounding() -> None:
 
 @pytest.mark.parametrize("channels", [1, 3, 4, 8])
 @pytest.mark.parametrize("chains", [2, 3, 6])
-def test_every_form_of_the_result_tells_the_same(channels: int, chains: int, make_pictures: Any) -> None:
+def test_every_form_of_the_result_tells_the_same(channels: int, chains: int, make_images: Any) -> None:
     count, height, width = 24, 19, 23
-    images = make_pictures(count, height, width, channels)
-    mixing = make_pictures(PICTURES, 25, 27, channels, seed=5)
+    images = make_images(count, height, width, channels)
+    mixing = make_images(IMAGES, 25, 27, channels, seed=5)
     exact = [name for name in GROUPS["all"] if name not in BESIDE]
     method = IPMix(k=chains, operations=tuple(exact), mixers=("add", "random_pixels", "random_elements"), severity=10.0)
-    table = draw(method, images.shape, PICTURES, seed=chains)
+    table = draw(method, images.shape, IMAGES, seed=chains)
     mean, std = np.linspace(0.3, 0.6, channels), np.linspace(0.2, 0.4, channels)
     for output, numbers in (("uint8", {}), ("float32", {}), ("float32", {"mean": mean, "std": std})):
         expected = apply(table, images, mixing, engine="reference", output=output, **numbers)  # type: ignore[arg-type]
@@ -232,20 +232,20 @@ def test_every_form_of_the_result_tells_the_same(channels: int, chains: int, mak
 
 @pytest.mark.parametrize("channels", [1, 3, 4, 8])
 @pytest.mark.parametrize("chains", [2, 3, 6])
-def test_streamed_results_and_pictures_of_which_only_rows_are_copied(
-    channels: int, chains: int, make_pictures: Any, monkeypatch: pytest.MonkeyPatch
+def test_streamed_results_and_images_of_which_only_rows_are_copied(
+    channels: int, chains: int, make_images: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Large pictures keep only the mixed rows of a chain, and large results pass by the caches, wherever they lie."""
+    """Large images keep only the mixed rows of a chain, and large results pass by the caches, wherever they lie."""
     count, height, width = 6, 101, 97
     assert height * width > kernel.SMALL
-    images = make_pictures(count, height, width, channels)
-    mixing = make_pictures(PICTURES, 103, 99, channels, seed=5)
+    images = make_images(count, height, width, channels)
+    mixing = make_images(IMAGES, 103, 99, channels, seed=5)
     exact = [name for name in GROUPS["all"] if name not in BESIDE]
     method = IPMix(
         k=chains, operations=tuple(exact), mixers=("add", "random_pixels", "random_elements"), severity=10.0,
         patch_sizes=(4, 16, 40, 101),
     )  # fmt: skip
-    table = draw(method, images.shape, PICTURES, seed=chains)
+    table = draw(method, images.shape, IMAGES, seed=chains)
     for output, numbers in (("uint8", {}), ("float32", {"mean": 0.4, "std": 0.3})):
         expected = apply(table, images, mixing, engine="reference", output=output, **numbers)  # type: ignore[arg-type]
         for layout, wanted in (("nhwc", expected), ("nchw", expected.transpose(0, 3, 1, 2))):
@@ -259,21 +259,21 @@ def test_streamed_results_and_pictures_of_which_only_rows_are_copied(
                 assert whole[-1] == 77
 
 
-def test_float32_is_the_formula_of_the_sum(images: np.ndarray, mixing_pictures: np.ndarray) -> None:
+def test_float32_is_the_formula_of_the_sum(images: np.ndarray, mixing_images: np.ndarray) -> None:
     """Also where steps may be one level beside: with no chain but a rotation, the sum is the bytes."""
     table = RecipeTable.pack(list(one(32, 32, Step(operation="rotate", level=5.0))) * len(images))
-    values = apply(table, images, mixing_pictures).astype(np.float64)
-    got = apply(table, images, mixing_pictures, output="float32", mean=0.5, std=0.25)
+    values = apply(table, images, mixing_images).astype(np.float64)
+    got = apply(table, images, mixing_images, output="float32", mean=0.5, std=0.25)
     assert np.abs(got - (values / 255 - 0.5) / 0.25).max() < 2e-6
 
 
-def test_calls_from_many_threads_at_once(images: np.ndarray, mixing_pictures: np.ndarray) -> None:
-    expected = [augment(images, IPMix(), mixing_pictures, seed=s) for s in range(4)]
+def test_calls_from_many_threads_at_once(images: np.ndarray, mixing_images: np.ndarray) -> None:
+    expected = [augment(images, IPMix(), mixing_images, seed=s) for s in range(4)]
     found: dict[int, np.ndarray] = {}
 
     def work(seed: int) -> None:
         for _ in range(5):
-            found[seed] = augment(images, IPMix(), mixing_pictures, seed=seed, threads=2)
+            found[seed] = augment(images, IPMix(), mixing_images, seed=seed, threads=2)
 
     threads = [threading.Thread(target=work, args=(s,)) for s in range(4)]
     for thread in threads:
@@ -283,52 +283,52 @@ def test_calls_from_many_threads_at_once(images: np.ndarray, mixing_pictures: np
     assert all(np.array_equal(found[s], expected[s]) for s in range(4))
 
 
-def test_inputs_are_left_alone(images: np.ndarray, mixing_pictures: np.ndarray) -> None:
-    copies = images.copy(), mixing_pictures.copy()
-    table = draw(IPMix(k=6, operations="all"), images.shape, len(mixing_pictures), seed=0)
+def test_inputs_are_left_alone(images: np.ndarray, mixing_images: np.ndarray) -> None:
+    copies = images.copy(), mixing_images.copy()
+    table = draw(IPMix(k=6, operations="all"), images.shape, len(mixing_images), seed=0)
     before = [array.tobytes() for array in (table.heads, table.chains, table.steps)]
-    apply(table, images, mixing_pictures)
+    apply(table, images, mixing_images)
     assert np.array_equal(images, copies[0])
-    assert np.array_equal(mixing_pictures, copies[1])
+    assert np.array_equal(mixing_images, copies[1])
     assert [array.tobytes() for array in (table.heads, table.chains, table.steps)] == before
 
 
-def test_nothing_is_compiled_twice(images: np.ndarray, mixing_pictures: np.ndarray) -> None:
+def test_nothing_is_compiled_twice(images: np.ndarray, mixing_images: np.ndarray) -> None:
     """Neither for read-only or sliced arrays, nor for parts of tables: compiling takes many seconds, and
     :class:`Augmenter` looks for the one form of the machine code that fits."""
-    table = draw(IPMix(), images.shape, len(mixing_pictures), seed=0)
-    writeable, pictures = images.copy(), mixing_pictures.copy()
+    table = draw(IPMix(), images.shape, len(mixing_images), seed=0)
+    writeable, sample_images = images.copy(), mixing_images.copy()
     assert writeable.flags.writeable
     assert not images.flags.writeable
-    expected = apply(table, writeable, pictures)
-    assert np.array_equal(apply(table, images, mixing_pictures), expected)
-    assert np.array_equal(apply(table[::2], images[::2], pictures), expected[::2])
-    assert np.array_equal(apply(table, images, MixingSet.array(mixing_pictures)), expected)
+    expected = apply(table, writeable, sample_images)
+    assert np.array_equal(apply(table, images, mixing_images), expected)
+    assert np.array_equal(apply(table[::2], images[::2], sample_images), expected[::2])
+    assert np.array_equal(apply(table, images, MixingSet.array(mixing_images)), expected)
     table.steps.flags.writeable = False
-    assert np.array_equal(apply(table, images, pictures), expected)
-    assert apply(table, images, pictures, output="float32", layout="nchw", mean=0.5).shape == (12, 3, 32, 32)
-    augmenter = Augmenter(IPMix(), mixing_pictures, shape=images.shape[1:], seed=0)
+    assert np.array_equal(apply(table, images, sample_images), expected)
+    assert apply(table, images, sample_images, output="float32", layout="nchw", mean=0.5).shape == (12, 3, 32, 32)
+    augmenter = Augmenter(IPMix(), mixing_images, shape=images.shape[1:], seed=0)
     for index in (3, 0, 11):
         assert np.array_equal(augmenter(images[index], index=index), expected[index])
     forms = [types[-1] for types in kernel.apply_range.overloads]  # with rare operations, and without them
     assert len(forms) == len(set(forms)) <= 2
 
 
-def test_rare_operations_make_no_difference_to_others(images: np.ndarray, mixing_pictures: np.ndarray) -> None:
+def test_rare_operations_make_no_difference_to_others(images: np.ndarray, mixing_images: np.ndarray) -> None:
     """Both forms of the machine code give the same bytes; a table that says it has none gets the smaller one."""
-    table = draw(IPMix(), images.shape, len(mixing_pictures), seed=0)
+    table = draw(IPMix(), images.shape, len(mixing_images), seed=0)
     assert not table.rare
     assert not table[:3].rare
-    assert draw(IPMix(operations="all"), images.shape, len(mixing_pictures), seed=0).rare
+    assert draw(IPMix(operations="all"), images.shape, len(mixing_images), seed=0).rare
     larger = RecipeTable(table.height, table.width, table.heads, table.chains, table.steps, rare=True)
-    assert np.array_equal(apply(table, images, mixing_pictures), apply(larger, images, mixing_pictures))
+    assert np.array_equal(apply(table, images, mixing_images), apply(larger, images, mixing_images))
     assert not RecipeTable.pack([Recipe(4, 4, 0, (Chain(WHOLE, (Step(operation="rotate", level=3.0),)),))]).rare
     assert RecipeTable.pack([Recipe(4, 4, 0, (Chain(WHOLE, (Step(operation="color", level=3.0),)),))]).rare
 
 
-def test_the_result_does_not_depend_on_what_was_done_before(make_pictures: Any) -> None:
-    """Working space is reused from picture to picture: nothing of the last one may show."""
-    images, mixing = make_pictures(60, 17, 13, 4), make_pictures(PICTURES, 20, 20, 4, seed=5)
+def test_the_result_does_not_depend_on_what_was_done_before(make_images: Any) -> None:
+    """Working space is reused from image to image: nothing of the last one may show."""
+    images, mixing = make_images(60, 17, 13, 4), make_images(IMAGES, 20, 20, 4, seed=5)
     table = random_table(5, 60, 17, 13)
     partners = table.heads["partner"].copy()
     together = apply(table, images, mixing)
@@ -352,7 +352,10 @@ SOUND = Recipe(
     32,
     8000,
     (
-        Chain(12000, (Step(operation="posterize", level=3.0), Step("add", "picture", "", 0.0, 2, 3, 30, 31, 0.8, 0.3))),
+        Chain(
+            12000,
+            (Step(operation="posterize", level=3.0), Step("add", "mixing_image", "", 0.0, 2, 3, 30, 31, 0.8, 0.3)),
+        ),
         Chain(12768, (Step("random_pixels", "original", "invert", 0.0, 4, 4, 20, 24, 0.5, 0.0, 77),)),
     ),
     2,
@@ -362,7 +365,7 @@ SOUND = Recipe(
 )
 MUTATIONS: dict[str, Any] = {
     "clean": {"clean": 7000, "chain": {"share": 13000}},
-    "picture": {"picture": 1},
+    "mixing_image": {"mixing_image": 1},
     "crop_x": {"crop_x": 0},
     "crop_y": {"crop_y": 2**32 - 1},
     "overflow": {"overflow": "clip"},
@@ -378,7 +381,7 @@ MUTATIONS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", MUTATIONS)
-def test_a_wrong_field_is_noticed(name: str, images: np.ndarray, mixing_pictures: np.ndarray) -> None:
+def test_a_wrong_field_is_noticed(name: str, images: np.ndarray, mixing_images: np.ndarray) -> None:
     changes = dict(MUTATIONS[name])
     first = replace(SOUND.chains[0], **changes.pop("chain", {}))
     if "place" in changes:
@@ -388,9 +391,9 @@ def test_a_wrong_field_is_noticed(name: str, images: np.ndarray, mixing_pictures
         first = replace(first, steps=tuple(steps))
     wrong = replace(SOUND, chains=(first, SOUND.chains[1]), **changes)
     count = len(images)
-    sound = apply(RecipeTable.pack([SOUND] * count), images, mixing_pictures)
-    assert np.array_equal(sound, apply(RecipeTable.pack([SOUND] * count), images, mixing_pictures, engine="reference"))
-    other = apply(RecipeTable.pack([wrong] * count), images, mixing_pictures, engine="reference")
+    sound = apply(RecipeTable.pack([SOUND] * count), images, mixing_images)
+    assert np.array_equal(sound, apply(RecipeTable.pack([SOUND] * count), images, mixing_images, engine="reference"))
+    other = apply(RecipeTable.pack([wrong] * count), images, mixing_images, engine="reference")
     assert not np.array_equal(sound, other)
 
 
@@ -404,21 +407,21 @@ def test_a_wrong_field_of_a_random_mixer_is_noticed(name: str, value: Any, image
 
 
 def test_a_step_that_is_two_levels_off_is_noticed(
-    images: np.ndarray, mixing_pictures: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    images: np.ndarray, mixing_images: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = random_table(11, len(images), 32, 32)
-    check(table, images, mixing_pictures)
+    check(table, images, mixing_images)
     operate = reference.operate
     monkeypatch.setattr(
         reference, "operate", lambda name, image, level: operate(name, image, level) ^ (2 * (name == "rotate"))
     )
     with pytest.raises(AssertionError, match=r"rotate is [23]"):
-        check(random_table(12, 12, 32, 32, ["rotate"]), images, mixing_pictures)
+        check(random_table(12, 12, 32, 32, ["rotate"]), images, mixing_images)
 
 
-def test_autocontrast_looks_for_the_ends_only(make_pictures: Any) -> None:
+def test_autocontrast_looks_for_the_ends_only(make_images: Any) -> None:
     """By itself, behind a table, behind another histogram, with a cutoff, and in a box: all as the reference has it."""
-    images = make_pictures(20, 32, 32) // 3 + 40
+    images = make_images(20, 32, 32) // 3 + 40
     auto, equalize, solarize = (Step(operation=name, level=90.0) for name in ("autocontrast", "equalize", "solarize"))
     auto, cut = replace(auto, level=0.0), replace(auto, level=10.0)
     boxed = Step("add", "original", "autocontrast", 0.0, 3, 4, 20, 30, a=1.0, b=0.5)
@@ -430,7 +433,7 @@ def test_autocontrast_looks_for_the_ends_only(make_pictures: Any) -> None:
             assert np.array_equal(got, expected), steps
 
 
-def test_a_thread_keeps_the_desk_of_small_pictures_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_thread_keeps_the_desk_of_small_images_only(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[tuple[int, ...]] = []
 
     def counted(*size: int) -> Any:

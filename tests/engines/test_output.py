@@ -59,7 +59,7 @@ def test_numbers_may_come_in_any_form(value: Any) -> None:
         ({"std": (0.2, -0.2, 0.2)}, "std finite and above 0"),
         ({"std": float("nan")}, "std finite and above 0"),
         ({"mean": float("inf")}, "mean must be finite"),
-        ({"mean": (123.7, 116.3, 103.5)}, r"mean is in the unit of pictures in \[0, 1\].*divide it by 255"),
+        ({"mean": (123.7, 116.3, 103.5)}, r"mean is in the unit of images in \[0, 1\].*divide it by 255"),
         ({"mean": "half"}, "mean must be a number, or one number for each channel, got 'half'"),
         ({"std": [[0.1], [0.2, 0.3]]}, "std must be a number, or one number for each channel"),
         ({"std": object()}, "std must be a number, or one number for each channel"),

@@ -15,7 +15,7 @@ from ipmix.engines.prime_reference import Normals
 from ipmix.methods.prime import PRIME
 from ipmix.recipe.format import WHOLE
 from ipmix.recipe.operations import GROUPS, operation_names
-from ipmix.recipe.recipe import Chain, Recipe, Scene, Step
+from ipmix.recipe.recipe import Chain, ImageSpec, Recipe, Step
 from ipmix.recipe.table import RecipeTable
 
 SIZES = [(32, 32, 3), (24, 31, 1), (33, 47, 4), (1, 1, 3), (2, 2, 1), (1, 64, 8), (64, 1, 3), (3, 2, 3)]
@@ -27,8 +27,8 @@ def steps_of_all_kinds(draws: np.random.Generator) -> list[Step]:
     steps = [
         Step(operation="spectral", level=float(draws.uniform(0, 4)), seed=seed),
         Step(operation="spectral", level=0.05, a=1.0, seed=seed),
-        Step(operation="colour_curve", level=0.01, a=1.0, b=100.0, seed=seed),
-        Step(operation="colour_curve", level=0.05, a=float(first), b=float(first + 19), seed=seed),
+        Step(operation="color_curve", level=0.01, a=1.0, b=100.0, seed=seed),
+        Step(operation="color_curve", level=0.05, a=float(first), b=float(first + 19), seed=seed),
         Step(operation="spatial", level=float(10 ** draws.uniform(-6, -1.5)), a=float(cut), seed=seed),
     ]
     return [replace(step, level=float(np.float32(step.level))) for step in steps]
@@ -39,9 +39,9 @@ def table_of(height: int, width: int, *steps: Step) -> RecipeTable:
 
 
 @pytest.mark.parametrize(("height", "width", "channels"), SIZES)
-def test_compiled_steps_are_the_references(height: int, width: int, channels: int, make_pictures: Any) -> None:
+def test_compiled_steps_are_the_references(height: int, width: int, channels: int, make_images: Any) -> None:
     draws, beside, pixels = np.random.default_rng(height * 100 + width), 0, 0
-    for image in make_pictures(12, height, width, channels, seed=5):
+    for image in make_images(12, height, width, channels, seed=5):
         for step in steps_of_all_kinds(draws):
             table = table_of(height, width, step)
             got, expected = (apply(table, image[None], engine=e).astype(int) for e in ("compiled", "reference"))
@@ -51,17 +51,17 @@ def test_compiled_steps_are_the_references(height: int, width: int, channels: in
     assert beside <= 0.0001 * pixels + 1
 
 
-def test_large_pictures(make_pictures: Any) -> None:
-    images = make_pictures(3, 224, 200, seed=1)
+def test_large_images(make_images: Any) -> None:
+    images = make_images(3, 224, 200, seed=1)
     table = draw(PRIME(), images.shape, seed=2)
     got, expected = (apply(table, images, engine=engine).astype(int) for engine in ("compiled", "reference"))
     assert np.abs(got - expected).max() <= 1 + 1
     assert (got != expected).mean() < 0.001
 
 
-def test_they_take_their_place_among_other_operations(make_pictures: Any) -> None:
-    """Colour curves are composed with other tables; the others wait for pending ones."""
-    images = make_pictures(40, 20, 23)
+def test_they_take_their_place_among_other_operations(make_images: Any) -> None:
+    """Color curves are composed with other tables; the others wait for pending ones."""
+    images = make_images(40, 20, 23)
     draws = np.random.default_rng(0)
     others = [
         Step(operation="equalize"),
@@ -84,9 +84,9 @@ def test_they_take_their_place_among_other_operations(make_pictures: Any) -> Non
             assert np.abs(apply(table, image[None])[0].astype(int) - before).max() <= 3
 
 
-def test_a_chain_of_tables_is_its_steps_one_by_one(make_pictures: Any) -> None:
-    (image,) = make_pictures(1, 16, 16)
-    curve = Step(operation="colour_curve", level=float(np.float32(0.01)), a=1.0, b=30.0, seed=3)
+def test_a_chain_of_tables_is_its_steps_one_by_one(make_images: Any) -> None:
+    (image,) = make_images(1, 16, 16)
+    curve = Step(operation="color_curve", level=float(np.float32(0.01)), a=1.0, b=30.0, seed=3)
     for steps in (
         (Step(operation="equalize"), curve, Step(operation="equalize")),
         (curve, Step(operation="invert"), replace(curve, seed=4), Step(operation="autocontrast")),
@@ -115,8 +115,8 @@ def test_normals_are_box_and_muller_over_the_stream() -> None:
 
 
 @pytest.mark.parametrize("offset", [0, 1])
-def test_spectral_is_a_filter(offset: int, make_pictures: Any) -> None:
-    image = make_pictures(1, 7, 6)[0]
+def test_spectral_is_a_filter(offset: int, make_images: Any) -> None:
+    image = make_images(1, 7, 6)[0]
     step = Step(operation="spectral", level=0.25, a=float(offset), seed=9)
     kernel = 0.25 * Normals(9).draw(9).reshape(3, 3)
     kernel[1 + offset][1 + offset] += 1
@@ -133,17 +133,17 @@ def test_spectral_is_a_filter(offset: int, make_pictures: Any) -> None:
                 assert got[y, x, c] == int(255 * min(max(total, 0), 1) + 0.5)
 
 
-def test_spectral_without_strength_is_nothing_or_a_shift(make_pictures: Any) -> None:
-    image = make_pictures(1, 8, 8)[0]
+def test_spectral_without_strength_is_nothing_or_a_shift(make_images: Any) -> None:
+    image = make_images(1, 8, 8)[0]
     assert np.array_equal(prime_reference.operate(Step(operation="spectral", seed=1), image), image)
     moved = prime_reference.operate(Step(operation="spectral", a=1.0, seed=1), image)
     assert np.array_equal(moved[:-1, :-1], image[1:, 1:])
     assert not moved[-1].any()
 
 
-def test_colour_curve_is_a_sum_of_sines() -> None:
+def test_color_curve_is_a_sum_of_sines() -> None:
     image = np.arange(256, dtype=np.uint8).reshape(16, 16, 1).repeat(2, axis=2)
-    step = Step(operation="colour_curve", level=float(np.float32(0.02)), a=3.0, b=9.0, seed=5)
+    step = Step(operation="color_curve", level=float(np.float32(0.02)), a=3.0, b=9.0, seed=5)
     numbers = Normals(5)
     weights = [numbers.draw(7), numbers.draw(7)]
     got = prime_reference.operate(step, image)
@@ -157,9 +157,9 @@ def test_colour_curve_is_a_sum_of_sines() -> None:
     assert got[15, 15, 1] == 255
 
 
-def test_spatial_is_a_displacement(make_pictures: Any) -> None:
+def test_spatial_is_a_displacement(make_images: Any) -> None:
     height, width, cut = 9, 7, 4
-    image = make_pictures(1, height, width)[0]
+    image = make_images(1, height, width)[0]
     step = Step(operation="spatial", level=float(np.float32(0.01)), a=float(cut), seed=6)
     numbers = Normals(6)
 
@@ -204,12 +204,12 @@ def test_the_comparison_can_fail(images: np.ndarray) -> None:
 
 def test_recipes_refuse_what_engines_can_not_do() -> None:
     for step, text in (
-        (Step("add", "original", "spectral", right=2, bottom=2), "works on whole pictures only"),
+        (Step("add", "original", "spectral", right=2, bottom=2), "works on whole images only"),
         (Step(operation="spectral", a=2.0), "a must be"),
         (Step(operation="spatial", a=2.5), "must be a whole number"),
         (Step(operation="spatial", a=5000.0), "a must be"),
-        (Step(operation="colour_curve", level=-1.0), "level must be"),
-        (Step(operation="colour_curve", seed=2**32), "seed must be"),
+        (Step(operation="color_curve", level=-1.0), "level must be"),
+        (Step(operation="color_curve", seed=2**32), "seed must be"),
     ):
         with pytest.raises(InputError, match=text):
             table_of(8, 8, step)
@@ -217,12 +217,12 @@ def test_recipes_refuse_what_engines_can_not_do() -> None:
 
 def test_they_belong_to_no_group() -> None:
     assert len(GROUPS["all"]) == 15
-    assert not {"spectral", "colour_curve", "spatial"} & set(GROUPS["all"])
+    assert not {"spectral", "color_curve", "spatial"} & set(GROUPS["all"])
     with pytest.raises(InputError, match="PRIME's own"):
         operation_names(["rotate", "spatial"])
 
 
 def test_recipes_go_to_json_and_back() -> None:
-    for recipe in PRIME().draw(Keys.of(0, 0, range(50)), Scene(32, 32, 3, 0)):
+    for recipe in PRIME().draw(Keys.of(0, 0, range(50)), ImageSpec(32, 32, 3, 0)):
         assert Recipe.from_json(recipe.to_json()) == recipe
         assert str(recipe)

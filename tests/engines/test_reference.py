@@ -53,8 +53,8 @@ def test_all_operations_are_compared() -> None:
 
 @pytest.mark.parametrize("name", PILLOW)
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (33, 47), (1, 1), (1, 64), (64, 1), (2, 3)])
-def test_colour_pictures_are_pillows(name: str, height: int, width: int, make_pictures: Any) -> None:
-    for image in make_pictures(4, height, width):
+def test_color_images_are_pillows(name: str, height: int, width: int, make_images: Any) -> None:
+    for image in make_images(4, height, width):
         before = image.copy()
         for level in levels(name, height, width):
             expected = np.asarray(PILLOW[name](Image.fromarray(image), level))
@@ -64,8 +64,8 @@ def test_colour_pictures_are_pillows(name: str, height: int, width: int, make_pi
 
 @pytest.mark.parametrize("name", [name for name in PILLOW if name not in ("color", "contrast")])
 @pytest.mark.parametrize("channels", [1, 2, 4, 8])
-def test_other_pictures_are_pillows_channel_by_channel(name: str, channels: int, make_pictures: Any) -> None:
-    for image in make_pictures(2, 20, 31, channels):
+def test_other_images_are_pillows_channel_by_channel(name: str, channels: int, make_images: Any) -> None:
+    for image in make_images(2, 20, 31, channels):
         for level in levels(name, 20, 31):
             got = reference.operate(name, image, level)
             assert got.shape == image.shape
@@ -75,16 +75,16 @@ def test_other_pictures_are_pillows_channel_by_channel(name: str, channels: int,
 
 
 @pytest.mark.parametrize("channels", [1, 2, 4, 8])
-def test_grey_versions_of_other_pictures(channels: int, make_pictures: Any) -> None:
+def test_grey_versions_of_other_images(channels: int, make_images: Any) -> None:
     """color blends with the rounded mean of the channels, contrast with the rounded mean of that."""
-    image = make_pictures(1, 9, 11, channels)[0]
+    image = make_images(1, 9, 11, channels)[0]
     grey = np.floor(image.astype(np.float64).mean(axis=2) + 0.5)
     for name, other in (("color", grey[:, :, None]), ("contrast", math.floor(grey.mean() + 0.5))):
         for level in (0.0, 0.118, 0.5, 1.0, 1.9):
             expected = np.clip(other + level * (image.astype(np.float64) - other), 0, 255)
             got = reference.operate(name, image, level)
             assert np.all((got <= expected + 1e-3) & (got > expected - 1 - 1e-3)), "the fraction is cut"
-    if channels == 1:  # a grey picture is its own grey version
+    if channels == 1:  # a grey image is its own grey version
         assert np.array_equal(reference.operate("color", image, 0.3), image)
         expected = np.asarray(ImageEnhance.Contrast(Image.fromarray(image[:, :, 0])).enhance(0.3))
         assert np.array_equal(reference.operate("contrast", image, 0.3)[:, :, 0], expected)
@@ -94,7 +94,7 @@ def test_grey_versions_of_other_pictures(channels: int, make_pictures: Any) -> N
 
 
 def plain_mix(step: Step, a: float, b: float) -> float:
-    """The authors' formulas for pictures in [0, 1], in Python's floats: before clipping, in [0, 1] and beyond."""
+    """The authors' formulas for images in [0, 1], in Python's floats: before clipping, in [0, 1] and beyond."""
     if step.mixer == "add":
         return (step.a * (2 * a - 1) + step.b * (2 * b - 1) + 1) / 2
     return float((2 * a) ** step.a * max(2 * b, 1e-37) ** step.b / 2)
@@ -185,26 +185,26 @@ def test_random_mixers_keep_the_share_that_was_asked_for(keep: float) -> None:
 # --- recipes ----------------------------------------------------------------------------------------------
 
 
-def test_a_chain_is_its_steps_one_after_the_other(images: np.ndarray, mixing_pictures: np.ndarray) -> None:
-    clean, picture = images[0], mixing_pictures[0][2:34, 1:33]
+def test_a_chain_is_its_steps_one_after_the_other(images: np.ndarray, mixing_images: np.ndarray) -> None:
+    clean, image = images[0], mixing_images[0][2:34, 1:33]
     steps = (
         Step(operation="invert"),
-        Step("add", "picture", "", 0.0, 3, 5, 20, 30, 0.75, 0.25),
+        Step("add", "mixing_image", "", 0.0, 3, 5, 20, 30, 0.75, 0.25),
         Step("random_pixels", "original", "mirror", 0.0, 0, 0, 32, 32, 0.5, 0.0, 9),
     )
     recipe = Recipe(32, 32, 0, (Chain(WHOLE, steps),), 0)
-    first, second, third = reference.run(recipe, recipe.chains[0], clean, picture)
+    first, second, third = reference.run(recipe, recipe.chains[0], clean, image)
     assert np.array_equal(first, 255 - clean)
     inside = np.zeros((32, 32), bool)
     inside[5:30, 3:20] = True
     assert np.array_equal(second[~inside], first[~inside])
-    assert np.array_equal(second[5:30, 3:20], reference.mix(steps[1], first[5:30, 3:20], picture[5:30, 3:20], "clip"))
+    assert np.array_equal(second[5:30, 3:20], reference.mix(steps[1], first[5:30, 3:20], image[5:30, 3:20], "clip"))
     assert not np.array_equal(second, first)
     mask = reference.keep_mask(steps[2], (32, 32, 3))
     assert np.array_equal(third, np.where(mask, second, clean[:, ::-1])), "the original is mirrored, not the chain"
 
 
-def test_an_original_without_an_operation_is_the_clean_picture(images: np.ndarray) -> None:
+def test_an_original_without_an_operation_is_the_clean_image(images: np.ndarray) -> None:
     step = Step("random_pixels", "original", right=32, bottom=32, a=0.0)
     assert np.array_equal(reference.other_of(step, images[0], None), images[0])
 
@@ -230,7 +230,7 @@ def test_crops_reach_both_ends() -> None:
 
 @pytest.mark.parametrize("layout", ["nhwc", "nchw"])
 def test_the_combination_is_the_weighted_sum(layout: str, images: np.ndarray) -> None:
-    """Against float64: the convex combination of the chains' pictures, rounded to nearest."""
+    """Against float64: the convex combination of the chains' images, rounded to nearest."""
     draws = np.random.default_rng(3)
     names = ["invert", "mirror", "equalize", "posterize"]
     shares = draws.multinomial(WHOLE, draws.dirichlet(np.ones(4), len(images))[:, :].mean(axis=0), len(images))

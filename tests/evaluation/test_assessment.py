@@ -23,7 +23,7 @@ QUICK = ["--corruptions", "brightness,contrast", "--severities", "1,5", "--steps
 
 @pytest.fixture
 def folder(tmp_path):
-    """Bright and dark pictures in two classes, of two sizes."""
+    """Bright and dark images in two classes, of two sizes."""
     random = np.random.default_rng(0)
     for place, (name, level) in enumerate((("bright", 190), ("dark", 60))):
         for i in range(12):
@@ -56,7 +56,7 @@ def test_a_checkpoint_on_a_folder(folder, network, tmp_path, capsys):
     card = json.loads((out / "scorecard.json").read_text())
     assert card["pictures"] == 24
     assert card["measures"]["attack_error"]["value"] is not None
-    assert "at least 100 pictures" in card["measures"]["rms_calibration_error"]["reason"]
+    assert "at least 100 images" in card["measures"]["rms_calibration_error"]["reason"]
     page = (out / "report.html").read_text(encoding="utf-8")
     assert "Where it looks" in page
     assert ("The worst answers" in page) == (card["measures"]["clean_error"]["value"] > 0)
@@ -104,7 +104,7 @@ def test_classes_the_model_does_not_know(folder, tmp_path, capsys):
     assert not (tmp_path / "r").exists()
 
 
-def test_broken_pictures(folder, network, tmp_path, capsys):
+def test_broken_images(folder, network, tmp_path, capsys):
     (folder / "test" / "dark" / "99.png").write_bytes(b"")
     assert main(words(network, folder, "--out", tmp_path / "r", *QUICK)) == 2
     assert "99.png" in capsys.readouterr().err
@@ -174,20 +174,20 @@ def test_groups_of_corruptions():
 
 
 def test_a_subset_of_imagenet(tmp_path):
-    from ipmix.data.datasets import Pictures
+    from ipmix.data.datasets import ArrayDataset
     from ipmix.data.sources import InMemory
     from ipmix.measures.subsets import subset
 
     classes = tuple(f"n{i:08d}" for i in range(1000))
     labels = np.arange(0, 1000, 2, dtype=np.int64)
-    source = InMemory(Pictures(np.zeros((500, 4, 4, 3), np.uint8), labels, classes, "sample"))
+    source = InMemory(ArrayDataset(np.zeros((500, 4, 4, 3), np.uint8), labels, classes, "sample"))
     request = request_module.Request(model="m", data="d", out=tmp_path, subset="imagenet-r")
     found, columns = class_maps.match_classes(source, request, torch.nn.Identity())
     wanted = subset("imagenet-r")
     assert columns == wanted.tolist()
     assert len(found.classes) == 200
     assert wanted[found.labels].tolist() == [c for c in wanted.tolist() if c % 2 == 0]
-    two = InMemory(Pictures(np.zeros((2, 4, 4, 3), np.uint8), labels[:2] // 2, ("a", "b"), "two"))
+    two = InMemory(ArrayDataset(np.zeros((2, 4, 4, 3), np.uint8), labels[:2] // 2, ("a", "b"), "two"))
     with pytest.raises(InputError, match="200 classes"):
         class_maps.match_classes(two, request, torch.nn.Identity())
 
@@ -201,11 +201,11 @@ def numbered(tmp_path, names):
 
 
 def source_of(names, per_class=1):
-    from ipmix.data.datasets import Pictures
+    from ipmix.data.datasets import ArrayDataset
     from ipmix.data.sources import InMemory
 
     labels = np.repeat(np.arange(len(names)), per_class)
-    return InMemory(Pictures(np.zeros((len(labels), 4, 4, 3), np.uint8), labels, tuple(names), "sample"))
+    return InMemory(ArrayDataset(np.zeros((len(labels), 4, 4, 3), np.uint8), labels, tuple(names), "sample"))
 
 
 def matched(source, model=None, **options):
@@ -251,7 +251,7 @@ def test_bar_needs_no_size(folder, network, tmp_path):
     assert "ripple" in json.loads((tmp_path / "r" / "scorecard.json").read_text())["corruptions"]
 
 
-def test_the_set_of_bar_is_that_of_the_pictures_side():
+def test_the_set_of_bar_is_that_of_the_images_side():
     class Sized(torch.nn.Identity):
         size = 224
 

@@ -22,27 +22,27 @@ class Two(torch.nn.Module):
 
 
 @pytest.fixture
-def picture():
+def shown():
     image = torch.zeros(1, 3, 8, 8)
     image[0, 0, :4, :4] = 1.0  # red at the top left
     image[0, 1, 4:, 4:] = 0.5  # a weaker green at the bottom right
     return image
 
 
-def test_the_layer_is_the_last_with_a_place(picture):
-    assert last_spatial_layer(Two(), picture) == "relu"
+def test_the_layer_is_the_last_with_a_place(shown):
+    assert last_spatial_layer(Two(), shown) == "relu"
     with pytest.raises(InputError, match="no layer"):
-        last_spatial_layer(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 2)), picture)
+        last_spatial_layer(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 2)), shown)
 
 
 @pytest.mark.parametrize("layer", ["convolution", "relu"])
-def test_it_shows_where_the_class_is(picture, layer):
-    maps, said = grad_cam(Two(), picture, layer=layer)
+def test_it_shows_where_the_class_is(shown, layer):
+    maps, said = grad_cam(Two(), shown, layer=layer)
     assert said.tolist() == [0]
     assert maps.shape == (1, 8, 8)
     assert maps[0, :4, :4] == pytest.approx(np.ones((4, 4)))
     assert maps[0, 4:].max() == 0
-    other, _ = grad_cam(Two(), picture, layer=layer, classes=torch.tensor([1]))
+    other, _ = grad_cam(Two(), shown, layer=layer, classes=torch.tensor([1]))
     assert other[0, 4:, 4:] == pytest.approx(np.ones((4, 4)))
     assert other[0, :4].max() == 0
 
@@ -63,13 +63,13 @@ def test_it_is_the_formula():
         assert maps[row] == pytest.approx((heat / heat.max()).detach().numpy(), abs=1e-5)
 
 
-def test_nothing_to_show_is_no_nan(picture):
+def test_nothing_to_show_is_no_nan(shown):
     maps, _ = grad_cam(Two(), torch.zeros(1, 3, 8, 8), layer="relu")
     assert maps.tolist() == np.zeros((1, 8, 8)).tolist()
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_an_overlay_is_a_picture(channels):
+def test_an_overlay_is_a_image(channels):
     image = np.full((5, 6, channels), 100, np.uint8)
     shown = overlay(image, np.linspace(0, 1, 30, dtype=np.float32).reshape(5, 6))
     assert shown.shape == (5, 6, 3)

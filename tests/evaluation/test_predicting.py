@@ -9,24 +9,24 @@ torch = pytest.importorskip("torch", reason="the train extra is not installed")
 from ipmix.attacks.pgd import pgd  # noqa: E402
 from ipmix.core.errors import InputError  # noqa: E402
 from ipmix.corruptions import corrupt, perturb  # noqa: E402
-from ipmix.data.datasets import Pictures  # noqa: E402
+from ipmix.data.datasets import ArrayDataset  # noqa: E402
 from ipmix.data.sources import InMemory  # noqa: E402
 from ipmix.evaluation import plan as plan_module
 from ipmix.evaluation import predicting  # noqa: E402
-from ipmix.evaluation.plan import Attack, AutoAttack, Plan
+from ipmix.evaluation.plan import AttackConfig, AutoAttackConfig, EvaluationPlan
 from ipmix.evaluation.predicting import predict
 from ipmix.evaluation.predictions import PredictionFolder  # noqa: E402
 
-PLAN = Plan(
+PLAN = EvaluationPlan(
     corruptions=("brightness", "gaussian_noise"),
     severities=(1, 4),
-    attack=Attack(steps=2, pictures=7),
+    attack=AttackConfig(steps=2, images=7),
     seed=5,
 )
 
 
 class Linear(torch.nn.Module):
-    """Mean colours to logits: small, smooth, and sensitive to any change."""
+    """Mean colors to logits: small, smooth, and sensitive to any change."""
 
     name = "linear"
 
@@ -46,7 +46,7 @@ class Linear(torch.nn.Module):
 def source():
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (20, 8, 8, 3), dtype=np.uint8)
-    return InMemory(Pictures(images, random.integers(0, 4, 20), ("a", "b", "c", "d"), "noise"))
+    return InMemory(ArrayDataset(images, random.integers(0, 4, 20), ("a", "b", "c", "d"), "noise"))
 
 
 @pytest.fixture
@@ -67,11 +67,11 @@ def joined(kept):
 def test_every_condition_is_what_the_model_says_of_it(source, tmp_path, small_parts):
     model = Linear()
     found = joined(run(source, tmp_path / "run", model=model))
-    images, labels = source.pictures.images, source.pictures.labels
+    images, labels = source.dataset.images, source.dataset.labels
 
-    def answer(pictures):
+    def answer(dataset):
         with torch.no_grad():
-            return model(torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255).numpy()
+            return model(torch.from_numpy(dataset).permute(0, 3, 1, 2).float() / 255).numpy()
 
     assert np.array_equal(found["labels"], labels)
     assert found["clean"] == pytest.approx(answer(images), abs=1e-5)
@@ -96,13 +96,13 @@ def test_every_condition_is_what_the_model_says_of_it(source, tmp_path, small_pa
     assert np.array_equal(np.concatenate(of_the_attack), labels[spread])
 
 
-def test_pictures_made_beside_the_model_are_the_same(source):
+def test_images_made_beside_the_model_are_the_same(source):
     """As on a graphics processor, where the next are made while the model works."""
     plan = dataclasses.replace(PLAN, perturbations=("translate",))
     indices = np.arange(20)
 
     def made(pool):
-        return list(predicting._ready(predicting._conditions(plan, source.pictures.images, indices, 1), pool))
+        return list(predicting._ready(predicting._conditions(plan, source.dataset.images, indices, 1), pool))
 
     with ThreadPoolExecutor(1) as pool:
         beside = made(pool)
@@ -115,11 +115,11 @@ def test_pictures_made_beside_the_model_are_the_same(source):
 
 def test_frames_are_predicted_and_compared(source, tmp_path, small_parts, monkeypatch):
     monkeypatch.setattr(predicting, "FRAMES_AT_ONCE", 4 * 41 * 8 * 8 * 3)  # 4 films of a part's 6, then 2
-    plan = Plan(corruptions=(), attack=None, perturbations=("translate",), seed=5)
+    plan = EvaluationPlan(corruptions=(), attack=None, perturbations=("translate",), seed=5)
     model = Linear(6)
-    six = InMemory(Pictures(source.pictures.images, source.pictures.labels, tuple("abcdef"), "noise"))
+    six = InMemory(ArrayDataset(source.dataset.images, source.dataset.labels, tuple("abcdef"), "noise"))
     found = joined(run(six, tmp_path / "run", plan, model))
-    frames = perturb(source.pictures.images, "translate", seed=5)
+    frames = perturb(source.dataset.images, "translate", seed=5)
     count, length = frames.shape[:2]
     flat = torch.from_numpy(frames.reshape(-1, 8, 8, 3)).permute(0, 3, 1, 2).float() / 255
     expected = model(flat).argmax(dim=1).numpy().reshape(count, length)
@@ -202,18 +202,18 @@ def test_a_model_with_more_classes_needs_to_know_which(source, tmp_path):
     with pytest.raises(InputError, match="6 classes and the data 4"):
         run(source, tmp_path / "run", model=Linear(6))
     found = joined(run(source, tmp_path / "subset", model=Linear(6), columns=[5, 0, 1, 2]))
-    full = Linear(6)(torch.from_numpy(source.pictures.images).permute(0, 3, 1, 2).float() / 255)
+    full = Linear(6)(torch.from_numpy(source.dataset.images).permute(0, 3, 1, 2).float() / 255)
     assert found["clean"] == pytest.approx(full.detach().numpy()[:, [5, 0, 1, 2]], abs=1e-5)
     with pytest.raises(InputError, match="needs class 9"):
         run(source, tmp_path / "far", model=Linear(6), columns=[9, 0, 1, 2])
 
 
 def test_several_outputs_may_mean_the_same_class(source, tmp_path):
-    plan = Plan(corruptions=(), attack=Attack(steps=2), seed=5)
+    plan = EvaluationPlan(corruptions=(), attack=AttackConfig(steps=2), seed=5)
     kept = run(source, tmp_path / "run", plan, Linear(6), columns=[(0, 4), 1, (2, 5), 3])
     assert kept.run["columns"] == [[0, 4], 1, [2, 5], 3]
     found = joined(kept)
-    full = Linear(6)(torch.from_numpy(source.pictures.images).permute(0, 3, 1, 2).float() / 255).detach().numpy()
+    full = Linear(6)(torch.from_numpy(source.dataset.images).permute(0, 3, 1, 2).float() / 255).detach().numpy()
     expected = np.stack([full[:, [0, 4]].max(1), full[:, 1], full[:, [2, 5]].max(1), full[:, 3]], axis=1)
     assert found["clean"] == pytest.approx(expected, abs=1e-5)
     assert found["attack"].shape == (20, 4)
@@ -221,18 +221,18 @@ def test_several_outputs_may_mean_the_same_class(source, tmp_path):
 
 def test_autoattack_is_kept_like_the_other_attack(source, tmp_path):
     pytest.importorskip("pyautoattack", reason="the autoattack extra is not installed")
-    plan = Plan(corruptions=(), attack=None, auto_attack=AutoAttack(epsilon=0.05, pictures=5), seed=5)
+    plan = EvaluationPlan(corruptions=(), attack=None, auto_attack=AutoAttackConfig(epsilon=0.05, images=5), seed=5)
     kept = run(source, tmp_path / "run", plan)
     found = joined(kept)
     assert found["auto_attack"].shape == (5, 4)
-    assert kept.run["plan"]["auto_attack"] == {"epsilon": 0.05, "norm": "linf", "pictures": 5}
+    assert kept.run["plan"]["auto_attack"] == {"epsilon": 0.05, "norm": "linf", "images": 5}
     spread = found["places/auto_attack"]
     assert spread.tolist() == [0, 5, 10, 14, 19]
-    labels = source.pictures.labels[spread]
+    labels = source.dataset.labels[spread]
     clean, attacked = found["clean"][spread].argmax(1) != labels, found["auto_attack"].argmax(1) != labels
     assert (attacked >= clean).all()
     assert "auto_attack" not in predicting.describe(Linear(), source, PLAN, name="x")["plan"]
-    two = InMemory(Pictures(source.pictures.images, source.pictures.labels % 2, ("a", "b"), "two"))
+    two = InMemory(ArrayDataset(source.dataset.images, source.dataset.labels % 2, ("a", "b"), "two"))
     with pytest.raises(InputError, match="at least 4 classes"):
         run(two, tmp_path / "two", plan, Linear(2))
     assert not (tmp_path / "two").exists()
@@ -266,7 +266,7 @@ def test_a_model_that_gives_probabilities_says_so_at_once(source, tmp_path):
     assert not list((tmp_path / "run").glob("part-*"))
 
 
-def test_a_model_that_can_t_take_the_pictures_says_so(source, tmp_path):
+def test_a_model_that_can_t_take_the_images_says_so(source, tmp_path):
     class Wide(torch.nn.Module):
         def __init__(self):
             super().__init__()
@@ -275,7 +275,7 @@ def test_a_model_that_can_t_take_the_pictures_says_so(source, tmp_path):
         def forward(self, images):
             return self.layer(images.flatten(1))
 
-    with pytest.raises(InputError, match="can't take a picture of 8x8 with 3 channels"):
+    with pytest.raises(InputError, match="can't take an image of 8x8 with 3 channels"):
         run(source, tmp_path / "run", model=Wide())
     assert not list((tmp_path / "run").glob("part-*"))
 
@@ -291,7 +291,7 @@ def test_a_model_that_can_t_take_the_pictures_says_so(source, tmp_path):
 )
 def test_bad_plans_are_refused(options, message):
     with pytest.raises(InputError, match=message):
-        Plan(**options)
+        EvaluationPlan(**options)
 
 
 def test_a_device_that_is_not_there(source, tmp_path):

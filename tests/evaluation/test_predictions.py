@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ipmix.core.errors import InputError
-from ipmix.evaluation.predictions import Part, PredictionFile, PredictionFolder, open_predictions
+from ipmix.evaluation.predictions import PredictionFile, PredictionFolder, PredictionShard, open_predictions
 
 RUN = {"name": "trial", "plan": {"seed": 0}}
 
@@ -100,13 +100,13 @@ def test_pickles_are_not_opened(tmp_path):
     with pytest.raises(
         InputError, match=r"can't be read \(it is no .npz of plain arrays; Python objects are not opened"
     ):
-        Part(tmp_path / "pickled.npz").array("clean")
+        PredictionShard(tmp_path / "pickled.npz").array("clean")
     np.save(tmp_path / "pickled.npy", np.array({"run": "code"}, dtype=object))
     with pytest.raises(InputError, match="Python objects are not opened"):
-        Part(tmp_path / "pickled.npy")
+        PredictionShard(tmp_path / "pickled.npy")
     np.save(tmp_path / "array.npy", np.ones((3, 4)))
     with pytest.raises(InputError, match=r"a single array, not an .npz of several"):
-        Part(tmp_path / "array.npy")
+        PredictionShard(tmp_path / "array.npy")
     with pytest.raises(InputError, match=r"there is no .*absent; expected a folder .* or an .npz"):
         open_predictions(tmp_path / "absent")
 
@@ -115,7 +115,7 @@ def test_pickles_are_not_opened(tmp_path):
     ("arrays_of", "message"),
     [
         ({"logits": np.ones((3, 4), np.float32)}, r"theirs.npz: logits has the shape \[3, 4\] and there are 5 labels"),
-        ({"logits": np.ones(5, np.int64)}, r"logits has the shape \[5\] .*; expected logits \[pictures, classes\]"),
+        ({"logits": np.ones(5, np.int64)}, r"logits has the shape \[5\] .*; expected logits \[images, classes\]"),
         ({"clean": np.ones((7, 4), np.float32)}, r"clean has the shape \[7, 4\] and there are 5 labels"),
         (
             {"logits": np.ones((5, 4), np.float32), "attack": np.ones((6, 4), np.float32)},
@@ -130,9 +130,9 @@ def test_a_label_is_needed_for_each_row_of_logits(tmp_path, arrays_of, message):
         part.predictions("attack" if "attack" in arrays_of else "clean")
 
 
-def test_an_attack_may_be_on_some_of_the_pictures(tmp_path):
+def test_an_attack_may_be_on_some_of_the_images(tmp_path):
     labels, rows = np.arange(5), np.ones((2, 6), np.float32)
     np.savez(tmp_path / "first.npz", labels=labels, logits=np.ones((5, 6), np.float32), attack=rows)
-    assert Part(tmp_path / "first.npz").predictions("attack").labels.tolist() == [0, 1]
+    assert PredictionShard(tmp_path / "first.npz").predictions("attack").labels.tolist() == [0, 1]
     np.savez(tmp_path / "some.npz", labels=labels, attack=rows, **{"places/attack": np.array([1, 4])})
-    assert Part(tmp_path / "some.npz").predictions("attack").labels.tolist() == [1, 4]
+    assert PredictionShard(tmp_path / "some.npz").predictions("attack").labels.tolist() == [1, 4]

@@ -97,11 +97,11 @@ def test_no_answer_is_counted_and_never_averaged_away(tmp_path, conditions):
     json.dumps(card, allow_nan=False)
 
 
-def test_too_few_pictures_for_rms_says_so(tmp_path):
+def test_too_few_images_for_rms_says_so(tmp_path):
     labels = np.arange(40) % CLASSES
     np.savez(tmp_path / "few.npz", logits=logits(0, labels), labels=labels)
     card = score(PredictionFile(tmp_path / "few.npz"), samples=20)
-    assert "at least 100 pictures" in card["measures"]["rms_calibration_error"]["reason"]
+    assert "at least 100 images" in card["measures"]["rms_calibration_error"]["reason"]
     assert card["measures"]["clean_error"]["value"] is not None
 
 

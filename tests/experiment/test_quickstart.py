@@ -8,10 +8,10 @@ torch = pytest.importorskip("torch", reason="the train extra is not installed")
 
 from ipmix.cli.main import main  # noqa: E402
 from ipmix.core.errors import InputError  # noqa: E402
-from ipmix.data.datasets import Pictures  # noqa: E402
-from ipmix.experiment.quickstart_worker import Settings, method_of, pictures_of, thinned, train_and_measure  # noqa: E402
+from ipmix.data.datasets import ArrayDataset  # noqa: E402
+from ipmix.experiment.quickstart_worker import QuickstartConfig, images_of, method_of, thinned, train_and_measure  # noqa: E402
 
-TINY = Settings(epochs=1, train_pictures=128, test_pictures=110, mixing_pictures=8)
+TINY = QuickstartConfig(epochs=1, train_images=128, test_images=110, mixing_images=8)
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +38,7 @@ def test_the_same_seed_gives_the_same_figures_and_another_others(tmp_path):
 @pytest.mark.slow
 def test_from_the_words_to_the_page(tmp_path, capsys):
     out = tmp_path / "result"
-    words = ["quickstart", "--out", str(out), "--epochs", "1", "--train-pictures", "96", "--test-pictures", "100"]
+    words = ["quickstart", "--out", str(out), "--epochs", "1", "--train-images", "96", "--test-images", "100"]
     assert main(words) == 0
     captured = capsys.readouterr()
     lines = captured.out.splitlines()
@@ -46,7 +46,7 @@ def test_from_the_words_to_the_page(tmp_path, capsys):
     assert {line.split("  ")[0] for line in lines[2:6]} == {
         "Clean error", "Corruption error (mCE)", "Adversarial error", "Calibration error (RMS)",
     }  # fmt: skip
-    assert "over the 100 test pictures" in captured.out
+    assert "over the 100 test images" in captured.out
     assert "plain: measuring" in captured.err or "plain: done" in captured.err
     results = json.loads((out / "results.json").read_text())
     assert list(results["runs"]) == ["plain", "IPMix"]
@@ -75,7 +75,7 @@ def test_classes_must_be_the_same(tmp_path):
         folder.mkdir(parents=True)
         Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(folder / "a.png")
     with pytest.raises(InputError, match="different class folders"):
-        pictures_of(Settings(data=str(tmp_path)), quiet=True)
+        images_of(QuickstartConfig(data=str(tmp_path)), quiet=True)
 
 
 @pytest.mark.parametrize("mixed", [False, True])
@@ -84,15 +84,15 @@ def test_thinning_keeps_the_classes_shares(mixed):
     if mixed:
         labels = np.random.default_rng(0).permutation(labels)
     images = np.arange(600, dtype=np.uint16).view(np.uint8).reshape(600, 1, 2, 1)
-    pictures = Pictures(images, labels, ("a", "b", "c"), "set")
-    few = thinned(pictures, 60)
+    dataset = ArrayDataset(images, labels, ("a", "b", "c"), "set")
+    few = thinned(dataset, 60)
     assert np.bincount(few.labels) == pytest.approx([10, 20, 30], abs=1)
     numbers = few.images.reshape(60, 2).copy().view(np.uint16)[:, 0]
     assert len(set(numbers.tolist())) == 60
     assert np.array_equal(labels[numbers], few.labels)
-    assert np.array_equal(thinned(pictures, 600).images, images)
+    assert np.array_equal(thinned(dataset, 600).images, images)
 
 
 def test_digits_are_not_mirrored():
-    assert "mirror" not in method_of(Settings()).operations
-    assert method_of(Settings(data="cifar10")).operations == "core"
+    assert "mirror" not in method_of(QuickstartConfig()).operations
+    assert method_of(QuickstartConfig(data="cifar10")).operations == "core"

@@ -12,15 +12,15 @@ from ipmix import models
 from ipmix.cli.main import main
 from ipmix.core.errors import InputError
 from ipmix.evaluation.request import Wanted
-from ipmix.experiment.config import Data, Evaluation, Experiment, Method, Mixing
+from ipmix.experiment.config import DataConfig, EvaluationConfig, ExperimentConfig, MethodConfig, MixingConfig
 from ipmix.experiment.config_file import read
-from ipmix.experiment.run import open_pictures, train
+from ipmix.experiment.run import open_datasets, train
 from ipmix.methods import combined
 from ipmix.methods.choosing import chosen_method
 from ipmix.methods.ipmix import VARIANTS
 from ipmix.models.dual_norm import has_dual_norms
 from ipmix.training.checkpoint import read_state
-from ipmix.training.config import Training
+from ipmix.training.config import TrainingConfig
 from ipmix.training.loader import Loader
 from ipmix.training.objective import views_of
 
@@ -30,7 +30,7 @@ TRAINING = {"model": "wrn-10-1", "epochs": 1, "batch_size": 8, "size": 16}
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two classes of pictures of different sizes."""
+    """Two classes of images of different sizes."""
     draws = np.random.default_rng(0)
     for split, count in (("train", 6), ("test", 4)):
         for name in ("cat", "dog"):
@@ -44,7 +44,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_every_experiment_file_reads(path: Path) -> None:
-    experiment = read(Experiment, path)
+    experiment = read(ExperimentConfig, path)
     chosen_method(experiment.method.name, experiment.method.preset, experiment.method.options)
     header = path.read_text().split("\n\n")[0]
     # The header is the record: the command, what it ran on, how long, what to expect.
@@ -56,33 +56,35 @@ def test_every_experiment_file_reads(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_the_parts_of_every_experiment_file_fit_each_other(path: Path) -> None:
-    experiment = read(Experiment, path)
+    experiment = read(ExperimentConfig, path)
     method = chosen_method(experiment.method.name, experiment.method.preset, experiment.method.options)
     views_of(experiment.training, method)
     with torch.device("meta"):
         network = models.build(experiment.training.model, 10)
     assert has_dual_norms(network) == (experiment.method.name == "augmax")
     # A mixing set is named where, and only where, the method needs one.
-    assert ("\nmixing:" in path.read_text()) == (method is not None and method.needs_pictures)
+    assert ("\nmixing:" in path.read_text()) == (method is not None and method.needs_mixing_images)
     wanted = experiment.evaluation
     Wanted(wanted.corruptions, wanted.severities, perturbations=wanted.perturbations).plan(32)
 
 
 def test_every_method_of_the_paper_has_its_experiment_files() -> None:
     """Appendix A names them; AugMax only on ImageNet."""
-    used = {(path.stem.split("-")[0], read(Experiment, path).method.name) for path in FILES}
+    used = {(path.stem.split("-")[0], read(ExperimentConfig, path).method.name) for path in FILES}
     for method in ("none", "mixup", "cutout", "cutmix", "augmix", "augmax", "pixmix", "ipmix"):
         for data in ("cifar10", "cifar100", "imagenet"):
             assert (data, method) in used
-    presets = {read(Experiment, path).method.preset for path in FILES}
+    presets = {read(ExperimentConfig, path).method.preset for path in FILES}
     assert presets >= set(combined.PRESETS), "Tables 6 and 7"
     levels = {"without-patch", "without-pixel", "without-image"}  # files that name the levels themselves
     assert presets >= set(VARIANTS) - levels - {"framework-chains"}
 
 
 def test_training_on_files_of_any_size(folder: Path, tmp_path: Path) -> None:
-    data = Data(str(folder), crop="resized")
-    experiment = Experiment(data, Method("ipmix"), Mixing(count=4), Training(**TRAINING, jsd=True))
+    data = DataConfig(str(folder), crop="resized")
+    experiment = ExperimentConfig(
+        data, MethodConfig("ipmix"), MixingConfig(count=4), TrainingConfig(**TRAINING, jsd=True)
+    )
     runs = []
     for threads in (1, 3):
         out = tmp_path / f"run{threads}"
@@ -97,8 +99,10 @@ def test_training_on_files_goes_on_after_one_has_vanished(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It stops, names the file, keeps the last state; resumed with other threads it ends with the same bytes."""
-    training = Training(**{**TRAINING, "epochs": 3, "batch_size": 4}, log_steps=1)
-    experiment = Experiment(Data(str(folder), crop="resized"), Method("ipmix"), Mixing(count=4), training)
+    training = TrainingConfig(**{**TRAINING, "epochs": 3, "batch_size": 4}, log_steps=1)
+    experiment = ExperimentConfig(
+        DataConfig(str(folder), crop="resized"), MethodConfig("ipmix"), MixingConfig(count=4), training
+    )
     options: dict[str, Any] = {"device": "cpu", "quiet": True, "checkpoint_seconds": 0.0}
     train(experiment, tmp_path / "whole", threads=1, **options)
     victim, hidden = folder / "train" / "cat" / "2.jpg", tmp_path / "hidden.jpg"
@@ -127,10 +131,12 @@ def test_training_on_files_goes_on_after_one_has_vanished(
 
 def test_broken_files_are_found_before_training(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "train" / "cat" / "2.jpg").write_bytes(b"no")
-    files, _ = open_pictures(Data(str(folder), crop="resized", skip_broken=True), 16, quiet=True)
+    files, _ = open_datasets(DataConfig(str(folder), crop="resized", skip_broken=True), 16, quiet=True)
     assert len(files) == 11
-    assert "passed over 1 broken pictures" in capsys.readouterr().err
-    experiment = Experiment(Data(str(folder), crop="resized"), Method("none"), training=Training(**TRAINING))
+    assert "passed over 1 broken images" in capsys.readouterr().err
+    experiment = ExperimentConfig(
+        DataConfig(str(folder), crop="resized"), MethodConfig("none"), training=TrainingConfig(**TRAINING)
+    )
     with pytest.raises(InputError, match=r"2\.jpg"):
         train(experiment, folder.parent / "run", device="cpu", quiet=True)
 
@@ -162,11 +168,11 @@ evaluation: {{corruptions: [gaussian_noise], severities: [1], attack: false, lim
     assert "did you mean 'epochs'" in capsys.readouterr().err
 
 
-def test_a_limit_of_no_pictures_is_refused() -> None:
+def test_a_limit_of_no_images_is_refused() -> None:
     with pytest.raises(InputError, match="limit is at least 1, got 0"):
-        Evaluation(limit=0)
+        EvaluationConfig(limit=0)
 
 
 def test_cifar_has_no_files_to_crop() -> None:
     with pytest.raises(InputError, match="reads files"):
-        Data("cifar10", crop="resized")
+        DataConfig("cifar10", crop="resized")

@@ -1,4 +1,4 @@
-"""Clouds: range, seams, roughness; the colours behind a fractal."""
+"""Clouds: range, seams, roughness; the colors behind a fractal."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def test_clouds_fill_the_range_and_close_at_the_edges(side):
     if side == 64:
         inside = np.abs(np.diff(clouds, axis=1)).mean()
         seam = np.abs(clouds[:, 0] - clouds[:, -1]).mean()
-        assert seam < 2 * inside  # a picture cut out of it would jump by several times that
+        assert seam < 2 * inside  # an image cut out of it would jump by several times that
         assert np.abs(clouds[:, 0] - clouds[:, 32]).mean() > 3 * inside
 
 
@@ -33,13 +33,13 @@ def test_a_larger_decay_is_smoother():
     assert steps[0] > steps[1] > steps[2]
 
 
-def test_backgrounds_are_coloured_and_differ():
-    pictures = []
+def test_backgrounds_are_colored_and_differ():
+    images = []
     spare = np.full(2 * 64 * 64, np.nan, np.float32)
     for seed in range(6):
-        picture = np.zeros((20, 33, 3), np.uint8)
-        background.paint_background(Key(seed).stream(), picture, np.empty(64 * 64, np.float32), spare)
-        assert (picture.max(axis=2) > 60).all()  # value is at least 0.4
-        assert (picture.max(axis=2).astype(int) - picture.min(axis=2)).min() > 15  # saturation too
-        pictures.append(picture.tobytes())
-    assert len(set(pictures)) == 6
+        image = np.zeros((20, 33, 3), np.uint8)
+        background.paint_background(Key(seed).stream(), image, np.empty(64 * 64, np.float32), spare)
+        assert (image.max(axis=2) > 60).all()  # value is at least 0.4
+        assert (image.max(axis=2).astype(int) - image.min(axis=2)).min() > 15  # saturation too
+        images.append(image.tobytes())
+    assert len(set(images)) == 6

@@ -39,7 +39,7 @@ def test_the_chaos_game_has_the_density_of_a_plain_one(game):
     ours /= ours.sum()
     plain /= plain.sum()
     assert 0.5 * np.abs(ours - plain).sum() < 0.03
-    assert 0.5 * np.abs(ours.T - plain).sum() > 0.2  # what a picture lying on its side would give
+    assert 0.5 * np.abs(ours.T - plain).sum() > 0.2  # what an image lying on its side would give
 
 
 def test_histories_are_means_of_the_maps_gone_through(game):
@@ -71,11 +71,11 @@ def test_stamp_is_a_convolution_by_the_patch():
 
 @pytest.mark.parametrize("sigma", [0.5, 0.8, 1.0])
 def test_blur_is_a_gaussian_with_repeated_edges(sigma):
-    picture = np.random.default_rng(1).integers(0, 256, (8, 11, 3)).astype(np.uint8)
+    image = np.random.default_rng(1).integers(0, 256, (8, 11, 3)).astype(np.uint8)
     line = np.exp(-np.array([1.0, 0.0, 1.0]) / (2 * sigma**2))
     line /= line.sum()
-    padded = np.pad(picture.astype(float), ((1, 1), (1, 1), (0, 0)), mode="edge")
+    padded = np.pad(image.astype(float), ((1, 1), (1, 1), (0, 0)), mode="edge")
     expected = sum(line[i] * line[j] * padded[i : i + 8, j : j + 11] for i in range(3) for j in range(3))
-    got = picture.copy()
+    got = image.copy()
     ifs.blur(got, sigma)
     assert np.abs(got - expected).max() <= 0.6

@@ -14,7 +14,7 @@ from ipmix.mixing_set.composition import ALIASES, EXTERNAL, compose
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_picture_is_a_function_of_seed_kind_and_index(kind):
+def test_a_image_is_a_function_of_seed_kind_and_index(kind):
     first = paint(kind, 3, 5, 64)
     for other in range(3):
         paint(kind, 1, other, 64)
@@ -28,22 +28,22 @@ def test_a_picture_is_a_function_of_seed_kind_and_index(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_pictures_are_all_different_and_none_is_dull(kind):
-    pictures = [paint(kind, 0, index, 64) for index in range(24)]
-    assert len({hashlib.sha256(p.pixels.tobytes()).digest() for p in pictures}) == 24
-    assert not any(dull.is_dull(p.pixels, dull.MOST_PARALLEL) for p in pictures)
+def test_images_are_all_different_and_none_is_dull(kind):
+    images = [paint(kind, 0, index, 64) for index in range(24)]
+    assert len({hashlib.sha256(p.pixels.tobytes()).digest() for p in images}) == 24
+    assert not any(dull.is_dull(p.pixels, dull.MOST_PARALLEL) for p in images)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("size", [8, 9, 33])
 def test_small_and_odd_sizes(kind, size):
-    picture = paint(kind, 0, 0, size)
-    assert picture.pixels.shape == (size, size, 3)
-    assert picture.pixels.std() > 5
+    image = paint(kind, 0, 0, size)
+    assert image.pixels.shape == (size, size, 3)
+    assert image.pixels.std() > 5
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_double_precision_paints_large_pictures(kind):
+def test_double_precision_paints_large_images(kind):
     assert paint(kind, 0, 1, 520).pixels.std() > 5
 
 
@@ -51,14 +51,14 @@ def test_kinds_have_salts_of_their_own():
     assert len({kind.salt for kind in KINDS.values()}) == len(KINDS)
 
 
-def test_dull_pictures_are_recognised():
+def test_dull_images_are_recognised():
     grey = np.full((64, 64, 3), 128, np.uint8)
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
     stripes = np.zeros((64, 64, 3), np.uint8)
     stripes[:] = (128 + 100 * np.sin(np.arange(64) / 3))[:, None].astype(np.uint8)
     dark = (noise // 8).astype(np.uint8)
-    for picture in (grey, noise, stripes, dark):
-        assert dull.is_dull(picture, dull.MOST_PARALLEL)
+    for image in (grey, noise, stripes, dark):
+        assert dull.is_dull(image, dull.MOST_PARALLEL)
     assert not dull.is_dull(paint("julia", 0, 0, 64).pixels, dull.MOST_PARALLEL)
 
 
@@ -79,10 +79,10 @@ def test_a_mix_that_sums_to_the_count_is_kept():
 @pytest.mark.parametrize(
     ("count", "mix", "words"),
     [
-        (0, None, "at least 1 picture"),
-        (5, {"fern": 5}, "unknown kind of picture 'fern'"),
+        (0, None, "at least 1 image"),
+        (5, {"fern": 5}, "unknown kind of image 'fern'"),
         (5, {"ifs": -1}, "whole number >= 0"),
-        (5, {"ifs": 0}, "holds no pictures"),
+        (5, {"ifs": 0}, "holds no images"),
         (5, {"ifs": 1.5}, "whole number >= 0"),
     ],
 )

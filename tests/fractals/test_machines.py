@@ -1,4 +1,4 @@
-"""The same pictures from code compiled for another processor."""
+"""The same images from code compiled for another processor."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Spectral slope, entropy and colourfulness on pictures whose numbers are known."""
+"""Spectral slope, entropy and colorfulness on images whose numbers are known."""
 
 import numpy as np
 import pytest
@@ -23,19 +23,19 @@ def test_entropy():
     assert statistics.entropy(np.arange(256.0).reshape(16, 16)) == pytest.approx(8.0)
 
 
-def test_colourfulness():
+def test_colorfulness():
     grey = np.repeat(np.random.default_rng(0).integers(0, 256, (16, 16, 1)), 3, axis=2).astype(float)
-    assert statistics.colourfulness(grey) == 0.0
+    assert statistics.colorfulness(grey) == 0.0
     half = np.zeros((2, 2, 3))
     half[0] = (255, 0, 0)
     half[1] = (0, 255, 0)
     # red-green: +-255, yellow-blue: 127.5 everywhere.
-    assert statistics.colourfulness(half) == pytest.approx(255 + 0.3 * 127.5)
+    assert statistics.colorfulness(half) == pytest.approx(255 + 0.3 * 127.5)
 
 
 def test_structure_puts_them_together():
-    picture = np.random.default_rng(0).integers(0, 256, (64, 48, 3)).astype(np.uint8)
-    got = statistics.structure(picture)
+    image = np.random.default_rng(0).integers(0, 256, (64, 48, 3)).astype(np.uint8)
+    got = statistics.structure(image)
     assert abs(got.slope) < 0.6
     assert got.entropy > 7
     assert 0.1 < got.contrast < 0.3

@@ -52,5 +52,5 @@ def test_points_that_run_away_land_outside():
         np.testing.assert_array_equal(ours, expected)
 
 
-def test_another_stream_gives_another_picture():
+def test_another_stream_gives_another_image():
     assert not np.array_equal(play(0, 500, 32, 32, False)[0], play(1, 500, 32, 32, False)[0])

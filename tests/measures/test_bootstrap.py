@@ -27,7 +27,7 @@ def test_the_same_seed_gives_the_same_interval():
     assert bootstrap.mean_interval(values, seed=4) != bootstrap.mean_interval(values, seed=5)
 
 
-def test_any_statistic_of_the_drawn_pictures():
+def test_any_statistic_of_the_drawn_images():
     values = np.arange(100.0)
     low, high = bootstrap.interval(lambda drawn: float(values[drawn].max()), 100, seed=0)
     assert 90 < low <= high == 99.0

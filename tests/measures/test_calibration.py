@@ -56,16 +56,16 @@ def test_rms_of_a_perfect_model_is_zero_and_order_does_not_matter():
 
 
 def test_rms_needs_one_bin():
-    with pytest.raises(InputError, match="at least 100 pictures"):
+    with pytest.raises(InputError, match="at least 100 images"):
         calibration.rms_calibration_error(np.full(99, 0.5), np.ones(99, bool))
 
 
 def test_nan_is_counted_and_placed():
     confidence = np.full(200, 0.5)
     confidence[[17, 40, 41]] = np.nan
-    with pytest.raises(InputError, match="NaN for 3 of 200 pictures, the first at index 17"):
+    with pytest.raises(InputError, match="NaN for 3 of 200 images, the first at index 17"):
         calibration.rms_calibration_error(confidence, np.ones(200, bool))
-    with pytest.raises(InputError, match="NaN for 1 of 2 pictures"):
+    with pytest.raises(InputError, match="NaN for 1 of 2 images"):
         calibration.brier_score([[0.0, 1.0], [np.nan, 1.0]], [0, 1])
 
 

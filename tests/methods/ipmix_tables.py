@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from ipmix.core.randomness import Keys
-from ipmix.recipe.recipe import Scene
+from ipmix.recipe.recipe import ImageSpec
 from ipmix.recipe.table import RecipeTable
 
-SCENE = Scene(32, 32, 3, 100)
+SCENE = ImageSpec(32, 32, 3, 100)
 
 
-def drawn(method: Any, count: int = 3000, scene: Scene = SCENE, seed: int = 0, **key: int) -> RecipeTable:
+def drawn(method: Any, count: int = 3000, scene: ImageSpec = SCENE, seed: int = 0, **key: int) -> RecipeTable:
     table: RecipeTable = method.draw(Keys.of(seed, key.get("epoch", 0), np.arange(count), key.get("view", 0)), scene)
     return table
 

@@ -13,14 +13,14 @@ from ipmix.augmentation.batches import apply, augment
 from ipmix.augmentation.single import Augmenter
 from ipmix.core.randomness import Keys
 from ipmix.methods import METHODS
-from ipmix.recipe.format import NO_PARTNER, NO_PICTURE, WHOLE
-from ipmix.recipe.recipe import Recipe, Scene
+from ipmix.recipe.format import NO_MIXING_IMAGE, NO_PARTNER, WHOLE
+from ipmix.recipe.recipe import ImageSpec, Recipe
 from ipmix.recipe.table import RecipeSequence, RecipeTable
 
-PICTURES = 5
+IMAGES = 5
 ALONE = [name for name, kind in METHODS.items() if not kind().mixes_labels]
 DRAWING = [name for name, kind in METHODS.items() if hasattr(kind, "draw")]
-INEXACT = {"rotate", "shear_x", "shear_y", "multiply", "spectral", "colour_curve", "spatial"}
+INEXACT = {"rotate", "shear_x", "shear_y", "multiply", "spectral", "color_curve", "spatial"}
 """Steps whose result may be one level beside the reference."""
 
 KEYS = st.tuples(
@@ -32,7 +32,7 @@ SIZES = st.sampled_from([(32, 32), (9, 14), (1, 1), (40, 3), (70, 66)])
 def drawn(name: str, key: tuple[int, int, int, int], count: int, height: int, width: int) -> tuple[RecipeTable, ...]:
     """The tables that a method draws, one for each stage."""
     seed, epoch, first, view = key
-    scene = Scene(height, width, 3, PICTURES)
+    scene = ImageSpec(height, width, 3, IMAGES)
     recipes = METHODS[name]().draw(Keys.of(seed, epoch, range(first, first + count), view), scene)
     return recipes.tables if isinstance(recipes, RecipeSequence) else (recipes,)
 
@@ -42,8 +42,8 @@ def problems(recipe: Recipe, batch: int) -> list[str]:
     found = []
     if recipe.clean + sum(chain.share for chain in recipe.chains) != WHOLE:
         found.append("shares")
-    if not NO_PICTURE <= recipe.picture < PICTURES:
-        found.append("picture")
+    if not NO_MIXING_IMAGE <= recipe.mixing_image < IMAGES:
+        found.append("mixing_image")
     if not NO_PARTNER <= recipe.partner < batch:
         found.append("partner")
     if Recipe.from_json(recipe.to_json()) != recipe:
@@ -85,10 +85,10 @@ def test_another_seed_epoch_or_view_gives_other_recipes(name: str) -> None:
 @pytest.mark.parametrize("name", ALONE)
 @settings(max_examples=6)
 @given(key=KEYS, order=st.permutations(range(9)))
-def test_pictures_do_not_depend_on_their_batch(name: str, key: Any, order: list[int]) -> None:
+def test_images_do_not_depend_on_their_batch(name: str, key: Any, order: list[int]) -> None:
     if name in ("autoaugment", "randaugment", "trivialaugment"):
         pytest.importorskip("torchvision")
-    images, mixing = pictures(9, 20, 20), pictures(PICTURES, 24, 24)
+    images, mixing = sample_images(9, 20, 20), sample_images(IMAGES, 24, 24)
     seed, epoch, first, view = key
     where: dict[str, Any] = {"seed": seed, "epoch": epoch, "view": view}
     method, indices = METHODS[name](), np.arange(first, first + 9)
@@ -101,11 +101,11 @@ def test_pictures_do_not_depend_on_their_batch(name: str, key: Any, order: list[
 
 
 @pytest.mark.parametrize("name", ALONE)
-def test_one_picture_at_a_time_is_the_same(name: str) -> None:
+def test_one_image_at_a_time_is_the_same(name: str) -> None:
     """Also where a table is filled again and again: nothing of the recipe before it may be left."""
     if name in ("autoaugment", "randaugment", "trivialaugment"):
         pytest.importorskip("torchvision")
-    images, mixing, method = pictures(30, 20, 20), pictures(PICTURES, 24, 24), METHODS[name]()
+    images, mixing, method = sample_images(30, 20, 20), sample_images(IMAGES, 24, 24), METHODS[name]()
     augmenter = Augmenter(method, mixing, shape=(20, 20, 3), seed=4)
     for view in (0, 1):
         together = augment(images, method, mixing, seed=4, epoch=2, view=view)
@@ -118,7 +118,7 @@ def test_one_picture_at_a_time_is_the_same(name: str) -> None:
 @given(key=KEYS, size=SIZES)
 def test_engines_agree(name: str, key: Any, size: tuple[int, int]) -> None:
     """Byte for byte, but for as many levels as a recipe has inexact steps, seldom."""
-    images, mixing = pictures(4, *size), pictures(PICTURES, max(size) + 3, max(size) + 3)
+    images, mixing = sample_images(4, *size), sample_images(IMAGES, max(size) + 3, max(size) + 3)
     for table in drawn(name, key, 4, *size):
         got, expected = (apply(table, images, mixing, engine=e).astype(int) for e in ("compiled", "reference"))
         for recipe, a, b in zip(table, got, expected):
@@ -156,7 +156,7 @@ def test_methods_that_mix_labels_do() -> None:
         assert any(np.any(table.heads["label"] > 0) for tables in shares for table in tables)
 
 
-def pictures(count: int, height: int, width: int) -> np.ndarray:
+def sample_images(count: int, height: int, width: int) -> np.ndarray:
     """Smooth gradients with noise: uint8[count, height, width, 3]."""
     draws = np.random.default_rng(count * height + width)
     slope = np.linspace(0, 200, width)[:, None] + np.linspace(0, 50, height)[:, None, None]
@@ -171,7 +171,7 @@ def test_a_wrong_recipe_is_noticed() -> None:
     recipe = next(iter(drawn("mixup", (0, 0, 0, 0), 6, 32, 32)[0]))
     assert problems(recipe, 6) == []
     assert problems(replace(recipe, partner=6), 6) == ["partner"]
-    assert problems(replace(recipe, picture=PICTURES), 6) == ["picture"]
+    assert problems(replace(recipe, mixing_image=IMAGES), 6) == ["mixing_image"]
     values = json.loads(recipe.to_json())
     assert values["partner"] == recipe.partner
     values["clean"] += 1

@@ -15,7 +15,7 @@ from ipmix.recipe.recipe import Chain, Recipe
 SHAPE = (40, 16, 16, 3)
 
 
-def pictures() -> np.ndarray:
+def sample_images() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, SHAPE, dtype=np.uint8)
 
 
@@ -39,14 +39,14 @@ def test_the_other_views_are_one_whole_chain_each(view: int) -> None:
     assert lengths == {1, 2, 3}
 
 
-def test_views_differ_and_pictures_are_those_of_the_chains() -> None:
-    images = pictures()
+def test_views_differ_and_images_are_those_of_the_chains() -> None:
+    images = sample_images()
     views = [augment(images, AugMax(), seed=1, view=view) for view in range(AugMax().views)]
     assert len(views) == 4
     for i in range(1, 4):
         for j in range(i):
             assert not np.array_equal(views[i], views[j])
-    # A chain picture is its operations one after the other: the same as recipes of one step each.
+    # A chain image is its operations one after the other: the same as recipes of one step each.
     table = draw(AugMax(), SHAPE, seed=1, view=2)
     expected = images.copy()
     for i in range(len(images)):
@@ -56,8 +56,8 @@ def test_views_differ_and_pictures_are_those_of_the_chains() -> None:
     assert np.array_equal(augment(images, AugMax(), seed=1, view=2, engine="reference"), expected)
 
 
-def test_one_picture_at_a_time_gives_the_same() -> None:
-    images = pictures()
+def test_one_image_at_a_time_gives_the_same() -> None:
+    images = sample_images()
     single = Augmenter(AugMax(), shape=SHAPE[1:], seed=5)
     for view in (0, 3, 1, 0):
         expected = augment(images, AugMax(), seed=5, epoch=1, view=view)

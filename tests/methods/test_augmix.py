@@ -1,4 +1,4 @@
-"""AugMix against its algorithm written out picture by picture, in Pillow and floating point."""
+"""AugMix against its algorithm written out image by image, in Pillow and floating point."""
 
 from typing import Any
 
@@ -41,9 +41,9 @@ def algorithm_1(method: AugMix, image: np.ndarray, key: Key, severity: float) ->
 
 
 @pytest.mark.parametrize("options", [{}, {"k": 1, "depth": 4}, {"k": 5, "alpha": 0.3, "operations": THIRTEEN}])
-def test_pictures_are_those_of_algorithm_1(options: dict[str, Any], make_pictures: Any) -> None:
+def test_images_are_those_of_algorithm_1(options: dict[str, Any], make_images: Any) -> None:
     method = AugMix(severity=3.0, **options)
-    images = make_pictures(40, 24, 31)
+    images = make_images(40, 24, 31)
     got = augment(images, method, seed=5, epoch=2, indices=range(7, 47), view=1, engine="reference")
     expected = np.stack([algorithm_1(method, image, Key(5, 2, 7 + i, 1), 3.0) for i, image in enumerate(images)])
     assert np.abs(got.astype(int) - expected).max() <= 1  # shares are rounded to 32768ths
@@ -52,7 +52,7 @@ def test_pictures_are_those_of_algorithm_1(options: dict[str, Any], make_picture
     assert np.abs(got[0].astype(int) - other).max() > 1, "the comparison can't fail"
 
 
-def test_the_sizes_choose_the_severity(make_pictures: Any) -> None:
+def test_the_sizes_choose_the_severity(make_images: Any) -> None:
     small, large = draw(AugMix(), (400, 32, 32, 3), seed=0), draw(AugMix(), (400, 224, 224, 3), seed=0)
 
     def strongest(table: RecipeTable) -> float:
@@ -80,7 +80,7 @@ def test_presets_and_names() -> None:
     assert AugMix.preset("all-operations").operations == THIRTEEN
     assert METHODS["augmix"] is AugMix
     assert not AugMix().mixes_labels
-    assert not AugMix().needs_pictures
+    assert not AugMix().needs_mixing_images
 
 
 @pytest.mark.parametrize(

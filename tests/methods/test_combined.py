@@ -29,8 +29,8 @@ def both(method: Combined, images: np.ndarray, labels: np.ndarray, epoch: int = 
 
 
 @pytest.mark.parametrize("name", ["augmix-mixup-cutmix", "augmix-cutmix-mixup", "augmix-k5-mixup-0.2-cutmix-0.5"])
-def test_all_in_order(name: str, make_pictures: Any) -> None:
-    images, labels = make_pictures(30, 16, 16), np.arange(30) % 5
+def test_all_in_order(name: str, make_images: Any) -> None:
+    images, labels = make_images(30, 16, 16), np.arange(30) % 5
     method = Combined.preset(name)
     results = [both(method, images, labels, epoch) for epoch in range(4)]
     for epoch, (got, shares) in enumerate(results):
@@ -43,8 +43,8 @@ def test_all_in_order(name: str, make_pictures: Any) -> None:
     assert not np.array_equal(other, results[0][0]), "the comparison can't fail"
 
 
-def test_one_of_several_anew_for_every_batch(make_pictures: Any) -> None:
-    images, labels = make_pictures(8, 8, 8), np.arange(8) % 5
+def test_one_of_several_anew_for_every_batch(make_images: Any) -> None:
+    images, labels = make_images(8, 8, 8), np.arange(8) % 5
     combined = Combined.preset("augmix-one")
     chosen = []
     for epoch in range(120):
@@ -52,14 +52,16 @@ def test_one_of_several_anew_for_every_batch(make_pictures: Any) -> None:
         options = [
             by_hand([AugMix(), then], images, labels, epoch, (0, n)) for n, then in ((1, MixUp()), (2, CutMix()))
         ]
-        same = [np.array_equal(got, pictures) and np.array_equal(shares, targets) for pictures, targets in options]
+        same = [
+            np.array_equal(got, sample_images) and np.array_equal(shares, targets) for sample_images, targets in options
+        ]
         assert any(same)
         chosen.append(same.index(True))
     assert 0.35 < np.mean(chosen) < 0.65
 
 
-def test_by_epoch(make_pictures: Any) -> None:
-    images, labels = make_pictures(8, 8, 8), np.arange(8) % 5
+def test_by_epoch(make_images: Any) -> None:
+    images, labels = make_images(8, 8, 8), np.arange(8) % 5
     method = Combined.preset("augmix-by-epoch")
     for epoch, stage, then in (
         (0, 1, MixUp()),
@@ -72,11 +74,11 @@ def test_by_epoch(make_pictures: Any) -> None:
         assert np.array_equal(both(method, images, labels, epoch)[0], expected), epoch
 
 
-def test_what_is_combined_decides_what_is_needed(make_pictures: Any) -> None:
+def test_what_is_combined_decides_what_is_needed(make_images: Any) -> None:
     keeps = Combined((AugMix(), CutOut(), PixMix(), Vanilla()))
-    assert (keeps.mixes_labels, keeps.needs_pictures) == (False, True)
-    assert (Combined().mixes_labels, Combined().needs_pictures) == (True, False)
-    images, mixing = make_pictures(6, 16, 16), make_pictures(3, 16, 16, seed=1)
+    assert (keeps.mixes_labels, keeps.needs_mixing_images) == (False, True)
+    assert (Combined().mixes_labels, Combined().needs_mixing_images) == (True, False)
+    images, mixing = make_images(6, 16, 16), make_images(3, 16, 16, seed=1)
     sequence = draw(keeps, images.shape, 3, seed=4)
     labels = np.arange(6) % 5
     assert np.array_equal(sequence.labels(labels, 5), np.eye(5)[labels])
@@ -86,8 +88,8 @@ def test_what_is_combined_decides_what_is_needed(make_pictures: Any) -> None:
         assert np.array_equal(augmenter(image, index=i), together[i])
 
 
-def test_sequences_inside_a_sequence(make_pictures: Any) -> None:
-    images, mixing = make_pictures(5, 16, 16), make_pictures(3, 16, 16, seed=1)
+def test_sequences_inside_a_sequence(make_images: Any) -> None:
+    images, mixing = make_images(5, 16, 16), make_images(3, 16, 16, seed=1)
     method = Combined((IPMix(framework="fed_back"), CutOut()))
     sequence = draw(method, images.shape, 3, seed=0)
     assert isinstance(sequence, RecipeSequence)
@@ -96,8 +98,8 @@ def test_sequences_inside_a_sequence(make_pictures: Any) -> None:
     assert np.mean(got != expected) < 0.01
 
 
-def test_a_label_mixing_method_has_no_single_pictures() -> None:
-    with pytest.raises(InputError, match=r"combined mixes the pictures of a batch: use draw\(\) and apply\(\)"):
+def test_a_label_mixing_method_has_no_single_images() -> None:
+    with pytest.raises(InputError, match=r"combined mixes the images of a batch: use draw\(\) and apply\(\)"):
         Augmenter(Combined(), shape=(8, 8, 3), seed=0)
 
 

@@ -26,8 +26,8 @@ def cut_out(image: np.ndarray, key: Key, size: int, fill: tuple[int, ...]) -> np
 
 @pytest.mark.parametrize("engine", ["compiled", "reference"])
 @pytest.mark.parametrize(("size", "channels", "fill"), [(8, 3, (125, 123, 114)), (5, 1, (0, 0, 0)), (40, 5, (9, 8, 7))])
-def test_pictures_are_those_of_the_loop(size: int, channels: int, fill: Any, engine: str, make_pictures: Any) -> None:
-    images = make_pictures(30, 24, 19, channels)
+def test_images_are_those_of_the_loop(size: int, channels: int, fill: Any, engine: str, make_images: Any) -> None:
+    images = make_images(30, 24, 19, channels)
     got = augment(images, CutOut(size=size, fill=fill), seed=3, epoch=1, engine=engine)
     expected = np.stack([cut_out(image, Key(3, 1, i), size, fill) for i, image in enumerate(images)])
     assert np.array_equal(got, expected)

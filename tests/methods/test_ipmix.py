@@ -14,21 +14,21 @@ from ipmix.core.errors import InputError
 from ipmix.core.randomness import SHARED_VIEW, Key, Keys, below, beta, bits, dirichlet, uniform
 from ipmix.methods import METHODS
 from ipmix.methods.drawing import draw_level
-from ipmix.recipe.format import NO_PICTURE, WHOLE
+from ipmix.recipe.format import NO_MIXING_IMAGE, WHOLE
 from ipmix.recipe.operations import CODES, GROUPS
-from ipmix.recipe.recipe import Chain, Recipe, Scene, Step
+from ipmix.recipe.recipe import Chain, ImageSpec, Recipe, Step
 
 # --- Algorithm 1 ------------------------------------------------------------------------------------------
 
 
-def algorithm_1(method: IPMix, key: Key, scene: Scene) -> Recipe:
-    """Algorithm 1 of the paper's appendix, line by line, for one picture; the choices that the appendix leaves
+def algorithm_1(method: IPMix, key: Key, scene: ImageSpec) -> Recipe:
+    """Algorithm 1 of the paper's appendix, line by line, for one image; the choices that the appendix leaves
     open (a patch's place and shape, the coefficients) as in the authors' code.
 
     Every number comes from the key's stream. ``None`` options must be settled by the caller.
     """
     shared = Key(key.seed, key.epoch, key.index, SHARED_VIEW).stream()
-    picture = below(shared, scene.pictures) if scene.pictures else NO_PICTURE
+    image = below(shared, scene.mixing_count) if scene.mixing_count else NO_MIXING_IMAGE
     crop_x, crop_y = int(bits(shared)) >> 32, int(bits(shared)) >> 32
 
     stream = key.stream()
@@ -54,7 +54,7 @@ def algorithm_1(method: IPMix, key: Key, scene: Scene) -> Recipe:
         if choice(["square", "scar"] if method.patch_shape == "both" else [method.patch_shape]) == "scar":
             width = min(width, 2 + below(stream, max(width - 1, 1)))
             height = min(height, 2 + below(stream, max(height - 1, 1)))
-        source = choice(["picture", "original"] if method.mix_with == "both" else [method.mix_with])  # line 11
+        source = choice(["mixing_image", "original"] if method.mix_with == "both" else [method.mix_with])  # line 11
         name, level = operation() if source == "original" else ("", 0.0)  # lines 12 to 16
         seed, b = 0, 0.0
         if mixer in ("add", "multiply"):
@@ -87,13 +87,13 @@ def algorithm_1(method: IPMix, key: Key, scene: Scene) -> Recipe:
     while chains and chains[-1] == Chain(0):
         chains.pop()
     overflow = method.overflow
-    return Recipe(scene.height, scene.width, clean, tuple(chains), picture, crop_x, crop_y, overflow)
+    return Recipe(scene.height, scene.width, clean, tuple(chains), image, crop_x, crop_y, overflow)
 
 
 SETTLED = {"patch_sizes": (4, 8, 16, 32), "severity": 3.0, "beta": 3.0}
 VARIANTS: dict[str, dict[str, Any]] = {
     "plain": {},
-    "authors": {"min_ops": 0, "mix_with": "picture", "overflow": "wrap"},
+    "authors": {"min_ops": 0, "mix_with": "mixing_image", "overflow": "wrap"},
     "wide": {"k": 6, "t": 5, "operations": "all", "severity": 10.0},
     "alpha": {"k": 2, "t": 1, "alpha": 0.4, "beta": 4.0},
     "square": {"patch_shape": "square", "operations": "photometric"},
@@ -107,7 +107,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("name", VARIANTS)
 def test_recipes_are_those_of_algorithm_1(name: str) -> None:
     method = IPMix(**{**SETTLED, **VARIANTS[name]})
-    for scene in (SCENE, Scene(20, 31, 1, 7), Scene(32, 5, 4, 1)):
+    for scene in (SCENE, ImageSpec(20, 31, 1, 7), ImageSpec(32, 5, 4, 1)):
         if name == "only patches" and scene is not SCENE:
             continue
         for view in (0, 1):
@@ -130,29 +130,29 @@ def test_the_comparison_with_algorithm_1_can_fail() -> None:
 
 def square_sides(method: IPMix, height: int, width: int) -> set[tuple[int, int]]:
     square = method.with_options(patch_shape="square")
-    found = boxes(used_steps(drawn(square, 2000, Scene(height, width, 3, 2))))
+    found = boxes(used_steps(drawn(square, 2000, ImageSpec(height, width, 3, 2))))
     return {(int(x), int(y)) for x, y in found[:, 2:] - found[:, :2]}
 
 
-def test_defaults_go_by_the_pictures_size() -> None:
+def test_defaults_go_by_the_images_size() -> None:
     assert square_sides(IPMix(), 32, 32) == {(s, s) for s in (4, 8, 16, 32)}
     assert square_sides(IPMix(), 64, 64) == {(s, s) for s in (4, 8, 16, 64)}
     assert square_sides(IPMix(), 224, 224) == {(s, s) for s in (4, 8, 16, 32, 64, 224)}
     assert square_sides(IPMix(), 33, 47) == {(4, 4), (8, 8), (16, 16), (47, 33)}
     assert square_sides(IPMix(), 10, 100) == {(4, 4), (8, 8), (16, 10), (32, 10), (64, 10), (100, 10)}
     for side, severity, strength in ((32, 3.0, 3.0), (64, 3.0, 3.0), (65, 1.0, 4.0), (224, 1.0, 4.0)):
-        scene = Scene(side, side, 3, 2)
+        scene = ImageSpec(side, side, 3, 2)
         settled = IPMix(severity=severity, beta=strength)
         assert list(drawn(IPMix(), 200, scene)) == list(drawn(settled, 200, scene))
 
 
-def test_a_patch_larger_than_the_picture_becomes_the_picture() -> None:
-    """The paper's ImageNet list ends with 256, for pictures of 224."""
+def test_a_patch_larger_than_the_image_becomes_the_image() -> None:
+    """The paper's ImageNet list ends with 256, for images of 224."""
     paper = IPMix.preset("paper-imagenet")
     assert paper.patch_sizes is not None
     assert paper.patch_sizes[-1] == 256
     as_large = paper.with_options(patch_sizes=(4, 8, 16, 32, 64, 224))
-    scene = Scene(224, 224, 3, 2)
+    scene = ImageSpec(224, 224, 3, 2)
     assert list(drawn(paper, 300, scene)) == list(drawn(as_large, 300, scene))
     whole_only = boxes(used_steps(drawn(paper.with_options(levels=("pixel",)), 300, scene)))
     assert np.all(whole_only == (0, 0, 224, 224))
@@ -162,8 +162,8 @@ def test_a_patch_larger_than_the_picture_becomes_the_picture() -> None:
     ("height", "width"), [(1, 1), (1, 64), (64, 1), (2, 2), (2, 3), (3, 3), (33, 47), (47, 33), (500, 3)]
 )
 @pytest.mark.parametrize("preset", ["paper-cifar", "code-imagenet"])
-def test_any_size_of_picture(height: int, width: int, preset: str) -> None:
-    table = drawn(IPMix.preset(preset).with_options(operations="all"), 1000, Scene(height, width, 3, 2))
+def test_any_size_of_image(height: int, width: int, preset: str) -> None:
+    table = drawn(IPMix.preset(preset).with_options(operations="all"), 1000, ImageSpec(height, width, 3, 2))
     list(table[:100])  # every recipe is checked as it is made
     left, top, right, bottom = boxes(used_steps(table)).T
     assert left.min() >= 0
@@ -195,9 +195,9 @@ def test_another_seed_or_epoch_gives_other_recipes(change: dict[str, int]) -> No
     assert sum(a == b for a, b in zip(first, second)) == 0
 
 
-def test_views_share_the_picture_and_its_crop_and_nothing_else() -> None:
+def test_views_share_the_image_and_its_crop_and_nothing_else() -> None:
     first, second = drawn(IPMix(), 2000), drawn(IPMix(), 2000, view=1)
-    for name in ("picture", "crop_x", "crop_y"):
+    for name in ("mixing_image", "crop_x", "crop_y"):
         assert np.array_equal(first.heads[name], second.heads[name])
     shares = first.chains["share"][:, 0].astype(float), second.chains["share"][:, 0].astype(float)
     assert np.mean(shares[0] == shares[1]) < 0.01
@@ -205,12 +205,12 @@ def test_views_share_the_picture_and_its_crop_and_nothing_else() -> None:
     assert np.mean(first.chains["length"] == second.chains["length"]) == within(1 / 3, 6000)
 
 
-def test_no_pictures() -> None:
-    table = drawn(IPMix(mix_with="original"), 100, Scene(32, 32, 3, 0))
-    assert np.all(table.heads["picture"] == NO_PICTURE)
-    assert not IPMix(mix_with="original").needs_pictures
-    assert not IPMix(levels=("image",)).needs_pictures
-    assert IPMix(levels=("pixel",)).needs_pictures
+def test_no_images() -> None:
+    table = drawn(IPMix(mix_with="original"), 100, ImageSpec(32, 32, 3, 0))
+    assert np.all(table.heads["mixing_image"] == NO_MIXING_IMAGE)
+    assert not IPMix(mix_with="original").needs_mixing_images
+    assert not IPMix(levels=("image",)).needs_mixing_images
+    assert IPMix(levels=("pixel",)).needs_mixing_images
     assert len(drawn(IPMix(), 0)) == 0
 
 
@@ -223,7 +223,7 @@ def test_presets() -> None:
     assert IPMix.preset("paper-cifar") == IPMix(**cifar)
     assert IPMix.preset("paper-imagenet") == IPMix(patch_sizes=(4, 8, 16, 32, 64, 256), **imagenet)
     authors = {"min_ops": 0, "overflow": "wrap"}
-    assert IPMix.preset("code-cifar") == IPMix(**cifar, **authors, mix_with="picture")
+    assert IPMix.preset("code-cifar") == IPMix(**cifar, **authors, mix_with="mixing_image")
     assert IPMix.preset("code-imagenet") == IPMix(patch_sizes=(4, 8, 16, 32, 64, 224), **imagenet, **authors)
     plain = IPMix()
     assert (plain.k, plain.t, plain.alpha, plain.min_ops, plain.operations) == (3, 3, 1.0, 1, "core")
@@ -271,7 +271,7 @@ def test_options_may_be_given_as_lists_and_alone() -> None:
         ({"patch_shape": "round"}, "patch_shape must be one of both, square, scar, got 'round'"),
         ({"mixers": ("add", "subtract")}, "each of mixers must be one of add, multiply, .* got 'subtract'"),
         ({"mixers": ()}, "mixers is empty"),
-        ({"mix_with": "fractal"}, "mix_with must be one of both, picture, original, got 'fractal'"),
+        ({"mix_with": "fractal"}, "mix_with must be one of both, mixing_image, original, got 'fractal'"),
         ({"levels": ("images",)}, "each of levels must be one of image, patch, pixel, got 'images'"),
         ({"levels": ()}, "levels is empty"),
         ({"operations": "most"}, "operations='most' is no group"),
@@ -291,15 +291,15 @@ def test_an_unknown_option_is_refused() -> None:
         IPMix(width=3)  # type: ignore[call-arg]
 
 
-def test_missing_pictures_are_asked_for() -> None:
-    with pytest.raises(InputError, match=r"needs mixing pictures and got none: pass mixing=MixingSet.generate"):
+def test_missing_images_are_asked_for() -> None:
+    with pytest.raises(InputError, match=r"needs mixing images and got none: pass mixing=MixingSet.generate"):
         draw(IPMix(), (2, 32, 32, 3), 0, seed=0)
 
 
 @pytest.mark.parametrize(("levels", "sizes"), [(("patch",), (32, 64)), (("image", "patch"), (40,))])
 def test_levels_without_a_patch_size_are_refused(levels: tuple[str, ...], sizes: tuple[int, ...]) -> None:
     method = IPMix(levels=levels, patch_sizes=sizes)
-    with pytest.raises(InputError, match=r"no patch size is left for levels .*patch.* on pictures of 32x32"):
+    with pytest.raises(InputError, match=r"no patch size is left for levels .*patch.* on images of 32x32"):
         drawn(method, 1)
 
 

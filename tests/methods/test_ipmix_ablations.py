@@ -71,9 +71,9 @@ def test_figure_4_one_chain() -> None:
     assert set((steps["mixer"] != 0).sum(axis=1)) == {0, 3}, "the comparison can't fail"
 
 
-def test_figure_4_fed_back(make_pictures: Any) -> None:
+def test_figure_4_fed_back(make_images: Any) -> None:
     """x <- (1 - m) x + m chain(x), k times, each round a table of one chain with streams of its own."""
-    images, mixing = make_pictures(20, 24, 24), make_pictures(4, 30, 30, seed=3)
+    images, mixing = make_images(20, 24, 24), make_images(4, 30, 30, seed=3)
     method = IPMix.preset("framework-fed-back")
     sequence = draw(method, images.shape, 4, seed=7)
     assert isinstance(sequence, RecipeSequence)
@@ -81,13 +81,13 @@ def test_figure_4_fed_back(make_pictures: Any) -> None:
     planes = mixing.transpose(0, 3, 1, 2)
     for i, image in enumerate(images):
         for recipe in sequence[i]:
-            picture = reference.crop(recipe, planes)
+            mixing_image = reference.crop(recipe, planes)
             (chain,) = recipe.chains or (None,)
-            *_, last = (image, *(reference.run(recipe, chain, image, picture) if chain else ()))
+            *_, last = (image, *(reference.run(recipe, chain, image, mixing_image) if chain else ()))
             m = (WHOLE - recipe.clean) / WHOLE
             image = np.round((1 - m) * image + m * last).astype(np.uint8)
         assert np.abs(image.astype(int) - apply(sequence, images, mixing, engine="reference")[i]).max() <= 1
-    for name in ("picture", "crop_x", "crop_y"):
+    for name in ("mixing_image", "crop_x", "crop_y"):
         assert len({table.heads[name].tobytes() for table in sequence.tables}) == 1
     assert len({table.heads["clean"].tobytes() for table in sequence.tables}) == 3
     alone = IPMix.preset("framework-one-chain").with_options(framework="chains", k=1)
@@ -95,8 +95,8 @@ def test_figure_4_fed_back(make_pictures: Any) -> None:
     assert np.array_equal(second.heads["clean"], sequence.tables[1].heads["clean"])
 
 
-def test_fed_back_one_picture_at_a_time(make_pictures: Any) -> None:
-    images, mixing = make_pictures(4, 24, 24), make_pictures(4, 30, 30, seed=3)
+def test_fed_back_one_image_at_a_time(make_images: Any) -> None:
+    images, mixing = make_images(4, 24, 24), make_images(4, 30, 30, seed=3)
     method = IPMix(framework="fed_back")
     settings: dict[str, Any] = {"output": "float32", "mean": 0.5, "std": 0.5, "layout": "nchw"}
     augmenter = Augmenter(method, mixing, shape=(24, 24, 3), seed=7, **settings)

@@ -12,7 +12,7 @@ from ipmix_tables import boxes, drawn, used_steps, within
 from ipmix import IPMix
 from ipmix.recipe.format import NO_OPERATION, WHOLE
 from ipmix.recipe.operations import CODES
-from ipmix.recipe.recipe import Scene
+from ipmix.recipe.recipe import ImageSpec
 from ipmix.recipe.table import RecipeTable
 
 # --- figures of the distribution --------------------------------------------------------------------------
@@ -30,8 +30,8 @@ def test_steps_per_chain(t: int, min_ops: int) -> None:
         assert (lengths == length).mean() == within(1 / (t - min_ops + 1), lengths.size)
 
 
-def test_unchanged_chains_and_pictures_of_the_authors_code() -> None:
-    """A quarter of the chains is empty, and all three in 1 of 64 pictures: those come back as they were."""
+def test_unchanged_chains_and_images_of_the_authors_code() -> None:
+    """A quarter of the chains is empty, and all three in 1 of 64 images: those come back as they were."""
     for preset in ("code-cifar", "code-imagenet"):
         lengths = drawn(IPMix.preset(preset), MANY).chains["length"]
         assert (lengths == 0).mean() == within(1 / 4, lengths.size)
@@ -82,7 +82,7 @@ def test_squares_lie_anywhere_and_scars_have_independent_sides() -> None:
     assert scars[:, :2].max() == 24, "the corner is that of the whole square"
 
 
-def test_a_scar_of_the_pictures_size_is_anchored_at_the_top_left() -> None:
+def test_a_scar_of_the_images_size_is_anchored_at_the_top_left() -> None:
     found = boxes(used_steps(drawn(IPMix(patch_shape="scar", patch_sizes=(32,), levels=("pixel", "patch")), 2000)))
     assert np.all(found[:, :2] == 0)
     assert found[:, 2].min() == 2
@@ -139,9 +139,9 @@ def test_shares() -> None:
     assert narrow.heads["clean"].std() / WHOLE == pytest.approx(math.sqrt(1 / 4 / 41), rel=0.05)  # Beta(20, 20)
 
 
-def test_pictures_and_crops_are_uniform() -> None:
-    heads = drawn(IPMix(), MANY, Scene(32, 32, 3, 7)).heads
-    counts = np.bincount(heads["picture"], minlength=7)
+def test_images_and_crops_are_uniform() -> None:
+    heads = drawn(IPMix(), MANY, ImageSpec(32, 32, 3, 7)).heads
+    counts = np.bincount(heads["mixing_image"], minlength=7)
     assert counts.size == 7
     assert np.abs(counts / MANY - 1 / 7).max() < 5 / math.sqrt(7 * MANY)
     for name in ("crop_x", "crop_y"):
@@ -154,7 +154,7 @@ def test_pictures_and_crops_are_uniform() -> None:
 
 
 def portrait(table: RecipeTable) -> dict[str, np.ndarray]:
-    """What there is to know about a table's distribution, as shares of steps, chains or pictures."""
+    """What there is to know about a table's distribution, as shares of steps, chains or images."""
     steps, lengths = used_steps(table), table.chains["length"]
     mixing = steps[steps["mixer"] != 0]
     image = steps[steps["mixer"] == 0]
@@ -199,7 +199,7 @@ KNOBS: list[tuple[dict[str, Any], set[str]]] = [
     ({"patch_shape": "scar"}, {"sides", "squares"}),
     ({"mixers": ("add", "random_elements")}, {"mixers"}),
     ({"mixers": ("random_pixels",)}, {"mixers", "coefficients"}),
-    ({"mix_with": "picture"}, {"sources", "operations of originals"}),
+    ({"mix_with": "mixing_image"}, {"sources", "operations of originals"}),
     ({"mix_with": "original"}, {"sources"}),
     ({"levels": ("patch", "pixel")}, {"levels", "operations", "strength"}),
     ({"levels": ("image", "pixel")}, {"sides", "squares"}),
@@ -234,7 +234,7 @@ def test_every_knob_is_tried() -> None:
 
 
 def test_levels_that_leave_one_out() -> None:
-    """Table 10: without patches, every patch is the picture; without pixels, none is; without image, all chains mix."""
+    """Table 10: without patches, every patch is the image; without pixels, none is; without image, all chains mix."""
     whole = boxes(used_steps(drawn(IPMix(levels=("image", "pixel")), 2000)))
     assert np.all(whole == (0, 0, 32, 32))
     patches = boxes(used_steps(drawn(IPMix(levels=("image", "patch")), 2000)))

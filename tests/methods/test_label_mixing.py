@@ -1,4 +1,4 @@
-"""MixUp and CutMix against loops over pictures and pixels, and what they do to labels."""
+"""MixUp and CutMix against loops over images and pixels, and what they do to labels."""
 
 import math
 from typing import Any
@@ -17,7 +17,7 @@ INDICES = np.arange(100, 140)
 
 
 def of_batch(view: int = 0) -> Any:
-    """The stream that one batch's pictures share."""
+    """The stream that one batch's images share."""
     state = np.empty(1, np.uint64)
     start_scope(state, 5, 2, INDICES, view)
     return state
@@ -33,16 +33,16 @@ def permutation(stream: Any, count: int) -> list[int]:
 
 
 @pytest.mark.parametrize("engine", ["compiled", "reference"])
-@pytest.mark.parametrize(("alpha", "scope"), [(1.0, "batch"), (0.2, "batch"), (1.0, "picture")])
-def test_mixup_is_the_loop(alpha: float, scope: str, engine: str, make_pictures: Any) -> None:
-    images, labels = make_pictures(40, 12, 17), np.arange(40) % 7
+@pytest.mark.parametrize(("alpha", "scope"), [(1.0, "batch"), (0.2, "batch"), (1.0, "image")])
+def test_mixup_is_the_loop(alpha: float, scope: str, engine: str, make_images: Any) -> None:
+    images, labels = make_images(40, 12, 17), np.arange(40) % 7
     table = draw(MixUp(alpha, scope), images.shape, seed=5, epoch=2, indices=INDICES)
     got, shares = apply(table, images, engine=engine), table.labels(labels, 7)
     stream = of_batch()
     share = beta(stream, alpha, alpha)
     partners = permutation(stream, 40)
     for n in range(40):
-        if scope == "picture":
+        if scope == "image":
             stream = Key(5, 2, int(INDICES[n])).stream()
             share = beta(stream, alpha, alpha)
             partners[n] = below(stream, 40)
@@ -58,9 +58,9 @@ def test_mixup_is_the_loop(alpha: float, scope: str, engine: str, make_pictures:
 
 
 @pytest.mark.parametrize("engine", ["compiled", "reference"])
-@pytest.mark.parametrize(("alpha", "scope"), [(1.0, "batch"), (1.0, "picture"), (0.2, "picture")])
-def test_cutmix_is_the_loop(alpha: float, scope: str, engine: str, make_pictures: Any) -> None:
-    images, labels = make_pictures(40, 12, 17), np.arange(40) % 7
+@pytest.mark.parametrize(("alpha", "scope"), [(1.0, "batch"), (1.0, "image"), (0.2, "image")])
+def test_cutmix_is_the_loop(alpha: float, scope: str, engine: str, make_images: Any) -> None:
+    images, labels = make_images(40, 12, 17), np.arange(40) % 7
     method = CutMix(alpha, 1.0 if scope == "batch" else 0.6, scope)
     table = draw(method, images.shape, seed=5, epoch=2, indices=INDICES)
     got, shares = apply(table, images, engine=engine), table.labels(labels, 7)
@@ -68,9 +68,9 @@ def test_cutmix_is_the_loop(alpha: float, scope: str, engine: str, make_pictures
     untouched = 0
     partners: list[int] = []
     for n in range(40):
-        if scope == "picture":
+        if scope == "image":
             stream = Key(5, 2, int(INDICES[n])).stream()
-        if scope == "picture" or n == 0:
+        if scope == "image" or n == 0:
             mixes = uniform(stream) < method.probability
             if mixes:
                 ratio = math.sqrt(1 - beta(stream, alpha, alpha))
@@ -83,7 +83,7 @@ def test_cutmix_is_the_loop(alpha: float, scope: str, engine: str, make_pictures
         expected, target = images[n].copy(), np.zeros(7)
         area = 0
         if mixes:
-            partner = below(stream, 40) if scope == "picture" else partners[n]
+            partner = below(stream, 40) if scope == "image" else partners[n]
             for row in rows:
                 for column in columns:
                     expected[row, column] = images[partner, row, column]
@@ -105,7 +105,7 @@ def test_how_often_a_batch_is_cut() -> None:
 
 
 def test_shares_of_mixup_are_beta() -> None:
-    shares = draw(MixUp(0.2, "picture"), (20_000, 8, 8, 3), seed=0).heads["clean"] / WHOLE
+    shares = draw(MixUp(0.2, "image"), (20_000, 8, 8, 3), seed=0).heads["clean"] / WHOLE
     assert abs(shares.mean() - 0.5) < 0.01
     assert abs(shares.var() - 1 / (4 * 1.4)) < 0.005  # Beta(a, a): 1 / (4 (2a + 1))
 
@@ -135,18 +135,18 @@ def test_another_batch_draws_other_numbers() -> None:
 
 
 @pytest.mark.parametrize("kind", [MixUp, CutMix])
-def test_a_batch_of_one_or_none(kind: Any, make_pictures: Any) -> None:
-    image = make_pictures(1, 9, 9)
+def test_a_batch_of_one_or_none(kind: Any, make_images: Any) -> None:
+    image = make_images(1, 9, 9)
     table = draw(kind(), image.shape, seed=0)
     assert np.array_equal(apply(table, image), image)  # its partner is itself
     assert np.allclose(table.labels(np.array([2]), 3), [[0, 0, 1]])
     assert len(draw(kind(), (0, 9, 9, 3), seed=0)) == 0
 
 
-def test_a_partner_outside_the_batch_is_refused(make_pictures: Any) -> None:
-    images = make_pictures(6, 9, 9)
-    table = draw(MixUp(scope="picture"), images.shape, seed=0)
-    with pytest.raises(InputError, match=r"a recipe's partner is [3-5], and the batch has 3 pictures"):
+def test_a_partner_outside_the_batch_is_refused(make_images: Any) -> None:
+    images = make_images(6, 9, 9)
+    table = draw(MixUp(scope="image"), images.shape, seed=0)
+    with pytest.raises(InputError, match=r"a recipe's partner is [3-5], and the batch has 3 images"):
         apply(table[:3], images[:3])
 
 
@@ -165,10 +165,10 @@ def test_presets_and_names() -> None:
     ("kind", "options", "message"),
     [
         (MixUp, {"alpha": 0.0}, "alpha must be a positive number, got 0.0"),
-        (MixUp, {"scope": "epoch"}, "scope must be one of batch, picture, got 'epoch'"),
+        (MixUp, {"scope": "epoch"}, "scope must be one of batch, image, got 'epoch'"),
         (CutMix, {"alpha": -1}, "alpha must be a positive number, got -1"),
         (CutMix, {"probability": 1.5}, "probability must be in 0 .. 1, got 1.5"),
-        (CutMix, {"scope": ""}, "scope must be one of batch, picture, got ''"),
+        (CutMix, {"scope": ""}, "scope must be one of batch, image, got ''"),
     ],
 )
 def test_impossible_options_are_refused(kind: Any, options: dict[str, Any], message: str) -> None:

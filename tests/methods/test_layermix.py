@@ -1,4 +1,4 @@
-"""LayerMix against its algorithm in plain Python, and its recipes against the picture-by-picture description."""
+"""LayerMix against its algorithm in plain Python, and its recipes against the image-by-image description."""
 
 import math
 from typing import Any
@@ -14,13 +14,13 @@ from ipmix.engines import reference
 from ipmix.methods.layermix import IMAGE, SPATIAL, TEST_SET, VARIANTS, LayerMix
 from ipmix.recipe.format import WHOLE
 from ipmix.recipe.operations import CODES
-from ipmix.recipe.recipe import Chain, Recipe, Scene, Step
+from ipmix.recipe.recipe import Chain, ImageSpec, Recipe, Step
 
 
-def by_hand(method: LayerMix, key: Key, scene: Scene) -> Recipe:
-    """The recipe of one picture, drawn as the public code does (with this library's streams)."""
+def by_hand(method: LayerMix, key: Key, scene: ImageSpec) -> Recipe:
+    """The recipe of one image, drawn as the public code does (with this library's streams)."""
     shared = Key(key.seed, key.epoch, key.index, SHARED_VIEW).stream()
-    picture = below(shared, scene.pictures)
+    image = below(shared, scene.mixing_count)
     crop_x, crop_y = int(bits(shared)) >> 32, int(bits(shared)) >> 32
     stream = key.stream()
 
@@ -74,8 +74,8 @@ def by_hand(method: LayerMix, key: Key, scene: Scene) -> Recipe:
         mix = mixing()
         steps.append(Step(**mix, source="original", **operation(name)))
     if layers == 2:
-        steps += [Step(**mixing(), source="picture"), Step(**operation(name))]
-    return Recipe(scene.height, scene.width, 0, (Chain(WHOLE, tuple(steps)),), picture, crop_x, crop_y)
+        steps += [Step(**mixing(), source="mixing_image"), Step(**operation(name))]
+    return Recipe(scene.height, scene.width, 0, (Chain(WHOLE, tuple(steps)),), image, crop_x, crop_y)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def by_hand(method: LayerMix, key: Key, scene: Scene) -> Recipe:
     ],
 )
 def test_recipes_are_those_drawn_by_hand(method: LayerMix) -> None:
-    for scene in (SCENE, Scene(20, 31, 1, 7), Scene(2, 1, 4, 1)):
+    for scene in (SCENE, ImageSpec(20, 31, 1, 7), ImageSpec(2, 1, 4, 1)):
         table = drawn(method, 200, scene, seed=11, epoch=4, view=1)
         assert list(table) == [by_hand(method, Key(11, 4, i, 1), scene) for i in range(200)]
 
@@ -97,10 +97,10 @@ def test_the_comparison_can_fail() -> None:
     assert list(table) != [by_hand(LayerMix(magnitude=4), Key(0, 0, i), SCENE) for i in range(100)]
 
 
-def test_pictures_are_those_of_the_layers_one_by_one(make_pictures: Any) -> None:
+def test_images_are_those_of_the_layers_one_by_one(make_images: Any) -> None:
     """y = o(x); y = mix(y, o'(x)); y = mix(y, f); o''(y), each clipped to bytes."""
-    images, mixing = make_pictures(40, 24, 24), make_pictures(5, 24, 24, seed=3)
-    table = drawn(LayerMix(), 40, Scene(24, 24, 3, 5))
+    images, mixing = make_images(40, 24, 24), make_images(5, 24, 24, seed=3)
+    table = drawn(LayerMix(), 40, ImageSpec(24, 24, 3, 5))
     results = apply(table, images, mixing, engine="reference")
     seen = set()
     for image, recipe, result in zip(images, table, results):
@@ -113,7 +113,7 @@ def test_pictures_are_those_of_the_layers_one_by_one(make_pictures: Any) -> None
             z = reference.operate(steps[1].operation, image, steps[1].level)
             y = reference.mix(steps[1], y, z, "clip")
         if len(steps) > 2:
-            y = reference.mix(steps[2], y, mixing[recipe.picture], "clip")
+            y = reference.mix(steps[2], y, mixing[recipe.mixing_image], "clip")
             y = reference.operate(steps[3].operation, y, steps[3].level)
         assert np.array_equal(result, y)
     assert seen == {1, 2, 4}
@@ -153,5 +153,5 @@ def test_options() -> None:
             LayerMix(**options)
     with pytest.raises(InputError, match="no preset"):
         LayerMix.preset("paper")
-    with pytest.raises(InputError, match="needs mixing pictures"):
-        drawn(LayerMix(), 3, Scene(32, 32, 3, 0))
+    with pytest.raises(InputError, match="needs mixing images"):
+        drawn(LayerMix(), 3, ImageSpec(32, 32, 3, 0))

@@ -1,4 +1,4 @@
-"""PixMix against its algorithm written out picture by picture, in Pillow and floating point."""
+"""PixMix against its algorithm written out image by image, in Pillow and floating point."""
 
 from typing import Any
 
@@ -19,11 +19,12 @@ def rounds(method: PixMix, image: np.ndarray, mixing: np.ndarray, key: Key) -> n
     """The public code's loop in numbers from 0 to 1, cut to bytes after each round as our engines do."""
     height, width, _ = image.shape
     shared = Key(key.seed, key.epoch, key.index, SHARED_VIEW).stream()
-    picture = mixing[below(shared, len(mixing))]
+    mixing_image = mixing[below(shared, len(mixing))]
     left, top = (
-        (int(bits(shared)) >> 32) * (side + 1) >> 32 for side in (picture.shape[1] - width, picture.shape[0] - height)
+        (int(bits(shared)) >> 32) * (side + 1) >> 32
+        for side in (mixing_image.shape[1] - width, mixing_image.shape[0] - height)
     )
-    picture = picture[top : top + height, left : left + width]
+    mixing_image = mixing_image[top : top + height, left : left + width]
     stream = key.stream()
 
     def augmented() -> np.ndarray:
@@ -35,25 +36,25 @@ def rounds(method: PixMix, image: np.ndarray, mixing: np.ndarray, key: Key) -> n
 
     mixed = augmented() if below(stream, 2) == 0 else image
     for _ in range(below(stream, method.k + 1)):
-        other = augmented() if below(stream, 2) == 0 else picture
+        other = augmented() if below(stream, 2) == 0 else mixing_image
         mixer = method.mixers[below(stream, len(method.mixers))]
         strength = float(method.beta or 0)
         if below(stream, 2) == 0:
             a, b = beta(stream, strength, 1.0), beta(stream, 1.0, strength)
         else:
             a, b = 1 + beta(stream, 1.0, strength), -beta(stream, 1.0, strength)
-        if mixer == "add":  # on pictures from -1 to 1
+        if mixer == "add":  # on images from -1 to 1
             result = ((mixed / 127.5 - 1) * a + (other / 127.5 - 1) * b + 1) / 2
-        else:  # on pictures from 0 to 2
+        else:  # on images from 0 to 2
             result = (mixed / 127.5) ** a * np.maximum(other / 127.5, 1e-37) ** b / 2
         mixed = (np.clip(result, 0, 1) * 255 + 1e-4).astype(np.uint8)  # a hair, for what is whole but for rounding
     return mixed
 
 
 @pytest.mark.parametrize("options", [{}, {"k": 1, "operations": NINE}, {"k": 7, "mixers": ("add",)}])
-def test_pictures_are_those_of_the_loop(options: dict[str, Any], make_pictures: Any) -> None:
+def test_images_are_those_of_the_loop(options: dict[str, Any], make_images: Any) -> None:
     method = PixMix(severity=3.0, beta=3.0, **options)
-    images, mixing = make_pictures(60, 24, 31), make_pictures(5, 30, 33, seed=9)
+    images, mixing = make_images(60, 24, 31), make_images(5, 30, 33, seed=9)
     got = augment(images, method, mixing, seed=5, epoch=2, indices=range(7, 67), engine="reference")
     expected = np.stack([rounds(method, image, mixing, Key(5, 2, 7 + i)) for i, image in enumerate(images)])
     levels = np.abs(got.astype(int) - expected)
@@ -66,14 +67,14 @@ def test_how_many_rounds() -> None:
     table = draw(PixMix(k=4), (6000, 32, 32, 3), 3, seed=2)
     first = table.steps["mixer"][:, 0, 0] == 0
     length = table.chains["length"][:, 0]
-    before = first & (length > 0)  # an operation on the picture itself, or no round at all
+    before = first & (length > 0)  # an operation on the image itself, or no round at all
     counts = np.bincount(length - before, minlength=5) / len(table)
     assert np.abs(counts - 0.2).max() < 0.03
 
 
-def test_all_views_of_a_picture_share_its_mixing_picture() -> None:
+def test_all_views_of_a_image_share_its_mixing_image() -> None:
     heads = [draw(PixMix(), (50, 32, 32, 3), 9, seed=2, view=view).heads for view in (0, 1)]
-    for name in ("picture", "crop_x", "crop_y"):
+    for name in ("mixing_image", "crop_x", "crop_y"):
         assert np.array_equal(heads[0][name], heads[1][name])
 
 
@@ -82,7 +83,7 @@ def test_presets_and_names() -> None:
     assert PixMix.preset("imagenet") == PixMix(k=4, beta=4.0, severity=1.0)
     assert PixMix.preset("nine-operations").operations == NINE
     assert METHODS["pixmix"] is PixMix
-    assert PixMix().needs_pictures
+    assert PixMix().needs_mixing_images
     assert not PixMix().mixes_labels
 
 
@@ -101,8 +102,8 @@ def test_impossible_options_are_refused(options: dict[str, Any], message: str) -
         PixMix(**options)
 
 
-def test_without_mixing_pictures_it_says_what_is_missing() -> None:
-    with pytest.raises(InputError, match="PixMix needs mixing pictures and got none"):
+def test_without_mixing_images_it_says_what_is_missing() -> None:
+    with pytest.raises(InputError, match="PixMix needs mixing images and got none"):
         draw(PixMix(), (2, 8, 8, 3), 0, seed=0)
     with pytest.raises(InputError, match="PixMix has no preset 'big'"):
         PixMix.preset("big")

@@ -12,13 +12,13 @@ from ipmix.core.randomness import Key, below, beta, between, bits, dirichlet
 from ipmix.methods.prime import PRIME, PRIMITIVES
 from ipmix.recipe.format import WHOLE
 from ipmix.recipe.operations import CODES
-from ipmix.recipe.recipe import Chain, Recipe, Scene, Step
+from ipmix.recipe.recipe import Chain, ImageSpec, Recipe, Step
 
-CIFAR = {"colour_frequencies": 100, "colour_temperature": 0.01, "colour_band": 0, "most_cut": 100}
+CIFAR = {"color_frequencies": 100, "color_temperature": 0.01, "color_band": 0, "most_cut": 100}
 
 
-def by_hand(method: Any, key: Key, scene: Scene) -> Recipe:
-    """The recipe of one picture: AugMix's mixture, every step one of the primitives. No option may be None."""
+def by_hand(method: Any, key: Key, scene: ImageSpec) -> Recipe:
+    """The recipe of one image: AugMix's mixture, every step one of the primitives. No option may be None."""
     stream = key.stream()
     random = method.strengths == "drawn"
 
@@ -30,13 +30,13 @@ def by_hand(method: Any, key: Key, scene: Scene) -> Recipe:
         if name == "spectral":
             level = between(stream, 0.0, method.sigma) if random else method.sigma
             a = float(method.filter_form == "off-centre")
-        elif name == "colour_curve":
-            top = 1 + below(stream, method.colour_frequencies) if random else method.colour_frequencies
-            level = between(stream, 0.0, method.colour_temperature) if random else method.colour_temperature
+        elif name == "color_curve":
+            top = 1 + below(stream, method.color_frequencies) if random else method.color_frequencies
+            level = between(stream, 0.0, method.color_temperature) if random else method.color_temperature
             a, b = 1, top
-            if method.colour_band:
+            if method.color_band:
                 a = 1 + below(stream, top)
-                b = min(a + method.colour_band - 1, top)
+                b = min(a + method.color_band - 1, top)
         else:
             top = method.most_cut
             if random:
@@ -62,11 +62,11 @@ def by_hand(method: Any, key: Key, scene: Scene) -> Recipe:
         PRIME(**CIFAR),  # type: ignore[arg-type]
         PRIME.preset("code-imagenet"),
         PRIME.preset("imagenet").with_options(strengths="drawn", k=2, t=5),
-        PRIME(**CIFAR, strengths="drawn", primitives=("spatial", "colour_curve")),  # type: ignore[arg-type]
+        PRIME(**CIFAR, strengths="drawn", primitives=("spatial", "color_curve")),  # type: ignore[arg-type]
     ],
 )
 def test_recipes_are_those_drawn_by_hand(method: PRIME) -> None:
-    for scene in (SCENE, Scene(224, 200, 3, 0), Scene(1, 9, 1, 0)):
+    for scene in (SCENE, ImageSpec(224, 200, 3, 0), ImageSpec(1, 9, 1, 0)):
         table = drawn(method, 120, scene, seed=11, epoch=4, view=1)
         for i, recipe in enumerate(table):
             expected = by_hand(method, Key(11, 4, i, 1), scene)
@@ -94,23 +94,23 @@ def test_shares_of_what_is_drawn() -> None:
     assert np.all(table.heads["label"] == 0)
 
 
-def test_defaults_go_by_the_pictures_size() -> None:
+def test_defaults_go_by_the_images_size() -> None:
     for side, preset in ((32, "cifar"), (64, "cifar"), (65, "imagenet"), (224, "imagenet")):
-        scene = Scene(side, side, 3, 0)
+        scene = ImageSpec(side, side, 3, 0)
         assert list(drawn(PRIME(), 50, scene)) == list(drawn(PRIME.preset(preset), 50, scene))
 
 
 def test_options() -> None:
     assert PRIME.preset("code-cifar").filter_form == "off-centre"
     assert PRIME(primitives=["spatial"]).primitives == ("spatial",)  # type: ignore[arg-type]
-    assert drawn(PRIME(least_cut=200), 20)  # above the most that small pictures get by default
+    assert drawn(PRIME(least_cut=200), 20)  # above the most that small images get by default
     for options, text in (
         ({"k": 0}, "k must be a whole number"),
         ({"least_cut": 1}, "least_cut must be a whole number of at least 2"),
         ({"most_cut": 1}, "most_cut must be a whole number of at least 2"),
         ({"most_cut": 5000}, "at most 4096"),
         ({"sigma": 0}, "sigma must be a positive number"),
-        ({"colour_temperature": 2000}, "at most 1000"),
+        ({"color_temperature": 2000}, "at most 1000"),
         ({"filter_form": "corner"}, "filter_form must be one of centred"),
         ({"strengths": "some"}, "strengths must be one of"),
         ({"primitives": ()}, "primitives is empty"),

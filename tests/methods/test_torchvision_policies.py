@@ -1,4 +1,4 @@
-"""AutoAugment, RandAugment and TrivialAugmentWide: torchvision's own pictures, as a pure function of a key."""
+"""AutoAugment, RandAugment and TrivialAugmentWide: torchvision's own images, as a pure function of a key."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ from ipmix.augmentation.batches import augment, draw
 from ipmix.augmentation.single import Augmenter
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import Keys, bits, stream
-from ipmix.data.datasets import Pictures
+from ipmix.data.datasets import ArrayDataset
 from ipmix.methods import METHODS
 from ipmix.methods.combined import Combined
 from ipmix.methods.torchvision_policies import SALT, AutoAugment, RandAugment, TrivialAugmentWide
@@ -27,7 +27,7 @@ THREE: list[Any] = [AutoAugment(), RandAugment(), TrivialAugmentWide()]
 
 
 def by_hand(policy: Any, image: np.ndarray, key: tuple[int, int, int, int]) -> np.ndarray:
-    """What torchvision makes of one picture when its global generator is seeded from the key."""
+    """What torchvision makes of one image when its global generator is seeded from the key."""
     seed, epoch, index, view = key
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(int(bits(stream(seed ^ SALT, epoch, index, view))) >> 1)
@@ -46,8 +46,8 @@ def by_hand(policy: Any, image: np.ndarray, key: tuple[int, int, int, int]) -> n
         (TrivialAugmentWide(), transforms.TrivialAugmentWide),
     ],
 )
-def test_pictures_are_torchvisions(method: Any, policy: Any, make_pictures: Any) -> None:
-    images = make_pictures(40, 32, 29)
+def test_images_are_torchvisions(method: Any, policy: Any, make_images: Any) -> None:
+    images = make_images(40, 32, 29)
     got = method.transform(images, Keys.of(3, 4, range(40), 1))
     made = policy()
     expected = np.stack([by_hand(made, image, (3, 4, i, 1)) for i, image in enumerate(images)])
@@ -56,8 +56,8 @@ def test_pictures_are_torchvisions(method: Any, policy: Any, make_pictures: Any)
 
 
 @pytest.mark.parametrize("method", THREE)
-def test_a_result_depends_on_its_key_alone(method: Any, make_pictures: Any) -> None:
-    images, order = make_pictures(30, 20, 20), np.random.default_rng(0).permutation(30)
+def test_a_result_depends_on_its_key_alone(method: Any, make_images: Any) -> None:
+    images, order = make_images(30, 20, 20), np.random.default_rng(0).permutation(30)
     together = method.transform(images, Keys.of(-5, 0, np.arange(30)))
     assert np.array_equal(method.transform(images[order], Keys.of(-5, 0, order)), together[order])
     for i in (0, 7, 29):
@@ -68,7 +68,7 @@ def test_a_result_depends_on_its_key_alone(method: Any, make_pictures: Any) -> N
 
 @pytest.mark.parametrize("method", THREE)
 def test_torchs_generator_is_neither_read_nor_advanced(method: Any, images: np.ndarray) -> None:
-    """Not even while other threads draw from it, or transform pictures of their own."""
+    """Not even while other threads draw from it, or transform images of their own."""
     keys = Keys.of(0, 0, range(len(images)))
     torch.manual_seed(1)
     expected = method.transform(images, keys)
@@ -99,32 +99,32 @@ def test_torchs_generator_is_neither_read_nor_advanced(method: Any, images: np.n
     done.set()
     noise.join()
     assert len(found) == 15
-    assert all(np.array_equal(pictures, expected) for pictures in found)
+    assert all(np.array_equal(sample_images, expected) for sample_images in found)
     torch.manual_seed(5)
     assert drawn == [float(torch.rand(())) for _ in drawn]
 
 
-def test_autoaugment_goes_by_the_pictures_size(make_pictures: Any) -> None:
+def test_autoaugment_goes_by_the_images_size(make_images: Any) -> None:
     for side, policy in ((32, "cifar10"), (64, "cifar10"), (65, "imagenet")):
-        images, keys = make_pictures(10, side, 20), Keys.of(0, 0, range(10))
+        images, keys = make_images(10, side, 20), Keys.of(0, 0, range(10))
         assert np.array_equal(AutoAugment().transform(images, keys), AutoAugment(policy).transform(images, keys))
         other = AutoAugment("svhn").transform(images, keys)
         assert not np.array_equal(AutoAugment().transform(images, keys), other)
 
 
 @pytest.mark.parametrize("method", THREE)
-def test_grey_pictures_and_others(method: Any, make_pictures: Any) -> None:
-    grey = make_pictures(30, 16, 16, 1)
+def test_grey_images_and_others(method: Any, make_images: Any) -> None:
+    grey = make_images(30, 16, 16, 1)
     out = method.transform(grey, Keys.of(0, 0, range(30)))
     assert out.shape == grey.shape
     assert out.dtype == np.uint8
     assert not np.array_equal(out, grey)
     assert method.transform(grey[:0], Keys.of(0, 0, [])).shape == (0, 16, 16, 1)
     with pytest.raises(InputError, match="1 or 3 channels"):
-        method.transform(make_pictures(2, 8, 8, 4), Keys.of(0, 0, range(2)))
+        method.transform(make_images(2, 8, 8, 4), Keys.of(0, 0, range(2)))
 
 
-def test_pictures_are_left_alone(images: np.ndarray) -> None:
+def test_images_are_left_alone(images: np.ndarray) -> None:
     copy = images.copy()
     for method in THREE:
         assert not np.shares_memory(method.transform(images, Keys.of(0, 0, range(len(images)))), images)
@@ -186,14 +186,14 @@ def test_there_are_no_recipes(method: Any, images: np.ndarray) -> None:
         draw(method, images.shape, seed=0)
     with pytest.raises(InputError, match="draws no recipes"):
         Combined((method,))
-    with pytest.raises(InputError, match="one number for each of the 12 pictures"):
+    with pytest.raises(InputError, match="one number for each of the 12 images"):
         augment(images, method, seed=0, indices=[1, 2])
 
 
-def test_the_loader_takes_them(make_pictures: Any) -> None:
-    pictures = Pictures(make_pictures(20, 16, 16), np.arange(20) % 2, ("a", "b"), "two")
+def test_the_loader_takes_them(make_images: Any) -> None:
+    sample_images = ArrayDataset(make_images(20, 16, 16), np.arange(20) % 2, ("a", "b"), "two")
     options: dict[str, Any] = {"batch_size": 8, "seed": 3, "method": TrivialAugmentWide(), "views": 2}
-    first, second = (list(Loader(pictures, threads=threads, **options).epoch(1)) for threads in (1, 3))
+    first, second = (list(Loader(sample_images, threads=threads, **options).epoch(1)) for threads in (1, 3))
     for one, other in zip(first, second, strict=True):
         assert all(np.array_equal(a, b) for a, b in zip(one.images, other.images, strict=True))
         assert not np.array_equal(*one.images)

@@ -37,21 +37,21 @@ def activity(network, target, position, pixels):
     return float(seen[0][0, target.channels[position]].mean())
 
 
-def test_the_channel_responds_more_than_to_noise_and_to_others_pictures(painter):
+def test_the_channel_responds_more_than_to_noise_and_to_others_images(painter):
     target = painter.draw(0, 0)
-    pictures = painter(0, list(range(8)), 32)
+    images = painter(0, list(range(8)), 32)
     noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
-    for i, picture in enumerate(pictures):
-        assert picture.parameters["layer"] == target.layer
-        own = activity(painter.model, target, i, picture.pixels)
+    for i, image in enumerate(images):
+        assert image.parameters["layer"] == target.layer
+        own = activity(painter.model, target, i, image.pixels)
         assert own > activity(painter.model, target, i, noise)
-    table = np.array([[activity(painter.model, target, i, p.pixels) for p in pictures] for i in range(8)])
-    # The best picture for a channel is the one made for it (or for the same channel).
+    table = np.array([[activity(painter.model, target, i, p.pixels) for p in images] for i in range(8)])
+    # The best image for a channel is the one made for it (or for the same channel).
     for i in range(8):
         assert target.channels[table[i].argmax()] == target.channels[i]
 
 
-def test_a_picture_is_the_same_whichever_are_asked_for(painter):
+def test_a_image_is_the_same_whichever_are_asked_for(painter):
     all_of_them = painter(3, list(range(10)), 32)
     np.testing.assert_array_equal(painter(3, [9], 32)[0].pixels, all_of_them[9].pixels)
     np.testing.assert_array_equal(painter(3, [2], 32)[0].pixels, all_of_them[2].pixels)
@@ -59,7 +59,7 @@ def test_a_picture_is_the_same_whichever_are_asked_for(painter):
     assert len({p.pixels.tobytes() for p in all_of_them}) > 5
 
 
-def test_larger_pictures_than_the_ascent(painter):
+def test_larger_images_than_the_ascent(painter):
     assert painter(0, [0], 80)[0].pixels.shape == (80, 80, 3)
 
 

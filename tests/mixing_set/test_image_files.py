@@ -13,8 +13,8 @@ from ipmix.mixing_set import image_files
 @pytest.mark.parametrize("files", ["jpeg", "webp"])
 def test_lossy_formats_come_close(files):
     pixels = paint("ifs", 0, 0, 64).pixels
-    with Image.open(io.BytesIO(image_files.encode(pixels, files))) as picture:
-        got = np.asarray(picture.convert("RGB")).astype(int)
+    with Image.open(io.BytesIO(image_files.encode(pixels, files))) as image:
+        got = np.asarray(image.convert("RGB")).astype(int)
     assert np.abs(got - pixels).mean() < 12
     assert not np.array_equal(got, pixels)
 

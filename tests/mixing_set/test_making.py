@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 
 from ipmix.core.errors import InputError
-from ipmix.fractals.kinds import Picture
+from ipmix.fractals.kinds import Painting
 from ipmix.mixing_set import making
 from ipmix.mixing_set.composition import compose
 from ipmix.mixing_set.making import make
-from ipmix.mixing_set.manifest import Plan, finished_text, manifest_name, place_in_shard, read
+from ipmix.mixing_set.manifest import MixingSetPlan, finished_text, manifest_name, place_in_shard, read
 
 MIX = {"ifs": 12, "julia": 11, "mandelbrot": 10}
 
 
 def plan_of(files="png", part=1, parts=1, seed=0, count=33, **more):
-    return Plan(seed=seed, size=16, mix=compose(count, MIX), files=files, part=part, parts=parts, **more)
+    return MixingSetPlan(seed=seed, size=16, mix=compose(count, MIX), files=files, part=part, parts=parts, **more)
 
 
 def run(plan, folder, threads=2, **more):
@@ -36,10 +36,10 @@ def test_any_number_of_threads(tmp_path, files):
     one, five = ({p.relative_to(tmp_path / t): p.read_bytes() for p in (tmp_path / t).rglob("*") if p.is_file()}
                  for t in ("1", "5"))  # fmt: skip
     assert one == five
-    assert len(one) == (35 if files == "png" else 3)  # pictures, manifest, lock
+    assert len(one) == (35 if files == "png" else 3)  # images, manifest, lock
 
 
-def test_another_seed_other_pictures(tmp_path):
+def test_another_seed_other_images(tmp_path):
     run(plan_of(), tmp_path / "a")
     run(plan_of(seed=1), tmp_path / "b")
     assert not set(hashes(tmp_path / "a", plan_of())) & set(hashes(tmp_path / "b", plan_of()))
@@ -66,7 +66,7 @@ def test_an_interrupted_run_goes_on(tmp_path, monkeypatch, files):
         assert file.read_bytes() == (tmp_path / "cut" / file.relative_to(tmp_path / "whole")).read_bytes()
 
 
-def test_a_picture_removed_meanwhile_is_made_again(tmp_path, monkeypatch):
+def test_a_image_removed_meanwhile_is_made_again(tmp_path, monkeypatch):
     monkeypatch.setattr(making, "BATCH", 8)
     steps = make(plan_of(), tmp_path, 1)
     while next(steps) < 8:
@@ -154,7 +154,7 @@ def test_an_unwritable_place(tmp_path):
 def test_plans_that_can_not_be_made(tmp_path, change, words):
     given = {"seed": 0, "size": 16, "mix": {"ifs": 3}, "files": "png", **change}
     with pytest.raises(InputError, match=words):
-        run(Plan(**given), tmp_path / "set")
+        run(MixingSetPlan(**given), tmp_path / "set")
     assert not (tmp_path / "set").exists()
 
 
@@ -163,9 +163,11 @@ def test_external_kinds_are_painted_by_what_is_given(tmp_path):
 
     def painter(seed, indices, size):
         asked.extend(indices)
-        return [Picture(np.full((size, size, 3), 10 + index, np.uint8), 1, {"it": index}) for index in indices]
+        return [Painting(np.full((size, size, 3), 10 + index, np.uint8), 1, {"it": index}) for index in indices]
 
-    plan = Plan(seed=0, size=16, mix=compose(12, {"ifs": 2, "feature": 10}), files="png", sources={"feature": "x"})
+    plan = MixingSetPlan(
+        seed=0, size=16, mix=compose(12, {"ifs": 2, "feature": 10}), files="png", sources={"feature": "x"}
+    )
     run(plan, tmp_path, painters={"feature": painter})
     assert asked == list(range(10))
     assert read(tmp_path / "manifest.json")[1][9].parameters == {"it": 9}
@@ -191,7 +193,7 @@ EDITS = {
     "hash form": (lambda m: m["pictures"][3].update(sha256="zz"), "64 hexadecimal digits"),
     "traversal": (lambda m: m["pictures"][3].update(file="../../etc/passwd"), "not of the form"),
     "absolute": (lambda m: m["pictures"][3].update(file="/etc/ifs-00001.png"), "not of the form"),
-    "removed": (lambda m: m["pictures"].pop(), "lists 32 pictures"),
+    "removed": (lambda m: m["pictures"].pop(), "lists 32 images"),
     "swapped": (lambda m: m["pictures"].reverse(), "out of order"),
     "kind": (lambda m: m["pictures"][3].update(kind="julia"), "does not fit"),
     "extra key": (lambda m: m["pictures"][3].update(note=1), "expected an object with the keys"),

@@ -14,7 +14,7 @@ from PIL import Image
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import Key
 from ipmix.mixing_set.making import make
-from ipmix.mixing_set.manifest import Plan
+from ipmix.mixing_set.manifest import MixingSetPlan
 from ipmix.mixing_set.mixing_set import MixingSet, margin
 
 MIX = {"ifs": 3, "julia": 2}
@@ -25,7 +25,7 @@ def cache(tmp_path_factory):
     return tmp_path_factory.mktemp("cache")
 
 
-def write_pictures(folder, sizes):
+def write_images(folder, sizes):
     (folder / "class").mkdir(parents=True)
     rng = np.random.default_rng(0)
     arrays = []
@@ -58,9 +58,9 @@ def test_generated_anew_it_is_the_same(cache, tmp_path):
 
 def test_what_is_read_is_a_copy(cache):
     mixing = MixingSet.generate(20, 32, 0, mix=MIX, cache=cache)
-    picture = mixing[3]
-    kept = picture.copy()
-    picture[:] = 0
+    image = mixing[3]
+    kept = image.copy()
+    image[:] = 0
     np.testing.assert_array_equal(mixing[3], kept)
 
 
@@ -104,14 +104,14 @@ def test_one_channel_is_the_luma(cache):
         np.testing.assert_allclose(planes[i, 0], mixing[i] @ weights, atol=1)
 
 
-def test_pictures_that_are_not_square_are_cropped_in_the_middle(tmp_path):
-    (picture,) = write_pictures(tmp_path, [(36, 100)])
+def test_images_that_are_not_square_are_cropped_in_the_middle(tmp_path):
+    (image,) = write_images(tmp_path, [(36, 100)])
     planes = MixingSet.folder(tmp_path).planes(32, 32)
-    np.testing.assert_array_equal(planes[0].transpose(1, 2, 0), picture[:, 32:68])
+    np.testing.assert_array_equal(planes[0].transpose(1, 2, 0), image[:, 32:68])
 
 
 def test_planes_too_large_for_memory_are_mapped(tmp_path, monkeypatch):
-    write_pictures(tmp_path / "set", [(50, 40), (40, 50), (64, 64)])
+    write_images(tmp_path / "set", [(50, 40), (40, 50), (64, 64)])
     in_memory = MixingSet.folder(tmp_path / "set").planes(32, 32)
     monkeypatch.setattr("ipmix.mixing_set.mixing_set.MEMORY_MOST", 1000)
     mapped = MixingSet.folder(tmp_path / "set", cache=tmp_path / "cache").planes(32, 32)
@@ -126,12 +126,12 @@ def test_planes_too_large_for_memory_are_mapped(tmp_path, monkeypatch):
 
 
 def test_arrays():
-    pictures = np.random.default_rng(0).integers(0, 256, (5, 36, 36, 8)).astype(np.uint8)
-    mixing = MixingSet.array(pictures)
+    images = np.random.default_rng(0).integers(0, 256, (5, 36, 36, 8)).astype(np.uint8)
+    mixing = MixingSet.array(images)
     assert len(mixing) == 5
     assert mixing.channels == 8
-    np.testing.assert_array_equal(mixing[2], pictures[2])
-    np.testing.assert_array_equal(mixing.planes(32, 32, 8), pictures.transpose(0, 3, 1, 2))
+    np.testing.assert_array_equal(mixing[2], images[2])
+    np.testing.assert_array_equal(mixing.planes(32, 32, 8), images.transpose(0, 3, 1, 2))
     assert mixing.planes(64, 64, 8).shape == (5, 8, 73, 73)
     for channels in (1, 3, 4):
         with pytest.raises(InputError, match=f"images of {channels} channels need a mixing set of {channels}"):
@@ -139,17 +139,17 @@ def test_arrays():
 
 
 @pytest.mark.parametrize(
-    "pictures",
+    "images",
     [np.zeros((3, 8, 8, 3)), np.zeros((8, 8, 3), np.uint8), np.zeros((0, 8, 8, 3), np.uint8), [1],
      np.zeros((3, 8, 8, 3), np.uint16)],
 )  # fmt: skip
-def test_arrays_that_are_no_set(pictures):
+def test_arrays_that_are_no_set(images):
     with pytest.raises(InputError, match="mixing set"):
-        MixingSet.array(pictures)
+        MixingSet.array(images)
 
 
 def test_folders(tmp_path):
-    arrays = write_pictures(tmp_path, [(10, 12), (9, 9), (20, 8)])
+    arrays = write_images(tmp_path, [(10, 12), (9, 9), (20, 8)])
     mixing = MixingSet.folder(tmp_path)
     assert len(mixing) == 3
     for i, array in enumerate(arrays):
@@ -158,13 +158,13 @@ def test_folders(tmp_path):
         mixing.planes(8, 8, 4)
 
 
-def test_a_folder_with_a_broken_picture(tmp_path):
-    write_pictures(tmp_path, [(10, 12), (9, 9), (20, 8)])
+def test_a_folder_with_a_broken_image(tmp_path):
+    write_images(tmp_path, [(10, 12), (9, 9), (20, 8)])
     whole = (tmp_path / "class" / "1.png").read_bytes()
-    for name, content in (("1.png", whole[: len(whole) // 2]), ("3.jpg", b""), ("4.webp", b"no picture")):
+    for name, content in (("1.png", whole[: len(whole) // 2]), ("3.jpg", b""), ("4.webp", b"no image")):
         (tmp_path / "class" / name).write_bytes(content)
     mixing = MixingSet.folder(tmp_path)
-    for index, words in ((1, "1.png can't be decoded"), (3, "3.jpg is empty"), (4, "4.webp is not a picture")):
+    for index, words in ((1, "1.png can't be decoded"), (3, "3.jpg is empty"), (4, "4.webp is not an image")):
         with pytest.raises(InputError, match=words):
             mixing[index]
     with pytest.raises(InputError, match=r"1.png can't be decoded"):
@@ -177,13 +177,13 @@ def test_a_folder_with_a_broken_picture(tmp_path):
 def test_folders_that_are_none(tmp_path):
     with pytest.raises(InputError, match="is not a folder"):
         MixingSet.folder(tmp_path / "nowhere")
-    (tmp_path / "notes.txt").write_text("no pictures here")
-    with pytest.raises(InputError, match="holds no pictures"):
+    (tmp_path / "notes.txt").write_text("no images here")
+    with pytest.raises(InputError, match="holds no images"):
         MixingSet.folder(tmp_path)
 
 
 def made(folder, files="png", part=1, parts=1):
-    plan = Plan(seed=0, size=16, mix={"ifs": 9, "julia": 9}, files=files, part=part, parts=parts)
+    plan = MixingSetPlan(seed=0, size=16, mix={"ifs": 9, "julia": 9}, files=files, part=part, parts=parts)
     for _ in make(plan, folder, 2):
         pass
 
@@ -191,14 +191,14 @@ def made(folder, files="png", part=1, parts=1):
 def test_open_finds_out_what_is_there(tmp_path):
     made(tmp_path / "made")
     assert len(MixingSet.open(tmp_path / "made")) == 18
-    write_pictures(tmp_path / "plain", [(9, 9)])
+    write_images(tmp_path / "plain", [(9, 9)])
     assert len(MixingSet.open(tmp_path / "plain")) == 1
 
 
 def test_an_unfinished_set_is_not_taken_for_whole(tmp_path):
-    plan = Plan(seed=0, size=16, mix={"ifs": 9}, files="png")
+    plan = MixingSetPlan(seed=0, size=16, mix={"ifs": 9}, files="png")
     steps = make(plan, tmp_path, 1)
-    next(steps), next(steps)  # nothing yet; all pictures, but no manifest
+    next(steps), next(steps)  # nothing yet; all images, but no manifest
     steps.close()
     with pytest.raises(InputError, match="unfinished mixing set"):
         MixingSet.open(tmp_path)
@@ -208,14 +208,14 @@ def test_parts_missing_and_mixed(tmp_path):
     made(tmp_path, part=1, parts=3)
     with pytest.raises(InputError, match="lacks part 2, 3 of 3"):
         MixingSet.open(tmp_path)
-    plan = Plan(seed=1, size=16, mix={"ifs": 9}, files="png", part=2, parts=3)
+    plan = MixingSetPlan(seed=1, size=16, mix={"ifs": 9}, files="png", part=2, parts=3)
     for _ in make(plan, tmp_path, 1):
         pass
     with pytest.raises(InputError, match="parts of different mixing sets"):
         MixingSet.open(tmp_path)
 
 
-def test_a_picture_gone_from_a_made_set(tmp_path):
+def test_a_image_gone_from_a_made_set(tmp_path):
     made(tmp_path)
     (tmp_path / "ifs" / "ifs-00004.png").unlink()
     with pytest.raises(InputError, match=r"ifs-00004.png is listed in the manifest but missing"):
@@ -256,7 +256,7 @@ def test_a_set_goes_to_another_process_by_name(cache):
     mixing = MixingSet.generate(20, 36, 0, mix=MIX, cache=cache)
     mixing.planes(32, 32)
     sent = pickle.dumps(mixing)
-    assert len(sent) < 20_000  # the pictures are 78 kB
+    assert len(sent) < 20_000  # the images are 78 kB
     np.testing.assert_array_equal(pickle.loads(sent).planes(32, 32), mixing.planes(32, 32))
 
 
@@ -265,7 +265,7 @@ def test_a_shard_cut_short_meanwhile(tmp_path):
     mixing = MixingSet.open(tmp_path)
     with open(tmp_path / "pictures.npy", "r+b") as file:
         file.truncate(5000)
-    with pytest.raises(InputError, match="ends before picture 17"):
+    with pytest.raises(InputError, match="ends before image 17"):
         mixing[17]
 
 
@@ -313,7 +313,7 @@ print(most - before)
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="resident memory is read from /proc")
 def test_reading_a_large_set_keeps_little_resident(tmp_path):
-    # 64 MiB of pictures, 60 batches of 1.5 MiB: a batch stays, not everything.
+    # 64 MiB of images, 60 batches of 1.5 MiB: a batch stays, not everything.
     rows = np.random.default_rng(0).integers(0, 256, (5461, 3, 64, 64), np.uint8)
     np.save(tmp_path / "large.npy", rows)
     grown = {}

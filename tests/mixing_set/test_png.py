@@ -15,10 +15,10 @@ from ipmix.mixing_set.png import LONGEST, SYMBOLS, code_lengths, png
 
 
 def read(content):
-    with Image.open(io.BytesIO(content)) as picture:
-        picture.load()  # reads to the end: checks the sums of the chunks
-        assert picture.mode == "RGB"
-        return np.asarray(picture)
+    with Image.open(io.BytesIO(content)) as image:
+        image.load()  # reads to the end: checks the sums of the chunks
+        assert image.mode == "RGB"
+        return np.asarray(image)
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 1000))
@@ -29,7 +29,7 @@ def test_png_is_lossless(height, width, seed):
 
 
 @pytest.mark.parametrize("value", [0, 1, 255])
-def test_one_colour_only(value):
+def test_one_color_only(value):
     pixels = np.full((9, 5, 3), value, np.uint8)
     np.testing.assert_array_equal(read(png(pixels)), pixels)
 

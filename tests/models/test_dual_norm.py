@@ -38,7 +38,7 @@ def test_each_part_of_a_batch_is_normalised_by_itself_with_its_own_norm() -> Non
     assert not torch.allclose(got[4:], slow_norm(x[4:], dual.main.weight, dual.main.bias, (0, 2, 3)), atol=1e-2)
 
 
-def test_each_norm_keeps_statistics_of_its_own_pictures() -> None:
+def test_each_norm_keeps_statistics_of_its_own_images() -> None:
     dual = DualBatchNorm2d(nn.BatchNorm2d(2)).train()
     low, high = torch.zeros(4, 2, 3, 3), torch.full((4, 2, 3, 3), 10.0)
     with routed(dual, "main", "adversarial"):
@@ -51,7 +51,7 @@ def test_each_norm_keeps_statistics_of_its_own_pictures() -> None:
         assert torch.equal(dual(low), dual.adversarial(low))
 
 
-def test_half_of_the_channels_are_normalised_picture_by_picture() -> None:
+def test_half_of_the_channels_are_normalised_image_by_image() -> None:
     both = DualBatchInstanceNorm2d(uneven(nn.BatchNorm2d(5), 2)).train()
     x = torch.randn(4, 5, 3, 6)
     got = both(x)

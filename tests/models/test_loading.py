@@ -161,11 +161,11 @@ def test_as_robustbench_takes_it(tmp_path):
     models.save(tmp_path / "ten.safetensors", models.build("wrn-10-1", 10, mean=(0.2,) * 3, std=(0.3,) * 3))
     model = open_for_robustbench(str(tmp_path / "ten.safetensors"), "cifar10")
     assert not model.training
-    pictures = torch.rand(4, 3, 32, 32)
+    sample_images = torch.rand(4, 3, 32, 32)
     with torch.no_grad():
-        assert model(pictures).shape == (4, 10)
-        inner = model.network((pictures - 0.2) / 0.3)
-        assert torch.allclose(model(pictures), inner, atol=1e-5)
+        assert model(sample_images).shape == (4, 10)
+        inner = model.network((sample_images - 0.2) / 0.3)
+        assert torch.allclose(model(sample_images), inner, atol=1e-5)
     with pytest.raises(InputError, match="cifar100 has 100 classes"):
         open_for_robustbench(str(tmp_path / "ten.safetensors"), "cifar100")
     with pytest.raises(InputError, match="no leaderboard of 'svhn'"):

@@ -140,23 +140,23 @@ def test_groups() -> None:
     assert GROUPS["all"] == (*core, "autocontrast", "color", "contrast", "brightness", "sharpness")
     assert GROUPS["photometric"] == ("equalize", "posterize", "solarize", "invert")
     assert [o.name for o in OPERATIONS if o.in_test_set] == ["color", "contrast", "brightness", "sharpness"]
-    assert list(CODES) == [*GROUPS["all"], "spectral", "colour_curve", "spatial"]
+    assert list(CODES) == [*GROUPS["all"], "spectral", "color_curve", "spatial"]
     assert list(CODES.values()) == list(range(18))
 
 
 @pytest.mark.parametrize("name", GROUPS["all"])
 def test_exactly_the_photometric_operations_move_no_pixel(name: str, images: np.ndarray) -> None:
-    """Shuffling a picture's pixels and operating commute where an operation leaves every pixel in its place."""
+    """Shuffling an image's pixels and operating commute where an operation leaves every pixel in its place."""
     image = images[0]
     order = np.random.default_rng(0).permutation(image.shape[0] * image.shape[1])
     level = {"posterize": 3, "solarize": 100, "rotate": 8, "shear_x": 0.1, "shear_y": 0.1, "autocontrast": 5}
     level |= {"translate_x": 3, "translate_y": -2}
 
-    def shuffled(picture: np.ndarray) -> np.ndarray:
-        return picture.reshape(-1, 3)[order].reshape(image.shape)
+    def shuffled(sample: np.ndarray) -> np.ndarray:
+        return sample.reshape(-1, 3)[order].reshape(image.shape)
 
-    def operated(picture: np.ndarray) -> np.ndarray:
-        return operate(name, picture, level.get(name, 0.5))
+    def operated(sample: np.ndarray) -> np.ndarray:
+        return operate(name, sample, level.get(name, 0.5))
 
     commutes = np.array_equal(operated(shuffled(image)), shuffled(operated(image)))
     if name in GROUPS["photometric"]:

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipmix.core.errors import InputError
-from ipmix.recipe.format import CHAIN_TYPE, HEAD_TYPE, MIXERS, NO_PICTURE, SOURCES, STEP_TYPE, WHOLE
+from ipmix.recipe.format import CHAIN_TYPE, HEAD_TYPE, MIXERS, NO_MIXING_IMAGE, SOURCES, STEP_TYPE, WHOLE
 from ipmix.recipe.operations import CODES, GROUPS
-from ipmix.recipe.recipe import Chain, Recipe, Scene, Step
+from ipmix.recipe.recipe import Chain, ImageSpec, Recipe, Step
 from ipmix.recipe.table import RecipeSequence, RecipeTable
 
 EXAMPLE = Recipe(
@@ -31,7 +31,7 @@ EXAMPLE = Recipe(
         ),
         Chain(0),
     ),
-    picture=17,
+    mixing_image=17,
     crop_x=2**31,
     crop_y=2**30,
     overflow="wrap",
@@ -44,10 +44,10 @@ EXAMPLE = Recipe(
 def test_a_recipe_prints_readably() -> None:
     assert str(EXAMPLE) == "\n".join(
         (
-            "32x24 picture, mixing picture 17 (cropped 50% across and 25% down), overflow: wrap",
+            "32x24 image, mixing image 17 (cropped 50% across and 25% down), overflow: wrap",
             "   25.0%  clean",
             "   50.0%  rotate -7° -> shear_x +0.047",
-            "   25.0%  add (a 1.25, b -0.50) with the picture in 8x20 at (3, 4)"
+            "   25.0%  add (a 1.25, b -0.50) with the mixing image in 8x20 at (3, 4)"
             " -> random pixels (keep 75%) with the original, posterize 3 bits in 32x24 at (0, 0)"
             " -> multiply (a 0.50, b +0.12) with the original in 4x4 at (0, 0)",
             "    0.0%  unchanged",
@@ -55,8 +55,8 @@ def test_a_recipe_prints_readably() -> None:
     )
 
 
-def test_a_recipe_without_a_picture_prints_in_two_words() -> None:
-    assert str(Recipe(5, 7, WHOLE)) == "7x5 picture\n  100.0%  clean"
+def test_a_recipe_without_a_image_prints_in_two_words() -> None:
+    assert str(Recipe(5, 7, WHOLE)) == "7x5 image\n  100.0%  clean"
 
 
 @pytest.mark.parametrize(
@@ -81,13 +81,15 @@ FLOAT32 = {"width": 32, "allow_nan": False}
 
 
 @st.composite
-def steps(draw: st.DrawFn, height: int, width: int, picture: int) -> Step:
+def steps(draw: st.DrawFn, height: int, width: int, image: int) -> Step:
     mixer = draw(st.sampled_from(MIXERS))
     if mixer == "fill":
         a, b, level = (draw(st.integers(0, 255)) for _ in range(3))
         return Step(mixer, left=width // 2, right=width, bottom=height, a=a, b=b, level=level)
     source = (
-        draw(st.sampled_from(["original", "partner"] if picture == NO_PICTURE else SOURCES)) if mixer else "picture"
+        draw(st.sampled_from(["original", "partner"] if image == NO_MIXING_IMAGE else SOURCES))
+        if mixer
+        else "mixing_image"
     )
     names = [*GROUPS["all"], ""] if mixer else [*CODES]
     operation = draw(st.sampled_from(names)) if source != "partner" else ""
@@ -113,17 +115,17 @@ def steps(draw: st.DrawFn, height: int, width: int, picture: int) -> Step:
 def recipes(draw: st.DrawFn, height: int | None = None, width: int | None = None) -> Recipe:
     height = height or draw(st.integers(1, 300))
     width = width or draw(st.integers(1, 300))
-    picture = draw(st.integers(NO_PICTURE, 2**31 - 1))
+    image = draw(st.integers(NO_MIXING_IMAGE, 2**31 - 1))
     cuts = sorted(draw(st.lists(st.integers(0, WHOLE), min_size=1, max_size=5)))
     shares = np.diff([0, *cuts, WHOLE]).tolist()
-    chains = [Chain(s, tuple(draw(st.lists(steps(height, width, picture), max_size=4)))) for s in shares[1:]]
+    chains = [Chain(s, tuple(draw(st.lists(steps(height, width, image), max_size=4)))) for s in shares[1:]]
     while chains and chains[-1] == Chain(0):  # the same as no chain, which is how a table gives it back
         chains.pop()
     crops = st.integers(0, 2**32 - 1)
     overflow = draw(st.sampled_from(["clip", "wrap"]))
     partner, label = draw(st.integers(0, 2**31 - 1)), draw(st.integers(0, WHOLE))
     crop = (draw(crops), draw(crops))
-    return Recipe(height, width, shares[0], tuple(chains), picture, *crop, overflow, partner, label)
+    return Recipe(height, width, shares[0], tuple(chains), image, *crop, overflow, partner, label)
 
 
 @given(recipes())
@@ -168,13 +170,13 @@ def test_the_comparison_sees_the_smallest_change() -> None:
 def test_json_names_only_what_a_step_uses() -> None:
     values = json.loads(EXAMPLE.to_json())
     assert values["chains"][0]["steps"][0] == {"operation": "rotate", "level": -7.0}
-    assert (values["format"], values["clean"], values["overflow"]) == (1, 8192, "wrap")
+    assert (values["format"], values["clean"], values["overflow"]) == (2, 8192, "wrap")
 
 
 # --- tables -----------------------------------------------------------------------------------------------
 
 
-def test_an_empty_table_leaves_pictures_unchanged() -> None:
+def test_an_empty_table_leaves_images_unchanged() -> None:
     table = RecipeTable.empty(3, 2, 4, 10, 20)
     assert (table.heads.dtype, table.chains.dtype, table.steps.dtype) == (HEAD_TYPE, CHAIN_TYPE, STEP_TYPE)
     assert (table.heads.shape, table.chains.shape, table.steps.shape) == ((3,), (3, 2), (3, 2, 4))
@@ -205,12 +207,12 @@ def test_one_table_holds_one_size() -> None:
         RecipeTable.pack([Recipe(5, 7, WHOLE), Recipe(5, 7, WHOLE), Recipe(7, 5, WHOLE)])
 
 
-@pytest.mark.parametrize("name", ["height", "width", "channels", "pictures"])
+@pytest.mark.parametrize("name", ["height", "width", "channels", "mixing_count"])
 def test_a_scene_refuses_impossible_sizes(name: str) -> None:
-    values = {"height": 1, "width": 1, "channels": 1, "pictures": 0}
-    Scene(**values)
-    with pytest.raises(InputError, match=f"{name}.*got -1"):
-        Scene(**{**values, name: -1})
+    values = {"height": 1, "width": 1, "channels": 1, "mixing_count": 0}
+    ImageSpec(**values)
+    with pytest.raises(InputError, match=f"{name.replace('mixing_count', 'mixing images')}.*got -1"):
+        ImageSpec(**{**values, name: -1})
 
 
 # --- malformed --------------------------------------------------------------------------------------------
@@ -236,9 +238,9 @@ def test_what_is_no_json_is_no_recipe(text: str) -> None:
         Recipe.from_json(text)
 
 
-@pytest.mark.parametrize("text", ["3", "null", "[]", "{}", '{"format": 2}', '"recipe"', '{"format": "1"}'])
+@pytest.mark.parametrize("text", ["3", "null", "[]", "{}", '{"format": 3}', '"recipe"', '{"format": "1"}'])
 def test_another_format_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="no recipe of format 1"):
+    with pytest.raises(InputError, match="no recipe of format 2"):
         Recipe.from_json(text)
 
 
@@ -252,7 +254,7 @@ def test_another_format_is_refused(text: str) -> None:
         ("height", 24.0, "recipe: height must be int, got 24.0"),
         ("height", True, "recipe: height must be int, got True"),
         ("width", 0, "recipe: width must be in 1 .. .*, got 0"),
-        ("colour", 1, "recipe: unknown key 'colour'; known are chains?, .*|recipe: unknown key 'colour'; known are"),
+        ("color", 1, "recipe: unknown key 'color'; known are chains?, .*|recipe: unknown key 'color'; known are"),
         ("chains", {}, "recipe's chains must be a list"),
         ("chains/1", 5, "chain 1 of the recipe must be an object, got 5"),
         ("chains/1/shares", 5, "chain 1: unknown key 'shares'; known are share"),
@@ -266,7 +268,7 @@ def test_another_format_is_refused(text: str) -> None:
         ("chains/1/steps/0/a", "1", "chain 1, step 0: a must be int or float, got '1'"),
         ("chains/1/steps/0/mixer", "subtract", "chain 1, step 0: unknown mixer 'subtract'; known are add, multiply"),
         ("chains/1/steps/0/mixer", None, "chain 1, step 0: it has neither a mixer nor an operation"),
-        ("chains/1/steps/1/source", "fractal", "chain 1, step 1: unknown source 'fractal'; known are picture"),
+        ("chains/1/steps/1/source", "fractal", "chain 1, step 1: unknown source 'fractal'; known are mixing_image"),
         ("chains/0/steps/0/operation", "blur", "chain 0, step 0: unknown operation 'blur'; known are equalize"),
         ("chains/0/steps/0/operation", None, "chain 0, step 0: it has neither a mixer nor an operation"),
         ("chains/0/steps/0/level", float("nan"), "chain 0, step 0: level must be in -65536 .. 65536, got nan"),
@@ -280,8 +282,8 @@ def test_another_format_is_refused(text: str) -> None:
         ("chains/1/steps/2/a", -0.5, "chain 1, step 2: a must be in 0 .. 8, got -0.5"),
         ("chains/1/steps/1/a", 1.01, "chain 1, step 1: a must be in 0 .. 1, got 1.01"),
         ("chains/1/steps/1/seed", 2**32, "chain 1, step 1: seed must be in 0 .. 4294967295"),
-        ("picture", -2, "recipe: picture must be in -1"),
-        ("picture", -1, 'chain 1, step 0: source is "picture", and the recipe\'s picture is -1'),
+        ("mixing_image", -2, "recipe: mixing_image must be in -1"),
+        ("mixing_image", -1, 'chain 1, step 0: source is "image", and the recipe\'s image is -1'),
         ("crop_x", 2**32, "recipe: crop_x must be in 0 .. 4294967295, got 4294967296"),
         ("crop_y", -1, "recipe: crop_y must be in"),
         ("overflow", "saturate", "recipe: unknown overflow 'saturate'; known are clip, wrap"),
@@ -320,7 +322,7 @@ def partnered(*pairs: tuple[int, int]) -> RecipeTable:
     return RecipeTable.pack([Recipe(2, 2, WHOLE, partner=partner, label=label) for partner, label in pairs])
 
 
-def test_labels_are_the_shares_of_both_pictures() -> None:
+def test_labels_are_the_shares_of_both_images() -> None:
     table = partnered((1, WHOLE // 4), (2, WHOLE), (-1, 0))
     expected = [[0.75, 0, 0.25], [0, 1, 0], [0, 1, 0]]
     assert table.labels(np.array([0, 2, 1]), 3).tolist() == expected
@@ -358,10 +360,10 @@ def test_labels_that_do_not_fit_are_refused(labels: np.ndarray, classes: int | N
         RecipeTable.empty(2, 1, 1, 2, 2).labels(labels, classes)
 
 
-def test_a_sequence_needs_tables_for_the_same_pictures() -> None:
+def test_a_sequence_needs_tables_for_the_same_images() -> None:
     one = RecipeTable.empty(2, 1, 1, 2, 2)
     for tables in ((), (one, RecipeTable.empty(3, 1, 1, 2, 2)), (one, RecipeTable.empty(2, 1, 1, 2, 3))):
-        with pytest.raises(InputError, match="a sequence needs one or more tables for the same pictures"):
+        with pytest.raises(InputError, match="a sequence needs one or more tables for the same images"):
             RecipeSequence(tables)
 
 

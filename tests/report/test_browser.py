@@ -38,8 +38,8 @@ def page(cards, tmp_path, made_card):
     long = made_card(tmp_path / "long", "a run with a very long name " * 4 + "unbroken" * 12, seed=3)
     for card in (*cards, long):
         card["corruptions"]["transverse_chromatic_abberation"] = dict.fromkeys("12345", 0.4)
-    picture = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
-    panel = Panel("Pictures", "", [("row", [Figure(picture, "a caption of several words")] * 12)])
+    image = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    panel = Panel("Images", "", [("row", [Figure(image, "a caption of several words")] * 12)])
     path = tmp_path / "report.html"
     write_page(path, [*cards, long], title="Three runs", panels=[panel], facts=[("seed", "0" * 120)])
     return path

@@ -7,7 +7,7 @@ import pytest
 from ipmix.core.errors import InputError
 from ipmix.report import Figure, Panel, render_page, write_page
 
-PICTURE = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+MIXING_IMAGE = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
 
 
 class Reader(HTMLParser):
@@ -43,7 +43,7 @@ def read(page):
 
 
 def test_a_comparison_shows_everything(cards):
-    panel = Panel("Pictures", "Some text.", [("a row", [Figure(PICTURE, "caption one")])])
+    panel = Panel("Images", "Some text.", [("a row", [Figure(MIXING_IMAGE, "caption one")])])
     page = render_page(cards, title="Two runs", panels=[panel], facts=[("seed", "7")], lead="A lead.")
     text = " ".join(" ".join(read(page).text).split())
     for part in (
@@ -61,7 +61,7 @@ def test_a_single_run_has_nothing_to_compare(cards):
 
 
 def test_the_page_asks_for_nothing_outside(cards):
-    page = render_page(cards, title="T", panels=[Panel("P", "", [("", [Figure(PICTURE)])])])
+    page = render_page(cards, title="T", panels=[Panel("P", "", [("", [Figure(MIXING_IMAGE)])])])
     assert all(source.startswith("data:") for source in read(page).sources)
     without_namespace = page.replace("http://www.w3.org/2000/svg", "")
     assert not re.search(r"https?://|@import|url\(|<script", without_namespace)
@@ -70,7 +70,7 @@ def test_the_page_asks_for_nothing_outside(cards):
 def test_names_with_html_are_text(tmp_path, made_card):
     nasty = "<script>alert('x')</script> & \"q\""
     card = made_card(tmp_path / "run", nasty)
-    panel = Panel(nasty, nasty, [(nasty, [Figure(PICTURE, nasty)])])
+    panel = Panel(nasty, nasty, [(nasty, [Figure(MIXING_IMAGE, nasty)])])
     page = render_page([card, card], title=nasty, lead=nasty, facts=[(nasty, nasty)], panels=[panel])
     assert "<script" not in page
     assert nasty in " ".join(read(page).text)
@@ -79,13 +79,13 @@ def test_names_with_html_are_text(tmp_path, made_card):
 def test_what_could_not_be_measured_says_why(tmp_path, made_card):
     card = made_card(tmp_path / "run", "few", count=40)
     page = render_page([card], title="Few")
-    assert "needs at least 100 pictures (one bin), got 40" in page
+    assert "needs at least 100 images (one bin), got 40" in page
 
 
 def test_no_answer_is_a_warning(tmp_path, made_card):
     card = made_card(tmp_path / "run", "broken")
     card["without_answer"] = {"clean": 3}
-    assert "3 pictures have no valid answer" in render_page([card], title="Broken")
+    assert "3 images have no valid answer" in render_page([card], title="Broken")
 
 
 def test_verdicts_need_intervals_apart(cards):

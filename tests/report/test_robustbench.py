@@ -55,7 +55,7 @@ def test_without_all_corruptions_the_claim_is_autoattack_s(tmp_path):
     assert entry["autoattack_acc"] == f"{expected:.2f}"
     text = claim_text(card)
     assert "- **Threat Model**: Linf\n- **eps**: 8/255\n" in text
-    assert "(20 test pictures; 95% interval over them " in text
+    assert "(20 test images; 95% interval over them " in text
 
 
 def test_the_submission_says_how_it_was_measured(tmp_path):
@@ -69,7 +69,7 @@ def test_the_submission_says_how_it_was_measured(tmp_path):
     ("options", "about", "message"),
     [
         ({"corruptions": (), "attack": False}, {}, "this scorecard has neither"),
-        ({"name": "pictures test"}, {}, "can't tell the leaderboard's data set"),
+        ({"name": "images test"}, {}, "can't tell the leaderboard's data set"),
         ({}, {"author": "me"}, "a claim has no author;"),
         ({}, {"additional_data": "some"}, "true or false"),
     ],

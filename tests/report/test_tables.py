@@ -23,7 +23,7 @@ def test_plain_text_is_aligned():
     assert lines[2].endswith("2")
 
 
-def test_the_terminal_table_goes_to_a_pipe_without_colours(cards):
+def test_the_terminal_table_goes_to_a_pipe_without_colors(cards):
     out = io.StringIO()
     tables.print_comparison(cards, out=out)
     text = out.getvalue()
@@ -73,8 +73,6 @@ def test_what_is_missing_is_said_under_the_table(made_card, tmp_path):
     out = io.StringIO()
     print_comparison([few], out=out)
     lines = out.getvalue().splitlines()[-2:]
-    assert lines[0] == "no answer (NaN or infinite logits) for 2 pictures under clean: wrong."
-    assert lines[1].startswith(
-        "Calibration error (RMS) is not given: RMS calibration error needs at least 100 pictures"
-    )
+    assert lines[0] == "no answer (NaN or infinite logits) for 2 images under clean: wrong."
+    assert lines[1].startswith("Calibration error (RMS) is not given: RMS calibration error needs at least 100 images")
     assert notes([few, few])[0].startswith("few: ")

@@ -7,13 +7,13 @@ from PIL import Image
 
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import SHARED_VIEW, Key, below
-from ipmix.data.datasets import PictureFiles, scan
+from ipmix.data.datasets import FileDataset, scan
 from ipmix.training.cropping import CROP_SALT, random_part, resized_crops
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> PictureFiles:
-    """Six pictures of different sizes, each a ramp in two directions."""
+def files(tmp_path_factory: pytest.TempPathFactory) -> FileDataset:
+    """Six images of different sizes, each a ramp in two directions."""
     folder = tmp_path_factory.mktemp("pictures")
     for i, (height, width) in enumerate([(40, 60), (61, 33), (20, 20), (10, 200), (200, 10), (32, 48)]):
         (folder / "train" / f"class{i % 2}").mkdir(parents=True, exist_ok=True)
@@ -23,19 +23,19 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> PictureFiles:
     return scan(folder, "train")
 
 
-def test_crops_are_those_of_the_key(files: PictureFiles) -> None:
+def test_crops_are_those_of_the_key(files: FileDataset) -> None:
     got = resized_crops(files, np.arange(6), size=12, seed=4, epoch=2, flip=True)
     for index in range(6):
         stream = Key(4 ^ CROP_SALT, 2, index, SHARED_VIEW).stream()
         mirrored = below(stream, 2) == 1
-        picture = Image.open(files.paths[index])
-        left, top, width, height = random_part(stream, *picture.size)
-        part = picture.resize((12, 12), Image.Resampling.BILINEAR, box=(left, top, left + width, top + height))
+        image = Image.open(files.paths[index])
+        left, top, width, height = random_part(stream, *image.size)
+        part = image.resize((12, 12), Image.Resampling.BILINEAR, box=(left, top, left + width, top + height))
         expected = np.asarray(part)[:, ::-1] if mirrored else np.asarray(part)
         assert np.array_equal(got[index], expected)
 
 
-def test_neither_order_nor_threads_matter(files: PictureFiles) -> None:
+def test_neither_order_nor_threads_matter(files: FileDataset) -> None:
     indices = np.array([5, 0, 3, 3, 1])
     alone = resized_crops(files, indices, size=9, seed=1, epoch=0, flip=True)
     with ThreadPoolExecutor(3) as pool:
@@ -59,7 +59,7 @@ def test_parts_lie_inside_and_cover_the_allowed_areas_and_ratios() -> None:
     assert 0.9 < max(areas) <= 1.0
     assert 0.72 < min(ratios) < 0.8
     assert 1.25 < max(ratios) < 1.37
-    # Up to 60% of this picture every ratio fits: there areas are uniform.
+    # Up to 60% of this image every ratio fits: there areas are uniform.
     fitting = [area for area in areas if area < 0.6]
     assert np.mean(np.array(fitting) < 0.34) == pytest.approx(0.5, abs=0.05)
 
@@ -69,7 +69,7 @@ def test_the_middle_of_a_strip_is_taken(width: int, height: int, part: tuple[int
     assert random_part(Key(0, 0, 1).stream(), width, height) == part
 
 
-def test_a_file_that_vanishes_is_named(files: PictureFiles, tmp_path: Path) -> None:
-    gone = PictureFiles((tmp_path / "gone.jpg",), np.zeros(1, np.int64), ("a",), "gone")
+def test_a_file_that_vanishes_is_named(files: FileDataset, tmp_path: Path) -> None:
+    gone = FileDataset((tmp_path / "gone.jpg",), np.zeros(1, np.int64), ("a",), "gone")
     with pytest.raises(InputError, match=r"gone\.jpg does not exist"):
         resized_crops(gone, np.arange(1), size=8, seed=0, epoch=0, flip=False)

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from ipmix.training import display as display_module
-from ipmix.training.config import Training
+from ipmix.training.config import TrainingConfig
 from ipmix.training.display import TrainingDisplay
 
 
@@ -38,7 +38,7 @@ def run_epoch(display: TrainingDisplay, clock: Clock, epoch: int = 0, waiting: f
 
 
 def test_speed_and_the_share_of_waiting(clock: Clock) -> None:
-    display = TrainingDisplay(Training(epochs=2), 4, quiet=True)
+    display = TrainingDisplay(TrainingConfig(epochs=2), 4, quiet=True)
     run_epoch(display, clock)
     assert display.speed() == {"seconds": 16.0, "images_per_second": 7.5, "waiting_share": 0.25}
     run_epoch(display, clock, 1, waiting=0.0)
@@ -48,7 +48,7 @@ def test_speed_and_the_share_of_waiting(clock: Clock) -> None:
 def test_plain_lines_come_every_half_minute_and_after_each_epoch(
     clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    display = TrainingDisplay(Training(epochs=2), 16)
+    display = TrainingDisplay(TrainingConfig(epochs=2), 16)
     with display:
         run_epoch(display, clock, steps=16)
         display.end_epoch({"epoch": 1, "loss": 2.0, "train_error": 50.0, "test_error": 40.0})
@@ -60,7 +60,7 @@ def test_plain_lines_come_every_half_minute_and_after_each_epoch(
 
 
 def test_nothing_is_shown_when_quiet(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
-    display = TrainingDisplay(Training(epochs=1), 40, quiet=True)
+    display = TrainingDisplay(TrainingConfig(epochs=1), 40, quiet=True)
     with display:
         run_epoch(display, clock, steps=40)
         display.end_epoch({"epoch": 1, "loss": 2.0, "train_error": 50.0})
@@ -73,7 +73,7 @@ def test_a_terminal_gets_a_bar(
     pytest.importorskip("rich")
     monkeypatch.setattr(display_module.sys.stderr, "isatty", lambda: True, raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    with TrainingDisplay(Training(epochs=1), 4) as display:
+    with TrainingDisplay(TrainingConfig(epochs=1), 4) as display:
         run_epoch(display, clock)
         display.end_epoch({"epoch": 1, "loss": 2.0, "train_error": 50.0})
     assert "epoch 1/1  loss 2.000  train error 50.00%" in capsys.readouterr().err

@@ -20,19 +20,19 @@ from pathlib import Path
 
 import numpy as np
 
-from ipmix.data.datasets import Pictures
+from ipmix.data.datasets import ArrayDataset
 from ipmix.methods import METHODS
-from ipmix.training.config import Training
+from ipmix.training.config import TrainingConfig
 from ipmix.training.loop import train
 
 draws = np.random.default_rng(0)
 labels = np.arange(800, dtype=np.int64) % 3
 images = draws.integers(0, 256, (800, 16, 16, 3), dtype=np.uint8)
-pictures = Pictures(images, labels, ("a", "b", "c"), "noise")
-test = Pictures(images[:50], labels[:50], pictures.classes, "noise")
+dataset = ArrayDataset(images, labels, ("a", "b", "c"), "noise")
+test = ArrayDataset(images[:50], labels[:50], dataset.classes, "noise")
 mixing = draws.integers(0, 256, (5, 20, 20, 3), dtype=np.uint8)
-config = Training(model="wrn-10-1", epochs=2, batch_size=8, jsd=True, log_steps=5, average=0.9, seed=2)
-train(config, pictures, test, Path(sys.argv[1]), method=METHODS["ipmix"](), mixing=mixing, resume=True,
+config = TrainingConfig(model="wrn-10-1", epochs=2, batch_size=8, jsd=True, log_steps=5, average=0.9, seed=2)
+train(config, dataset, test, Path(sys.argv[1]), method=METHODS["ipmix"](), mixing=mixing, resume=True,
       threads=int(sys.argv[2]), checkpoint_seconds=float(sys.argv[3]), device="cpu", quiet=True)
 """
 

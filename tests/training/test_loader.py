@@ -8,17 +8,17 @@ from hypothesis import strategies as st
 from ipmix.augmentation.batches import draw
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import SHARED_VIEW, Key, below, bits
-from ipmix.data.datasets import Pictures
+from ipmix.data.datasets import ArrayDataset
 from ipmix.methods import METHODS
 from ipmix.recipe.table import RecipeTable
 from ipmix.training.cropping import CROP_SALT
 from ipmix.training.loader import ORDER_SALT, Batch, Loader
 
 
-def pictures(count: int = 23, height: int = 7, width: int = 9, channels: int = 3) -> Pictures:
+def dataset(count: int = 23, height: int = 7, width: int = 9, channels: int = 3) -> ArrayDataset:
     draws = np.random.default_rng(5)
     images = draws.integers(1, 256, (count, height, width, channels), dtype=np.uint8)  # 0 marks the padding
-    return Pictures(images, np.arange(count, dtype=np.int64) % 4, ("a", "b", "c", "d"), "test")
+    return ArrayDataset(images, np.arange(count, dtype=np.int64) % 4, ("a", "b", "c", "d"), "test")
 
 
 def all_batches(loader: Loader, epoch: int = 0, start: int = 0) -> list[Batch]:
@@ -34,7 +34,7 @@ def same(first: Batch, second: Batch) -> bool:
 
 
 def cropped(image: np.ndarray, seed: int, epoch: int, index: int, flip: bool, pad: int) -> np.ndarray:
-    """One picture, slowly: mirror it, then cut a window out of it with zeros around."""
+    """One image, slowly: mirror it, then cut a window out of it with zeros around."""
     stream = Key(seed ^ CROP_SALT, epoch, index, SHARED_VIEW).stream()
     mirrored = below(stream, 2) == 1
     top, left = below(stream, 2 * pad + 1), below(stream, 2 * pad + 1)
@@ -46,7 +46,7 @@ def cropped(image: np.ndarray, seed: int, epoch: int, index: int, flip: bool, pa
 
 @pytest.mark.parametrize(("flip", "pad"), [(True, 4), (True, 0), (False, 2), (False, 0), (True, 12)])
 def test_flip_and_crop_are_those_of_the_key(flip: bool, pad: int) -> None:
-    data = pictures()
+    data = dataset()
     loader = Loader(data, batch_size=5, seed=11, flip=flip, pad=pad)
     for batch in all_batches(loader, 3):
         for row, index in enumerate(batch.indices):
@@ -56,7 +56,7 @@ def test_flip_and_crop_are_those_of_the_key(flip: bool, pad: int) -> None:
 
 
 def test_flips_and_shifts_take_every_value() -> None:
-    data = pictures(400, 3, 3, 1)
+    data = dataset(400, 3, 3, 1)
     loader = Loader(data, batch_size=400, seed=0, pad=1, shuffle=False)
     (batch,) = all_batches(loader)
     seen = set()
@@ -71,11 +71,11 @@ def test_flips_and_shifts_take_every_value() -> None:
 
 
 def test_the_order_is_the_sorted_hashes() -> None:
-    loader = Loader(pictures(), batch_size=5, seed=7)
+    loader = Loader(dataset(), batch_size=5, seed=7)
     hashes = [int(bits(Key(7 ^ ORDER_SALT, 2, i, SHARED_VIEW).stream())) for i in range(23)]
     assert loader.order(2).tolist() == sorted(range(23), key=hashes.__getitem__)
     assert loader.order(2).tolist() != loader.order(3).tolist()
-    assert loader.order(2).tolist() != Loader(pictures(), batch_size=5, seed=8).order(2).tolist()
+    assert loader.order(2).tolist() != Loader(dataset(), batch_size=5, seed=8).order(2).tolist()
 
 
 @settings(max_examples=25, deadline=None)
@@ -86,17 +86,15 @@ def test_the_order_is_the_sorted_hashes() -> None:
     processes=st.integers(1, 4),
     seed=st.integers(-(2**62), 2**62),
 )
-def test_an_epoch_has_every_picture_once(
-    count: int, batch_size: int, drop_last: bool, processes: int, seed: int
-) -> None:
+def test_an_epoch_has_every_image_once(count: int, batch_size: int, drop_last: bool, processes: int, seed: int) -> None:
     processes = min(processes, batch_size)
     shards = [
-        Loader(pictures(count, 2, 2), batch_size=batch_size, seed=seed, drop_last=drop_last, shard=(r, processes))
+        Loader(dataset(count, 2, 2), batch_size=batch_size, seed=seed, drop_last=drop_last, shard=(r, processes))
         for r in range(processes)
     ]
     batches = [all_batches(loader) for loader in shards]
     assert {len(b) for b in batches} == {len(shards[0])}
-    lone = Loader(pictures(count, 2, 2), batch_size=batch_size, seed=seed, drop_last=drop_last)
+    lone = Loader(dataset(count, 2, 2), batch_size=batch_size, seed=seed, drop_last=drop_last)
     whole = all_batches(lone)[: len(shards[0])]
     for number, batch in enumerate(whole):
         joined = np.concatenate([b[number].indices for b in batches])
@@ -110,24 +108,24 @@ def test_an_epoch_has_every_picture_once(
 
 
 def test_an_epoch_can_be_entered_at_any_batch() -> None:
-    loader = Loader(pictures(), batch_size=4, seed=1)
+    loader = Loader(dataset(), batch_size=4, seed=1)
     whole = all_batches(loader, 5)
     for start in range(len(loader) + 1):
-        rest = all_batches(Loader(pictures(), batch_size=4, seed=1), 5, start)
+        rest = all_batches(Loader(dataset(), batch_size=4, seed=1), 5, start)
         assert len(rest) == len(whole) - start
         assert all(same(a, b) for a, b in zip(rest, whole[start:], strict=True))
 
 
-def test_the_clean_picture_shares_flip_and_crop_with_the_views() -> None:
-    batch = all_batches(Loader(pictures(), batch_size=23, seed=1, views=2, clean=True))[0]
+def test_the_clean_image_shares_flip_and_crop_with_the_views() -> None:
+    batch = all_batches(Loader(dataset(), batch_size=23, seed=1, views=2, clean=True))[0]
     assert len(batch.images) == 3
-    # Without a method the views are the clean picture; its flip and crop are theirs.
+    # Without a method the views are the clean image; its flip and crop are theirs.
     assert np.array_equal(batch.images[0], batch.images[1])
     assert np.array_equal(batch.images[0], batch.images[2])
 
 
 def test_an_error_in_the_background_is_raised_where_it_belongs(monkeypatch: pytest.MonkeyPatch) -> None:
-    loader = Loader(pictures(), batch_size=4, seed=1)
+    loader = Loader(dataset(), batch_size=4, seed=1)
     made = loader._batch
     calls = []
 
@@ -146,7 +144,7 @@ def test_an_error_in_the_background_is_raised_where_it_belongs(monkeypatch: pyte
 
 def test_leaving_early_ends_the_thread() -> None:
     before = threading.active_count()
-    epoch = Loader(pictures(), batch_size=1, seed=1).epoch(0)
+    epoch = Loader(dataset(), batch_size=1, seed=1).epoch(0)
     next(epoch)
     assert threading.active_count() == before + 1
     epoch.close()
@@ -154,7 +152,7 @@ def test_leaving_early_ends_the_thread() -> None:
 
 
 def slow_mixup(images: np.ndarray, labels: np.ndarray, classes: int, table: RecipeTable) -> tuple[list, list]:
-    """Pictures and labels of the recipes, one at a time: partners are rows of this batch."""
+    """Images and labels of the recipes, one at a time: partners are rows of this batch."""
     mixed, shares = [], []
     for i in range(len(images)):
         recipe = table[i]
@@ -167,9 +165,9 @@ def slow_mixup(images: np.ndarray, labels: np.ndarray, classes: int, table: Reci
 
 
 @pytest.mark.parametrize("shard", [(0, 1), (0, 2), (1, 2)])
-def test_labels_are_mixed_as_the_pictures_are(shard: tuple[int, int]) -> None:
+def test_labels_are_mixed_as_the_images_are(shard: tuple[int, int]) -> None:
     """With the crops of the batch's rows, and partners within this process's own rows."""
-    data, method = pictures(), METHODS["mixup"]()
+    data, method = dataset(), METHODS["mixup"]()
     plain = Loader(data, batch_size=10, seed=3, shard=shard)
     mixing = Loader(data, batch_size=10, seed=3, method=method, shard=shard)
     partners = 0
@@ -188,7 +186,7 @@ def test_labels_are_mixed_as_the_pictures_are(shard: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("name", ["cutmix", "combined"])
 def test_soft_labels_do_not_depend_on_threads_or_on_where_the_epoch_begins(name: str) -> None:
-    data, method = pictures(), METHODS[name]()
+    data, method = dataset(), METHODS[name]()
     whole = all_batches(Loader(data, batch_size=5, seed=8, method=method), 1)
     rest = all_batches(Loader(data, batch_size=5, seed=8, method=method, threads=3), 1, start=2)
     assert all(same(a, b) for a, b in zip(whole[2:], rest, strict=True))
@@ -198,13 +196,13 @@ def test_soft_labels_do_not_depend_on_threads_or_on_where_the_epoch_begins(name:
 def test_a_method_that_mixes_labels_has_one_view() -> None:
     for options in ({"views": 2}, {"clean": True}):
         with pytest.raises(InputError, match="mixup mixes labels: a batch has one view"):
-            Loader(pictures(), batch_size=4, seed=0, method=METHODS["mixup"](), **options)
+            Loader(dataset(), batch_size=4, seed=0, method=METHODS["mixup"](), **options)
 
 
 def test_a_label_preserving_method_hands_out_the_labels_themselves() -> None:
-    (batch,) = all_batches(Loader(pictures(), batch_size=23, seed=0, method=METHODS["augmix"]()))
+    (batch,) = all_batches(Loader(dataset(), batch_size=23, seed=0, method=METHODS["augmix"]()))
     assert batch.labels.dtype == np.int64
-    assert np.array_equal(batch.labels, pictures().labels[batch.indices])
+    assert np.array_equal(batch.labels, dataset().labels[batch.indices])
 
 
 @pytest.mark.parametrize(
@@ -220,4 +218,4 @@ def test_a_label_preserving_method_hands_out_the_labels_themselves() -> None:
 )
 def test_bad_options_are_refused(options: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        Loader(pictures(), seed=0, **options)
+        Loader(dataset(), seed=0, **options)

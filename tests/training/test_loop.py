@@ -14,10 +14,10 @@ import torch
 
 from ipmix import models
 from ipmix.core.errors import InputError
-from ipmix.data.datasets import Pictures
+from ipmix.data.datasets import ArrayDataset
 from ipmix.methods import METHODS
 from ipmix.training.checkpoint import read_state
-from ipmix.training.config import Training
+from ipmix.training.config import TrainingConfig
 from ipmix.training.loader import Batch, Loader
 from ipmix.training.loop import Diverged, train
 from ipmix.training.losses import cross_entropy, jsd_loss
@@ -25,23 +25,23 @@ from ipmix.training.optimizer import learning_rate
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*lr_scheduler.*:UserWarning")
 
-SMALL = Training(model="wrn-10-1", epochs=3, batch_size=16, learning_rate=0.05, log_steps=2, seed=3)
+SMALL = TrainingConfig(model="wrn-10-1", epochs=3, batch_size=16, learning_rate=0.05, log_steps=2, seed=3)
 
 
-def pictures(count: int = 40, seed: int = 0, size: int = 8) -> Pictures:
-    """Three classes that can be told apart by their colour."""
+def dataset(count: int = 40, seed: int = 0, size: int = 8) -> ArrayDataset:
+    """Three classes that can be told apart by their color."""
     draws = np.random.default_rng(seed)
     labels = np.arange(count, dtype=np.int64) % 3
     images = draws.integers(0, 120, (count, size, size, 3), dtype=np.uint8)
     images[np.arange(count), :, :, labels] += 80
-    return Pictures(images, labels, ("red", "green", "blue"), f"colours {seed}")
+    return ArrayDataset(images, labels, ("red", "green", "blue"), f"colors {seed}")
 
 
 MIXING = np.random.default_rng(9).integers(0, 256, (5, 10, 10, 3), dtype=np.uint8)
 
 
-def run(config: Training = SMALL, out: Path | None = None, **options: Any) -> Any:
-    return train(config, pictures(), pictures(20, 1), out, device="cpu", quiet=True, **options)
+def run(config: TrainingConfig = SMALL, out: Path | None = None, **options: Any) -> Any:
+    return train(config, dataset(), dataset(20, 1), out, device="cpu", quiet=True, **options)
 
 
 def weights(model: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -66,12 +66,12 @@ def assert_same_bits(first: Any, second: Any) -> None:
         assert first == second
 
 
-def by_hand(config: Training, mixing: Any = None, method: Any = None) -> torch.nn.Module:
+def by_hand(config: TrainingConfig, mixing: Any = None, method: Any = None) -> torch.nn.Module:
     """The same training in the plainest form."""
-    data = pictures()
+    data = dataset()
     torch.manual_seed(config.seed)
     model = models.build(config.model, data.classes, dropout=config.dropout).train()
-    optimiser = torch.optim.SGD(model.parameters(), 1.0, 0.9, nesterov=True, weight_decay=config.weight_decay)
+    optimizer = torch.optim.SGD(model.parameters(), 1.0, 0.9, nesterov=True, weight_decay=config.weight_decay)
     loader = Loader(
         data,
         batch_size=config.batch_size,
@@ -84,14 +84,14 @@ def by_hand(config: Training, mixing: Any = None, method: Any = None) -> torch.n
     step = 0
     for epoch in range(config.epochs):
         for batch in loader.epoch(epoch):
-            optimiser.param_groups[0]["lr"] = learning_rate(config, step, len(loader))
+            optimizer.param_groups[0]["lr"] = learning_rate(config, step, len(loader))
             images = [torch.from_numpy(view).permute(0, 3, 1, 2).contiguous() for view in batch.images]
             logits = model(torch.cat(images))
             labels = torch.from_numpy(batch.labels)
             loss = jsd_loss(*logits.chunk(3), labels) if config.jsd else cross_entropy(logits, labels)
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             loss.backward()
-            optimiser.step()
+            optimizer.step()
             step += 1
     return model
 
@@ -113,7 +113,7 @@ def test_it_learns() -> None:
 
 
 def test_the_test_figures_are_those_of_the_returned_network() -> None:
-    outcome, test = run(), pictures(20, 1)
+    outcome, test = run(), dataset(20, 1)
     with torch.no_grad():
         logits = outcome.model(torch.from_numpy(test.images).permute(0, 3, 1, 2))
     wrong = (logits.argmax(1).numpy() != test.labels).sum()
@@ -170,7 +170,7 @@ VARIANTS = {
     "average, accumulation, clipping, warm-up": replace(
         SMALL, average=0.9, accumulate=3, clip_norm=0.5, warmup_epochs=1.0
     ),
-    "adam": replace(SMALL, optimiser="adam", learning_rate=1e-3, smoothing=0.1),
+    "adam": replace(SMALL, optimizer="adam", learning_rate=1e-3, smoothing=0.1),
     "bfloat16": replace(SMALL, precision="bfloat16"),
 }
 
@@ -279,8 +279,8 @@ def test_last_and_best_are_both_kept(tmp_path: Path) -> None:
     assert last.classes == ("red", "green", "blue")
 
 
-def test_without_test_pictures_there_is_no_best(tmp_path: Path) -> None:
-    outcome = train(replace(SMALL, epochs=1), pictures(), None, tmp_path / "run", device="cpu", quiet=True)
+def test_without_test_images_there_is_no_best(tmp_path: Path) -> None:
+    outcome = train(replace(SMALL, epochs=1), dataset(), None, tmp_path / "run", device="cpu", quiet=True)
     assert "test_error" not in outcome.last
     assert not (tmp_path / "run" / "best.safetensors").exists()
 
@@ -333,18 +333,18 @@ def test_fine_tuning_starts_from_a_file(tmp_path: Path) -> None:
 
 
 def test_bad_combinations_are_refused(tmp_path: Path) -> None:
-    other = Pictures(pictures().images, pictures().labels, ("a", "b", "c"), "other")
+    other = ArrayDataset(dataset().images, dataset().labels, ("a", "b", "c"), "other")
     with pytest.raises(InputError, match="different classes"):
-        train(SMALL, pictures(), other, device="cpu", quiet=True)
+        train(SMALL, dataset(), other, device="cpu", quiet=True)
     with pytest.raises(InputError, match="auto or cpu"):
-        train(SMALL, pictures(), device="tpu", quiet=True)
+        train(SMALL, dataset(), device="tpu", quiet=True)
     with pytest.raises(InputError, match="unknown model"):
-        train(replace(SMALL, model="lenet"), pictures(), None, tmp_path / "x", device="cpu", quiet=True)
+        train(replace(SMALL, model="lenet"), dataset(), None, tmp_path / "x", device="cpu", quiet=True)
     assert not (tmp_path / "x").exists()
 
 
 def test_plain_lines_tell_how_it_goes(capsys: pytest.CaptureFixture[str]) -> None:
-    train(SMALL, pictures(), pictures(20, 1), device="cpu")
+    train(SMALL, dataset(), dataset(20, 1), device="cpu")
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 3
     assert lines[-1].startswith("epoch 3/3  loss ")
@@ -376,7 +376,7 @@ def test_the_returned_network_is_an_ordinary_one(tmp_path: Path, average: float 
     """Half precision is a matter of training: what comes back computes in float32, as the file does."""
     config = replace(SMALL, precision="bfloat16", average=average)
     model = run(config, tmp_path / "run").model
-    images = torch.from_numpy(pictures().images).permute(0, 3, 1, 2)
+    images = torch.from_numpy(dataset().images).permute(0, 3, 1, 2)
     with torch.no_grad():
         assert torch.equal(model(images), models.load(tmp_path / "run" / "last.safetensors")(images))
     assert type(copy.deepcopy(model)) is models.Classifier

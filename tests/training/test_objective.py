@@ -12,38 +12,38 @@ from ipmix import models
 from ipmix.attacks.worst_mixture import mixture
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import Keys
-from ipmix.data.datasets import Pictures
+from ipmix.data.datasets import ArrayDataset
 from ipmix.methods import METHODS
 from ipmix.methods.augmax import AugMax
 from ipmix.models.dual_norm import DualBatchNorm2d
-from ipmix.training.config import Training
+from ipmix.training.config import TrainingConfig
 from ipmix.training.loader import Batch, Loader
 from ipmix.training.loop import train
 from ipmix.training.losses import cross_entropy, jsd_loss
 from ipmix.training.objective import Objective, views_of
 
-CONFIG = Training(model="wrn-10-1", batch_size=6, dropout=0.0, channels_last=False, seed=4)
+CONFIG = TrainingConfig(model="wrn-10-1", batch_size=6, dropout=0.0, channels_last=False, seed=4)
 AUGMAX = replace(CONFIG, model="wrn-10-1-dubin", jsd=True, jsd_coefficient=10.0)
 
 
-def pictures(count: int = 12) -> Pictures:
+def dataset(count: int = 12) -> ArrayDataset:
     draws = np.random.default_rng(0)
     images = draws.integers(0, 256, (count, 12, 12, 3), dtype=np.uint8)
-    return Pictures(images, np.arange(count, dtype=np.int64) % 3, ("a", "b", "c"), "noise")
+    return ArrayDataset(images, np.arange(count, dtype=np.int64) % 3, ("a", "b", "c"), "noise")
 
 
-def first_batch(config: Training, method: Any, epoch: int = 0) -> Batch:
+def first_batch(config: TrainingConfig, method: Any, epoch: int = 0) -> Batch:
     views = views_of(config, method)
-    loader = Loader(pictures(), batch_size=6, seed=config.seed, method=method, views=views, clean=config.jsd)
+    loader = Loader(dataset(), batch_size=6, seed=config.seed, method=method, views=views, clean=config.jsd)
     return next(iter(loader.epoch(epoch)))
 
 
-def network(config: Training) -> models.Classifier:
+def network(config: TrainingConfig) -> models.Classifier:
     torch.manual_seed(1)
     return models.build(config.model, 3, dropout=0.0).train()
 
 
-def objective(config: Training, method: Any, model: models.Classifier) -> Objective:
+def objective(config: TrainingConfig, method: Any, model: models.Classifier) -> Objective:
     return Objective(config, method, model, model, torch.device("cpu"))
 
 
@@ -70,7 +70,7 @@ def route_by_hand(model: torch.nn.Module, route: str) -> None:
 
 
 def augmax_by_hand(model: models.Classifier, method: AugMax, batch: Batch, epoch: int) -> torch.Tensor:
-    """Three passes, one a kind of picture; the attack step by step, all gradients taken together."""
+    """Three passes, one a kind of image; the attack step by step, all gradients taken together."""
     clean, augmix, *chains = (tensor(view) for view in batch.images)
     labels = torch.from_numpy(batch.labels)
     blend, logits = map(torch.from_numpy, method.starts(Keys.of(AUGMAX.seed, epoch, batch.indices)))
@@ -156,24 +156,24 @@ def test_what_does_not_go_together_is_refused() -> None:
     with pytest.raises(InputError, match="take wrn-10-1-dubin"):
         objective(replace(CONFIG, jsd=True), AugMax(), network(CONFIG))
     with pytest.raises(InputError, match="combined mixes labels"):
-        train(replace(CONFIG, jsd=True), pictures(), method=METHODS["combined"](), device="cpu", quiet=True)
+        train(replace(CONFIG, jsd=True), dataset(), method=METHODS["combined"](), device="cpu", quiet=True)
 
 
 def test_augmax_trains_and_what_comes_back_is_an_ordinary_network() -> None:
     config = replace(AUGMAX, epochs=2, accumulate=2, channels_last=True)
     first, second = (
-        train(config, pictures(), pictures(), method=AugMax(steps=3), device="cpu", quiet=True, threads=threads)
+        train(config, dataset(), dataset(), method=AugMax(steps=3), device="cpu", quiet=True, threads=threads)
         for threads in (1, 3)
     )
     assert first.epochs == second.epochs
     assert np.isfinite(first.last["loss"])
     with torch.no_grad():
-        answers = first.model(tensor(pictures().images)).argmax(1)
-    wrong = (answers.numpy() != pictures().labels).sum()
+        answers = first.model(tensor(dataset().images)).argmax(1)
+    wrong = (answers.numpy() != dataset().labels).sum()
     assert first.last["test_error"] == pytest.approx(100 * wrong / 12)
 
 
 @pytest.mark.parametrize("name", ["mixup", "cutmix", "combined"])
 def test_methods_that_mix_labels_train(name: str) -> None:
-    outcome = train(replace(CONFIG, epochs=1), pictures(), pictures(), method=METHODS[name](), device="cpu", quiet=True)
+    outcome = train(replace(CONFIG, epochs=1), dataset(), dataset(), method=METHODS[name](), device="cpu", quiet=True)
     assert np.isfinite(outcome.last["loss"])

@@ -6,12 +6,12 @@ import torch
 from torch import nn
 
 from ipmix.core.errors import InputError
-from ipmix.training.config import Training
-from ipmix.training.optimizer import learning_rate, optimiser_of
+from ipmix.training.config import TrainingConfig
+from ipmix.training.optimizer import learning_rate, make_optimizer
 
 
 def test_the_cosine_is_the_authors() -> None:
-    config = Training(epochs=4, learning_rate=0.1)
+    config = TrainingConfig(epochs=4, learning_rate=0.1)
     low = 1e-6 / 0.1
     for step in range(40):
         factor = low + (1 - low) * 0.5 * (1 + math.cos(step / 40 * math.pi))
@@ -20,7 +20,7 @@ def test_the_cosine_is_the_authors() -> None:
 
 
 def test_the_warm_up_climbs_and_the_cosine_follows() -> None:
-    config = Training(epochs=4, learning_rate=0.1, warmup_epochs=1.5)
+    config = TrainingConfig(epochs=4, learning_rate=0.1, warmup_epochs=1.5)
     rates = [learning_rate(config, step, 10) for step in range(40)]
     assert rates[:15] == sorted(rates[:15])
     assert 0 < rates[0] < 0.01
@@ -30,21 +30,21 @@ def test_the_warm_up_climbs_and_the_cosine_follows() -> None:
 
 
 def test_steps_fall_by_ten_after_each_third() -> None:
-    config = Training(epochs=9, learning_rate=1.0, schedule="steps")
+    config = TrainingConfig(epochs=9, learning_rate=1.0, schedule="steps")
     assert [round(learning_rate(config, epoch * 5, 5), 6) for epoch in range(9)] == [1.0] * 3 + [0.1] * 3 + [0.01] * 3
     assert learning_rate(replace(config, schedule="constant"), 44, 5) == 1.0
 
 
 def test_sgd_is_the_formula() -> None:
     """Weight decay into the gradient, momentum, then Nesterov's look ahead (Sutskever et al., 2013)."""
-    config = Training(learning_rate=0.1, momentum=0.9, weight_decay=0.01)
+    config = TrainingConfig(learning_rate=0.1, momentum=0.9, weight_decay=0.01)
     layer = nn.Linear(1, 1, bias=False)
     nn.init.constant_(layer.weight, 2.0)
-    optimiser = optimiser_of(config, layer)
+    optimizer = make_optimizer(config, layer)
     weight, velocity = 2.0, 0.0
     for gradient in (1.0, -0.5, 0.25):
         layer.weight.grad = torch.full((1, 1), gradient)
-        optimiser.step()
+        optimizer.step()
         full = gradient + 0.01 * weight
         velocity = 0.9 * velocity + full
         weight -= 0.1 * (full + 0.9 * velocity)
@@ -53,8 +53,8 @@ def test_sgd_is_the_formula() -> None:
 
 def test_adam_and_adamw_are_at_hand() -> None:
     layer = nn.Linear(1, 1)
-    assert type(optimiser_of(Training(optimiser="adam"), layer)) is torch.optim.Adam
-    assert type(optimiser_of(Training(optimiser="adamw"), layer)) is torch.optim.AdamW
+    assert type(make_optimizer(TrainingConfig(optimizer="adam"), layer)) is torch.optim.Adam
+    assert type(make_optimizer(TrainingConfig(optimizer="adamw"), layer)) is torch.optim.AdamW
 
 
 @pytest.mark.parametrize(
@@ -73,4 +73,4 @@ def test_adam_and_adamw_are_at_hand() -> None:
 )
 def test_settings_are_checked(options: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        Training(**options)
+        TrainingConfig(**options)

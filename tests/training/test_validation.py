@@ -7,17 +7,17 @@ from PIL import Image
 
 from ipmix import models
 from ipmix.core.processes import Processes
-from ipmix.data.datasets import Pictures, scan
+from ipmix.data.datasets import ArrayDataset, scan
 from ipmix.data.sources import OnDisk
 from ipmix.training import validation
 from ipmix.training.losses import cross_entropy
 from ipmix.training.validation import error_and_loss, on_device
 
 
-def test_each_picture_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_image_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
     draws = np.random.default_rng(0)
     images = draws.integers(0, 256, (23, 8, 8, 3), dtype=np.uint8)
-    test = Pictures(images, draws.integers(0, 3, 23), ("a", "b", "c"), "test")
+    test = ArrayDataset(images, draws.integers(0, 3, 23), ("a", "b", "c"), "test")
     torch.manual_seed(0)
     network = models.build("wrn-10-1", 3)
     with torch.no_grad():

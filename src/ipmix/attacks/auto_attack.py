@@ -1,7 +1,7 @@
 """AutoAttack: the ensemble of four attacks that robustness claims are compared by (the extra ``autoattack``).
 
 Croce and Hein (ICML 2020). Their own package does the work: APGD on the cross entropy, APGD on the targeted DLR
-loss, targeted FAB and Square, one after the other on the pictures that are still answered rightly.
+loss, targeted FAB and Square, one after the other on the images that are still answered rightly.
 """
 
 import importlib
@@ -30,10 +30,10 @@ def auto_attack(
     norm: Literal["linf", "l2"] = "linf",
     seed: int,
 ) -> torch.Tensor:
-    """Pictures within ``epsilon`` of the given ones that fool the model, found by the standard AutoAttack.
+    """Images within ``epsilon`` of the given ones that fool the model, found by the standard AutoAttack.
 
-    A picture that is answered wrongly to begin with, or that no attack succeeds on, comes back as it was. The
-    attacks draw for a whole batch at once: other batches can give another result for a picture.
+    An image that is answered wrongly to begin with, or that no attack succeeds on, comes back as it was. The
+    attacks draw for a whole batch at once: other batches can give another result for an image.
 
     Args:
         model: takes float[B, C, H, W] in [0, 1] (normalisation inside), gives logits float[B, K], K at least 4.

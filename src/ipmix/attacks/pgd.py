@@ -31,7 +31,7 @@ def pgd(
     restarts: int = 1,
     indices: Sequence[int] | np.ndarray | None = None,
 ) -> torch.Tensor:
-    """Pictures within ``epsilon`` of the given ones that raise the model's loss: untargeted PGD.
+    """Images within ``epsilon`` of the given ones that raise the model's loss: untargeted PGD.
 
     Starts at a random point of the ball, follows the gradient of the cross entropy for ``steps`` steps, and
     after each goes back to the nearest point of the ball and of [0, 1]. The model runs in evaluation mode
@@ -42,17 +42,17 @@ def pgd(
         images: float32[B, C, H, W] in [0, 1], on the model's device.
         labels: int64[B] in 0 .. K-1.
         epsilon: the ball's radius in units of the pixel range [0, 1], 0 or more; 2/255 in the paper. For
-            ``norm="l2"`` it is the length of the whole picture's change.
+            ``norm="l2"`` it is the length of the whole image's change.
         steps: gradient steps, at least 0; 20 in the paper.
         step_size: the length of a step in the same units; 0.5/255 in the authors' code.
-        centre: ``"clean"`` keeps the ball around the given picture. ``"noisy"`` keeps it around the random
+        centre: ``"clean"`` keeps the ball around the given image. ``"noisy"`` keeps it around the random
             starting point, as the authors' code does (an in-place addition moves its reference), so that
             changes reach twice ``epsilon``: only to compare with published figures.
-        seed: with a picture's index it names the picture's random start, whatever batch it is in.
+        seed: with an image's index it names the image's random start, whatever batch it is in.
         norm: ``"linf"`` (largest change of a value, sign steps) or ``"l2"``.
-        restarts: how many starts are tried; a picture keeps the first that fools the model, or else the one
+        restarts: how many starts are tried; an image keeps the first that fools the model, or else the one
             with the largest loss.
-        indices: each picture's position in its set, int[B]; 0 .. B-1 by default.
+        indices: each image's position in its set, int[B]; 0 .. B-1 by default.
 
     Returns:
         float32[B, C, H, W] in [0, 1], detached.
@@ -97,7 +97,7 @@ def _climb(
     current = start
     for _ in range(steps):
         current = current.detach().requires_grad_(True)
-        # The sum, not the mean: a picture's gradient then doesn't depend on its batch.
+        # The sum, not the mean: an image's gradient then doesn't depend on its batch.
         loss = functional.cross_entropy(model(current), labels, reduction="sum")
         (gradient,) = torch.autograd.grad(loss, current)
         with torch.no_grad():
@@ -119,7 +119,7 @@ def _length(change: torch.Tensor) -> torch.Tensor:
 def _noise(
     images: torch.Tensor, places: np.ndarray, epsilon: float, norm: str, seed: int, restart: int
 ) -> torch.Tensor:
-    """A uniformly random point of the ball for each picture, from the key (seed, index, restart) alone."""
+    """A uniformly random point of the ball for each image, from the key (seed, index, restart) alone."""
     shape = tuple(images.shape[1:])
     noise = np.empty(images.shape, np.float32)
     for row, place in enumerate(places.tolist()):
@@ -135,7 +135,7 @@ def _noise(
 
 
 def _success_first(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """The loss of each picture, or infinity where the model is fooled: what restarts compete by."""
+    """The loss of each image, or infinity where the model is fooled: what restarts compete by."""
     with torch.no_grad():
         logits = model(images)
         loss: torch.Tensor = functional.cross_entropy(logits, labels, reduction="none")

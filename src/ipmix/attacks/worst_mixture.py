@@ -44,20 +44,20 @@ def worst_mixture(
     """The mixture of augmented versions that raises the model's loss most: AugMax's attack.
 
     Climbs from the mixture that ``blend`` and ``logits`` give. Each step adds ``step_size`` times the sign of the
-    cross entropy's gradient to both; the blend stays in [0, 1]. A picture that was classified wrongly ``budget``
+    cross entropy's gradient to both; the blend stays in [0, 1]. An image that was classified wrongly ``budget``
     times stays where it is from then on (friendly adversarial training). The model runs in evaluation mode
     without gradients for its parameters, and is left as it was found.
 
     Args:
         model: takes float[B, C, H, W] in [0, 1] (normalisation inside), gives logits float[B, classes].
         clean: float32[B, C, H, W] in [0, 1].
-        chains: K augmented versions of each picture, of the same shape.
+        chains: K augmented versions of each image, of the same shape.
         labels: int64[B].
         blend: where to start, float[B] in 0 .. 1; random numbers in AugMax.
         logits: the logits of the chains' shares to start from, float[B, K]; random numbers of 0 .. 1 in AugMax.
         steps: at most this many; 0 or more.
         step_size: of blend and logits; 0.1 in the authors' code.
-        budget: mistakes after which a picture is left alone; 1 in the authors' code. None: never.
+        budget: mistakes after which an image is left alone; 1 in the authors' code. None: never.
 
     Returns:
         float32[B, C, H, W] in [0, 1], detached.
@@ -77,7 +77,7 @@ def worst_mixture(
             active = torch.ones_like(blend) if budget is None else (mistakes < budget).to(blend.dtype)
             if not active.any():
                 break
-            # The sum, not the mean: a picture's gradient then doesn't depend on its batch.
+            # The sum, not the mean: an image's gradient then doesn't depend on its batch.
             loss = functional.cross_entropy(found.float(), labels, reduction="sum")
             for_blend, for_logits = torch.autograd.grad(loss, (blend, logits))
             with torch.no_grad():

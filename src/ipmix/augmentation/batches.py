@@ -13,7 +13,7 @@ from ipmix.core.threads import in_parts
 from ipmix.engines import engine as find_engine
 from ipmix.engines.output import make_output
 from ipmix.methods.protocol import Method
-from ipmix.recipe.recipe import Scene
+from ipmix.recipe.recipe import ImageSpec
 from ipmix.recipe.table import Recipes, RecipeSequence, RecipeTable
 
 
@@ -27,31 +27,31 @@ def draw(
     indices: Any = None,
     view: int = 0,
 ) -> Recipes:
-    """The recipes that :func:`augment` would carry out on pictures of this shape.
+    """The recipes that :func:`augment` would carry out on images of this shape.
 
     Args:
         method: what draws, such as ``IPMix()``.
-        shape: (N, H, W, C) of the pictures.
-        mixing_count: how many mixing pictures there are.
+        shape: (N, H, W, C) of the images.
+        mixing_count: how many mixing images there are.
         seed, epoch, view: the key's parts, integers.
-        indices: int[N], the pictures' own numbers in their data set; 0 .. N-1 if left out.
+        indices: int[N], the images' own numbers in their data set; 0 .. N-1 if left out.
 
     Returns:
         A :class:`~ipmix.recipe.table.RecipeTable`, or a :class:`~ipmix.recipe.table.RecipeSequence` of them for a method that
-        works in stages. Where the method mixes labels, ``.labels(labels, classes)`` gives the pictures' new ones.
+        works in stages. Where the method mixes labels, ``.labels(labels, classes)`` gives the images' new ones.
     """
     if len(shape) != 4:
         raise InputError(f"shape must be (N, H, W, C), got {tuple(shape)}")
     if hasattr(method, "transform"):
         raise InputError(f"{method.name} draws no recipes, since another library carries it out: use augment()")
     keys = _keys_for(int(shape[0]), seed, epoch, indices, view)
-    return method.draw(keys, Scene(int(shape[1]), int(shape[2]), int(shape[3]), int(mixing_count)))
+    return method.draw(keys, ImageSpec(int(shape[1]), int(shape[2]), int(shape[3]), int(mixing_count)))
 
 
 def _keys_for(count: int, seed: int, epoch: int, indices: Any, view: int) -> Keys:
     keys = Keys.of(seed, epoch, range(count) if indices is None else indices, view)
     if len(keys) != count:
-        raise InputError(f"indices must have one number for each of the {count} pictures, got {len(keys)}")
+        raise InputError(f"indices must have one number for each of the {count} images, got {len(keys)}")
     return keys
 
 
@@ -78,12 +78,12 @@ def apply(
         table = table.tables[-1]
     if len(table) != len(images) or (len(table) and (table.height, table.width) != images.shape[1:3]):
         raise InputError(
-            f"the recipes are for {len(table)} pictures of {table.width}x{table.height}, "
+            f"the recipes are for {len(table)} images of {table.width}x{table.height}, "
             f"got {len(images)} of {images.shape[2]}x{images.shape[1]}"
         )
     if len(table) and table.heads["partner"].max() >= len(images):
         raise InputError(
-            f"a recipe's partner is {table.heads['partner'].max()}, and the batch has {len(images)} pictures"
+            f"a recipe's partner is {table.heads['partner'].max()}, and the batch has {len(images)} images"
         )
     out = check_out(out, form, images)
     table, planes = mixing_planes(table, images, mixing)
@@ -109,10 +109,10 @@ def augment(
     threads: int = 1,
     out: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Augment a batch of pictures. The result depends on (seed, epoch, indices, view), the pictures, the method
+    """Augment a batch of images. The result depends on (seed, epoch, indices, view), the images, the method
     and the mixing set: not on the batch, its order, the threads or the process.
 
-    A method that mixes labels (``method.mixes_labels``) mixes the pictures of this batch with each other, so that
+    A method that mixes labels (``method.mixes_labels``) mixes the images of this batch with each other, so that
     for it the batch counts; it needs the two steps of :func:`draw` and :func:`apply`, since the labels come from
     the recipes:
 
@@ -122,12 +122,12 @@ def augment(
     Args:
         images: uint8[N, H, W, C].
         method: what to do, such as ``IPMix()``.
-        mixing: a :class:`~ipmix.mixing_set.mixing_set.MixingSet`, or pictures as uint8[M, h, w, C], h >= H and w >= W.
-        seed, epoch, view: integers; view tells apart several versions of a picture in one step.
-        indices: int[N], the pictures' own numbers in their data set; 0 .. N-1 if left out.
+        mixing: a :class:`~ipmix.mixing_set.mixing_set.MixingSet`, or images as uint8[M, h, w, C], h >= H and w >= W.
+        seed, epoch, view: integers; view tells apart several versions of an image in one step.
+        indices: int[N], the images' own numbers in their data set; 0 .. N-1 if left out.
         engine: "compiled", or "reference" (slow: the definition).
         output: "uint8", or "float32": in [0, 1], normalised if mean and std are given.
-        mean, std: one number, or one a channel, in the unit of [0, 1] pictures.
+        mean, std: one number, or one a channel, in the unit of [0, 1] images.
         layout: "nhwc" or "nchw".
         threads: how many threads of this process share the work.
         out: an array to write to: of the result's shape and dtype, C-contiguous.
@@ -158,7 +158,7 @@ def augment(
         return whole
     table: Recipes
     if hasattr(method, "transform"):
-        # Recipes that change nothing bring its pictures into the form that is asked for.
+        # Recipes that change nothing bring its images into the form that is asked for.
         images = method.transform(images, _keys_for(len(images), seed, epoch, indices, view))
         table, mixing = RecipeTable.empty(len(images), 1, 1, *images.shape[1:3], rare=False), None
     else:

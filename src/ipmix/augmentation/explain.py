@@ -1,4 +1,4 @@
-"""One augmented picture taken apart: every chain, every step, as pictures with labels."""
+"""One augmented image taken apart: every chain, every step, as images with labels."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,14 +15,14 @@ from ipmix.recipe.table import RecipeTable
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """One line of an explanation: what it is about, and its pictures (label, uint8[H, W, C]) in order."""
+    """One line of an explanation: what it is about, and its images (label, uint8[H, W, C]) in order."""
 
     label: str
-    pictures: tuple[tuple[str, np.ndarray], ...]
+    images: tuple[tuple[str, np.ndarray], ...]
 
 
 def explain(image: np.ndarray, recipe: Recipe, mixing: Any = None) -> list[Row]:
-    """The pictures behind ``augment``'s result for one image, by the reference engine.
+    """The images behind ``augment``'s result for one image, by the reference engine.
 
     Args:
         image: uint8[H, W, C].
@@ -30,27 +30,27 @@ def explain(image: np.ndarray, recipe: Recipe, mixing: Any = None) -> list[Row]:
         mixing: the mixing set that the recipe was drawn for, as in :func:`ipmix.augment`.
 
     Returns:
-        A first row (the clean picture, the mixing picture if one is used, the result), then a row for each
-        chain: the clean picture, and the chain's picture after each step.
+        A first row (the clean image, the mixing image if one is used, the result), then a row for each
+        chain: the clean image, and the chain's image after each step.
     """
     if not isinstance(image, np.ndarray) or image.ndim != 3:
         raise InputError(f"explain takes one image uint8[H, W, C], got {getattr(image, 'shape', type(image).__name__)}")
     result = apply(RecipeTable.pack([recipe]), image[None], mixing)[0]
-    picture = _mixing_picture(recipe, image, mixing)
+    mixing_image = _mixing_image(recipe, image, mixing)
     first = [("clean", image)]
-    if picture is not None:
-        first.append((f"mixing picture {recipe.picture}", picture))
+    if mixing_image is not None:
+        first.append((f"mixing image {recipe.mixing_image}", mixing_image))
     rows = [Row(f"result: {recipe.clean / WHOLE:.0%} clean", (*first, ("result", result)))]
     for number, chain in enumerate(recipe.chains, start=1):
-        steps = zip(chain.steps, reference.run(recipe, chain, image, picture))
-        pictures = (("clean", image), *((str(step), after) for step, after in steps))
+        steps = zip(chain.steps, reference.run(recipe, chain, image, mixing_image))
+        images = (("clean", image), *((str(step), after) for step, after in steps))
         kind = "" if chain.steps else ", unchanged"
-        rows.append(Row(f"chain {number}: {chain.share / WHOLE:.0%}{kind}", pictures))
+        rows.append(Row(f"chain {number}: {chain.share / WHOLE:.0%}{kind}", images))
     return rows
 
 
-def _mixing_picture(recipe: Recipe, image: np.ndarray, mixing: Any) -> np.ndarray | None:
-    uses = any(step.mixer and step.source == "picture" for chain in recipe.chains for step in chain.steps)
+def _mixing_image(recipe: Recipe, image: np.ndarray, mixing: Any) -> np.ndarray | None:
+    uses = any(step.mixer and step.source == "mixing_image" for chain in recipe.chains for step in chain.steps)
     if not uses or mixing is None:
         return None
     height, width, channels = image.shape

@@ -6,7 +6,7 @@ import numpy as np
 
 from ipmix.core.errors import InputError
 from ipmix.engines.output import Output
-from ipmix.recipe.format import NO_PICTURE
+from ipmix.recipe.format import NO_MIXING_IMAGE
 from ipmix.recipe.table import RecipeTable
 
 
@@ -18,9 +18,9 @@ def check_images(images: Any, name: str = "images") -> np.ndarray:
         hint = ""
         if np.issubdtype(images.dtype, np.floating):
             bad = "with NaN or infinite values " if not np.isfinite(images).all() else ""
-            hint = f": got numbers {bad}- for pictures in [0, 1], (255 * {name}).round().astype(numpy.uint8)"
+            hint = f": got numbers {bad}- for images in [0, 1], (255 * {name}).round().astype(numpy.uint8)"
         elif images.dtype == np.uint16:
-            hint = f": for 16-bit pictures, ({name} >> 8).astype(numpy.uint8)"
+            hint = f": for 16-bit images, ({name} >> 8).astype(numpy.uint8)"
         raise InputError(f"{name} must be uint8, got {images.dtype}{hint}")
     if images.ndim != 4 or 0 in images.shape[1:]:
         raise InputError(f"{name} must have the shape [N, H, W, C], none of H, W, C zero, got {list(images.shape)}")
@@ -42,59 +42,59 @@ def check_target(out: Any, shape: tuple[int, ...], dtype: np.dtype, images: np.n
     if not (out.flags.c_contiguous and out.flags.writeable):
         raise InputError("out must be C-contiguous and writeable")
     if np.may_share_memory(out, images):
-        raise InputError("out must not share memory with images: engines read a picture while they write")
+        raise InputError("out must not share memory with images: engines read an image while they write")
 
 
 def mixing_planes(table: RecipeTable, images: np.ndarray, mixing: Any) -> tuple[RecipeTable, np.ndarray]:
-    """The mixing pictures as planes uint8[M, C, h, w], and the table with its picture numbers fitting them."""
+    """The mixing images as planes uint8[M, C, h, w], and the table with its image numbers fitting them."""
     height, width, channels = images.shape[1:]
-    used = table.heads["picture"]
+    used = table.heads["mixing_image"]
     if mixing is None:
-        if len(used) and used.max(initial=NO_PICTURE) > NO_PICTURE:
-            raise InputError("the recipes use mixing pictures, and mixing is None: pass the set they were drawn for")
+        if len(used) and used.max(initial=NO_MIXING_IMAGE) > NO_MIXING_IMAGE:
+            raise InputError("the recipes use mixing images, and mixing is None: pass the set they were drawn for")
         return table, np.zeros((1, channels, height, width), np.uint8)
-    if len(used) and used.max(initial=NO_PICTURE) >= len(mixing):
-        raise InputError(f"a recipe uses mixing picture {used.max()}, and the set has {len(mixing)}")
+    if len(used) and used.max(initial=NO_MIXING_IMAGE) >= len(mixing):
+        raise InputError(f"a recipe uses mixing image {used.max()}, and the set has {len(mixing)}")
     if hasattr(mixing, "planes"):
         planes = mixing.planes(height, width, channels)
         if not isinstance(planes, np.memmap):
             return table, planes
-        # A set larger than memory: only this batch's pictures are read.
+        # A set larger than memory: only this batch's images are read.
         table, chosen = _renumbered(table)
         return table, mixing.gather(chosen, height, width, channels)
     return _gather(table, check_images(mixing, "mixing"), height, width, channels)
 
 
 def _gather(
-    table: RecipeTable, pictures: np.ndarray, height: int, width: int, channels: int
+    table: RecipeTable, images: np.ndarray, height: int, width: int, channels: int
 ) -> tuple[RecipeTable, np.ndarray]:
-    _check_pictures(pictures, height, width, channels)
-    # Only the pictures that this batch uses are rearranged.
+    _check_images(images, height, width, channels)
+    # Only the images that this batch uses are rearranged.
     table, chosen = _renumbered(table)
-    return table, np.ascontiguousarray(pictures[chosen].transpose(0, 3, 1, 2))
+    return table, np.ascontiguousarray(images[chosen].transpose(0, 3, 1, 2))
 
 
 def _renumbered(table: RecipeTable) -> tuple[RecipeTable, np.ndarray]:
-    """The table with its picture numbers pointing into the pictures it uses, and those: int64[n], n >= 1."""
-    used = table.heads["picture"]
-    chosen, places = np.unique(used[used != NO_PICTURE], return_inverse=True)
+    """The table with its image numbers pointing into the images it uses, and those: int64[n], n >= 1."""
+    used = table.heads["mixing_image"]
+    chosen, places = np.unique(used[used != NO_MIXING_IMAGE], return_inverse=True)
     heads = table.heads.copy()
-    heads["picture"][used != NO_PICTURE] = places
+    heads["mixing_image"][used != NO_MIXING_IMAGE] = places
     if not len(chosen):
         chosen = np.zeros(1, np.int64)
     return RecipeTable(table.height, table.width, heads, table.chains, table.steps, table.rare), chosen
 
 
-def as_planes(pictures: np.ndarray, height: int, width: int, channels: int) -> np.ndarray:
-    _check_pictures(pictures, height, width, channels)
-    return np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))
+def as_planes(images: np.ndarray, height: int, width: int, channels: int) -> np.ndarray:
+    _check_images(images, height, width, channels)
+    return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
 
 
-def _check_pictures(pictures: np.ndarray, height: int, width: int, channels: int) -> None:
-    if pictures.shape[3] != channels:
-        raise InputError(f"the images have {channels} channels, the mixing pictures {pictures.shape[3]}: convert one")
-    if pictures.shape[1] < height or pictures.shape[2] < width:
+def _check_images(images: np.ndarray, height: int, width: int, channels: int) -> None:
+    if images.shape[3] != channels:
+        raise InputError(f"the images have {channels} channels, the mixing images {images.shape[3]}: convert one")
+    if images.shape[1] < height or images.shape[2] < width:
         raise InputError(
-            f"mixing pictures must be at least as large as the images ({width}x{height}), got "
-            f"{pictures.shape[2]}x{pictures.shape[1]}; MixingSet.array(pictures) resizes them"
+            f"mixing images must be at least as large as the images ({width}x{height}), got "
+            f"{images.shape[2]}x{images.shape[1]}; MixingSet.array(images) resizes them"
         )

@@ -1,4 +1,4 @@
-"""``Augmenter``: one picture at a time, everything that can be made ready beforehand being ready."""
+"""``Augmenter``: one image at a time, everything that can be made ready beforehand being ready."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,14 +15,14 @@ from ipmix.core.errors import InputError
 from ipmix.engines import engine as find_engine
 from ipmix.engines.output import make_output
 from ipmix.methods.protocol import Method
-from ipmix.recipe.recipe import Scene
+from ipmix.recipe.recipe import ImageSpec
 
 MAPPED_MOST = 128 * 2**20
-"""Bytes of mapped mixing pictures that :class:`Augmenter` reads through their map, all of them resident in time."""
+"""Bytes of mapped mixing images that :class:`Augmenter` reads through their map, all of them resident in time."""
 
 
 class Augmenter:
-    """:func:`augment` made ready for one picture at a time, in the compiled engine.
+    """:func:`augment` made ready for one image at a time, in the compiled engine.
 
     Checks are done once and arrays are kept, so that a call costs little more than the work. The result is that of
     ``augment(image[None], method, mixing, seed=seed, epoch=epoch, indices=[index], view=view, ...)[0]``. Not for
@@ -30,7 +30,7 @@ class Augmenter:
 
     Args:
         method, mixing, seed, output, mean, std, layout: as in :func:`augment`.
-        shape: (H, W, C) of every picture.
+        shape: (H, W, C) of every image.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Augmenter:
         self._image = (height, width, channels)
         if mixing is not None and not hasattr(mixing, "planes"):
             mixing = check_images(mixing, "mixing")
-        scene = Scene(height, width, channels, 0 if mixing is None else len(mixing))
+        scene = ImageSpec(height, width, channels, 0 if mixing is None else len(mixing))
         if mixing is None:
             planes = np.zeros((1, channels, height, width), np.uint8)
         elif hasattr(mixing, "planes"):
@@ -72,11 +72,11 @@ class Augmenter:
         form = make_output(output, layout, channels, mean, std)
         self._out = form.shape(1, height, width)[1:], np.dtype(form.kind)
         if method.mixes_labels:
-            raise InputError(f"{method.name} mixes the pictures of a batch: use draw() and apply() on batches")
+            raise InputError(f"{method.name} mixes the images of a batch: use draw() and apply() on batches")
         make_drawer = getattr(method, "drawer", lambda seed, scene: None)
         prepared = make_drawer(seed, scene)
-        # Several tables for one picture, or none: the general way, at its cost for each call. Likewise a large set
-        # that is mapped: the general way reads single pictures of it, a map would make all of it resident in time.
+        # Several tables for one image, or none: the general way, at its cost for each call. Likewise a large set
+        # that is mapped: the general way reads single images of it, a map would make all of it resident in time.
         if prepared is None or (isinstance(planes, np.memmap) and planes.nbytes > MAPPED_MOST):
             self._draw, self._run = None, self._in_stages
             return
@@ -86,7 +86,7 @@ class Augmenter:
     def __call__(
         self, image: np.ndarray, *, epoch: int = 0, index: int = 0, view: int = 0, out: np.ndarray | None = None
     ) -> np.ndarray:
-        """The augmented picture, of the output's shape and dtype; written to ``out`` if one is given."""
+        """The augmented image, of the output's shape and dtype; written to ``out`` if one is given."""
         if type(image) is not np.ndarray or image.shape != self._image or image.dtype != np.uint8:
             got = f"{image.dtype}{list(image.shape)}" if isinstance(image, np.ndarray) else type(image).__name__
             raise InputError(f"this augmenter takes uint8{list(self._image)}, got {got}")

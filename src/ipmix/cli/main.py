@@ -14,13 +14,13 @@ from typing import Any, TextIO
 from ipmix.core.errors import InputError
 
 SUMMARIES = {
-    "quickstart": "train a plain and an IPMix network on small pictures, score both, write a page",
-    "augment": "augmented versions of your pictures, in a grid; --explain takes one apart",
-    "mixing-set": "make, inspect and verify the pictures that IPMix mixes in",
-    "train": "train a classifier on a folder of pictures, CIFAR or digits",
+    "quickstart": "train a plain and an IPMix network on small images, score both, write a page",
+    "augment": "augmented versions of your images, in a grid; --explain takes one apart",
+    "mixing-set": "make, inspect and verify the images that IPMix mixes in",
+    "train": "train a classifier on a folder of images, CIFAR or digits",
     "evaluate": "the safety scorecard of a classifier: five measures and more",
     "score": "the scorecard from saved predictions, without the model",
-    "corrupt": "corrupted copies of a folder of pictures (the -C, C-bar and -P test sets)",
+    "corrupt": "corrupted copies of a folder of images (the -C, C-bar and -P test sets)",
     "experiment": "run an experiment file: train, evaluate, record",
     "report": "one page from the results of one or several evaluations",
     "doctor": "versions, devices, folders, and a self-check of the engines",

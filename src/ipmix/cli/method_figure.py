@@ -1,4 +1,4 @@
-"""What the sheets of ``ipmix augment`` show of a method: versions of one picture, and every method side by side."""
+"""What the sheets of ``ipmix augment`` show of a method: versions of one image, and every method side by side."""
 
 import importlib.util
 import math
@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from ipmix.augmentation.batches import apply, augment, draw
-from ipmix.cli.sheet import Line
+from ipmix.cli.sheet import SheetRow
 from ipmix.core.errors import InputError
 from ipmix.engines import reference
 from ipmix.methods import METHODS, IPMix, Vanilla
@@ -18,7 +18,7 @@ from ipmix.mixing_set.mixing_set import MixingSet, margin
 LEAST_COLUMNS = 4
 TRIES = 200
 LEAST_SHARE, MOST_SHARE = 0.2, 0.6
-"""Of versions that mix in another picture, those are shown in which it is well visible, and the picture too."""
+"""Of versions that mix in another image, those are shown in which it is well visible, and the image too."""
 
 PARTNER_SEED = 0x706172746E6572
 
@@ -44,9 +44,9 @@ def methods_named(names: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
 def versions(
     method: Any, pair: np.ndarray, mixing: Any, count: int, *, seed: int, epoch: int, index: int, engine: str
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """``count`` versions of the first of a pair of pictures, each with a few words about it ("" for none).
+    """``count`` versions of the first of a pair of images, each with a few words about it ("" for none).
 
-    pair: uint8[2, H, W, C]; the second picture is the partner of methods that mix labels.
+    pair: uint8[2, H, W, C]; the second image is the partner of methods that mix labels.
     """
     where: dict[str, Any] = {"seed": seed, "epoch": epoch}
     if not method.mixes_labels:
@@ -73,7 +73,7 @@ def versions(
 
 
 def partner_of(number: int, images: Sequence[np.ndarray], seed: int) -> np.ndarray:
-    """The picture that ``images[number]`` is mixed with, in its size: the next one, or else a generated one."""
+    """The image that ``images[number]`` is mixed with, in its size: the next one, or else a generated one."""
     image = images[number]
     height, width = image.shape[:2]
     if len(images) == 1:
@@ -98,18 +98,18 @@ def compare(
     epoch: int,
     index: int,
     engine: str,
-) -> list[Line]:
-    """The lines of a sheet on which every method augments the first of a pair of pictures.
+) -> list[SheetRow]:
+    """The lines of a sheet on which every method augments the first of a pair of images.
 
     One version of each: a grid, with what is mixed in at its beginning. Several: a line for each method.
     """
     vanilla = [method for method in methods.values() if isinstance(method, Vanilla)]
-    cells = [("the picture itself (Vanilla)" if vanilla else "the picture", pair[0])]
+    cells = [("the image itself (Vanilla)" if vanilla else "the image", pair[0])]
     if any(method.mixes_labels for method in methods.values()):
         cells.append(("its partner, for methods that mix labels", pair[1]))
-    if any(method.needs_pictures for method in methods.values()):
-        cells.append(("its mixing picture", _mixing_picture(pair, mixing, seed, epoch, index)))
-    lines = [] if count == 1 else [Line(name, cells)]
+    if any(method.needs_mixing_images for method in methods.values()):
+        cells.append(("its mixing image", _mixing_image(pair, mixing, seed, epoch, index)))
+    lines = [] if count == 1 else [SheetRow(name, cells)]
     for method in methods.values():
         if method in vanilla:
             continue  # shown already
@@ -118,18 +118,20 @@ def compare(
             title += ": one of the chains of which it seeks the worst mixture"
         drawn = versions(method, pair, mixing, count, seed=seed, epoch=epoch, index=index, engine=engine)
         if count == 1:
-            cells += [(f"{title}: {note}" if note else title, picture) for note, picture in drawn]
+            cells += [(f"{title}: {note}" if note else title, image) for note, image in drawn]
         else:
-            lines.append(Line(title, list(drawn)))
+            lines.append(SheetRow(title, list(drawn)))
     if count == 1:
         columns = max(LEAST_COLUMNS, math.isqrt(len(cells) - 1) + 1)
-        lines = [Line("" if start else name, cells[start : start + columns]) for start in range(0, len(cells), columns)]
+        lines = [
+            SheetRow("" if start else name, cells[start : start + columns]) for start in range(0, len(cells), columns)
+        ]
     return lines
 
 
-def _mixing_picture(pair: np.ndarray, mixing: Any, seed: int, epoch: int, index: int) -> np.ndarray:
-    """The part of the mixing picture that methods take for this key: the same for all of them."""
+def _mixing_image(pair: np.ndarray, mixing: Any, seed: int, epoch: int, index: int) -> np.ndarray:
+    """The part of the mixing image that methods take for this key: the same for all of them."""
     recipe: Any = draw(IPMix(), (1, *pair.shape[1:]), len(mixing), seed=seed, epoch=epoch, indices=[index])[0]
-    picture = reference.crop(recipe, mixing.planes(*pair.shape[1:]))
-    assert picture is not None, "IPMix names a picture whenever there are any"
-    return picture
+    image = reference.crop(recipe, mixing.planes(*pair.shape[1:]))
+    assert image is not None, "IPMix names an image whenever there are any"
+    return image

@@ -1,4 +1,4 @@
-"""A sheet of labelled pictures: rows of cells on white, drawn with Pillow alone."""
+"""A sheet of labelled images: rows of cells on white, drawn with Pillow alone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,22 +13,22 @@ MOST_TEXT = 12  # points
 
 
 @dataclass(frozen=True, eq=False)
-class Line:
+class SheetRow:
     """One row of a sheet: a heading over it ("" for none), and cells (label, uint8[H, W, C])."""
 
     heading: str
     cells: Sequence[tuple[str, np.ndarray]]
 
 
-def draw_sheet(lines: Sequence[Line], *, cell: int = 144, title: str = "") -> Image.Image:
-    """Draw the rows under each other; each picture's longer side is brought to ``cell`` pixels.
+def draw_sheet(lines: Sequence[SheetRow], *, cell: int = 144, title: str = "") -> Image.Image:
+    """Draw the rows under each other; each image's longer side is brought to ``cell`` pixels.
 
-    Small pictures are enlarged without smoothing, so that their own pixels are seen; labels are wrapped to the
+    Small images are enlarged without smoothing, so that their own pixels are seen; labels are wrapped to the
     width of their cell.
     """
     font = _font(MOST_TEXT)
     strong = _font(MOST_TEXT + 2)
-    blocks = [[(_wrap(label, font, cell), _fit(picture, cell)) for label, picture in line.cells] for line in lines]
+    blocks = [[(_wrap(label, font, cell), _fit(image, cell)) for label, image in line.cells] for line in lines]
     columns = max((len(block) for block in blocks), default=1)
     width = GAP + columns * (cell + GAP)
     if title:
@@ -47,9 +47,9 @@ def draw_sheet(lines: Sequence[Line], *, cell: int = 144, title: str = "") -> Im
     for line, block, (heading, tall, text) in zip(lines, blocks, heights):
         if heading:
             ink.text((GAP, y), line.heading, INK, strong)
-        for column, (words, picture) in enumerate(block):
+        for column, (words, image) in enumerate(block):
             x = GAP + column * (cell + GAP)
-            sheet.paste(picture, (x + (cell - picture.width) // 2, y + heading + tall - picture.height))
+            sheet.paste(image, (x + (cell - image.width) // 2, y + heading + tall - image.height))
             for i, word in enumerate(words):
                 ink.text((x, y + heading + tall + 4 + i * (MOST_TEXT + 4)), word, FAINT, font)
         y += heading + tall + text + GAP
@@ -61,12 +61,12 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)
 
 
-def _fit(picture: np.ndarray, cell: int) -> Image.Image:
-    pixels = picture[:, :, 0] if picture.shape[2] < 3 else picture[:, :, :3]
-    image = Image.fromarray(np.ascontiguousarray(pixels)).convert("RGB")
-    scale = cell / max(image.size)
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    return image.resize(size, Image.Resampling.NEAREST if scale > 1 else Image.Resampling.LANCZOS)
+def _fit(image: np.ndarray, cell: int) -> Image.Image:
+    pixels = image[:, :, 0] if image.shape[2] < 3 else image[:, :, :3]
+    shown = Image.fromarray(np.ascontiguousarray(pixels)).convert("RGB")
+    scale = cell / max(shown.size)
+    size = (max(1, round(shown.width * scale)), max(1, round(shown.height * scale)))
+    return shown.resize(size, Image.Resampling.NEAREST if scale > 1 else Image.Resampling.LANCZOS)
 
 
 def _wrap(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> list[str]:

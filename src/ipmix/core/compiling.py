@@ -31,7 +31,7 @@ def compiled_disjoint(function: Callable[..., Any]) -> Any:
     caller keeps the promise: passing two views of the same bytes, one of them written to, is undefined.
 
     Such a function can't make arrays, only use those it is given: without Numba's run time (``_nrt``), arrays are
-    not counted each time they are named, which took longer than the work on a small picture.
+    not counted each time they are named, which took longer than the work on a small image.
     """
     options: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy", "_nrt": False}
     return numba.njit(pipeline_class=_Disjoint, **options)(function)
@@ -77,7 +77,7 @@ def _make_part(function: Callable[..., Any], inline: bool | None, disjoint: bool
 def direct(function: Any, *arguments: Any) -> Callable[..., Any]:
     """The machine code of a compiled function that has been called with arguments of these types.
 
-    Skips Numba's look at the types of the arguments, which costs more than a 32x32 picture's augmentation takes.
+    Skips Numba's look at the types of the arguments, which costs more than a 32x32 image's augmentation takes.
     Nothing checks the arguments any more: they must be of the types of these.
     """
     types = tuple(function.typeof_pyval(argument) for argument in arguments)

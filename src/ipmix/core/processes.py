@@ -63,10 +63,10 @@ class Processes:
         self.device: torch.device = self._accelerator.device
 
     def prepare(
-        self, network: nn.Module, optimiser: torch.optim.Optimizer, *, compile: bool
+        self, network: nn.Module, optimizer: torch.optim.Optimizer, *, compile: bool
     ) -> tuple[nn.Module, torch.optim.Optimizer]:
-        """Network and optimiser on the device, for all processes; ``network`` itself moves there too."""
-        module, prepared = self._accelerator.prepare(network, optimiser)
+        """Network and optimizer on the device, for all processes; ``network`` itself moves there too."""
+        module, prepared = self._accelerator.prepare(network, optimizer)
         if compile:
             module = torch.compile(module)
         return module, prepared

@@ -1,6 +1,6 @@
 """Randomness as a pure function of (seed, epoch, index, view).
 
-A :class:`Key` names one picture's draw. It is hashed to a 64-bit starting point, and the n-th number of the
+A :class:`Key` names one image's draw. It is hashed to a 64-bit starting point, and the n-th number of the
 stream is ``mix(start + n * GOLDEN)``: a counter-based generator (SplitMix64; Steele, Lea and Flood, 2014), so
 a draw depends on nothing but its key: not on the batch, the order, the thread or the process.
 
@@ -21,14 +21,14 @@ GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 """The counter's step: 2**64 divided by the golden ratio, odd."""
 
 SHARED_VIEW = -1
-"""The view whose stream holds what all views of one picture have in common (its mixing picture)."""
+"""The view whose stream holds what all views of one image have in common (its mixing image)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """The name of one draw: which run, which epoch, which picture, which view of it.
+    """The name of one draw: which run, which epoch, which image, which view of it.
 
-    All four are integers in the range of int64. ``view`` counts the augmented versions of one picture made
+    All four are integers in the range of int64. ``view`` counts the augmented versions of one image made
     in the same step (Jensen-Shannon training uses 0 and 1); -1 is :data:`SHARED_VIEW`.
     """
 
@@ -54,7 +54,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Keys:
-    """The keys of a batch: one seed, epoch and view; ``indices`` (int64[N]) names the pictures."""
+    """The keys of a batch: one seed, epoch and view; ``indices`` (int64[N]) names the images."""
 
     seed: int
     epoch: int

@@ -15,16 +15,16 @@ SHARES = 3
 """Parts for each thread, so that one that is held up does not keep the others waiting for long."""
 
 LEAST = 16
-"""Pictures that are worth a part of their own."""
+"""Images that are worth a part of their own."""
 
 PIXELS = 2**19
-"""Pixels that are worth a part of their own where pictures are small: 2 ms, of which setting up a part takes 0.1."""
+"""Pixels that are worth a part of their own where images are small: 2 ms, of which setting up a part takes 0.1."""
 
 
 def in_parts(work: Callable[[int, int], object], count: int, threads: int, size: int = 1) -> None:
     """Call ``work(begin, end)`` for parts of 0 .. count, in ``threads`` threads; the first error is raised.
 
-    The calling thread is one of them. ``size`` is how many pixels each of the ``count`` pictures has.
+    The calling thread is one of them. ``size`` is how many pixels each of the ``count`` images has.
     """
     threads = min(threads, count)
     if threads <= 1:
@@ -72,7 +72,7 @@ def _drop_all(waiting: SimpleQueue[tuple[int, int]]) -> None:
 
 @lru_cache(maxsize=8)
 def _pool(process: int, threads: int) -> ThreadPoolExecutor:
-    """Threads kept for the next call: starting them takes as long as a few dozen small pictures.
+    """Threads kept for the next call: starting them takes as long as a few dozen small images.
 
     A forked child has none of its parent's threads; its own process number finds it a pool of its own.
     """

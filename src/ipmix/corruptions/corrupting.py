@@ -39,7 +39,7 @@ def corrupt(
             depends on (seed, name, severity, index) alone: not on the batch, the order, or the number of
             threads.
         form: "original" keeps the slips of the public generators, which the published numbers contain;
-            "corrected" mends them (``glass_blur`` swaps pixels, ``frost`` uses all six pictures,
+            "corrected" mends them (``glass_blur`` swaps pixels, ``frost`` uses all six images,
             ``elastic_transform`` takes its lengths from the image's side and not from 244).
         threads: how many threads share the batch.
         out: uint8[N, H, W, C] to write to, C-contiguous, sharing no memory with ``images``.

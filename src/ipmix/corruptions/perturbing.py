@@ -7,7 +7,7 @@ import numpy as np
 from ipmix.core.errors import InputError
 from ipmix.core.threads import in_chunks
 from ipmix.corruptions.inputs import checked_batch, checked_level, checked_seed, writeable
-from ipmix.corruptions.perturbations.sequences import SEQUENCES, Scene, frame_count
+from ipmix.corruptions.perturbations.sequences import SEQUENCES, SequenceTask, frame_count
 from ipmix.corruptions.severities import PERTURBATIONS
 
 CHUNK = 16
@@ -68,7 +68,7 @@ def perturb(
     out = np.empty((len(images), -(-frames // stride), height, width, images.shape[3]), np.uint8)
 
     def run(part: slice) -> None:
-        scene = Scene(
+        scene = SequenceTask(
             writeable(images[part]), indices[part], seed, name, difficulty, crop, corrected=form == "corrected"
         )
         for number, frame in enumerate(SEQUENCES[name](scene)):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from ipmix.corruptions.bar import cover, fourier, lens, patterns, warp
-from ipmix.corruptions.common import blur, colour, compression, elastic, frost, noise, spatter, weather, zoom
+from ipmix.corruptions.common import blur, color, compression, elastic, frost, noise, spatter, weather, zoom
 from ipmix.corruptions.task import Task
 
 RUN: dict[str, Callable[[Task], None]] = {
@@ -17,15 +17,15 @@ RUN: dict[str, Callable[[Task], None]] = {
     "snow": weather.snow,
     "frost": frost.frost,
     "fog": weather.fog,
-    "brightness": colour.brightness,
-    "contrast": colour.contrast,
+    "brightness": color.brightness,
+    "contrast": color.contrast,
     "elastic_transform": elastic.elastic_transform,
     "pixelate": compression.pixelate,
     "jpeg_compression": compression.jpeg_compression,
     "speckle_noise": noise.speckle_noise,
     "gaussian_blur": blur.gaussian_blur,
     "spatter": spatter.spatter,
-    "saturate": colour.saturate,
+    "saturate": color.saturate,
     "blue_noise_sample": fourier.blue_noise_sample,
     "brownish_noise": fourier.brownish_noise,
     "checkerboard_cutout": cover.checkerboard_cutout,

@@ -1,8 +1,8 @@
-"""What pictures there are: handwritten digits, CIFAR, folders; as uint8, without augmentation.
+"""What images there are: handwritten digits, CIFAR, folders; as uint8, without augmentation.
 
-:func:`load` reads a set into memory (:class:`Pictures`); :func:`scan` only lists a folder's files
-(:class:`PictureFiles`), for sets that don't fit. A folder is ``<split>/<class>/<picture>``; for evaluation
-alone, ``<class>/<picture>`` will do. Classes are numbered by their sorted folder names.
+:func:`load` reads a set into memory (:class:`ArrayDataset`); :func:`scan` only lists a folder's files
+(:class:`FileDataset`), for sets that don't fit. A folder is ``<split>/<class>/<image>``; for evaluation
+alone, ``<class>/<image>`` will do. Classes are numbered by their sorted folder names.
 """
 
 import os
@@ -15,15 +15,15 @@ import numpy as np
 
 from ipmix.core.errors import InputError
 from ipmix.core.progress import counting
-from ipmix.data.decoding import BrokenPicture, decode, decode_square, is_picture, square
+from ipmix.data.decoding import BrokenImage, decode, decode_square, is_image_file, square
 
 SPLITS = ("train", "test", "val")
 BUILT_IN = ("digits", "cifar10", "cifar100")
 
 
 @dataclass(frozen=True, eq=False)
-class Pictures:
-    """Labelled pictures in memory.
+class ArrayDataset:
+    """Labelled images in memory.
 
     Attributes:
         images: uint8[N, H, W, C].
@@ -44,11 +44,11 @@ class Pictures:
         if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 4:
             got = f"{images.dtype}{list(images.shape)}" if isinstance(images, np.ndarray) else type(images).__name__
             raise InputError(
-                f"{self.name}: pictures are uint8[N, H, W, C], got {got}. "
+                f"{self.name}: images are uint8[N, H, W, C], got {got}. "
                 "Scale float or 16-bit samples to 0..255 and convert them to uint8 first"
             )
         if not len(images):
-            raise InputError(f"{self.name} holds no picture")
+            raise InputError(f"{self.name} holds no image")
         _check_labels(self.labels, len(images), len(self.classes), self.name)
 
     def __len__(self) -> int:
@@ -56,8 +56,8 @@ class Pictures:
 
 
 @dataclass(frozen=True, eq=False)
-class PictureFiles:
-    """Labelled picture files, decoded when they are asked for.
+class FileDataset:
+    """Labelled image files, decoded when they are asked for.
 
     Attributes:
         paths: the files.
@@ -73,17 +73,17 @@ class PictureFiles:
 
     def __post_init__(self) -> None:
         if not self.paths:
-            raise InputError(f"{self.name} holds no picture")
+            raise InputError(f"{self.name} holds no image")
         _check_labels(self.labels, len(self.paths), len(self.classes), self.name)
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        """Picture ``index`` as it is: uint8[H, W, 3]."""
+        """Image ``index`` as it is: uint8[H, W, 3]."""
         return decode(self.paths[index])
 
-    def whole(self, *, quiet: bool = False) -> tuple["PictureFiles", tuple[Path, ...]]:
+    def whole(self, *, quiet: bool = False) -> tuple["FileDataset", tuple[Path, ...]]:
         """Decode every file once: the files that can be, and the broken ones."""
         with (
             ThreadPoolExecutor(os.cpu_count()) as pool,
@@ -96,20 +96,20 @@ class PictureFiles:
                     broken.append(i)
         kept = np.setdiff1d(np.arange(len(self)), broken)
         if not len(kept):
-            raise InputError(f"{self.name}: every one of the {len(self)} pictures is broken")
-        files = PictureFiles(tuple(self.paths[i] for i in kept), self.labels[kept], self.classes, self.name)
+            raise InputError(f"{self.name}: every one of the {len(self)} images is broken")
+        files = FileDataset(tuple(self.paths[i] for i in kept), self.labels[kept], self.classes, self.name)
         return files, tuple(self.paths[i] for i in broken)
 
-    def read(self, *, size: int | None = None, skip_broken: bool = False, quiet: bool = False) -> Pictures:
+    def read(self, *, size: int | None = None, skip_broken: bool = False, quiet: bool = False) -> ArrayDataset:
         """Decode everything into memory. ``size`` and ``skip_broken`` as in :func:`load`."""
         images, broken = _decode_all(self.paths, size, skip_broken, f"reading {self.name}", quiet)
         kept = np.setdiff1d(np.arange(len(self)), broken)
         skipped = tuple(self.paths[i] for i in broken)
         if not len(kept):
-            raise InputError(f"{self.name}: every one of the {len(self)} pictures is broken")
+            raise InputError(f"{self.name}: every one of the {len(self)} images is broken")
         if len(broken):
             images = images[kept]
-        return Pictures(images, self.labels[kept], self.classes, self.name, skipped)
+        return ArrayDataset(images, self.labels[kept], self.classes, self.name, skipped)
 
 
 def load(
@@ -121,27 +121,27 @@ def load(
     download: bool = False,
     root: str | Path | None = None,
     quiet: bool = False,
-) -> Pictures:
+) -> ArrayDataset:
     """Read one split of a set into memory.
 
     Args:
         source: "digits" (scikit-learn's 1,797 handwritten digits, enlarged to 32x32), "cifar10", "cifar100",
-            or a folder of pictures.
+            or a folder of images.
         split: "train", "test" or "val".
-        size: bring every picture to this many pixels a side (shorter side, then the centre). By default
-            pictures keep their size, and must then all have the same.
-        skip_broken: pass over pictures that can't be decoded and list them in ``skipped``.
+        size: bring every image to this many pixels a side (shorter side, then the centre). By default
+            images keep their size, and must then all have the same.
+        skip_broken: pass over images that can't be decoded and list them in ``skipped``.
         download: fetch CIFAR where it is missing (torchvision's download).
         root: where CIFAR's files lie; by default the user's cache folder.
         quiet: show no progress.
 
     Raises:
-        InputError: the set, the split or a picture is missing, empty or broken.
+        InputError: the set, the split or an image is missing, empty or broken.
     """
     if split not in SPLITS:
         raise InputError(f"unknown split {split!r}; expected one of {', '.join(SPLITS)}")
     if size is not None and size < 1:
-        raise InputError(f"a picture's size is at least 1 pixel, got {size}")
+        raise InputError(f"an image's size is at least 1 pixel, got {size}")
     if str(source) == "digits":
         return _resized(_digits(split), size)
     if str(source) in ("cifar10", "cifar100"):
@@ -149,25 +149,25 @@ def load(
     return scan(source, split).read(size=size, skip_broken=skip_broken, quiet=quiet)
 
 
-def scan(folder: str | Path, split: str) -> PictureFiles:
-    """List one split of a folder of pictures without decoding any; errors as :func:`load`."""
+def scan(folder: str | Path, split: str) -> FileDataset:
+    """List one split of a folder of images without decoding any; errors as :func:`load`."""
     top = _folder_of(Path(folder), split)
     folders = sorted(p for p in top.iterdir() if p.is_dir() and not p.name.startswith("."))
     if not folders:
-        raise InputError(f"{top} has no class folders; expected {top}/<class>/<picture>")
+        raise InputError(f"{top} has no class folders; expected {top}/<class>/<image>")
     paths: list[Path] = []
     counts = []
     for class_folder in folders:
-        found = sorted(p for p in _files(class_folder) if is_picture(p))
+        found = sorted(p for p in _files(class_folder) if is_image_file(p))
         if not found:
             raise InputError(
-                f"the class folder {class_folder} holds no picture; add pictures "
+                f"the class folder {class_folder} holds no image; add images "
                 "(JPEG, PNG, WebP, ...) or remove the folder"
             )
         paths += found
         counts.append(len(found))
     labels = np.repeat(np.arange(len(folders), dtype=np.int64), counts)
-    return PictureFiles(tuple(paths), labels, tuple(p.name for p in folders), f"{Path(folder).name} {split}")
+    return FileDataset(tuple(paths), labels, tuple(p.name for p in folders), f"{Path(folder).name} {split}")
 
 
 def splits(source: str | Path) -> tuple[str, ...]:
@@ -178,17 +178,17 @@ def splits(source: str | Path) -> tuple[str, ...]:
 
 
 def _holds_classes(folder: Path) -> bool:
-    """Whether this is a folder for folders: one with pictures in it is a class (CIFAR-100 has one called train)."""
+    """Whether this is a folder for folders: one with images in it is a class (CIFAR-100 has one called train)."""
     if not folder.is_dir():
         return False
     children = list(folder.iterdir())
-    return any(child.is_dir() for child in children) or not any(is_picture(child) for child in children)
+    return any(child.is_dir() for child in children) or not any(is_image_file(child) for child in children)
 
 
 def _check_labels(labels: np.ndarray, count: int, classes: int, name: str) -> None:
     if not isinstance(labels, np.ndarray) or labels.dtype != np.int64 or labels.shape != (count,):
         got = f"{labels.dtype}{list(labels.shape)}" if isinstance(labels, np.ndarray) else type(labels).__name__
-        raise InputError(f"{name}: labels are int64[{count}], one for each picture, got {got}")
+        raise InputError(f"{name}: labels are int64[{count}], one for each image, got {got}")
     if labels.min() < 0:
         raise InputError(f"{name}: labels are numbers of classes, 0 or more, got {labels.min()}")
     if labels.max() >= classes:
@@ -201,7 +201,7 @@ def _folder_of(folder: Path, split: str) -> Path:
     """The folder that holds a split's class folders."""
     if not folder.is_dir():
         raise InputError(
-            f"{folder} is not a folder; expected a folder of pictures (<split>/<class>/<picture>) "
+            f"{folder} is not a folder; expected a folder of images (<split>/<class>/<image>) "
             f"or one of {', '.join(BUILT_IN)}"
         )
     here = splits(folder)
@@ -210,10 +210,10 @@ def _folder_of(folder: Path, split: str) -> Path:
     if here:
         raise InputError(f"{folder} has no '{split}' folder; it has: {', '.join(here)}")
     if not any(folder.iterdir()):
-        raise InputError(f"{folder} is empty; expected <split>/<class>/<picture>")
+        raise InputError(f"{folder} is empty; expected <split>/<class>/<image>")
     if split == "train":
         raise InputError(
-            f"{folder} has no 'train' folder; training expects {folder}/train/<class>/<picture> and the same "
+            f"{folder} has no 'train' folder; training expects {folder}/train/<class>/<image> and the same "
             "under test or val"
         )
     return folder
@@ -228,15 +228,15 @@ def _files(folder: Path) -> Iterable[Path]:
 def _decode_all(
     paths: tuple[Path, ...], size: int | None, skip_broken: bool, description: str, quiet: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """All pictures as uint8[N, H, W, 3], and the positions of the broken ones (int64)."""
+    """All images as uint8[N, H, W, 3], and the positions of the broken ones (int64)."""
     broken: list[int] = []
     images: np.ndarray | None = None
     read: Callable[[Path], np.ndarray] = decode if size is None else lambda path: decode_square(path, size)
 
-    def attempt(path: Path) -> np.ndarray | BrokenPicture:
+    def attempt(path: Path) -> np.ndarray | BrokenImage:
         try:
             return read(path)
-        except BrokenPicture as error:
+        except BrokenImage as error:
             return error
 
     with (
@@ -246,7 +246,7 @@ def _decode_all(
         try:
             for i, result in enumerate(pool.map(attempt, paths)):
                 advance()
-                if isinstance(result, BrokenPicture):
+                if isinstance(result, BrokenImage):
                     if not skip_broken:
                         raise InputError(f"{result}, or pass --skip-broken to go on without it")
                     broken.append(i)
@@ -257,7 +257,7 @@ def _decode_all(
                     images = np.zeros((len(paths), *result.shape), np.uint8)
                 if result.shape != images.shape[1:]:
                     raise InputError(
-                        f"pictures differ in size: {first} is {_sides(images[0])}, {paths[i]} is "
+                        f"images differ in size: {first} is {_sides(images[0])}, {paths[i]} is "
                         f"{_sides(result)}; pass a size (--size) to bring all to one"
                     )
                 images[i] = result
@@ -277,7 +277,7 @@ def _check_memory(needed: int, description: str) -> None:
         return
     if needed > 0.8 * there:
         raise InputError(
-            f"{description}: the decoded pictures need {needed / 2**30:.1f} GiB, this machine has {there / 2**30:.1f}; "
+            f"{description}: the decoded images need {needed / 2**30:.1f} GiB, this machine has {there / 2**30:.1f}; "
             "pass a smaller --size, or --crop resized to read the files in each epoch instead"
         )
 
@@ -285,7 +285,7 @@ def _check_memory(needed: int, description: str) -> None:
 def _is_broken(path: Path) -> bool:
     try:
         decode(path)
-    except BrokenPicture:
+    except BrokenImage:
         return True
     return False
 
@@ -294,17 +294,17 @@ def _sides(image: np.ndarray) -> str:
     return f"{image.shape[1]}x{image.shape[0]}"
 
 
-def _resized(pictures: Pictures, size: int | None) -> Pictures:
-    if size is None or pictures.images.shape[1:3] == (size, size):
-        return pictures
+def _resized(dataset: ArrayDataset, size: int | None) -> ArrayDataset:
+    if size is None or dataset.images.shape[1:3] == (size, size):
+        return dataset
     from PIL import Image
 
-    images = np.stack([np.asarray(square(Image.fromarray(image), size)) for image in pictures.images])
-    return Pictures(images, pictures.labels, pictures.classes, pictures.name)
+    images = np.stack([np.asarray(square(Image.fromarray(image), size)) for image in dataset.images])
+    return ArrayDataset(images, dataset.labels, dataset.classes, dataset.name)
 
 
-def _digits(split: str) -> Pictures:
-    """scikit-learn's digits at 32x32 RGB; every fourth picture of each class is for testing."""
+def _digits(split: str) -> ArrayDataset:
+    """scikit-learn's digits at 32x32 RGB; every fourth image of each class is for testing."""
     if split == "val":
         raise InputError("digits has no 'val' split; it has: train, test")
     from PIL import Image
@@ -322,10 +322,10 @@ def _digits(split: str) -> Pictures:
         ink = np.minimum(np.asarray(data.images[i]) * 16.0, 255.0).astype(np.uint8)
         large = Image.fromarray(ink).resize((32, 32), Image.Resampling.BICUBIC)
         images[row] = np.asarray(large)[:, :, None]
-    return Pictures(images, labels[chosen], tuple(str(d) for d in range(10)), f"digits {split}")
+    return ArrayDataset(images, labels[chosen], tuple(str(d) for d in range(10)), f"digits {split}")
 
 
-def _cifar(source: str, split: str, root: str | Path | None, download: bool) -> Pictures:
+def _cifar(source: str, split: str, root: str | Path | None, download: bool) -> ArrayDataset:
     if split == "val":
         raise InputError(f"{source} has no 'val' split; it has: train, test")
     from torchvision import datasets
@@ -340,7 +340,7 @@ def _cifar(source: str, split: str, root: str | Path | None, download: bool) -> 
     except RuntimeError as error:
         raise InputError(
             f"{source} is not in {root} ({error}); pass --download to fetch it, --root to say where it lies, "
-            "or a folder of pictures"
+            "or a folder of images"
         ) from None
     labels = np.asarray(data.targets, np.int64)
-    return Pictures(np.ascontiguousarray(data.data), labels, tuple(data.classes), f"{source} {split}")
+    return ArrayDataset(np.ascontiguousarray(data.data), labels, tuple(data.classes), f"{source} {split}")

@@ -1,4 +1,4 @@
-"""One picture file -> ``uint8[H, W, 3]``, or an error that names the file and what is wrong with it."""
+"""One image file -> ``uint8[H, W, 3]``, or an error that names the file and what is wrong with it."""
 
 from pathlib import Path
 
@@ -8,69 +8,69 @@ from PIL import Image, UnidentifiedImageError
 from ipmix.core.errors import InputError
 
 SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".gif"))
-"""Files with one of these endings (in any case) count as pictures; others are passed over."""
+"""Files with one of these endings (in any case) count as images; others are passed over."""
 
 _EIGHT_BITS = frozenset(("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV"))
 
 
-class BrokenPicture(InputError):
-    """A picture file that can't be read: empty, cut short, or no picture at all."""
+class BrokenImage(InputError):
+    """An image file that can't be read: empty, cut short, or no image at all."""
 
 
-def is_picture(path: Path) -> bool:
-    """Whether the name says that this is a picture: a known ending, not hidden."""
+def is_image_file(path: Path) -> bool:
+    """Whether the name says that this is an image: a known ending, not hidden."""
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 
 def decode(path: str | Path) -> np.ndarray:
-    """Read a picture as ``uint8[H, W, 3]`` (RGB; grey is repeated, transparency dropped).
+    """Read an image as ``uint8[H, W, 3]`` (RGB; grey is repeated, transparency dropped).
 
     Raises:
-        BrokenPicture: the file is empty, cut short or not a picture.
+        BrokenImage: the file is empty, cut short or not an image.
         InputError: it does not exist, or holds 16-bit or float samples.
     """
     return np.asarray(open_rgb(path))
 
 
 def decode_square(path: str | Path, size: int) -> np.ndarray:
-    """Read a picture as ``uint8[size, size, 3]``: shorter side to ``size`` (bilinear), then the centre.
+    """Read an image as ``uint8[size, size, 3]``: shorter side to ``size`` (bilinear), then the centre.
 
-    A picture of that size comes back untouched. Errors as :func:`decode`.
+    An image of that size comes back untouched. Errors as :func:`decode`.
     """
     return np.asarray(square(open_rgb(path), size))
 
 
-def square(picture: Image.Image, size: int) -> Image.Image:
-    """The centre of a picture whose shorter side was brought to ``size`` (bilinear, anti-aliased)."""
-    width, height = picture.size
+def square(image: Image.Image, size: int) -> Image.Image:
+    """The centre of an image whose shorter side was brought to ``size`` (bilinear, anti-aliased)."""
+    width, height = image.size
     if (width, height) == (size, size):
-        return picture
+        return image
     side = min(width, height)
     left, top = (width - side) / 2, (height - side) / 2
-    return picture.resize((size, size), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))
+    return image.resize((size, size), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))
 
 
 def open_rgb(path: str | Path) -> Image.Image:
-    """The decoded picture in Pillow's RGB mode; errors as :func:`decode`."""
+    """The decoded image in Pillow's RGB mode; errors as :func:`decode`."""
     path = Path(path)
     try:
         if path.stat().st_size == 0:
-            raise BrokenPicture(f"{path} is empty (0 bytes); expected a picture. Delete it or copy it again")
-        with Image.open(path) as picture:
-            if picture.mode not in _EIGHT_BITS:
+            raise BrokenImage(f"{path} is empty (0 bytes); expected an image. Delete it or copy it again")
+        with Image.open(path) as image:
+            if image.mode not in _EIGHT_BITS:
                 raise InputError(
-                    f"{path} holds {_samples(picture.mode)} samples (Pillow mode {picture.mode!r}); expected "
+                    f"{path} holds {_samples(image.mode)} samples (Pillow mode {image.mode!r}); expected "
                     "8 bits a channel. Convert it first: how to scale the values is yours to decide"
                 )
-            return picture.convert("RGB")
+            return image.convert("RGB")
     except InputError:
         raise
     except FileNotFoundError:
-        raise InputError(f"{path} does not exist; expected a picture") from None
+        raise InputError(f"{path} does not exist; expected an image") from None
     except UnidentifiedImageError:
-        raise BrokenPicture(f"{path} is not a picture that Pillow can read; delete or replace it") from None
+        raise BrokenImage(f"{path} is not an image that Pillow can read; delete or replace it") from None
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        raise BrokenPicture(
+        raise BrokenImage(
             f"{path} can't be decoded ({error}): it is cut short or damaged. Delete it or copy it again"
         ) from error
 

@@ -1,4 +1,4 @@
-"""Pictures for evaluation, read in parts: whole sets in memory, or folders that would not fit there."""
+"""Images for evaluation, read in parts: whole sets in memory, or folders that would not fit there."""
 
 import hashlib
 import os
@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ipmix.core.errors import InputError
-from ipmix.data.datasets import PictureFiles, Pictures
-from ipmix.data.decoding import BrokenPicture, open_rgb, square
+from ipmix.data.datasets import ArrayDataset, FileDataset
+from ipmix.data.decoding import BrokenImage, open_rgb, square
 
 
-class Source(Protocol):
-    """Labelled pictures that can be read a slice at a time."""
+class ImageSource(Protocol):
+    """Labelled images that can be read a slice at a time."""
 
     @property
     def name(self) -> str: ...
@@ -28,11 +28,11 @@ class Source(Protocol):
     @property
     def labels(self) -> NDArray[np.int64]: ...
     def read(self, start: int, stop: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        """Pictures uint8[n, H, W, C] of ``start .. stop-1``, and the positions int64[n] of those read."""
+        """Images uint8[n, H, W, C] of ``start .. stop-1``, and the positions int64[n] of those read."""
         ...
 
     def fingerprint(self) -> str:
-        """A hash that changes when the pictures or their labels do."""
+        """A hash that changes when the images or their labels do."""
         ...
 
 
@@ -40,44 +40,44 @@ class Source(Protocol):
 class InMemory:
     """A set that is already decoded."""
 
-    pictures: Pictures
+    dataset: ArrayDataset
 
     @property
     def name(self) -> str:
-        return self.pictures.name
+        return self.dataset.name
 
     @property
     def classes(self) -> tuple[str, ...]:
-        return self.pictures.classes
+        return self.dataset.classes
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        return self.pictures.labels
+        return self.dataset.labels
 
     def read(self, start: int, stop: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        return self.pictures.images[start:stop], np.arange(start, min(stop, len(self.pictures)))
+        return self.dataset.images[start:stop], np.arange(start, min(stop, len(self.dataset)))
 
     def fingerprint(self) -> str:
-        digest = hashlib.sha256(repr(self.pictures.images.shape).encode())
-        digest.update(np.ascontiguousarray(self.pictures.images).data)
-        digest.update(np.ascontiguousarray(self.pictures.labels).data)
+        digest = hashlib.sha256(repr(self.dataset.images.shape).encode())
+        digest.update(np.ascontiguousarray(self.dataset.images).data)
+        digest.update(np.ascontiguousarray(self.dataset.labels).data)
         return digest.hexdigest()
 
 
 @dataclass(frozen=True, eq=False)
 class OnDisk:
-    """A folder of pictures, each decoded when its part is due.
+    """A folder of images, each decoded when its part is due.
 
     Attributes:
-        files: the pictures.
+        files: the images.
         size: the side of the square they are brought to; None keeps them as they are (all the same then).
         crop: the share of the shorter side that is kept: 0.875 brings it to ``size / 0.875`` and keeps the
             centre, as ImageNet's protocol does (256 and 224).
-        skip_broken: pass over pictures that can't be decoded.
-        trim: pixels that are cut off each side of the file's picture first (ObjectNet's red frame is 2 wide).
+        skip_broken: pass over images that can't be decoded.
+        trim: pixels that are cut off each side of the file's image first (ObjectNet's red frame is 2 wide).
     """
 
-    files: PictureFiles
+    files: FileDataset
     size: int | None = None
     crop: float = 1.0
     skip_broken: bool = False
@@ -85,7 +85,7 @@ class OnDisk:
 
     def __post_init__(self) -> None:
         if self.size is not None and self.size < 1:
-            raise InputError(f"a picture's size is at least 1 pixel, got {self.size}")
+            raise InputError(f"an image's size is at least 1 pixel, got {self.size}")
         if not 0.0 < self.crop <= 1.0:
             raise InputError(f"crop is a share of the side in (0, 1], got {self.crop}")
         if self.trim < 0:
@@ -110,13 +110,13 @@ class OnDisk:
         images: list[NDArray[np.uint8]] = []
         kept: list[int] = []
         for place, image in zip(places, found):
-            if isinstance(image, BrokenPicture):
+            if isinstance(image, BrokenImage):
                 if not self.skip_broken:
                     raise InputError(f"{image}, or pass --skip-broken to go on without it")
                 continue
             if images and image.shape != images[0].shape:
                 raise InputError(
-                    f"pictures differ in size: {self.files.paths[kept[0]]} is {_sides(images[0])}, "
+                    f"images differ in size: {self.files.paths[kept[0]]} is {_sides(images[0])}, "
                     f"{self.files.paths[place]} is {_sides(image)}; pass --size to bring all to one"
                 )
             images.append(image)
@@ -130,11 +130,11 @@ class OnDisk:
             digest.update(f"{path.parent.name}/{path.name} {path.stat().st_size}\n".encode())
         return digest.hexdigest()
 
-    def _attempt(self, place: int) -> NDArray[np.uint8] | BrokenPicture:
+    def _attempt(self, place: int) -> NDArray[np.uint8] | BrokenImage:
         read: Callable[[int], NDArray[np.uint8]] = self._whole if self.size is None else self._square
         try:
             return read(place)
-        except BrokenPicture as error:
+        except BrokenImage as error:
             return error
 
     def _whole(self, place: int) -> NDArray[np.uint8]:
@@ -148,22 +148,22 @@ class OnDisk:
         return image[margin : margin + self.size, margin : margin + self.size]
 
     def _opened(self, place: int) -> Image.Image:
-        picture = open_rgb(self.files.paths[place])
+        image = open_rgb(self.files.paths[place])
         if not self.trim:
-            return picture
-        width, height = picture.size
+            return image
+        width, height = image.size
         if min(width, height) <= 2 * self.trim:
             raise InputError(f"{self.files.paths[place]} is {width}x{height}: nothing is left after --trim {self.trim}")
-        return picture.crop((self.trim, self.trim, width - self.trim, height - self.trim))
+        return image.crop((self.trim, self.trim, width - self.trim, height - self.trim))
 
 
-def read_arrays(path: Path) -> Pictures:
-    """Pictures in an ``.npz``: ``images`` uint8[N, H, W, C], ``labels`` int[N], and perhaps ``classes`` (names).
+def read_arrays(path: Path) -> ArrayDataset:
+    """Images in an ``.npz``: ``images`` uint8[N, H, W, C], ``labels`` int[N], and perhaps ``classes`` (names).
 
     Without names, classes are 0 .. the largest label.
 
     Raises:
-        InputError: an array is missing or of another kind; float and 16-bit pictures are not converted.
+        InputError: an array is missing or of another kind; float and 16-bit images are not converted.
     """
     try:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
@@ -174,9 +174,9 @@ def read_arrays(path: Path) -> Pictures:
         raise InputError(f"{path} lacks {', '.join(sorted(missing))}; it holds {', '.join(arrays) or 'nothing'}")
     labels = arrays["labels"]
     if labels.ndim != 1 or labels.dtype.kind not in "iu" or not labels.size:
-        raise InputError(f"{path}: labels must be integers, one a picture, got {labels.dtype}{list(labels.shape)}")
+        raise InputError(f"{path}: labels must be integers, one an image, got {labels.dtype}{list(labels.shape)}")
     named = arrays.get("classes", np.arange(int(labels.max()) + 1))
-    return Pictures(arrays["images"], labels.astype(np.int64), tuple(map(str, named.tolist())), path.stem)
+    return ArrayDataset(arrays["images"], labels.astype(np.int64), tuple(map(str, named.tolist())), path.stem)
 
 
 def _sides(image: NDArray[np.uint8]) -> str:

@@ -29,7 +29,7 @@ class Output:
     bias: np.ndarray
 
     def shape(self, count: int, height: int, width: int) -> tuple[int, int, int, int]:
-        """The result's shape for ``count`` pictures of this height and width."""
+        """The result's shape for ``count`` images of this height and width."""
         channels = len(self.scale)
         return (count, height, width, channels) if self.layout == "nhwc" else (count, channels, height, width)
 
@@ -41,7 +41,7 @@ def make_output(
     mean: float | Sequence[float] | None = None,
     std: float | Sequence[float] | None = None,
 ) -> Output:
-    """An :class:`Output` for pictures with this many channels; mean and std in the unit of [0, 1] pictures.
+    """An :class:`Output` for images with this many channels; mean and std in the unit of [0, 1] images.
 
     mean and std may be one number for all channels; they apply to "float32" only. Raises :class:`InputError`.
     """
@@ -75,7 +75,7 @@ def _make_output(
     if not (np.isfinite(means).all() and np.isfinite(stds).all() and (stds > 0).all()):
         raise InputError(f"mean must be finite and std finite and above 0, got mean {mean}, std {std}")
     if np.abs(means).max() > 1:
-        raise InputError(f"mean is in the unit of pictures in [0, 1], got {mean}; divide it by 255")
+        raise InputError(f"mean is in the unit of images in [0, 1], got {mean}; divide it by 255")
     scale = (1.0 / (255.0 * WHOLE * stds)).astype(np.float32)
     return Output(kind, layout, scale, (-means / stds).astype(np.float32))
 

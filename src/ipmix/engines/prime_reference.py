@@ -2,7 +2,7 @@
 
 Modas, Rade, Ortiz-Jimenez, Moosavi-Dezfooli, Frossard, "PRIME: A Few Primitives Can Boost Robustness to Common
 Corruptions", ECCV 2022 (arXiv 2112.13547), and the authors' public code. Each step draws random numbers of its
-own from its seed, so that a recipe stays small; pictures are in [0, 1] here, and rounded to bytes at the end.
+own from its seed, so that a recipe stays small; images are in [0, 1] here, and rounded to bytes at the end.
 """
 
 import math
@@ -17,7 +17,7 @@ SALT = 0x7072696D65
 
 
 def operate(step: Step, image: np.ndarray) -> np.ndarray:
-    """Carry out one of the three on a whole picture: uint8[H, W, C] -> uint8[H, W, C]."""
+    """Carry out one of the three on a whole image: uint8[H, W, C] -> uint8[H, W, C]."""
     values = OPERATIONS[step.operation](step, image / 255)
     return np.floor(255 * np.clip(values, 0, 1) + 0.5).astype(np.uint8)
 
@@ -39,7 +39,7 @@ class Normals:
 
 
 def spectral(step: Step, values: np.ndarray) -> np.ndarray:
-    """A random 3x3 filter, the same for all channels, zeros outside of the picture.
+    """A random 3x3 filter, the same for all channels, zeros outside of the image.
 
     The filter is a one in its middle (or ``a`` rows and columns below it: 1 in the authors' code) and ``level``
     times a normal number everywhere.
@@ -51,7 +51,7 @@ def spectral(step: Step, values: np.ndarray) -> np.ndarray:
     return sum(kernel[y, x] * padded[y : y + height, x : x + width] for y in range(3) for x in range(3))
 
 
-def colour_curve(step: Step, values: np.ndarray) -> np.ndarray:
+def color_curve(step: Step, values: np.ndarray) -> np.ndarray:
     """Each channel through a curve of its own: ``v + sqrt(level) * sum of g_k sin(pi k v)`` for k in a .. b."""
     frequencies = np.arange(int(step.a), int(step.b) + 1)
     normals = Normals(step.seed)
@@ -98,5 +98,5 @@ def _bilinear(values: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
     return blended
 
 
-OPERATIONS = {"spectral": spectral, "colour_curve": colour_curve, "spatial": spatial}
+OPERATIONS = {"spectral": spectral, "color_curve": color_curve, "spatial": spatial}
 """The seeded operations by name."""

@@ -1,6 +1,6 @@
 """The definition: what every operation, mixer and recipe does, in Pillow and NumPy, slowly and plainly.
 
-Pictures are ``uint8[H, W, C]``. Pictures of three channels go through Pillow as RGB; of any other number,
+Images are ``uint8[H, W, C]``. Images of three channels go through Pillow as RGB; of any other number,
 channel by channel as "L", which gives the same for every operation but ``color`` and ``contrast``: those need
 a grey version, which is ITU-R 601 luma for three channels and the rounded mean of the channels otherwise.
 """
@@ -13,7 +13,7 @@ from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 from ipmix.core.randomness import mask_hash
 from ipmix.engines import prime_reference
 from ipmix.engines.output import Output
-from ipmix.recipe.format import NO_PARTNER, NO_PICTURE, WHOLE
+from ipmix.recipe.format import NO_MIXING_IMAGE, NO_PARTNER, WHOLE
 from ipmix.recipe.recipe import Chain, Recipe, Step
 from ipmix.recipe.table import RecipeTable
 
@@ -26,7 +26,7 @@ def apply(
 ) -> None:
     """Carry out ``table[i]`` on ``images[i]`` and write the results to ``out``; ``threads`` is not used.
 
-    images uint8[N, H, W, C]; planes uint8[M, C, h, w], the mixing pictures, h >= H and w >= W.
+    images uint8[N, H, W, C]; planes uint8[M, C, h, w], the mixing images, h >= H and w >= W.
     """
     for i, recipe in enumerate(table):
         partner = None if recipe.partner == NO_PARTNER else images[recipe.partner]
@@ -39,22 +39,22 @@ def apply(
 
 
 def crop(recipe: Recipe, planes: np.ndarray) -> np.ndarray | None:
-    """The part of the recipe's mixing picture that lies over the image, uint8[H, W, C]; None if it has none."""
-    if recipe.picture == NO_PICTURE:
+    """The part of the recipe's mixing image that lies over the image, uint8[H, W, C]; None if it has none."""
+    if recipe.mixing_image == NO_MIXING_IMAGE:
         return None
-    plane = planes[recipe.picture]
+    plane = planes[recipe.mixing_image]
     top = recipe.crop_y * (plane.shape[1] - recipe.height + 1) >> 32
     left = recipe.crop_x * (plane.shape[2] - recipe.width + 1) >> 32
     return plane[:, top : top + recipe.height, left : left + recipe.width].transpose(1, 2, 0)
 
 
 def combine(
-    recipe: Recipe, clean: np.ndarray, picture: np.ndarray | None, partner: np.ndarray | None = None
+    recipe: Recipe, clean: np.ndarray, image: np.ndarray | None, partner: np.ndarray | None = None
 ) -> np.ndarray:
-    """The sum of shares times pictures, int64[H, W, C] in 0 .. 255 * 32768."""
+    """The sum of shares times images, int64[H, W, C] in 0 .. 255 * 32768."""
     total = recipe.clean * clean.astype(np.int64)
     for chain in recipe.chains:
-        *_, result = (clean, *run(recipe, chain, clean, picture, partner))
+        *_, result = (clean, *run(recipe, chain, clean, image, partner))
         total += chain.share * result.astype(np.int64)
     return total
 
@@ -63,17 +63,17 @@ def run(
     recipe: Recipe,
     chain: Chain,
     clean: np.ndarray,
-    picture: np.ndarray | None,
+    image: np.ndarray | None,
     partner: np.ndarray | None = None,
 ) -> Iterator[np.ndarray]:
-    """The chain's picture after each of its steps, uint8[H, W, C]."""
+    """The chain's image after each of its steps, uint8[H, W, C]."""
     current = clean
     for step in chain.steps:
         if not step.mixer:
             prime = step.operation in prime_reference.OPERATIONS
             current = prime_reference.operate(step, current) if prime else operate(step.operation, current, step.level)
         else:
-            other = other_of(step, clean, picture, partner)
+            other = other_of(step, clean, image, partner)
             box = (slice(step.top, step.bottom), slice(step.left, step.right))
             mixed = mix(step, current[box], other[box], recipe.overflow)
             current = current.copy()
@@ -81,20 +81,18 @@ def run(
         yield current
 
 
-def other_of(
-    step: Step, clean: np.ndarray, picture: np.ndarray | None, partner: np.ndarray | None = None
-) -> np.ndarray:
-    """The whole picture that a mixing step takes its box from, uint8[H, W, C]."""
+def other_of(step: Step, clean: np.ndarray, image: np.ndarray | None, partner: np.ndarray | None = None) -> np.ndarray:
+    """The whole image that a mixing step takes its box from, uint8[H, W, C]."""
     if step.mixer == "fill":
-        colour = [(step.a, step.b, step.level)[min(c, 2)] for c in range(clean.shape[2])]
-        return np.broadcast_to(np.array(colour, np.uint8), clean.shape)
+        color = [(step.a, step.b, step.level)[min(c, 2)] for c in range(clean.shape[2])]
+        return np.broadcast_to(np.array(color, np.uint8), clean.shape)
     if step.source == "partner":
         assert partner is not None, "the edge checks that a recipe's partner exists"
         return partner
     if step.source == "original":
         return operate(step.operation, clean, step.level) if step.operation else clean
-    assert picture is not None, "the edge checks that a recipe's picture exists"
-    return picture
+    assert image is not None, "the edge checks that a recipe's image exists"
+    return image
 
 
 # --- mixers -----------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""From a model's name and a folder of pictures to predictions, a scorecard and a page: ``ipmix evaluate``."""
+"""From a model's name and a folder of images to predictions, a scorecard and a page: ``ipmix evaluate``."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ from torch import nn
 from ipmix.attacks.auto_attack import require
 from ipmix.core.files import write_text
 from ipmix.core.processes import Team
-from ipmix.data.sources import InMemory, Source
+from ipmix.data.sources import ImageSource, InMemory
 from ipmix.evaluation.inputs import (
     Form,
     model_and_source,
@@ -21,14 +21,12 @@ from ipmix.evaluation.inputs import (
     side_of,
     usual_form,
 )
-from ipmix.evaluation.plan import Attack, AutoAttack, Plan, describe
+from ipmix.evaluation.plan import EvaluationPlan, describe
 from ipmix.evaluation.predicting import check_beforehand, predict
 from ipmix.evaluation.predictions import PredictionFolder
 from ipmix.evaluation.request import SMALL_SIDE, Request, Wanted
 from ipmix.evaluation.results import read_baseline
 from ipmix.evaluation.scorecard import score
-
-__all__ = ["Attack", "AutoAttack", "Request", "Wanted", "assess"]
 
 
 def assess(
@@ -83,7 +81,9 @@ def assess(
     return card
 
 
-def _report(request: Request, card: dict[str, Any], source: Source, model: nn.Module, plan: Plan, device: str) -> None:
+def _report(
+    request: Request, card: dict[str, Any], source: ImageSource, model: nn.Module, plan: EvaluationPlan, device: str
+) -> None:
     from ipmix.evaluation.evidence import attention_panel, worst_panel
     from ipmix.report import print_comparison, write_page
     from ipmix.report.facts import facts_of
@@ -93,26 +93,26 @@ def _report(request: Request, card: dict[str, Any], source: Source, model: nn.Mo
         request.out / "report.html",
         [card],
         title=f"How safe is {card['run']['name']}?",
-        lead=f"Measured on {card['pictures']} pictures of {source.name}.",
+        lead=f"Measured on {card['pictures']} images of {source.name}.",
         panels=panels,
         facts=facts_of(card),
     )
     print_comparison([card])
     sys.stdout.write(
-        f"In brackets: 95% bootstrap intervals over {card['pictures']} pictures. "
+        f"In brackets: 95% bootstrap intervals over {card['pictures']} images. "
         f"All measures: {request.out / 'scorecard.json'}; open {request.out / 'report.html'}\n"
     )
 
 
 def _predict_anomalies(
-    request: Request, model: nn.Module, source: Source, plan: Plan, name: str, options: dict[str, Any]
+    request: Request, model: nn.Module, source: ImageSource, plan: EvaluationPlan, name: str, options: dict[str, Any]
 ) -> Any:
-    """Predictions on unknown pictures; their own labels mean nothing, so all are given class 0."""
+    """Predictions on unknown images; their own labels mean nothing, so all are given class 0."""
     assert request.anomalies is not None
     found = scan_data(request, True, str(request.anomalies), None)
     form = usual_form(request, model)
     if form.size is None and isinstance(source, InMemory):
-        form = Form(source.pictures.images.shape[1])
+        form = Form(source.dataset.images.shape[1])
     everything = np.arange(len(found))
     unknown = picked(request, found, form, everything, np.zeros(len(found), np.int64), source.classes)
     alone = replace(plan, corruptions=(), perturbations=(), attack=None, auto_attack=None)

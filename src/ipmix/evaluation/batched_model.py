@@ -11,11 +11,11 @@ from ipmix.core.errors import InputError
 from ipmix.core.progress import Counter
 from ipmix.measures.outputs import refuse_probabilities
 
-Columns = Sequence[int | Sequence[int]]
+ClassOutputs = Sequence[int | Sequence[int]]
 """Which of a model's outputs stand for each of the data's classes: one, or several that mean the same."""
 
 
-def restricted(logits: torch.Tensor, columns: Columns) -> torch.Tensor:
+def restricted(logits: torch.Tensor, columns: ClassOutputs) -> torch.Tensor:
     """The logits float[B, len(columns)] of the data's classes; of several outputs the largest counts."""
     if all(isinstance(column, int) for column in columns):
         return logits[:, list(columns)]
@@ -26,7 +26,7 @@ def restricted(logits: torch.Tensor, columns: Columns) -> torch.Tensor:
 class Restricted(nn.Module):
     """A model of which only some outputs count."""
 
-    def __init__(self, model: nn.Module, columns: Columns) -> None:
+    def __init__(self, model: nn.Module, columns: ClassOutputs) -> None:
         super().__init__()
         self.model, self.columns = model, columns
 
@@ -34,10 +34,10 @@ class Restricted(nn.Module):
         return restricted(self.model(images), self.columns)
 
 
-class Target:
+class BatchedModel:
     """The model on its device, asked in batches."""
 
-    def __init__(self, model: nn.Module, device: torch.device, batch_size: int, columns: Columns | None) -> None:
+    def __init__(self, model: nn.Module, device: torch.device, batch_size: int, columns: ClassOutputs | None) -> None:
         # Convolutions on NHWC memory are up to twice as fast on a CPU; the results' shapes don't change.
         self.model = model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         self.device, self.batch_size, self.columns = device, batch_size, columns
@@ -49,7 +49,7 @@ class Target:
         return self.model if self.columns is None else Restricted(self.model, self.columns)
 
     def check(self, image: NDArray[np.uint8], classes: int) -> None:
-        """Try one picture: a model that doesn't fit the data should say so in the first second."""
+        """Try one image: a model that doesn't fit the data should say so in the first second."""
         if self._checked:
             return
         try:
@@ -58,11 +58,11 @@ class Target:
             height, width, channels = image.shape[1:]
             reason = str(error).splitlines()[0]
             raise InputError(
-                f"the model can't take a picture of {width}x{height} with {channels} channels ({reason}); "
+                f"the model can't take an image of {width}x{height} with {channels} channels ({reason}); "
                 "pass the --size it was trained on"
             ) from error
         if found.ndim != 2:
-            raise InputError(f"the model must give logits [pictures, classes], got shape {list(found.shape)}")
+            raise InputError(f"the model must give logits [images, classes], got shape {list(found.shape)}")
         refuse_probabilities(found)
         width = found.shape[1] if self.columns is None else len(self.columns)
         if width != classes:
@@ -95,7 +95,7 @@ class Target:
             return array
 
     def logits(self, images: NDArray[np.uint8], advance: Counter, restrict: bool = True) -> NDArray[np.float32]:
-        """Logits float32[N, K] of any number of pictures."""
+        """Logits float32[N, K] of any number of images."""
         found = []
         for batch in self.batches(len(images)):
             found.append(self.answer(self.tensor(images[batch]), restrict))
@@ -122,5 +122,5 @@ def device_named(name: str) -> torch.device:
     return device
 
 
-def _largest(columns: Columns) -> int:
+def _largest(columns: ClassOutputs) -> int:
     return max(column if isinstance(column, int) else max(column) for column in columns)

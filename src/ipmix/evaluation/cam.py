@@ -1,4 +1,4 @@
-"""Grad-CAM: which parts of a picture speak for the class that a model names.
+"""Grad-CAM: which parts of an image speak for the class that a model names.
 
 Selvaraju et al., ICCV 2017. The paper's Figure 1 (appendix) shows such maps without naming method or layer;
 here it is Grad-CAM at the last layer that still has a height and a width.
@@ -48,11 +48,11 @@ def last_spatial_layer(model: nn.Module, images: torch.Tensor) -> str:
 def grad_cam(
     model: nn.Module, images: torch.Tensor, *, layer: str, classes: torch.Tensor | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Grad-CAM maps in [0, 1], float32[B, H, W] at the pictures' size, and the classes they speak for.
+    """Grad-CAM maps in [0, 1], float32[B, H, W] at the images' size, and the classes they speak for.
 
     Args:
         model: in evaluation mode; takes float32[B, C, H, W] in [0, 1].
-        images: the pictures.
+        images: the images.
         layer: a module's name, as :func:`last_spatial_layer` gives it.
         classes: int64[B]; by default what the model predicts.
     """
@@ -81,14 +81,14 @@ def grad_cam(
 
 
 def overlay(image: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """A picture uint8[H, W, C] in grey with its map on top, from blue (little) to yellow (much)."""
+    """An image uint8[H, W, C] in grey with its map on top, from blue (little) to yellow (much)."""
     grey = np.repeat(image.astype(np.float32).mean(axis=2, keepdims=True), 3, axis=2) / 255.0
-    # Stops of a dark-to-light scale that also reads without colour vision.
+    # Stops of a dark-to-light scale that also reads without color vision.
     stops = np.array([[0.10, 0.12, 0.45], [0.45, 0.10, 0.55], [0.85, 0.28, 0.35], [0.99, 0.88, 0.25]], np.float32)
     position = heat[..., None] * (len(stops) - 1)
     lower = np.clip(position.astype(np.int64), 0, len(stops) - 2)[..., 0]
     share = position - lower[..., None]
-    colour = stops[lower] * (1 - share) + stops[lower + 1] * share
+    color = stops[lower] * (1 - share) + stops[lower + 1] * share
     strength = 0.25 + 0.4 * heat[..., None]
-    mixed = grey * (1 - strength) + colour * strength
+    mixed = grey * (1 - strength) + color * strength
     return (np.clip(mixed, 0.0, 1.0) * 255.0).round().astype(np.uint8)

@@ -29,11 +29,11 @@ from ipmix.measures.subsets import subset as subset_classes
 
 NAMED = ("imagenet", "numbers", "objectnet", "sorted")
 
-Outputs = int | tuple[int, ...]
+ClassOutputs = int | tuple[int, ...]
 """The outputs of a model that stand for one class."""
 
 
-def outputs_of(class_map: str, folders: Sequence[str]) -> dict[str, Outputs]:
+def outputs_of(class_map: str, folders: Sequence[str]) -> dict[str, ClassOutputs]:
     """Which outputs each folder stands for; folders that the map leaves out are not in the result.
 
     Args:
@@ -47,7 +47,7 @@ def outputs_of(class_map: str, folders: Sequence[str]) -> dict[str, Outputs]:
     if class_map == "sorted":
         return {folder: place for place, folder in enumerate(folders)}
     if class_map == "numbers":
-        found: dict[str, Outputs] = {folder: _number(folder) for folder in folders}
+        found: dict[str, ClassOutputs] = {folder: _number(folder) for folder in folders}
     elif class_map == "imagenet":
         found = {folder: _wordnet(folder) for folder in folders}
     else:
@@ -88,7 +88,7 @@ def _wordnet(folder: str) -> int:
     return _places()[folder]
 
 
-def _refuse_shared(class_map: str, found: dict[str, Outputs]) -> None:
+def _refuse_shared(class_map: str, found: dict[str, ClassOutputs]) -> None:
     owner: dict[int, str] = {}
     for folder, outputs in found.items():
         for output in (outputs,) if isinstance(outputs, int) else outputs:
@@ -105,7 +105,7 @@ def _places() -> dict[str, int]:
 
 
 @cache
-def _objectnet() -> dict[str, Outputs]:
+def _objectnet() -> dict[str, ClassOutputs]:
     return _as_map("objectnet", _data()["objectnet"])
 
 
@@ -115,7 +115,7 @@ def _data() -> dict:
     return content
 
 
-def read_outcomes(path: str) -> dict[str, Outputs]:
+def read_outcomes(path: str) -> dict[str, ClassOutputs]:
     if not Path(path).is_file():
         raise InputError(f"there is no class map {path!r}: expected {', '.join(NAMED)}, or a JSON file that exists")
     try:
@@ -125,10 +125,10 @@ def read_outcomes(path: str) -> dict[str, Outputs]:
     return _as_map(path, content)
 
 
-def _as_map(name: str, content: object) -> dict[str, Outputs]:
+def _as_map(name: str, content: object) -> dict[str, ClassOutputs]:
     if not isinstance(content, dict) or not content:
         raise InputError(f"{name} holds no class map; it looks like {_EXAMPLE}")
-    found: dict[str, Outputs] = {}
+    found: dict[str, ClassOutputs] = {}
     for folder, value in content.items():
         numbers = value if isinstance(value, list) else [value]
         if not numbers or any(isinstance(n, bool) or not isinstance(n, int) or n < 0 for n in numbers):
@@ -142,7 +142,7 @@ _EXAMPLE = '{"folder": 5, "other folder": [7, 9]}'
 
 def match_classes(
     source: InMemory | OnDisk, request: Request, model: nn.Module
-) -> tuple[InMemory | OnDisk, list[Outputs] | None]:
+) -> tuple[InMemory | OnDisk, list[ClassOutputs] | None]:
     """Bring data and model to the same classes: by subset, by class map, by name, or as they are."""
     if request.subset is not None:
         if request.class_map is not None:
@@ -173,21 +173,23 @@ def match_classes(
     return source, [list(names).index(name) for name in source.classes]
 
 
-def _mapped(source: InMemory | OnDisk, class_map: str) -> tuple[InMemory | OnDisk, list[Outputs] | None]:
-    """By a class map; pictures of folders that it leaves out are not measured."""
+def _mapped(source: InMemory | OnDisk, class_map: str) -> tuple[InMemory | OnDisk, list[ClassOutputs] | None]:
+    """By a class map; images of folders that it leaves out are not measured."""
     outputs = outputs_of(class_map, source.classes)
     kept = [place for place, folder in enumerate(source.classes) if folder in outputs]
     columns = [outputs[source.classes[place]] for place in kept]
     if len(kept) < len(source.classes):
         sys.stderr.write(
             f"{len(source.classes) - len(kept)} of the data's {len(source.classes)} folders are not in the class map "
-            f"{class_map}: their pictures are left out.\n"
+            f"{class_map}: their images are left out.\n"
         )
         source = _restricted(source, kept)
     return source, None if class_map == "sorted" else columns
 
 
-def _guessed(source: InMemory | OnDisk, names: Sequence[str] | None) -> tuple[InMemory | OnDisk, list[Outputs] | None]:
+def _guessed(
+    source: InMemory | OnDisk, names: Sequence[str] | None
+) -> tuple[InMemory | OnDisk, list[ClassOutputs] | None]:
     """For a model whose classes have no names: their order is all there is to go by."""
     if is_numbered_out_of_order(source.classes):
         raise InputError(
@@ -201,16 +203,16 @@ def _guessed(source: InMemory | OnDisk, names: Sequence[str] | None) -> tuple[In
 
 
 def _restricted(source: InMemory | OnDisk, columns: list[int]) -> InMemory | OnDisk:
-    """Only the pictures of some classes, relabelled 0, 1, ... in the order of ``columns``."""
+    """Only the images of some classes, relabelled 0, 1, ... in the order of ``columns``."""
     place = np.full(len(source.classes), -1, np.int64)
     place[columns] = np.arange(len(columns))
     chosen = np.flatnonzero(place[source.labels] >= 0)
     labels, classes = place[source.labels[chosen]], tuple(source.classes[c] for c in columns)
     if not len(chosen):
-        raise InputError(f"{source.name} has no picture of the subset's classes")
+        raise InputError(f"{source.name} has no image of the subset's classes")
     if isinstance(source, InMemory):
-        pictures = source.pictures
-        return InMemory(replace(pictures, images=pictures.images[chosen], labels=labels, classes=classes))
+        dataset = source.dataset
+        return InMemory(replace(dataset, images=dataset.images[chosen], labels=labels, classes=classes))
     paths = tuple(source.files.paths[i] for i in chosen)
     return replace(source, files=replace(source.files, paths=paths, labels=labels, classes=classes))
 

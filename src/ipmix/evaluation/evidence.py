@@ -1,4 +1,4 @@
-"""Pictures that stand behind the figures: the worst answers, and where the model looks (for the report)."""
+"""Images that stand behind the figures: the worst answers, and where the model looks (for the report)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,9 +10,9 @@ from torch import nn
 
 from ipmix.core.errors import InputError
 from ipmix.corruptions import corrupt
-from ipmix.data.sources import Source
+from ipmix.data.sources import ImageSource
 from ipmix.evaluation.cam import grad_cam, last_spatial_layer, overlay
-from ipmix.evaluation.plan import Plan
+from ipmix.evaluation.plan import EvaluationPlan
 from ipmix.report.page import Figure, Panel
 
 SHOWN = 12
@@ -21,7 +21,7 @@ CAM_CORRUPTIONS = ("gaussian_noise", "motion_blur", "fog", "jpeg_compression")
 CAM_SEVERITY = 3
 
 
-def worst_panel(card: Mapping[str, Any], source: Source) -> list[Panel]:
+def worst_panel(card: Mapping[str, Any], source: ImageSource) -> list[Panel]:
     """The most confidently wrong answers, with what was said and what is right; nothing if none is wrong."""
     figures = []
     for entry in card["worst"][:SHOWN]:
@@ -36,8 +36,10 @@ def worst_panel(card: Mapping[str, Any], source: Source) -> list[Panel]:
     return [Panel("The worst answers", "Wrong, and most sure of it.", [("", figures)], _width(figures[0].image))]
 
 
-def attention_panel(card: Mapping[str, Any], source: Source, model: nn.Module, plan: Plan) -> list[Panel]:
-    """Grad-CAM on a few clean and corrupted pictures; nothing for models that have no such layer."""
+def attention_panel(
+    card: Mapping[str, Any], source: ImageSource, model: nn.Module, plan: EvaluationPlan
+) -> list[Panel]:
+    """Grad-CAM on a few clean and corrupted images; nothing for models that have no such layer."""
     if getattr(model, "differentiable", True) is False:
         return []
     places = np.linspace(0, len(source.labels) - 1, LOOKED_AT).round().astype(int)
@@ -71,13 +73,13 @@ def attention_panel(card: Mapping[str, Any], source: Source, model: nn.Module, p
 
 def _figures(
     card: Mapping[str, Any],
-    source: Source,
+    source: ImageSource,
     shown: list[tuple[str, NDArray[np.uint8]]],
     maps: NDArray[np.float32],
     said: NDArray[np.int64],
 ) -> list[Figure]:
     columns = card["run"].get("columns")
-    figures = [Figure(shown[0][1], "the picture")]
+    figures = [Figure(shown[0][1], "the image")]
     for (name, image), heat, answer in zip(shown, maps, said.tolist()):
         place = answer if columns is None else _class_of(answer, columns)
         called = "another class" if place is None else source.classes[place]
@@ -94,5 +96,5 @@ def _class_of(output: int, columns: Sequence[int | Sequence[int]]) -> int | None
 
 
 def _width(image: NDArray[np.uint8]) -> int:
-    """Small pictures are shown enlarged, large ones reduced."""
+    """Small images are shown enlarged, large ones reduced."""
     return 72 if max(image.shape[:2]) <= 64 else 128

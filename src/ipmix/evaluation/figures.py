@@ -1,4 +1,4 @@
-"""A figure of the scorecard: its value, its bootstrap interval, how many pictures stand behind it."""
+"""A figure of the scorecard: its value, its bootstrap interval, how many images stand behind it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -30,10 +30,10 @@ class Intervals:
 
 
 def mean_figure(values: NDArray[Any], interval: Intervals) -> dict[str, Any]:
-    """A figure that is a mean over pictures."""
+    """A figure that is a mean over images."""
     numbers = values.astype(np.float64)
     if not np.isfinite(numbers).all():
-        return no_figure(f"{int((~np.isfinite(numbers)).sum())} of {numbers.size} pictures have no finite value")
+        return no_figure(f"{int((~np.isfinite(numbers)).sum())} of {numbers.size} images have no finite value")
     return figure(
         float(numbers.mean()),
         interval.of(lambda drawn: float(numbers[drawn].mean()), numbers.size),
@@ -41,8 +41,8 @@ def mean_figure(values: NDArray[Any], interval: Intervals) -> dict[str, Any]:
     )
 
 
-def figure(value: float, interval: list[float] | None, pictures: int) -> dict[str, Any]:
-    return {"value": value, "interval": interval, "pictures": pictures, "reason": None}
+def figure(value: float, interval: list[float] | None, images: int) -> dict[str, Any]:
+    return {"value": value, "interval": interval, "pictures": images, "reason": None}
 
 
 def no_figure(reason: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What an evaluation works on: the model, its pictures in the form that it wants, and which outputs count."""
+"""What an evaluation works on: the model, its images in the form that it wants, and which outputs count."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,14 +8,14 @@ from torch import nn
 
 from ipmix.core.errors import InputError
 from ipmix.data import datasets
-from ipmix.data.sources import InMemory, OnDisk, Source, read_arrays
-from ipmix.evaluation.class_maps import Outputs, match_classes
+from ipmix.data.sources import ImageSource, InMemory, OnDisk, read_arrays
+from ipmix.evaluation.class_maps import ClassOutputs, match_classes
 from ipmix.evaluation.request import Request
 from ipmix.models.loading import open_model
 
 
-def model_and_source(request: Request, quiet: bool) -> tuple[nn.Module, InMemory | OnDisk, list[Outputs] | None]:
-    """The model, the pictures, and which of the model's outputs are the data's classes."""
+def model_and_source(request: Request, quiet: bool) -> tuple[nn.Module, InMemory | OnDisk, list[ClassOutputs] | None]:
+    """The model, the images, and which of the model's outputs are the data's classes."""
     published = request.model.startswith(("timm:", "torchvision:"))
     found = scan_data(request, quiet, request.data, request.split)
     count = request.classes or (1000 if published and request.model.count(":") == 1 else len(found.classes))
@@ -27,7 +27,7 @@ def model_and_source(request: Request, quiet: bool) -> tuple[nn.Module, InMemory
 
 @dataclass(frozen=True)
 class Form:
-    """The form that a model wants its pictures in: the side, and the share of the shorter side that is kept."""
+    """The form that a model wants its images in: the side, and the share of the shorter side that is kept."""
 
     size: int | None
     crop: float = 1.0
@@ -56,16 +56,18 @@ def _published_form(spec: str, model: nn.Module) -> Form:
     return Form(size, min(1.0, size / outer))
 
 
-def side_of(source: Source) -> int:
-    """The shorter side of the first picture that can be read; the others have the same."""
+def side_of(source: ImageSource) -> int:
+    """The shorter side of the first image that can be read; the others have the same."""
     for start in range(len(source.labels)):
         images, _ = source.read(start, start + 1)
         if len(images):
             return min(images.shape[1:3])
-    raise InputError(f"{source.name}: every one of the {len(source.labels)} pictures is broken")
+    raise InputError(f"{source.name}: every one of the {len(source.labels)} images is broken")
 
 
-def scan_data(request: Request, quiet: bool, data: str, split: str | None) -> datasets.Pictures | datasets.PictureFiles:
+def scan_data(
+    request: Request, quiet: bool, data: str, split: str | None
+) -> datasets.ArrayDataset | datasets.FileDataset:
     if Path(data).suffix == ".npz":
         return read_arrays(Path(data))
     here = datasets.splits(data)
@@ -75,7 +77,7 @@ def scan_data(request: Request, quiet: bool, data: str, split: str | None) -> da
     return datasets.scan(data, chosen)
 
 
-def _source(request: Request, found: datasets.Pictures | datasets.PictureFiles, form: Form) -> InMemory | OnDisk:
+def _source(request: Request, found: datasets.ArrayDataset | datasets.FileDataset, form: Form) -> InMemory | OnDisk:
     chosen = np.arange(len(found))
     if request.limit is not None:
         if request.limit < 1:
@@ -87,16 +89,16 @@ def _source(request: Request, found: datasets.Pictures | datasets.PictureFiles, 
 
 def picked(
     request: Request,
-    found: datasets.Pictures | datasets.PictureFiles,
+    found: datasets.ArrayDataset | datasets.FileDataset,
     form: Form,
     chosen: np.ndarray,
     labels: np.ndarray,
     classes: tuple[str, ...],
 ) -> InMemory | OnDisk:
-    if isinstance(found, datasets.Pictures):
+    if isinstance(found, datasets.ArrayDataset):
         if request.size is not None and found.images.shape[1:3] != (request.size, request.size):
             raise InputError(
-                f"{found.name} has pictures of {found.images.shape[1]} pixels; --size {request.size} is for folders"
+                f"{found.name} has images of {found.images.shape[1]} pixels; --size {request.size} is for folders"
             )
         return InMemory(replace(found, images=found.images[chosen], labels=labels, classes=classes))
     paths = tuple(found.paths[i] for i in chosen)
@@ -105,7 +107,7 @@ def picked(
 
 
 def _own_size(model: str) -> int | None:
-    """The side of picture that one of our networks was trained on."""
+    """The side of image that one of our networks was trained on."""
     from ipmix.models import weights
 
     path = Path(model)

@@ -1,4 +1,4 @@
-"""Predictions reduced to a few numbers per picture, over all parts of a folder."""
+"""Predictions reduced to a few numbers per image, over all parts of a folder."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +13,7 @@ from ipmix.measures import anomaly, calibration, clean, outputs
 
 @dataclass(eq=False)
 class Outcomes:
-    """One condition's predictions, reduced to a few numbers per picture, over all parts."""
+    """One condition's predictions, reduced to a few numbers per image, over all parts."""
 
     correct: list[NDArray[np.bool_]] = field(default_factory=list)
     correct_top5: list[NDArray[np.bool_]] = field(default_factory=list)

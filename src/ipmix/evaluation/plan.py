@@ -12,15 +12,15 @@ from torch import nn
 
 from ipmix.core.errors import InputError
 from ipmix.corruptions import ALL_CORRUPTIONS, CORRUPTIONS, PERTURBATIONS
-from ipmix.data.sources import Source
-from ipmix.evaluation.batched_model import Columns
+from ipmix.data.sources import ImageSource
+from ipmix.evaluation.batched_model import ClassOutputs
 
 PART = 256
-"""Pictures in a part: what memory holds at a time, and what an interruption can cost."""
+"""Images in a part: what memory holds at a time, and what an interruption can cost."""
 
 
 @dataclass(frozen=True)
-class Attack:
+class AttackConfig:
     """Settings of the PGD attack (see :func:`ipmix.attacks.pgd.pgd`); the defaults are the paper's."""
 
     epsilon: float = 2 / 255
@@ -29,32 +29,32 @@ class Attack:
     centre: Literal["clean", "noisy"] = "clean"
     norm: Literal["linf", "l2"] = "linf"
     restarts: int = 1
-    pictures: int | None = None
-    """Attack only so many of the pictures, evenly spread; None for all."""
+    images: int | None = None
+    """Attack only so many of the images, evenly spread; None for all."""
 
 
 @dataclass(frozen=True)
-class AutoAttack:
+class AutoAttackConfig:
     """Settings of the standard AutoAttack (see :func:`ipmix.attacks.auto_attack.auto_attack`)."""
 
     epsilon: float = 2 / 255
     norm: Literal["linf", "l2"] = "linf"
-    pictures: int | None = None
-    """Attack only so many of the pictures, evenly spread; None for all."""
+    images: int | None = None
+    """Attack only so many of the images, evenly spread; None for all."""
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What to do to each picture."""
+class EvaluationPlan:
+    """What to do to each image."""
 
     corruptions: tuple[str, ...] = CORRUPTIONS
     severities: tuple[int, ...] = (1, 2, 3, 4, 5)
     form: Literal["original", "corrected"] = "original"
-    attack: Attack | None = Attack()
+    attack: AttackConfig | None = AttackConfig()
     perturbations: tuple[str, ...] = ()
     difficulty: int = 1
     seed: int = 0
-    auto_attack: AutoAttack | None = None
+    auto_attack: AutoAttackConfig | None = None
 
     def __post_init__(self) -> None:
         for name in self.corruptions:
@@ -71,7 +71,7 @@ class Plan:
 
 
 def describe(
-    model: nn.Module, source: Source, plan: Plan, *, name: str, columns: Columns | None = None
+    model: nn.Module, source: ImageSource, plan: EvaluationPlan, *, name: str, columns: ClassOutputs | None = None
 ) -> dict[str, Any]:
     """What makes a run the same run: model, data and plan, as JSON."""
     settings = asdict(plan)
@@ -107,11 +107,11 @@ def weights_hash(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def passes(plan: Plan, count: int, starts: Sequence[int]) -> int:
-    """Forward passes of pictures that the parts beginning at ``starts`` need; a gradient step counts as 3."""
-    pictures = sum(min(PART, count - start) for start in starts)
-    total = pictures * (1 + len(plan.corruptions) * len(plan.severities))
-    total += pictures * sum(map(frame_count_of, plan.perturbations))
+def passes(plan: EvaluationPlan, count: int, starts: Sequence[int]) -> int:
+    """Forward passes of images that the parts beginning at ``starts`` need; a gradient step counts as 3."""
+    images = sum(min(PART, count - start) for start in starts)
+    total = images * (1 + len(plan.corruptions) * len(plan.severities))
+    total += images * sum(map(frame_count_of, plan.perturbations))
     every = np.concatenate([np.arange(start, min(start + PART, count)) for start in starts]) if starts else np.arange(0)
     for attack in (plan.attack, plan.auto_attack):
         if attack is not None:
@@ -119,28 +119,30 @@ def passes(plan: Plan, count: int, starts: Sequence[int]) -> int:
     return total
 
 
-def needed_bytes(plan: Plan, source: Source, starts: Sequence[int]) -> int:
+def needed_bytes(plan: EvaluationPlan, source: ImageSource, starts: Sequence[int]) -> int:
     """What the parts beginning at ``starts`` will take on the disk."""
     count, logits = len(source.labels), 4 * len(source.classes)
-    pictures = sum(min(PART, count - start) for start in starts)
+    images = sum(min(PART, count - start) for start in starts)
     attacks = sum(attack is not None for attack in (plan.attack, plan.auto_attack))
     each = 16 + 8 * attacks + logits * (1 + len(plan.corruptions) * len(plan.severities) + attacks)
     each += sum(8 * frame_count_of(name) + 4 for name in plan.perturbations)
     # Each array in a file has a header of its own.
     arrays = 3 + len(plan.corruptions) * len(plan.severities) + 2 * attacks + 2 * len(plan.perturbations)
-    return pictures * each + 256 * arrays * len(starts)
+    return images * each + 256 * arrays * len(starts)
 
 
-def attacked_places(attack: Attack | AutoAttack, indices: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+def attacked_places(
+    attack: AttackConfig | AutoAttackConfig, indices: NDArray[np.int64], count: int
+) -> NDArray[np.int64]:
     """Which of ``indices`` are attacked, of ``count`` in all: not the first, as folders are sorted by class."""
-    if attack.pictures is None or attack.pictures >= count:
+    if attack.images is None or attack.images >= count:
         return np.arange(len(indices))
-    chosen = np.linspace(0, count - 1, attack.pictures).round().astype(np.int64)
+    chosen = np.linspace(0, count - 1, attack.images).round().astype(np.int64)
     return np.flatnonzero(np.isin(indices, chosen))
 
 
-def attack_cost(attack: Attack | AutoAttack) -> int:
-    if isinstance(attack, AutoAttack):
+def attack_cost(attack: AttackConfig | AutoAttackConfig) -> int:
+    if isinstance(attack, AutoAttackConfig):
         return 3 * 100 + 1  # the first of four attacks: on a model that it defeats, the others have nothing to do
     return 3 * attack.steps * attack.restarts + 1
 

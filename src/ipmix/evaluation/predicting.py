@@ -1,6 +1,6 @@
-"""Walks the data once: every picture clean, corrupted, attacked and perturbed, through the model, once.
+"""Walks the data once: every image clean, corrupted, attacked and perturbed, through the model, once.
 
-Nothing here augments. Each part of the pictures is read, every condition of it is made on the fly and
+Nothing here augments. Each part of the images is read, every condition of it is made on the fly and
 forgotten, and the logits are kept (:mod:`ipmix.evaluation.predictions`), so that memory does not grow with the data.
 """
 
@@ -21,13 +21,13 @@ from ipmix.attacks.pgd import pgd
 from ipmix.core.checking import check_count
 from ipmix.core.progress import Counter, counting
 from ipmix.corruptions import corrupt, perturb
-from ipmix.data.sources import Source
-from ipmix.evaluation.batched_model import Columns, Target, device_named
+from ipmix.data.sources import ImageSource
+from ipmix.evaluation.batched_model import BatchedModel, ClassOutputs, device_named
 from ipmix.evaluation.plan import (
     PART,
-    Attack,
-    AutoAttack,
-    Plan,
+    AttackConfig,
+    AutoAttackConfig,
+    EvaluationPlan,
     attack_cost,
     attacked_places,
     describe,
@@ -44,12 +44,12 @@ FRAMES_AT_ONCE = 64 * 2**20
 
 def predict(
     model: nn.Module,
-    source: Source,
-    plan: Plan,
+    source: ImageSource,
+    plan: EvaluationPlan,
     folder: str | Path,
     *,
     name: str,
-    columns: Columns | None = None,
+    columns: ClassOutputs | None = None,
     batch_size: int = 128,
     device: str = "auto",
     threads: int = 1,
@@ -57,20 +57,20 @@ def predict(
     quiet: bool = False,
     shard: tuple[int, int] = (0, 1),
 ) -> PredictionFolder:
-    """Put every picture of ``source`` through ``model`` under every condition of ``plan``; keep the logits.
+    """Put every image of ``source`` through ``model`` under every condition of ``plan``; keep the logits.
 
     Goes on where an earlier call with the same model, data and plan was interrupted.
 
     Args:
         model: takes float32[B, C, H, W] in [0, 1], gives logits float[B, K].
-        source: the pictures.
+        source: the images.
         plan: what to do to them.
         folder: where predictions go.
         name: what the run is called in results.
         columns: which of the model's outputs stand for the data's classes, in their order (for data with
             other classes than the model): one for each, or several of which the largest counts; None if they
             are the same.
-        batch_size: pictures in one forward pass.
+        batch_size: images in one forward pass.
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
         threads: that make corruptions.
         force: replace predictions of another run.
@@ -85,15 +85,15 @@ def predict(
     check_count("batch_size", batch_size, 1)
     run = describe(model, source, plan, name=name, columns=columns)
     check_beforehand(source, plan, folder, run)
-    target = Target(model, device_named(device), batch_size, columns)
+    target = BatchedModel(model, device_named(device), batch_size, columns)
     rank, processes = shard
     kept = PredictionFolder.begin(folder, run, force=force and processes == 1)
     count = len(source.labels)
     todo = [part for part in range(rank, -(-count // PART), processes) if not kept.has(part)]
-    # A processor is busy with the model already: pictures made beside it would make its threads wait for each other.
+    # A processor is busy with the model already: images made beside it would make its threads wait for each other.
     beside = nullcontext() if target.device.type == "cpu" else ThreadPoolExecutor(1)
     with (
-        counting(f"{name}: pictures", passes(plan, count, [PART * part for part in todo]), quiet=quiet) as advance,
+        counting(f"{name}: images", passes(plan, count, [PART * part for part in todo]), quiet=quiet) as advance,
         beside as ahead,
     ):
         for part in todo:
@@ -113,7 +113,7 @@ def predict(
     return kept
 
 
-def check_beforehand(source: Source, plan: Plan, folder: str | Path, run: Mapping[str, Any]) -> None:
+def check_beforehand(source: ImageSource, plan: EvaluationPlan, folder: str | Path, run: Mapping[str, Any]) -> None:
     """Refuse, before any work is done, what would fail later: a missing package, a disk too full.
 
     Args:
@@ -132,7 +132,7 @@ def check_beforehand(source: Source, plan: Plan, folder: str | Path, run: Mappin
 
 
 def _conditions(
-    plan: Plan, images: NDArray[np.uint8], indices: NDArray[np.int64], threads: int
+    plan: EvaluationPlan, images: NDArray[np.uint8], indices: NDArray[np.int64], threads: int
 ) -> Iterator[tuple[str, Callable[[], NDArray[np.uint8]]]]:
     yield "clean", lambda: images
     for name in plan.corruptions:
@@ -156,7 +156,7 @@ def _conditions(
 def _ready(
     jobs: Iterator[tuple[str, Callable[[], NDArray[np.uint8]]]], pool: ThreadPoolExecutor | None
 ) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    """Each condition's pictures, made when they are asked for or, in ``pool``, while the model works on the last."""
+    """Each condition's images, made when they are asked for or, in ``pool``, while the model works on the last."""
     if pool is None:
         for name, make in jobs:
             yield name, make()
@@ -164,16 +164,16 @@ def _ready(
     name, make = next(jobs)
     waiting = pool.submit(make)
     for following, then in jobs:
-        pictures = waiting.result()
+        images = waiting.result()
         waiting = pool.submit(then)
-        yield name, pictures
+        yield name, images
         name = following
     yield name, waiting.result()
 
 
 def _attacked(
-    target: Target,
-    attack: Attack | AutoAttack,
+    target: BatchedModel,
+    attack: AttackConfig | AutoAttackConfig,
     images: NDArray[np.uint8],
     labels: NDArray[np.int64],
     indices: NDArray[np.int64],
@@ -183,7 +183,7 @@ def _attacked(
     found = []
     for batch in target.batches(len(images)):
         pixels, truth = target.tensor(images[batch]), torch.from_numpy(labels[batch]).to(target.device)
-        if isinstance(attack, AutoAttack):
+        if isinstance(attack, AutoAttackConfig):
             changed = auto_attack(
                 target.of_the_data, pixels, truth, epsilon=attack.epsilon, norm=attack.norm, seed=seed
             )
@@ -207,16 +207,16 @@ def _attacked(
 
 
 def _answers(
-    target: Target, made: Iterator[tuple[str, NDArray[np.uint8]]], advance: Counter
+    target: BatchedModel, made: Iterator[tuple[str, NDArray[np.uint8]]], advance: Counter
 ) -> dict[str, NDArray[Any]]:
-    """Logits of every condition's pictures; of films the classes of the frames and the top-5 distances."""
+    """Logits of every condition's images; of films the classes of the frames and the top-5 distances."""
     found: dict[str, list[NDArray[Any]]] = {}
-    for condition, pictures in made:
-        if pictures.ndim == 4:
-            found[condition] = [target.logits(pictures, advance)]
+    for condition, images in made:
+        if images.ndim == 4:
+            found[condition] = [target.logits(images, advance)]
             continue
-        count, length = pictures.shape[:2]
-        logits = target.logits(pictures.reshape(count * length, *pictures.shape[2:]), advance)
+        count, length = images.shape[:2]
+        logits = target.logits(images.reshape(count * length, *images.shape[2:]), advance)
         found.setdefault(condition, []).append(outputs.predicted(logits).reshape(count, length))
         if logits.shape[1] >= 5:
             name = condition.removeprefix("frames/")

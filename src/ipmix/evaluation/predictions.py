@@ -1,13 +1,13 @@
 """What a classifier said, kept: logits and labels in parts, so that measuring needs no model a second time.
 
 A folder of predictions holds ``run.json`` (what was asked of which model on which data) and one file per
-part of the pictures. A part is written in one step when all of its conditions are done: an interrupted run
+part of the images. A part is written in one step when all of its conditions are done: an interrupted run
 goes on with the first part that is missing. A part's name carries a hash of ``run.json``: one that another run left
 behind (killed, or still going) is never taken for this run's.
 
 Conditions are named ``clean``, ``corruption/NAME/SEVERITY``, ``attack``, ``auto_attack`` (float32[n, K] logits each),
 ``frames/NAME`` (int64[n, T], predicted class of each frame, -1 for none) and ``top5/NAME`` (float32[n],
-mean top-5 distance of each sequence). An attack on some of the pictures only has their places in the part under
+mean top-5 distance of each sequence). An attack on some of the images only has their places in the part under
 ``places/NAME`` (int64[m]); without them it is taken to be on the first m.
 """
 
@@ -34,7 +34,7 @@ OLDER = "ipmix predictions 1"
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """Logits float32[N, K] of one condition, and the labels int64[N] of the same pictures."""
+    """Logits float32[N, K] of one condition, and the labels int64[N] of the same images."""
 
     logits: NDArray[np.float32]
     labels: NDArray[np.int64]
@@ -108,10 +108,10 @@ class PredictionFolder:
         with replacing(self._part(part)) as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]
 
-    def parts(self) -> Iterator["Part"]:
+    def parts(self) -> Iterator["PredictionShard"]:
         """The parts that are done, in order."""
         for path in sorted(self.path.glob(f"part-{'[0-9]' * 5}{self._mark}.npz")):
-            yield Part(path)
+            yield PredictionShard(path)
 
     def _part(self, part: int) -> Path:
         return self.path / f"part-{part:05d}{self._mark}.npz"
@@ -133,17 +133,17 @@ class PredictionFile:
         self.path = Path(path)
         if not self.path.is_file():
             raise InputError(f"there is no file {self.path}; expected an .npz with logits and labels")
-        names = Part(self.path).names()
+        names = PredictionShard(self.path).names()
         if "labels" not in names or not {"logits", "clean"} & names:
             raise InputError(
                 f"{self.path} holds {', '.join(sorted(names)) or 'nothing'}; expected arrays 'logits' "
-                "[pictures, classes] and 'labels' [pictures]"
+                "[images, classes] and 'labels' [images]"
             )
         self.run: dict[str, Any] = {"format": FORMAT, "name": self.path.stem}
 
-    def parts(self) -> Iterator["Part"]:
+    def parts(self) -> Iterator["PredictionShard"]:
         """The file as its only part."""
-        yield Part(self.path)
+        yield PredictionShard(self.path)
 
 
 def open_predictions(path: str | Path) -> PredictionFolder | PredictionFile:
@@ -157,7 +157,7 @@ def open_predictions(path: str | Path) -> PredictionFolder | PredictionFile:
     return PredictionFolder.open(inside if inside.is_dir() else given)
 
 
-class Part:
+class PredictionShard:
     """One file of predictions; arrays are read when they are asked for."""
 
     def __init__(self, path: Path) -> None:
@@ -187,10 +187,10 @@ class Part:
         return array
 
     def predictions(self, condition: str) -> Predictions:
-        """Logits and labels of the pictures that a condition covers.
+        """Logits and labels of the images that a condition covers.
 
         Raises:
-            InputError: they are not logits [pictures, classes] with a label for each.
+            InputError: they are not logits [images, classes] with a label for each.
         """
         logits, labels = np.asarray(self.array(condition)), np.asarray(self.array("labels"))
         if (places := f"places/{condition}") in self._names:
@@ -200,7 +200,7 @@ class Part:
         if logits.ndim != 2 or len(logits) != len(labels):
             raise InputError(
                 f"{self._path}: {self._names[condition]} has the shape {list(logits.shape)} and there are "
-                f"{len(labels)} labels; expected logits [pictures, classes] and one label a picture"
+                f"{len(labels)} labels; expected logits [images, classes] and one label an image"
             )
         return Predictions(logits, labels)
 
@@ -222,7 +222,7 @@ def check_space(folder: str | Path, needed: int) -> None:
     if needed > free:
         raise InputError(
             f"the predictions need {_size(needed)} and the disk of {folder} has {_size(free)} free; choose another "
-            "--out, or fewer pictures (--limit), corruptions or severities"
+            "--out, or fewer images (--limit), corruptions or severities"
         )
 
 

@@ -13,7 +13,7 @@ from ipmix.corruptions.severities import (
     PERTURBATIONS_IMAGENET,
     VALIDATION,
 )
-from ipmix.evaluation.plan import Attack, AutoAttack, Plan
+from ipmix.evaluation.plan import AttackConfig, AutoAttackConfig, EvaluationPlan
 
 SMALL_SIDE = 64
 """Up to this side, "bar" and the like mean the CIFAR forms; above it, the ImageNet forms."""
@@ -21,7 +21,7 @@ SMALL_SIDE = 64
 
 @dataclass(frozen=True)
 class Request:
-    """Which model on which pictures, and where results go; see ``ipmix evaluate --help``."""
+    """Which model on which images, and where results go; see ``ipmix evaluate --help``."""
 
     model: str
     data: str
@@ -52,12 +52,12 @@ class Wanted:
     severities: tuple[int, ...] = (1, 2, 3, 4, 5)
     form: Literal["original", "corrected"] = "original"
     perturbations: tuple[str, ...] = ()
-    attack: Attack | None = field(default_factory=Attack)
-    auto_attack: AutoAttack | None = None
+    attack: AttackConfig | None = field(default_factory=AttackConfig)
+    auto_attack: AutoAttackConfig | None = None
     seed: int = 0
 
-    def plan(self, side: int) -> Plan:
-        """The plan for pictures whose shorter side is ``side``: there are two C-bar sets, for small and large."""
+    def plan(self, side: int) -> EvaluationPlan:
+        """The plan for images whose shorter side is ``side``: there are two C-bar sets, for small and large."""
         groups = {
             "none": (),
             "test": CORRUPTIONS,
@@ -65,7 +65,7 @@ class Wanted:
             "bar": C_BAR_CIFAR if side <= SMALL_SIDE else C_BAR_IMAGENET,
         }
         films = {"none": (), "cifar": PERTURBATIONS_CIFAR, "imagenet": PERTURBATIONS_IMAGENET}
-        return Plan(
+        return EvaluationPlan(
             corruptions=_expanded(self.corruptions, groups),
             severities=tuple(self.severities),
             form=self.form,

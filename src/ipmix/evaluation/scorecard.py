@@ -1,7 +1,7 @@
 """From kept predictions to the scorecard: every measure with its interval, as plain JSON data.
 
 A figure that can't be had says why instead: ``{"value": null, "reason": "..."}``. Predictions are read a
-part and a condition at a time and reduced to a few numbers per picture.
+part and a condition at a time and reduced to a few numbers per image.
 """
 
 from collections.abc import Callable, Mapping
@@ -36,13 +36,13 @@ def score(
 
     Args:
         kept: from :func:`ipmix.evaluation.predicting.predict`, or a third party's file.
-        anomalies: the same model's predictions on pictures of nothing it knows (their labels don't count).
+        anomalies: the same model's predictions on images of nothing it knows (their labels don't count).
         baseline: another run, by whose errors and flip rates this one's are divided as well.
         seed: of the bootstrap intervals.
-        samples: how often pictures are drawn for an interval; 0 for no intervals.
+        samples: how often images are drawn for an interval; 0 for no intervals.
 
     Returns:
-        JSON data: ``measures`` (name -> value, interval, pictures, reason), ``corruptions`` (name -> error at
+        JSON data: ``measures`` (name -> value, interval, images, reason), ``corruptions`` (name -> error at
         each severity), ``flips``, ``reliability``, ``risk_coverage``, ``worst``, and the run's description.
 
     Raises:
@@ -50,7 +50,7 @@ def score(
     """
     conditions, frames, top5, indices, labels = read_outcomes(kept)
     if "clean" not in conditions:
-        raise InputError(f"{kept.path} holds no predictions on clean pictures yet")
+        raise InputError(f"{kept.path} holds no predictions on clean images yet")
     plain = conditions["clean"]
     count = len(plain.whole("correct"))
     interval = Intervals(seed, samples)
@@ -157,7 +157,7 @@ def _add_corruption(
 
 
 def _wrong_shares(levels: Mapping[str, Mapping[int, Outcomes]]) -> NDArray[np.float64]:
-    """For each picture and corruption the share of severities answered wrongly: pictures are drawn whole."""
+    """For each image and corruption the share of severities answered wrongly: images are drawn whole."""
     return np.stack(
         [1.0 - np.mean([o.whole("correct") for o in by.values()], axis=0) for by in levels.values()], axis=1
     )
@@ -256,7 +256,7 @@ def _risk_coverage(plain: Outcomes, points: int = 101) -> dict[str, list[float]]
 
 
 def _worst(plain: Outcomes, indices: NDArray[np.int64], labels: NDArray[np.int64]) -> list[dict[str, Any]]:
-    """The pictures with the largest loss that were answered wrongly."""
+    """The images with the largest loss that were answered wrongly."""
     loss, wrong = plain.whole("loss"), ~plain.whole("correct")
     order = [i for i in np.argsort(-np.nan_to_num(loss, nan=np.inf), kind="stable") if wrong[i]][:WORST]
     sure, said = plain.whole("confidence"), plain.whole("predicted")

@@ -5,23 +5,23 @@ from typing import Any, Literal
 
 from ipmix.core.errors import InputError
 from ipmix.data import datasets
-from ipmix.training.config import Training
+from ipmix.training.config import TrainingConfig
 
 TEST_CROP = 0.875
 """The share of the shorter side that is kept for testing where training cuts out random parts (256 and 224)."""
 
 
 @dataclass(frozen=True)
-class Data:
-    """The pictures.
+class DataConfig:
+    """The images.
 
     Attributes:
-        source: a folder (train/<class>/<picture>, and the same under test or val), cifar10, cifar100, digits.
-        size: bring all pictures to this side.
-        crop: "pad" keeps the pictures in memory and shifts them in training; "resized" reads files in every
+        source: a folder (train/<class>/<image>, and the same under test or val), cifar10, cifar100, digits.
+        size: bring all images to this side.
+        crop: "pad" keeps the images in memory and shifts them in training; "resized" reads files in every
             epoch and brings a random part of each to ``size`` (ImageNet).
         test_split: what to test on after each epoch; test or val, whichever is there, if left out.
-        skip_broken: pass over pictures that can't be decoded.
+        skip_broken: pass over images that can't be decoded.
     """
 
     source: str
@@ -36,7 +36,7 @@ class Data:
 
 
 @dataclass(frozen=True)
-class Method:
+class MethodConfig:
     """The augmentation: a name ("none" for flips and crops alone), a preset, single options."""
 
     name: str = "ipmix"
@@ -45,8 +45,8 @@ class Method:
 
 
 @dataclass(frozen=True)
-class Mixing:
-    """The mixing set: a folder, or ``count`` pictures generated from ``seed``."""
+class MixingConfig:
+    """The mixing set: a folder, or ``count`` images generated from ``seed``."""
 
     folder: str | None = None
     count: int = 2000
@@ -54,16 +54,16 @@ class Mixing:
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """What is measured on the test pictures at the end (see ``ipmix evaluate``).
+class EvaluationConfig:
+    """What is measured on the test images at the end (see ``ipmix evaluate``).
 
     Attributes:
         corruptions: which, by name or group.
         severities: of each corruption.
         perturbations: films for the flip probability.
         attack: measure the error under PGD.
-        limit: take this many test pictures, evenly spread; all if left out. (The test error after each epoch is
-            always that of all pictures.)
+        limit: take this many test images, evenly spread; all if left out. (The test error after each epoch is
+            always that of all images.)
     """
 
     corruptions: tuple[str, ...] = ("test",)
@@ -78,11 +78,11 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class Experiment:
+class ExperimentConfig:
     """One training run and its measurement."""
 
-    data: Data
-    method: Method = Method()
-    mixing: Mixing = Mixing()
-    training: Training = field(default_factory=Training)
-    evaluation: Evaluation = Evaluation()
+    data: DataConfig
+    method: MethodConfig = MethodConfig()
+    mixing: MixingConfig = MixingConfig()
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    evaluation: EvaluationConfig = EvaluationConfig()

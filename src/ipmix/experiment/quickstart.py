@@ -24,14 +24,14 @@ from ipmix.core.files import write_text
 from ipmix.core.progress import duration
 from ipmix.core.versions import versions
 from ipmix.corruptions import CORRUPTIONS, corrupt
-from ipmix.data.datasets import Pictures
-from ipmix.experiment.quickstart_worker import NAMES, Settings, method_of, mixing_of, pictures_of, work
+from ipmix.data.datasets import ArrayDataset
+from ipmix.experiment.quickstart_worker import NAMES, QuickstartConfig, images_of, method_of, mixing_of, work
 from ipmix.mixing_set.mixing_set import MixingSet
 from ipmix.recipe.format import WHOLE
 from ipmix.recipe.recipe import Recipe
 from ipmix.report import Figure, Panel, print_comparison, write_page
 
-__all__ = ["Settings", "quickstart"]
+__all__ = ["QuickstartConfig", "quickstart"]
 
 SCHEMA = "ipmix quickstart 1"
 SEVERITY_SHOWN = 3
@@ -39,14 +39,14 @@ SEVERITY_SHOWN = 3
 
 
 def quickstart(
-    settings: Settings, out: Path, *, force: bool = False, device: str = "cpu", quiet: bool = False
+    settings: QuickstartConfig, out: Path, *, force: bool = False, device: str = "cpu", quiet: bool = False
 ) -> dict[str, Any]:
     """Train both networks, measure them, print the table, write ``report.html`` and ``results.json``.
 
     The networks run in two processes (a script that calls this needs ``if __name__ == "__main__":``).
 
     Args:
-        settings: what to do. More pictures than ``train_pictures`` and ``test_pictures`` are thinned evenly.
+        settings: what to do. More images than ``train_images`` and ``test_images`` are thinned evenly.
         out: the folder for everything that is written.
         force: replace what an earlier quickstart wrote there.
         device: "cpu" gives the same figures for the same seed; "auto" takes an accelerator.
@@ -60,10 +60,10 @@ def quickstart(
     """
     began = time.monotonic()
     _prepare(out, force)
-    train_set, test_set = pictures_of(settings, quiet=quiet)
+    train_set, test_set = images_of(settings, quiet=quiet)
     display = _Display(settings, out, quiet)
     display.say(
-        f"{settings.data}: {len(train_set)} pictures to train on, {len(test_set)} to test on, "
+        f"{settings.data}: {len(train_set)} images to train on, {len(test_set)} to test on, "
         f"{len(train_set.classes)} classes, {settings.size} pixels"
     )
     display.say("The first time, kernels are compiled as well, which takes about half a minute.")
@@ -79,7 +79,7 @@ def quickstart(
     write_report(settings, results, train_set, test_set, mixing_of(settings), out / "report.html")
     print_comparison([cards[name] for name in NAMES])
     sys.stdout.write(
-        f"In brackets: 95% bootstrap intervals over the {len(test_set)} test pictures; one training run each.\n"
+        f"In brackets: 95% bootstrap intervals over the {len(test_set)} test images; one training run each.\n"
         f"Done in {duration(time.monotonic() - began)}. Open {out / 'report.html'}; "
         f"all figures are in {out / 'results.json'}.\n"
     )
@@ -99,7 +99,7 @@ def _prepare(out: Path, force: bool) -> None:
 
 
 def _run_both(
-    settings: Settings, out: Path, device: str, force: bool, display: "_Display"
+    settings: QuickstartConfig, out: Path, device: str, force: bool, display: "_Display"
 ) -> dict[str, dict[str, Any]]:
     """Train and measure both networks side by side; the scorecards by name."""
     context = multiprocessing.get_context("spawn")
@@ -133,9 +133,9 @@ def _run_both(
     return {name: cards[name] for name in NAMES}
 
 
-def _compile_augmentation(settings: Settings) -> None:
-    picture = np.zeros((1, settings.size, settings.size, 3), np.uint8)
-    augment(picture, method_of(settings), MixingSet.array(picture), seed=0)
+def _compile_augmentation(settings: QuickstartConfig) -> None:
+    image = np.zeros((1, settings.size, settings.size, 3), np.uint8)
+    augment(image, method_of(settings), MixingSet.array(image), seed=0)
 
 
 def _received(end: Connection, name: str) -> dict[str, Any]:
@@ -154,7 +154,7 @@ def _received(end: Connection, name: str) -> dict[str, Any]:
 class _Display:
     """Shows how far the two processes are, from the files they write."""
 
-    def __init__(self, settings: Settings, out: Path, quiet: bool) -> None:
+    def __init__(self, settings: QuickstartConfig, out: Path, quiet: bool) -> None:
         self._epochs, self._out, self._quiet = settings.epochs, out, quiet
         self._shown: dict[str, str] = {}
         self._live: Any = None
@@ -205,24 +205,24 @@ class _Display:
 
 
 def write_report(
-    settings: Settings,
+    settings: QuickstartConfig,
     results: dict[str, Any],
-    train_set: Pictures,
-    test_set: Pictures,
+    train_set: ArrayDataset,
+    test_set: ArrayDataset,
     mixing: MixingSet,
     path: Path,
 ) -> None:
     """Write the page of a finished quickstart."""
     same = "random crop" + ("" if settings.data == "digits" else " and mirroring")
-    loss = "Jensen-Shannon consistency over two versions of each picture" if settings.jsd else "cross-entropy"
+    loss = "Jensen-Shannon consistency over two versions of each image" if settings.jsd else "cross-entropy"
     facts = [
         ("data", f"{train_set.name} ({len(train_set)}), {test_set.name} ({len(test_set)}), {settings.size} pixels"),
         ("network", f"{settings.model}, the same for both"),
-        ("training", f"{settings.epochs} epochs of the same pictures, batches of {settings.batch_size}"),
+        ("training", f"{settings.epochs} epochs of the same images, batches of {settings.batch_size}"),
         ("plain", f"{same}; cross-entropy"),
         ("IPMix", f"{same}, then IPMix in its default form{_exception(settings)}; {loss}"),
         ("mixing set", f"{len(mixing)} generated fractals"),
-        ("attack", "PGD, L-infinity 2/255, 20 steps of 0.5/255, random start, ball around the clean picture"),
+        ("attack", "PGD, L-infinity 2/255, 20 steps of 0.5/255, random start, ball around the clean image"),
         ("seed", str(settings.seed)),
         *results["versions"].items(),
     ]
@@ -231,7 +231,7 @@ def write_report(
         [results["runs"][name] for name in NAMES],
         title=f"A plain and an IPMix network on {_called(settings)}",
         lead=(
-            f"The same small network, trained twice on {len(train_set)} pictures for {settings.epochs} epochs, "
+            f"The same small network, trained twice on {len(train_set)} images for {settings.epochs} epochs, "
             f"then measured on {len(test_set)} others. One training run each: another seed gives other figures."
         ),
         panels=panels(settings, train_set, mixing),
@@ -239,10 +239,10 @@ def write_report(
     )
 
 
-def panels(settings: Settings, pictures: Pictures, mixing: MixingSet) -> list[Panel]:
-    """The pictures on the page: IPMix versions, two of them taken apart, and the corruptions."""
+def panels(settings: QuickstartConfig, dataset: ArrayDataset, mixing: MixingSet) -> list[Panel]:
+    """The images on the page: IPMix versions, two of them taken apart, and the corruptions."""
     method = method_of(settings)
-    images = pictures.images
+    images = dataset.images
     chosen = np.linspace(0, len(images) - 1, 8).round().astype(np.int64)
     some = np.ascontiguousarray(images[chosen])
     views = [augment(some, method, mixing, seed=settings.seed, view=view) for view in range(6)]
@@ -252,25 +252,25 @@ def panels(settings: Settings, pictures: Pictures, mixing: MixingSet) -> list[Pa
         for name in CORRUPTIONS
     ]
     return [
-        Panel("Pictures and their IPMix versions", "Each row: the picture, then six versions of it.", grid, 58),
+        Panel("Images and their IPMix versions", "Each row: the image, then six versions of it.", grid, 58),
         *_taken_apart(settings, images[:: max(1, len(images) // 64)], mixing),
-        Panel("The corruptions", f"A picture at severity {SEVERITY_SHOWN} of 5.", [("", shown)], 84),
+        Panel("The corruptions", f"An image at severity {SEVERITY_SHOWN} of 5.", [("", shown)], 84),
     ]
 
 
-def _taken_apart(settings: Settings, images: np.ndarray, mixing: MixingSet, count: int = 2) -> list[Panel]:
+def _taken_apart(settings: QuickstartConfig, images: np.ndarray, mixing: MixingSet, count: int = 2) -> list[Panel]:
     """The recipes that show most, chain by chain."""
     table = draw(method_of(settings), images.shape, len(mixing), seed=settings.seed)
     telling = sorted(range(len(table)), key=lambda i: _telling(table[i]), reverse=True)[:count]
     rows: list[tuple[str, Sequence[Figure]]] = []
     for i in sorted(telling):
         rows += [
-            (row.label, [Figure(image, label) for label, image in row.pictures])
+            (row.label, [Figure(image, label) for label, image in row.images])
             for row in explain(images[i], table[i], mixing)
         ]
     text = (
-        "Each chain starts from the clean picture and goes through its steps; the result mixes the chains "
-        "and the clean picture by the shares given."
+        "Each chain starts from the clean image and goes through its steps; the result mixes the chains "
+        "and the clean image by the shares given."
     )
     return [Panel("IPMix taken apart", text, rows, 92, per_column=len(rows) // count)]
 
@@ -282,10 +282,10 @@ def _telling(recipe: Recipe) -> tuple[bool, int, int]:
     return 0.15 < recipe.clean / WHOLE < 0.45, len(kinds), len(steps)
 
 
-def _exception(settings: Settings) -> str:
+def _exception(settings: QuickstartConfig) -> str:
     return " without mirroring (a mirrored 2 is no 2)" if settings.data == "digits" else ""
 
 
-def _called(settings: Settings) -> str:
+def _called(settings: QuickstartConfig) -> str:
     known = {"digits": "handwritten digits", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
     return known.get(settings.data, Path(settings.data).name)

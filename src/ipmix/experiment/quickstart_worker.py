@@ -16,7 +16,7 @@ import numpy as np
 
 from ipmix.core.errors import InputError
 from ipmix.core.files import write_text
-from ipmix.data.datasets import BUILT_IN, Pictures, load, scan, splits
+from ipmix.data.datasets import BUILT_IN, ArrayDataset, load, scan, splits
 from ipmix.methods import IPMix
 from ipmix.mixing_set.mixing_set import MixingSet
 from ipmix.recipe.operations import operation_names
@@ -26,7 +26,7 @@ NAMES = (PLAIN, IPMIX)
 
 
 @dataclass(frozen=True)
-class Settings:
+class QuickstartConfig:
     """What is trained and measured; everything that decides the figures."""
 
     data: str = "digits"
@@ -37,12 +37,12 @@ class Settings:
     learning_rate: float = 0.1
     jsd: bool = False
     size: int = 32
-    train_pictures: int = 5000
-    test_pictures: int = 1000
-    mixing_pictures: int = 400
+    train_images: int = 5000
+    test_images: int = 1000
+    mixing_images: int = 400
 
 
-def work(result: Connection, settings: Settings, name: str, out: Path, device: str, force: bool) -> None:
+def work(result: Connection, settings: QuickstartConfig, name: str, out: Path, device: str, force: bool) -> None:
     """The process: sends ("card", scorecard), ("input", message) or ("failure", traceback)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means, and ends this process
     try:
@@ -54,20 +54,20 @@ def work(result: Connection, settings: Settings, name: str, out: Path, device: s
 
 
 def train_and_measure(
-    settings: Settings, name: str, out: Path, *, device: str = "cpu", force: bool = False
+    settings: QuickstartConfig, name: str, out: Path, *, device: str = "cpu", force: bool = False
 ) -> dict[str, Any]:
     """Train the network ``name`` and give its scorecard; files go to ``out``/``name`` in small letters."""
     import torch
 
     from ipmix.data.sources import InMemory
-    from ipmix.evaluation.plan import Attack, Plan
+    from ipmix.evaluation.plan import AttackConfig, EvaluationPlan
     from ipmix.evaluation.predicting import predict
     from ipmix.evaluation.scorecard import score
     from ipmix.training.loop import train
 
     torch.set_num_threads(1)
     folder = out / name.lower()
-    train_set, test_set = pictures_of(settings, quiet=True)
+    train_set, test_set = images_of(settings, quiet=True)
     mixing = mixing_of(settings) if name == IPMIX else None
     outcome = train(
         training_of(settings, name),
@@ -83,7 +83,7 @@ def train_and_measure(
     kept = predict(
         outcome.model,
         InMemory(test_set),
-        Plan(attack=Attack(), seed=settings.seed),
+        EvaluationPlan(attack=AttackConfig(), seed=settings.seed),
         folder / "predictions",
         name=name,
         device=device,
@@ -95,11 +95,11 @@ def train_and_measure(
     return card
 
 
-def training_of(settings: Settings, name: str) -> Any:
+def training_of(settings: QuickstartConfig, name: str) -> Any:
     """How a network is trained: both alike, but for the Jensen-Shannon loss where it is asked for."""
-    from ipmix.training.config import Training
+    from ipmix.training.config import TrainingConfig
 
-    return Training(
+    return TrainingConfig(
         model=settings.model,
         epochs=settings.epochs,
         batch_size=settings.batch_size,
@@ -112,7 +112,7 @@ def training_of(settings: Settings, name: str) -> Any:
     )
 
 
-def method_of(settings: Settings) -> IPMix:
+def method_of(settings: QuickstartConfig) -> IPMix:
     """IPMix as the quickstart uses it: the default form; for digits without mirroring."""
     if settings.data != "digits":
         return IPMix()
@@ -120,14 +120,14 @@ def method_of(settings: Settings) -> IPMix:
     return IPMix(operations=tuple(name for name in operation_names("core") if name != "mirror"))
 
 
-def mixing_of(settings: Settings) -> MixingSet:
+def mixing_of(settings: QuickstartConfig) -> MixingSet:
     """The fractals that are mixed in, from the cache or made now: affine systems, to compile one kind only."""
     side = settings.size + settings.size // 8
-    return MixingSet.generate(settings.mixing_pictures, side, settings.seed, mix={"ifs": 1})
+    return MixingSet.generate(settings.mixing_images, side, settings.seed, mix={"ifs": 1})
 
 
-def pictures_of(settings: Settings, *, quiet: bool) -> tuple[Pictures, Pictures]:
-    """The pictures to train and to test on, thinned to the settings' numbers.
+def images_of(settings: QuickstartConfig, *, quiet: bool) -> tuple[ArrayDataset, ArrayDataset]:
+    """The images to train and to test on, thinned to the settings' numbers.
 
     Raises:
         InputError: one of both is missing, or their classes differ.
@@ -136,18 +136,18 @@ def pictures_of(settings: Settings, *, quiet: bool) -> tuple[Pictures, Pictures]
     second = "test" if "test" in found else "val"
     if "train" not in found or second not in found:
         raise InputError(
-            f"{settings.data} needs pictures to train and to test on: expected train/<class>/<picture> and "
-            f"test/<class>/<picture> (or val), found {', '.join(found) or 'neither'}"
+            f"{settings.data} needs images to train and to test on: expected train/<class>/<image> and "
+            f"test/<class>/<image> (or val), found {', '.join(found) or 'neither'}"
         )
-    train_set = _some(settings, "train", settings.train_pictures, quiet)
-    test_set = _some(settings, second, settings.test_pictures, quiet)
+    train_set = _some(settings, "train", settings.train_images, quiet)
+    test_set = _some(settings, second, settings.test_images, quiet)
     if train_set.classes != test_set.classes:
         raise InputError(f"{settings.data}: train and {second} have different class folders; both need the same")
     return train_set, test_set
 
 
-def _some(settings: Settings, split: str, count: int, quiet: bool) -> Pictures:
-    """At most ``count`` pictures of a split; of a folder only those are decoded."""
+def _some(settings: QuickstartConfig, split: str, count: int, quiet: bool) -> ArrayDataset:
+    """At most ``count`` images of a split; of a folder only those are decoded."""
     if settings.data in BUILT_IN:
         return thinned(load(settings.data, split, size=settings.size, quiet=quiet), count)
     files = scan(settings.data, split)
@@ -156,10 +156,10 @@ def _some(settings: Settings, split: str, count: int, quiet: bool) -> Pictures:
     return replace(files, paths=paths, labels=files.labels[chosen]).read(size=settings.size, quiet=quiet)
 
 
-def thinned(pictures: Pictures, count: int) -> Pictures:
-    """At most ``count`` of the pictures; see :func:`spread`."""
-    chosen = spread(pictures.labels, count)
-    return replace(pictures, images=pictures.images[chosen], labels=pictures.labels[chosen])
+def thinned(dataset: ArrayDataset, count: int) -> ArrayDataset:
+    """At most ``count`` of the images; see :func:`spread`."""
+    chosen = spread(dataset.labels, count)
+    return replace(dataset, images=dataset.images[chosen], labels=dataset.labels[chosen])
 
 
 def spread(labels: np.ndarray, count: int) -> np.ndarray:

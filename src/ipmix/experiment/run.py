@@ -1,4 +1,4 @@
-"""An experiment: which pictures, which augmentation, which network trained how, measured how.
+"""An experiment: which images, which augmentation, which network trained how, measured how.
 
 Made from a settings file (``experiments/*.yaml``) or from the words of ``ipmix train``; everything that
 decides the figures is in it, and nothing else (not the number of threads, not the device).
@@ -12,9 +12,9 @@ from typing import Any
 
 from ipmix.core.errors import InputError
 from ipmix.data import datasets
-from ipmix.data.datasets import PictureFiles, Pictures
+from ipmix.data.datasets import ArrayDataset, FileDataset
 from ipmix.data.sources import OnDisk
-from ipmix.experiment.config import TEST_CROP, Data, Experiment
+from ipmix.experiment.config import TEST_CROP, DataConfig, ExperimentConfig
 from ipmix.methods.choosing import chosen_method
 from ipmix.mixing_set.mixing_set import MixingSet, margin
 from ipmix.training.loop import Outcome
@@ -22,7 +22,7 @@ from ipmix.training.loop import train as train_network
 
 
 def train(
-    experiment: Experiment,
+    experiment: ExperimentConfig,
     out: Path,
     *,
     root: Path | None = None,
@@ -39,22 +39,22 @@ def train(
     """Train the experiment's network in the folder ``out``; the arguments are those of ``ipmix train``."""
     from ipmix.training.checkpoint import refuse_taken
 
-    # What can be refused is refused before any picture is read.
+    # What can be refused is refused before any image is read.
     method = chosen_method(experiment.method.name, experiment.method.preset, experiment.method.options)
-    if method is None or not method.needs_pictures:
+    if method is None or not method.needs_mixing_images:
         if experiment.mixing.folder is not None:
-            raise InputError("this method mixes in no pictures: leave out the mixing set")
+            raise InputError("this method mixes in no images: leave out the mixing set")
     elif experiment.mixing.folder is not None:
         MixingSet.open(experiment.mixing.folder)
     refuse_taken(out, resume=resume, force=force)
-    pictures, test = open_pictures(experiment.data, experiment.training.size, root=root, download=download, quiet=quiet)
+    dataset, test = open_datasets(experiment.data, experiment.training.size, root=root, download=download, quiet=quiet)
     return train_network(
         experiment.training,
-        pictures,
+        dataset,
         test,
         out,
         method=method,
-        mixing=_mixing_set(experiment, method, pictures),
+        mixing=_mixing_set(experiment, method, dataset),
         resume=resume,
         force=force,
         threads=threads,
@@ -67,7 +67,7 @@ def train(
 
 
 def run(
-    experiment: Experiment, out: Path, *, names: Sequence[str] = ("last", "best"), **options: Any
+    experiment: ExperimentConfig, out: Path, *, names: Sequence[str] = ("last", "best"), **options: Any
 ) -> dict[str, Any]:
     """Train, measure the last and the best epoch, and write ``results.json``: the record of the experiment.
 
@@ -82,6 +82,8 @@ def run(
     from ipmix.core.files import write_text
     from ipmix.core.versions import versions
     from ipmix.evaluation import assessment
+    from ipmix.evaluation.plan import AttackConfig
+    from ipmix.evaluation.request import Request, Wanted
 
     outcome = train(experiment, out, **options)
     wanted = experiment.evaluation
@@ -90,13 +92,13 @@ def run(
     for name in names:
         if not (out / f"{name}.safetensors").exists() or (name == "best" and same and "last" in names):
             continue
-        measured = assessment.Wanted(
+        measured = Wanted(
             corruptions=wanted.corruptions,
             severities=wanted.severities,
             perturbations=wanted.perturbations,
-            attack=assessment.Attack() if wanted.attack else None,
+            attack=AttackConfig() if wanted.attack else None,
         )
-        request = assessment.Request(
+        request = Request(
             model=str(out / f"{name}.safetensors"),
             data=experiment.data.source,
             out=out / f"measured-{name}",
@@ -128,28 +130,28 @@ def run(
     return results
 
 
-def open_pictures(
-    data: Data, size: int, *, root: Path | None = None, download: bool = False, quiet: bool = False
-) -> tuple[Pictures | PictureFiles, Pictures | OnDisk | None]:
-    """The pictures to train on, and those to test on (None if there are none)."""
+def open_datasets(
+    data: DataConfig, size: int, *, root: Path | None = None, download: bool = False, quiet: bool = False
+) -> tuple[ArrayDataset | FileDataset, ArrayDataset | OnDisk | None]:
+    """The images to train on, and those to test on (None if there are none)."""
     if data.crop == "resized":
         return _open_files(data, size, quiet)
     where: dict[str, Any] = {
         "root": root, "download": download, "skip_broken": data.skip_broken, "quiet": quiet,
     }  # fmt: skip
-    pictures = datasets.load(data.source, "train", size=data.size, **where)
+    dataset = datasets.load(data.source, "train", size=data.size, **where)
     side = data.size
-    if side is None and pictures.images.shape[1] == pictures.images.shape[2]:
-        side = pictures.images.shape[1]
+    if side is None and dataset.images.shape[1] == dataset.images.shape[2]:
+        side = dataset.images.shape[1]
     split = _test_split(data)
     test = None if split is None else datasets.load(data.source, split, size=side, **where)
-    for loaded in (pictures, test):
+    for loaded in (dataset, test):
         if loaded is not None:
             _tell_skipped(loaded.name, loaded.skipped)
-    return pictures, test
+    return dataset, test
 
 
-def _open_files(data: Data, size: int, quiet: bool) -> tuple[PictureFiles, OnDisk | None]:
+def _open_files(data: DataConfig, size: int, quiet: bool) -> tuple[FileDataset, OnDisk | None]:
     files = datasets.scan(data.source, "train")
     if data.skip_broken:
         files, broken = files.whole(quiet=quiet)
@@ -161,7 +163,7 @@ def _open_files(data: Data, size: int, quiet: bool) -> tuple[PictureFiles, OnDis
     return files, OnDisk(test, size, TEST_CROP, data.skip_broken)
 
 
-def _test_split(data: Data) -> str | None:
+def _test_split(data: DataConfig) -> str | None:
     if data.test_split is not None:
         return data.test_split
     return next((name for name in ("test", "val") if name in datasets.splits(data.source)), None)
@@ -169,15 +171,15 @@ def _test_split(data: Data) -> str | None:
 
 def _tell_skipped(name: str, skipped: Sequence[Path]) -> None:
     if skipped:
-        sys.stderr.write(f"{name}: passed over {len(skipped)} broken pictures, the first {skipped[0]}\n")
+        sys.stderr.write(f"{name}: passed over {len(skipped)} broken images, the first {skipped[0]}\n")
 
 
-def _mixing_set(experiment: Experiment, method: Any, pictures: Pictures | PictureFiles) -> MixingSet | None:
-    if method is None or not method.needs_pictures:
+def _mixing_set(experiment: ExperimentConfig, method: Any, dataset: ArrayDataset | FileDataset) -> MixingSet | None:
+    if method is None or not method.needs_mixing_images:
         return None
     if experiment.mixing.folder is not None:
         return MixingSet.open(experiment.mixing.folder)
     height = width = experiment.training.size
-    if isinstance(pictures, Pictures):
-        height, width = pictures.images.shape[1:3]
+    if isinstance(dataset, ArrayDataset):
+        height, width = dataset.images.shape[1:3]
     return MixingSet.generate(experiment.mixing.count, margin(height, width), experiment.mixing.seed)

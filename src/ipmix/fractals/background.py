@@ -1,4 +1,4 @@
-"""Clouds behind a fractal: the diamond-square algorithm on a torus, coloured by hue, saturation and value.
+"""Clouds behind a fractal: the diamond-square algorithm on a torus, colored by hue, saturation and value.
 
 Formulas: the public code of Anderson and Farrell, "Improving Fractal Pre-training" (WACV 2022).
 """
@@ -7,7 +7,7 @@ import numpy as np
 
 from ipmix.core.compiling import compiled, inlined
 from ipmix.core.randomness import between, bits, mask_hash, uniform
-from ipmix.fractals.colour import byte, hue_channel
+from ipmix.fractals.color import byte, hue_channel
 from ipmix.fractals.elementary import exponential
 from ipmix.fractals.pixels import put
 
@@ -16,7 +16,7 @@ HEIGHTS = 1024
 
 @compiled
 def side_of(size):  # type: ignore[no-untyped-def]
-    """The side of the clouds behind a picture of ``size`` pixels: the next power of two, at least 4."""
+    """The side of the clouds behind an image of ``size`` pixels: the next power of two, at least 4."""
     side = 4
     while side < size:
         side *= 2
@@ -115,12 +115,12 @@ def _stretch(clouds):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def paint_background(state, picture, clouds, spare):  # type: ignore[no-untyped-def]
-    """Fill ``picture`` (uint8[h, w, 3]) with coloured clouds.
+def paint_background(state, image, clouds, spare):  # type: ignore[no-untyped-def]
+    """Fill ``image`` (uint8[h, w, 3]) with colored clouds.
 
     ``clouds`` (float32[s * s], s from :func:`side_of`) and ``spare`` (twice as much) are overwritten.
     """
-    height, width, _ = picture.shape
+    height, width, _ = image.shape
     side = side_of(max(height, width))
     diamond_square(state, between(state, 0.4, 0.8), clouds, spare)
     hue_scale = between(state, 0.25, 1.0)
@@ -129,7 +129,7 @@ def paint_background(state, picture, clouds, spare):  # type: ignore[no-untyped-
     saturation_shift = between(state, 0.4, 0.6)
     value_scale = between(state, 0.3, 0.6)
     value_shift = between(state, 0.4, 0.6)
-    # Every colour is a function of the cloud's height: worked out once per height, three bytes of a word.
+    # Every color is a function of the cloud's height: worked out once per height, three bytes of a word.
     table = np.empty(HEIGHTS, np.uint32)
     for n in range(HEIGHTS):
         cloud = n / (HEIGHTS - 1.0)
@@ -141,17 +141,17 @@ def paint_background(state, picture, clouds, spare):  # type: ignore[no-untyped-
             word |= np.uint32(byte(hue_channel(hue, saturation, value, c))) << np.uint32(8 * c)
         table[n] = word
     scale = np.float32(HEIGHTS - 1.0)
-    pixels = picture.reshape(height * width * 3)
+    pixels = image.reshape(height * width * 3)
     for y in range(height):
         line = clouds[y * side :]
-        # The picture's last pixel has none behind it that a fourth byte could be written to.
+        # The image's last pixel has none behind it that a fourth byte could be written to.
         whole = width - 1 if y == height - 1 else width
         first = np.uint64(3 * y * width)
         for x in range(np.uint64(whole)):
             put(pixels, first + np.uint64(3) * x, table[_height(line[x], scale)])
     last = table[_height(clouds[(height - 1) * side + width - 1], scale)]
     for c in range(3):
-        picture[height - 1, width - 1, c] = np.uint8(last >> np.uint32(8 * c))
+        image[height - 1, width - 1, c] = np.uint8(last >> np.uint32(8 * c))
 
 
 @inlined

@@ -1,9 +1,9 @@
-"""Is a picture worth keeping? Entropy, largest single colour and detail, measured on its pixels."""
+"""Is an image worth keeping? Entropy, largest single color and detail, measured on its pixels."""
 
 import numpy as np
 
 from ipmix.core.compiling import compiled
-from ipmix.fractals.colour import luma
+from ipmix.fractals.color import luma
 from ipmix.fractals.elementary import logarithm
 
 LEAST_ENTROPY = 3.2
@@ -12,28 +12,28 @@ LEAST_ENTROPY = 3.2
 DARKEST, LIGHTEST = 45.0, 225.0
 """Bounds of the mean luma, in 0..255."""
 
-MOST_OF_ONE_COLOUR = 0.5
-"""Share of the pixels that may fall into one of 4096 colours (4 bits a channel)."""
+MOST_OF_ONE_COLOR = 0.5
+"""Share of the pixels that may fall into one of 4096 colors (4 bits a channel)."""
 
 LEAST_DETAIL = 2.0
 """Mean absolute luma step between neighbours, in levels."""
 
 MOST_NOISE = 0.62
-"""Mean squared luma step over twice the variance: 0 for a smooth picture, 1 for white noise."""
+"""Mean squared luma step over twice the variance: 0 for a smooth image, 1 for white noise."""
 
 MOST_PARALLEL = 0.65
 """Coherence of the luma gradient's direction: 0 for no direction, 1 for parallel stripes."""
 
 
 @compiled
-def measure(picture):  # type: ignore[no-untyped-def]
-    """Mean luma, entropy (bits), largest colour's share, mean luma step, noise, coherence: uint8[h, w, 3].
+def measure(image):  # type: ignore[no-untyped-def]
+    """Mean luma, entropy (bits), largest color's share, mean luma step, noise, coherence: uint8[h, w, 3].
 
-    Steps are taken to the right and downwards, on every fourth line (every second one of a small picture).
+    Steps are taken to the right and downwards, on every fourth line (every second one of a small image).
     """
-    height, width, _ = picture.shape
+    height, width, _ = image.shape
     levels = np.zeros(64, np.int64)
-    colours = np.zeros(4096, np.int64)
+    colors = np.zeros(4096, np.int64)
     steps = np.int64(0)
     squares_x = np.int64(0)
     squares_y = np.int64(0)
@@ -49,8 +49,8 @@ def measure(picture):  # type: ignore[no-untyped-def]
     for y in range(0, height, apart):
         down = min(y + 1, height - 1)
         for x in range(np.uint64(width)):
-            line[x] = luma(picture[y, x, 0], picture[y, x, 1], picture[y, x, 2])
-            below_it[x] = luma(picture[down, x, 0], picture[down, x, 1], picture[down, x, 2])
+            line[x] = luma(image[y, x, 0], image[y, x, 1], image[y, x, 2])
+            below_it[x] = luma(image[down, x, 0], image[down, x, 1], image[down, x, 2])
         # A line's sums fit 32 bits, which are added twice as many at once: 4096 squares of 255 are 2**28.
         step_sum, square_x, square_y, product, level_sum, level_square = zero, zero, zero, zero, zero, zero
         for x in range(np.uint64(width - 1)):
@@ -70,11 +70,11 @@ def measure(picture):  # type: ignore[no-untyped-def]
         sums += level_sum
         squares += level_square
         for x in range(np.uint64(width)):
-            r = np.uint64(picture[y, x, 0]) >> np.uint64(4)
-            g = np.uint64(picture[y, x, 1]) >> np.uint64(4)
-            b = np.uint64(picture[y, x, 2]) >> np.uint64(4)
+            r = np.uint64(image[y, x, 0]) >> np.uint64(4)
+            g = np.uint64(image[y, x, 1]) >> np.uint64(4)
+            b = np.uint64(image[y, x, 2]) >> np.uint64(4)
             levels[np.uint64(line[x]) >> np.uint64(2)] += 1
-            colours[(r << np.uint64(8)) | (g << np.uint64(4)) | b] += 1
+            colors[(r << np.uint64(8)) | (g << np.uint64(4)) | b] += 1
         n += width
         lines += 1
     entropy = 0.0
@@ -88,21 +88,21 @@ def measure(picture):  # type: ignore[no-untyped-def]
     coherence = np.sqrt(tilt * tilt + 4.0 * float(products) * float(products)) / energy
     noise = energy / (4.0 * variance * pairs)
     middle = sums / pairs
-    return middle, entropy, colours.max() / n, steps / (2.0 * pairs), noise, coherence
+    return middle, entropy, colors.max() / n, steps / (2.0 * pairs), noise, coherence
 
 
 @compiled
-def is_dull(picture, most_parallel):  # type: ignore[no-untyped-def]
-    """True for a picture (uint8[h, w, 3]) nearly blank, of one colour, flat, noise, or parallel stripes.
+def is_dull(image, most_parallel):  # type: ignore[no-untyped-def]
+    """True for an image (uint8[h, w, 3]) nearly blank, of one color, flat, noise, or parallel stripes.
 
-    ``most_parallel`` is the coherence from which a picture counts as stripes, :data:`MOST_PARALLEL` for most.
+    ``most_parallel`` is the coherence from which an image counts as stripes, :data:`MOST_PARALLEL` for most.
     """
-    height, width, _ = picture.shape
-    middle, entropy, largest, detail, noise, coherence = measure(picture)
-    # A small picture has too few pixels to fill the histogram, and its detail is finer than its pixels.
+    height, width, _ = image.shape
+    middle, entropy, largest, detail, noise, coherence = measure(image)
+    # A small image has too few pixels to fill the histogram, and its detail is finer than its pixels.
     small = min(height, width) < 64
     least = min(LEAST_ENTROPY, 0.7 * logarithm(float(height * width)) - 1.0)
-    if entropy < least or largest > MOST_OF_ONE_COLOUR or detail < LEAST_DETAIL:
+    if entropy < least or largest > MOST_OF_ONE_COLOR or detail < LEAST_DETAIL:
         return True
     if not DARKEST <= middle <= LIGHTEST:
         return True

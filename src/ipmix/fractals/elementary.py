@@ -1,9 +1,9 @@
 """Sine, logarithm, power and arctangent out of additions, multiplications and divisions only.
 
 A mathematics library may round its sine differently on another machine, and one different bit in a chaotic
-orbit makes another picture. The functions here use nothing but IEEE 754's exactly rounded operations, so
+orbit makes another image. The functions here use nothing but IEEE 754's exactly rounded operations, so
 every machine computes the same bits. They are also free of branches and calls, which lets a compiled loop
-over them be vectorised. Errors are below 1e-9, far under what a picture of 8 bits can show.
+over them be vectorised. Errors are below 1e-9, far under what an image of 8 bits can show.
 
 All but the ``single_`` ones take and return float64, and all are callable from compiled code and from plain Python.
 """
@@ -58,7 +58,7 @@ def logarithm(x):  # type: ignore[no-untyped-def]
 
 @inlined
 def rough_logarithm(x):  # type: ignore[no-untyped-def]
-    """log2(x) to within 2e-4, for a positive normal x: for colours, at half the price."""
+    """log2(x) to within 2e-4, for a positive normal x: for colors, at half the price."""
     raw = np.float64(x).view(np.int64)
     m = np.int64((raw & np.int64(0xFFFFFFFFFFFFF)) | np.int64(0x3FF0000000000000)).view(np.float64)
     p = -0.0816157681 * m + 0.6451423713

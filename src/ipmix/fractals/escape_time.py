@@ -1,7 +1,7 @@
-"""Pictures by the escape-time algorithm: Mandelbrot and Julia sets, higher powers, with orbit traps.
+"""Images by the escape-time algorithm: Mandelbrot and Julia sets, higher powers, with orbit traps.
 
-z <- z**2 + c (also z**3, z**4, the conjugate and the burning ship): Mandelbrot pictures start at z = 0 with c
-the pixel, Julia pictures start at the pixel with one c. Windows are found by zooming into places where
+z <- z**2 + c (also z**3, z**4, the conjugate and the burning ship): Mandelbrot images start at z = 0 with c
+the pixel, Julia images start at the pixel with one c. Windows are found by zooming into places where
 escaping takes long; Julia's c comes from just outside the Mandelbrot set, where its sets are richest.
 """
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from ipmix.core.compiling import compiled
 from ipmix.core.randomness import below, between, stream, uniform
-from ipmix.fractals.colour import draw_palette, new_palette
+from ipmix.fractals.color import draw_palette, new_palette
 from ipmix.fractals.dull import is_dull, measure
 from ipmix.fractals.elementary import cosine_of_turns, sine_of_turns
 from ipmix.fractals.orbits import BAILOUT, CX, CY, DEGREES, FIELDS, FORMULAS, PIXEL, ZX, ZY, iterate
@@ -188,7 +188,7 @@ def _whole_plane(p, julia):  # type: ignore[no-untyped-def]
 @compiled
 def draw(state, julia, p, buffer, places):  # type: ignore[no-untyped-def]
     """Draw a formula, a trap and a view; False if the view shows too little."""
-    # Half of all pictures are the classical z**2 + c.
+    # Half of all images are the classical z**2 + c.
     p[FORMULA] = 0 if uniform(state) < 0.5 else below(state, 5)
     draw_trap(state, p)
     p[VIEW_TURN] = uniform(state)
@@ -210,22 +210,22 @@ def draw(state, julia, p, buffer, places):  # type: ignore[no-untyped-def]
 @compiled
 def _is_striped(p, palette, buffer, places, turns, glows):  # type: ignore[no-untyped-def]
     fields = np.empty((3, PREVIEW_SIDE * PREVIEW_SIDE), buffer.dtype)
-    picture = np.empty((PREVIEW_SIDE, PREVIEW_SIDE, 3), np.uint8)
+    image = np.empty((PREVIEW_SIDE, PREVIEW_SIDE, 3), np.uint8)
     fill(p, PREVIEW_SIDE, buffer, places, fields[0], fields[1], fields[2])
     shades = p[SHADING : SHADING + SHADES]
     n = PREVIEW_SIDE * PREVIEW_SIDE
     degree = DEGREES[int(p[FORMULA])]
-    shade(degree, shades, palette, fields[0], fields[1], fields[2], turns[:n], glows[:n], picture)
-    return measure(picture)[5] > MOST_PARALLEL_WINDOW
+    shade(degree, shades, palette, fields[0], fields[1], fields[2], turns[:n], glows[:n], image)
+    return measure(image)[5] > MOST_PARALLEL_WINDOW
 
 
 @compiled
-def paint(seed, salt, index, julia, picture, parameters, desk):  # type: ignore[no-untyped-def]
-    """Paint picture ``index`` of ``seed`` into ``picture``, uint8[s, s, 3]; returns the attempts it took.
+def paint(seed, salt, index, julia, image, parameters, desk):  # type: ignore[no-untyped-def]
+    """Paint image ``index`` of ``seed`` into ``image``, uint8[s, s, 3]; returns the attempts it took.
 
     ``desk`` is :func:`desk`'s for this size; what is on it doesn't matter.
     """
-    size = picture.shape[0]
+    size = image.shape[0]
     buffer, places, fields, palette, spare = desk
     counts = fields[0]
     norms = fields[1]
@@ -249,9 +249,9 @@ def paint(seed, salt, index, julia, picture, parameters, desk):  # type: ignore[
             traps,
             spare[0, : size * size],
             spare[1, : size * size],
-            picture,
+            image,
         )
-        if last or not is_dull(picture, MOST_PARALLEL_WINDOW):
+        if last or not is_dull(image, MOST_PARALLEL_WINDOW):
             return attempt + 1
     return ATTEMPTS_MOST
 

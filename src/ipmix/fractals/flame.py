@@ -1,4 +1,4 @@
-"""Fractal flames: systems of affine maps with non-linear variations, coloured by history, log density.
+"""Fractal flames: systems of affine maps with non-linear variations, colored by history, log density.
 
 S. Draves and E. Reckase, "The Fractal Flame Algorithm" (2003). 512 points walk at once. At each step they are
 shuffled and cut into one run per map, in proportion to the maps' weights: each point meets each map with the
@@ -10,7 +10,7 @@ import numpy as np
 from ipmix.core.compiling import compiled
 from ipmix.core.randomness import below, between, bits, stream, uniform
 from ipmix.fractals.background import side_of
-from ipmix.fractals.colour import LEVELS, PALETTE_SIZE, draw_palette
+from ipmix.fractals.color import LEVELS, PALETTE_SIZE, draw_palette
 from ipmix.fractals.dull import MOST_PARALLEL, is_dull
 from ipmix.fractals.elementary import cosine_of_turns, sine_of_turns
 from ipmix.fractals.tone import paint_light
@@ -195,7 +195,7 @@ def locate(p, size, x, y, places):  # type: ignore[no-untyped-def]
     scale = size / p[VIEW_WIDTH]
     cos = cosine_of_turns(p[VIEW_TURN]) * scale
     sin = sine_of_turns(p[VIEW_TURN]) * scale
-    # The view's middle is the picture's.
+    # The view's middle is the image's.
     left = 0.5 * size - cos * p[VIEW_X] + sin * p[VIEW_Y]
     top = 0.5 * size - sin * p[VIEW_X] - cos * p[VIEW_Y]
     wide = np.int32(size)
@@ -217,12 +217,12 @@ def _add_light(cells, places, hues):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def paint(seed, salt, index, picture, parameters, desk):  # type: ignore[no-untyped-def]
-    """Paint picture ``index`` of ``seed`` into ``picture``, uint8[s, s, 3]; returns the attempts it took.
+def paint(seed, salt, index, image, parameters, desk):  # type: ignore[no-untyped-def]
+    """Paint image ``index`` of ``seed`` into ``image``, uint8[s, s, 3]; returns the attempts it took.
 
     ``desk`` is :func:`desk`'s for this size; what is on it doesn't matter.
     """
-    size = picture.shape[0]
+    size = image.shape[0]
     steps = max(STEPS_LEAST, STEPS_AT_256 * size * size // 65536)
     walkers = np.empty((3, WALKERS))
     scratch = np.empty((3, WALKERS))
@@ -243,14 +243,14 @@ def paint(seed, salt, index, picture, parameters, desk):  # type: ignore[no-unty
         for i in range(np.uint64(size * size)):
             light[0, 2 * i] = np.float32(np.int64(cells[i] >> COUNT_SHIFT))
             light[0, 2 * i + 1] = np.float32(np.int64(cells[i] & (ONE - np.uint64(1)))) * HUE_STEP
-        paint_light(state, palette, light, clouds, spare, picture)
-        if last or not is_dull(picture, MOST_PARALLEL):
+        paint_light(state, palette, light, clouds, spare, image)
+        if last or not is_dull(image, MOST_PARALLEL):
             return attempt + 1
     return ATTEMPTS_MOST
 
 
 def desk(size: int) -> tuple[np.ndarray, ...]:
-    """Arrays for :func:`paint` to work in: fresh ones for each picture would take as long as its tone mapping."""
+    """Arrays for :func:`paint` to work in: fresh ones for each image would take as long as its tone mapping."""
     clouds = int(side_of(size)) ** 2
     return (
         np.empty(size * size + 1, np.uint64),

@@ -1,7 +1,7 @@
-"""Pictures of iterated function systems before clouds: Anderson and Farrell's, and FractalDB's sampling.
+"""Images of iterated function systems before clouds: Anderson and Farrell's, and FractalDB's sampling.
 
 The chaos game plays 100,000 points at 256 x 256 (in proportion to the area at other sizes). Half of the
-pictures are coloured as the authors' generator does (hue by density, saturation and value constant), half
+images are colored as the authors' generator does (hue by density, saturation and value constant), half
 by a palette over the points' history with log density as opacity, which shows a fractal's inner structure.
 """
 
@@ -10,7 +10,7 @@ import numpy as np
 from ipmix.core.compiling import compiled, inlined
 from ipmix.core.randomness import below, between, bits, stream, uniform
 from ipmix.fractals.background import paint_background, side_of
-from ipmix.fractals.colour import PALETTE_SIZE, byte, draw_colours, hue_channel, position
+from ipmix.fractals.color import PALETTE_SIZE, byte, draw_colors, hue_channel, position
 from ipmix.fractals.dull import MOST_PARALLEL, is_dull
 from ipmix.fractals.elementary import exponential, rough_logarithm
 from ipmix.fractals.systems import (
@@ -44,14 +44,14 @@ COUNT_SHIFT = np.uint64(40)
 ONE = np.uint64(1 << 40)
 """A cell of the chaos game holds its count in the upper 24 bits, the sum of histories in the lower 40."""
 
-# The parameters kept for the manifest: maps in use, attempt-independent window, colouring, then the maps.
+# The parameters kept for the manifest: maps in use, attempt-independent window, coloring, then the maps.
 COUNT, LEFT, TOP, WIDE, HIGH, BY_PALETTE, COVER, MAPS = range(8)
 PARAMETERS = MAPS + 6 * MAPS_MOST
 
 
 @compiled
 def to_pixels(maps, window, width, height, out):  # type: ignore[no-untyped-def]
-    """The maps in a picture's coordinates, so that no point needs be converted: float64[MAPS_MOST, 6] to ``out``."""
+    """The maps in an image's coordinates, so that no point needs be converted: float64[MAPS_MOST, 6] to ``out``."""
     scale_x = width / window[2]
     scale_y = height / window[3]
     for k in range(MAPS_MOST):
@@ -173,8 +173,8 @@ def _most(cells):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _paint_hue(state, cells, picture):  # type: ignore[no-untyped-def]
-    # The authors' colouring: hue turns with the density, saturation and value are constant.
+def _paint_hue(state, cells, image):  # type: ignore[no-untyped-def]
+    # The authors' coloring: hue turns with the density, saturation and value are constant.
     shift = uniform(state)
     saturation = between(state, 0.3, 1.0)
     value = between(state, 0.5, 1.0)
@@ -183,26 +183,26 @@ def _paint_hue(state, cells, picture):  # type: ignore[no-untyped-def]
         for c in range(3):
             table[n, c] = byte(hue_channel(n / 256.0 + shift, saturation, value, c))
     scale = 255.0 / _most(cells)
-    for y in range(picture.shape[0]):
-        for x in range(picture.shape[1]):
+    for y in range(image.shape[0]):
+        for x in range(image.shape[1]):
             if cells[y, x] > 0:
                 entry = np.uint64(np.float64(cells[y, x] >> COUNT_SHIFT) * scale)
-                picture[y, x, 0] = table[entry, 0]
-                picture[y, x, 1] = table[entry, 1]
-                picture[y, x, 2] = table[entry, 2]
+                image[y, x, 0] = table[entry, 0]
+                image[y, x, 1] = table[entry, 1]
+                image[y, x, 2] = table[entry, 2]
 
 
 @compiled
-def _paint_palette(state, cells, picture):  # type: ignore[no-untyped-def]
+def _paint_palette(state, cells, image):  # type: ignore[no-untyped-def]
     palette = np.empty((PALETTE_SIZE, 3))
-    draw_colours(state, palette)
+    draw_colors(state, palette)
     shift = uniform(state)
     spread = between(state, 0.5, 1.2)
     by_density = between(state, 0.0, 0.35)
     scale = 1.0 / rough_logarithm(1.0 + _most(cells))
     from_history = spread / (HISTORIES - 1.0)
     mask = ONE - np.uint64(1)
-    size = picture.shape[0]
+    size = image.shape[0]
     levels = np.empty(size)
     entries = np.empty(size, np.int64)
     kept = np.empty(size, np.uint64)
@@ -228,21 +228,21 @@ def _paint_palette(state, cells, picture):  # type: ignore[no-untyped-def]
             entry = np.uint64(entries[k])
             x = columns[k]
             for c in range(3):
-                value = picture[y, x, c] * (1.0 - opacity) + palette[entry, c] * light
-                picture[y, x, c] = np.uint8(min(value + 0.5, 255.0))
+                value = image[y, x, c] * (1.0 - opacity) + palette[entry, c] * light
+                image[y, x, c] = np.uint8(min(value + 0.5, 255.0))
 
 
 @compiled
-def blur(picture, sigma):  # type: ignore[no-untyped-def]
-    """Blur ``picture`` (uint8[h, w, 3]) in place by a 3 x 3 Gaussian; edges repeat."""
+def blur(image, sigma):  # type: ignore[no-untyped-def]
+    """Blur ``image`` (uint8[h, w, 3]) in place by a 3 x 3 Gaussian; edges repeat."""
     side = exponential(-0.7213475204444817 / (sigma * sigma))  # exp(-1 / (2 sigma^2))
     # Weights in 1/32768 and integers throughout: one row of sums, then one of results.
     outer = np.int32(32768.0 * side / (1.0 + 2.0 * side) + 0.5)
     inner = np.int32(32768) - np.int32(2) * outer
-    height, width, _ = picture.shape
+    height, width, _ = image.shape
     n = np.uint64(3 * width)
     lines = np.empty((3, 3 * width), np.int32)  # the line above, this one, the one below, blurred sideways
-    flat = picture.reshape(height, 3 * width)
+    flat = image.reshape(height, 3 * width)
     for y in range(-1, height):
         below_it = flat[min(y + 1, height - 1)]
         lines[0] = lines[1]
@@ -303,21 +303,21 @@ def _draw_system(state, plain, maps, table):  # type: ignore[no-untyped-def]
 
 
 def desk(size: int) -> tuple[np.ndarray, ...]:
-    """Arrays for :func:`paint` to work in: fresh ones for each picture would cost a quarter of its time."""
+    """Arrays for :func:`paint` to work in: fresh ones for each image would cost a quarter of its time."""
     clouds = int(side_of(size)) ** 2
     cells = np.empty(size * size + 1, np.uint64), np.empty((size, size), np.uint64)
     return *cells, np.empty(clouds, np.float32), np.empty(2 * clouds, np.float32)
 
 
 @compiled
-def paint(seed, salt, index, plain, picture, parameters, desk):  # type: ignore[no-untyped-def]
-    """Paint picture ``index`` of ``seed`` into ``picture``, uint8[s, s, 3]; returns the attempts it took.
+def paint(seed, salt, index, plain, image, parameters, desk):  # type: ignore[no-untyped-def]
+    """Paint image ``index`` of ``seed`` into ``image``, uint8[s, s, 3]; returns the attempts it took.
 
     ``plain`` chooses FractalDB's sampling. Attempts whose fractal is too small, too large, runs away, or
-    whose picture is dull are drawn anew from the next stream; the last one is kept whatever it shows.
+    whose image is dull are drawn anew from the next stream; the last one is kept whatever it shows.
     ``desk`` is :func:`desk`'s for this size; what is on it doesn't matter.
     """
-    size = picture.shape[0]
+    size = image.shape[0]
     points = max(20_000, POINTS_AT_256 * size * size // 65536)
     maps = np.zeros((MAPS_MOST, 6))
     table = np.empty(1 << TABLE_BITS, np.uint8)
@@ -340,15 +340,15 @@ def paint(seed, salt, index, plain, picture, parameters, desk):  # type: ignore[
         cover = stamp(cells[: size * size].reshape(size, size), patch, stamped)
         if not last and not LEAST_COVER <= cover <= MOST_COVER:
             continue
-        paint_background(state, picture, clouds, spare)
+        paint_background(state, image, clouds, spare)
         by_palette = uniform(state) < 0.5
         if by_palette:
-            _paint_palette(state, stamped, picture)
+            _paint_palette(state, stamped, image)
         else:
-            _paint_hue(state, stamped, picture)
+            _paint_hue(state, stamped, image)
             if uniform(state) < 0.5:
-                blur(picture, between(state, 0.5, 1.0))
-        if last or not is_dull(picture, MOST_PARALLEL):
+                blur(image, between(state, 0.5, 1.0))
+        if last or not is_dull(image, MOST_PARALLEL):
             parameters[COUNT] = count
             parameters[LEFT : HIGH + 1] = window
             parameters[BY_PALETTE] = by_palette
@@ -364,6 +364,6 @@ def describe(parameters: np.ndarray) -> dict[str, object]:
     return {
         "maps": parameters[MAPS : MAPS + 6 * count].reshape(count, 6).tolist(),
         "window": parameters[LEFT : HIGH + 1].tolist(),
-        "colouring": "palette" if parameters[BY_PALETTE] else "hue",
+        "coloring": "palette" if parameters[BY_PALETTE] else "hue",
         "cover": float(parameters[COVER]),
     }

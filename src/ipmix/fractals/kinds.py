@@ -1,6 +1,6 @@
-"""The kinds of pictures by name, and how a set is composed of them.
+"""The kinds of images by name, and how a set is composed of them.
 
-Picture ``index`` of a kind is a pure function of (seed, kind, index, size): it is the same in every set,
+Image ``index`` of a kind is a pure function of (seed, kind, index, size): it is the same in every set,
 whatever the set's count and composition, on any number of threads.
 """
 
@@ -12,16 +12,16 @@ import numpy as np
 
 from ipmix.fractals import escape_time, flame, ifs
 
-PICTURES_VERSION = 2
-"""Raised whenever a change to this room changes a picture; a manifest names the version that made it."""
+PAINTINGS_VERSION = 2
+"""Raised whenever a change to this room changes an image; a manifest names the version that made it."""
 
 SIZE_LEAST = 8
 SIZE_MOST = 4096
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A painted picture: ``pixels`` uint8[size, size, 3] and what it shows."""
+class Painting:
+    """A painted image: ``pixels`` uint8[size, size, 3] and what it shows."""
 
     pixels: np.ndarray
     attempts: int
@@ -35,14 +35,14 @@ class Kind:
     name: str
     salt: int
     about: str
-    paint: Callable[[int, int, int, int], Picture] = field(repr=False)
+    paint: Callable[[int, int, int, int], Painting] = field(repr=False)
 
 
 _desks = threading.local()
 
 
 def _desk(make: Callable[[int], tuple[np.ndarray, ...]], size: int) -> tuple[np.ndarray, ...]:
-    # This thread's arrays to paint in, kept from picture to picture; of one size only.
+    # This thread's arrays to paint in, kept from image to image; of one size only.
     if getattr(_desks, "size", None) != size:
         _desks.size, _desks.kept = size, {}
     kept: dict[object, tuple[np.ndarray, ...]] = _desks.kept
@@ -51,32 +51,32 @@ def _desk(make: Callable[[int], tuple[np.ndarray, ...]], size: int) -> tuple[np.
     return kept[make]
 
 
-def _paint_ifs(plain: bool) -> Callable[[int, int, int, int], Picture]:
-    def paint(seed: int, salt: int, index: int, size: int) -> Picture:
+def _paint_ifs(plain: bool) -> Callable[[int, int, int, int], Painting]:
+    def paint(seed: int, salt: int, index: int, size: int) -> Painting:
         pixels = np.empty((size, size, 3), np.uint8)
         parameters = np.zeros(ifs.PARAMETERS)
         attempts = ifs.paint(seed, salt, index, plain, pixels, parameters, _desk(ifs.desk, size))
-        return Picture(pixels, int(attempts), ifs.describe(parameters))
+        return Painting(pixels, int(attempts), ifs.describe(parameters))
 
     return paint
 
 
-def _paint_escape_time(julia: bool) -> Callable[[int, int, int, int], Picture]:
-    def paint(seed: int, salt: int, index: int, size: int) -> Picture:
+def _paint_escape_time(julia: bool) -> Callable[[int, int, int, int], Painting]:
+    def paint(seed: int, salt: int, index: int, size: int) -> Painting:
         pixels = np.empty((size, size, 3), np.uint8)
         parameters = np.zeros(escape_time.PARAMETERS)
         desk = _desk(escape_time.desk, size)
         attempts = escape_time.paint(seed, salt, index, julia, pixels, parameters, desk)
-        return Picture(pixels, int(attempts), escape_time.describe(parameters))
+        return Painting(pixels, int(attempts), escape_time.describe(parameters))
 
     return paint
 
 
-def _paint_flame(seed: int, salt: int, index: int, size: int) -> Picture:
+def _paint_flame(seed: int, salt: int, index: int, size: int) -> Painting:
     pixels = np.empty((size, size, 3), np.uint8)
     parameters = np.zeros(flame.PARAMETERS)
     attempts = flame.paint(seed, salt, index, pixels, parameters, _desk(flame.desk, size))
-    return Picture(pixels, int(attempts), flame.describe(parameters))
+    return Painting(pixels, int(attempts), flame.describe(parameters))
 
 
 KINDS: dict[str, Kind] = {
@@ -91,6 +91,6 @@ KINDS: dict[str, Kind] = {
 }
 
 
-def paint(kind: str, seed: int, index: int, size: int) -> Picture:
-    """Paint picture ``index`` of ``kind`` for ``seed`` at ``size`` x ``size`` pixels."""
+def paint(kind: str, seed: int, index: int, size: int) -> Painting:
+    """Paint image ``index`` of ``kind`` for ``seed`` at ``size`` x ``size`` pixels."""
     return KINDS[kind].paint(seed, KINDS[kind].salt, index, size)

@@ -12,17 +12,17 @@ LANES = 4
 
 
 def _light_up(
-    typing_context: Any, colours: Any, entry: Any, light: Any, added: Any, pixels: Any, place: Any
+    typing_context: Any, colors: Any, entry: Any, light: Any, added: Any, pixels: Any, place: Any
 ) -> tuple[Any, Any]:
-    """``pixels[place + c] = min(colours[3 * entry + c] * light + added, 255)`` for c from 0 to 3.
+    """``pixels[place + c] = min(colors[3 * entry + c] * light + added, 255)`` for c from 0 to 3.
 
-    ``colours`` is float32[n], ``pixels`` uint8[m]; the products are not negative. The fourth number is the next pixel's
-    and must be written over, and one more colour than is used must lie in memory.
+    ``colors`` is float32[n], ``pixels`` uint8[m]; the products are not negative. The fourth number is the next pixel's
+    and must be written over, and one more color than is used must lie in memory.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        colours, entry, light, added, pixels, place = arguments
-        table = context.make_array(signature.args[0])(context, builder, colours).data
+        colors, entry, light, added, pixels, place = arguments
+        table = context.make_array(signature.args[0])(context, builder, colors).data
         target = context.make_array(signature.args[4])(context, builder, pixels).data
         source = builder.gep(table, [builder.mul(entry, ir.IntType(64)(3))])
         full = splat(builder, ir.Constant(ir.FloatType(), 255.0), LANES)
@@ -33,7 +33,7 @@ def _light_up(
         return context.get_dummy_value()
 
     single, offset = types.float32, types.uint64
-    return types.void(colours, offset, single, single, pixels, offset), generate
+    return types.void(colors, offset, single, single, pixels, offset), generate
 
 
 light_up: Any = intrinsic(_light_up)  # for a type checker: compiled code leaves out the context

@@ -1,10 +1,10 @@
-"""From escape counts and trap values to colours: palette position, blur, glow along the trap, relief."""
+"""From escape counts and trap values to colors: palette position, blur, glow along the trap, relief."""
 
 import numpy as np
 
 from ipmix.core.compiling import compiled
 from ipmix.core.randomness import between, uniform
-from ipmix.fractals.colour import LEVELS, PALETTE_SIZE, blur_level, single_position
+from ipmix.fractals.color import LEVELS, PALETTE_SIZE, blur_level, single_position
 from ipmix.fractals.elementary import cosine_of_turns, logarithm, sine_of_turns, single_logarithm
 from ipmix.fractals.orbits import BAILOUT
 from ipmix.fractals.pixels import light_up
@@ -15,7 +15,7 @@ SHADES = 7
 
 @compiled
 def draw_shading(state, p):  # type: ignore[no-untyped-def]
-    """Draw how a picture is coloured: by escape count, by trap or by both; with glow, with relief."""
+    """Draw how an image is colored: by escape count, by trap or by both; with glow, with relief."""
     style = uniform(state)
     p[SHIFT] = uniform(state)
     p[INSIDE_SHIFT] = uniform(state)
@@ -99,19 +99,19 @@ def positions(degree, p, counts, norms, traps, turns, glows):  # type: ignore[no
 
 
 @compiled
-def shade(degree, p, palette, counts, norms, traps, turns, glows, picture):  # type: ignore[no-untyped-def]
-    """Colour the fields of :func:`orbits.iterate` into ``picture``, uint8[s, s, 3].
+def shade(degree, p, palette, counts, norms, traps, turns, glows, image):  # type: ignore[no-untyped-def]
+    """Color the fields of :func:`orbits.iterate` into ``image``, uint8[s, s, 3].
 
     The palette is blurred by how far its place moves within a pixel; relief fades out where that is far,
     for a slope that changes from pixel to pixel is noise. ``turns`` and ``glows``, float32[s * s], are overwritten;
-    ``palette`` is :func:`colour.new_palette`'s.
+    ``palette`` is :func:`color.new_palette`'s.
     """
-    size = picture.shape[0]
+    size = image.shape[0]
     n = np.uint64(size)
     positions(degree, p, counts, norms, traps, turns, glows)
     field = turns.reshape(size, size)
-    colours = palette.reshape(LEVELS * PALETTE_SIZE * 3)
-    pixels = picture.reshape(size * size * 3)
+    colors = palette.reshape(LEVELS * PALETTE_SIZE * 3)
+    pixels = image.reshape(size * size * 3)
     three = np.uint64(3)
     light_x = np.float32(cosine_of_turns(p[LIGHT_TURN]) * p[RELIEF])
     light_y = np.float32(sine_of_turns(p[LIGHT_TURN]) * p[RELIEF])
@@ -144,11 +144,11 @@ def shade(degree, p, palette, counts, norms, traps, turns, glows, picture):  # t
             light = one + fade * (dx * light_x + dy * light_y) / (flat + abs(dx) + abs(dy))
             lights[x] = light * (one - glare) * full
             adds[x] = glare * full + half
-        # The picture's last pixel has none behind it that a fourth byte could be written to.
+        # The image's last pixel has none behind it that a fourth byte could be written to.
         whole = np.uint64(size - 1 if y == size - 1 else size)
         for x in range(whole):
-            light_up(colours, np.uint64(entries[x]), lights[x], adds[x], pixels, three * (np.uint64(y) * n + x))
+            light_up(colors, np.uint64(entries[x]), lights[x], adds[x], pixels, three * (np.uint64(y) * n + x))
     last = size - 1
     for c in range(3):
-        value = colours[3 * entries[last] + c] * lights[last] + adds[last]
-        picture[last, last, c] = np.uint8(min(value, full))
+        value = colors[3 * entries[last] + c] * lights[last] + adds[last]
+        image[last, last, c] = np.uint8(min(value, full))

@@ -173,7 +173,7 @@ def filling_rate(state, maps, table):  # type: ignore[no-untyped-def]
     if not survey(state, maps, table, box):
         return 0.0
     hit = np.zeros((FILLING_SIDE, FILLING_SIDE), np.uint8)
-    # Their pictures keep a border of 6 of 512 pixels.
+    # Their images keep a border of 6 of 512 pixels.
     inner = FILLING_SIDE * (500.0 / 512.0)
     border = 0.5 * (FILLING_SIDE - inner)
     x, y = fixed_point(maps, 0)

@@ -5,7 +5,7 @@ import numpy as np
 from ipmix.core.compiling import compiled
 from ipmix.core.randomness import between, uniform
 from ipmix.fractals.background import diamond_square, side_of
-from ipmix.fractals.colour import single_position
+from ipmix.fractals.color import single_position
 from ipmix.fractals.elementary import logarithm, single_logarithm, single_power
 
 
@@ -57,14 +57,14 @@ def box_blur(light, size, radius, sideways, out):  # type: ignore[no-untyped-def
 
 
 @compiled
-def paint_light(state, palette, light, clouds, spare, picture):  # type: ignore[no-untyped-def]
-    """Tone-map ``light`` into ``picture``, uint8[s, s, 3]: float32[4, 2 * s * s], of which the first row holds
+def paint_light(state, palette, light, clouds, spare, image):  # type: ignore[no-untyped-def]
+    """Tone-map ``light`` into ``image``, uint8[s, s, 3]: float32[4, 2 * s * s], of which the first row holds
     pairs of (count, sum of hues) and the others are overwritten, as ``clouds`` and ``spare`` are.
 
-    A pixel's colour is the palette's at its mean hue; its strength is the logarithm of its count, by a
+    A pixel's color is the palette's at its mean hue; its strength is the logarithm of its count, by a
     gamma. Where few points fell, a neighbourhood's count and hue stand in, which turns grain into glow.
     """
-    size = picture.shape[0]
+    size = image.shape[0]
     n = np.uint64(size)
     box_blur(light[0], size, 1, light[3], light[1])
     box_blur(light[1], size, 2, light[3], light[2])
@@ -76,7 +76,7 @@ def paint_light(state, palette, light, clouds, spare, picture):  # type: ignore[
     exposure = np.float32(between(state, 2.0, 5.0) / max(total / (size * size), 1e-3))
     top = np.float32(1.0 / max(logarithm(1.0 + exposure * 0.6 * brightest), 1e-9))
     gamma = np.float32(1.0 / between(state, 1.6, 2.8))
-    # Colours are lifted by a quarter: averaged hues are darker than the palette's light stops.
+    # Colors are lifted by a quarter: averaged hues are darker than the palette's light stops.
     white = np.float32(between(state, 0.0, 2.0))
     hue_spread = np.float32(between(state, 0.8, 1.6))
     side = side_of(size)
@@ -94,7 +94,7 @@ def paint_light(state, palette, light, clouds, spare, picture):  # type: ignore[
     adds = np.empty(size, np.float32)
     entries = np.empty(size, np.int32)
     skies = np.empty(size, np.int32)
-    colours = palette[2]
+    colors = palette[2]
     behind = palette[8]
     for y in range(size):
         start = 2 * y * size
@@ -119,9 +119,9 @@ def paint_light(state, palette, light, clouds, spare, picture):  # type: ignore[
             own = own_light[x]
             dim = dims[x]
             add = adds[x]
-            picture[y, x, 0] = np.uint8(min(colours[entry, 0] * own + behind[back, 0] * dim + add, full))
-            picture[y, x, 1] = np.uint8(min(colours[entry, 1] * own + behind[back, 1] * dim + add, full))
-            picture[y, x, 2] = np.uint8(min(colours[entry, 2] * own + behind[back, 2] * dim + add, full))
+            image[y, x, 0] = np.uint8(min(colors[entry, 0] * own + behind[back, 0] * dim + add, full))
+            image[y, x, 1] = np.uint8(min(colors[entry, 1] * own + behind[back, 1] * dim + add, full))
+            image[y, x, 2] = np.uint8(min(colors[entry, 2] * own + behind[back, 2] * dim + add, full))
 
 
 @compiled

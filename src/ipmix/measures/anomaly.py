@@ -1,4 +1,4 @@
-"""Anomaly detection: can the model tell, by its own confidence, pictures of nothing it knows?
+"""Anomaly detection: can the model tell, by its own confidence, images of nothing it knows?
 
 Scores and labels follow Hendrycks and Gimpel (ICLR 2017) and ImageNet-O (Hendrycks et al., CVPR 2021): the
 positive class is the anomaly, and a higher score means more anomalous.
@@ -41,7 +41,7 @@ def aupr(score: ArrayLike, anomalous: ArrayLike) -> float:
 
 
 def auroc(score: ArrayLike, anomalous: ArrayLike) -> float:
-    """Area under the ROC curve: the chance that an anomaly scores above a known picture (ties half)."""
+    """Area under the ROC curve: the chance that an anomaly scores above a known image (ties half)."""
     hits, alarms, anomalies, known = _counts(score, anomalous)
     x = np.concatenate(([0.0], alarms / known))
     y = np.concatenate(([0.0], hits / anomalies))
@@ -49,18 +49,18 @@ def auroc(score: ArrayLike, anomalous: ArrayLike) -> float:
 
 
 def fpr95(score: ArrayLike, anomalous: ArrayLike, *, recall: float = 0.95) -> float:
-    """The share of known pictures taken for anomalies at the first threshold that finds 95% of those."""
+    """The share of known images taken for anomalies at the first threshold that finds 95% of those."""
     if not 0.0 < recall <= 1.0:
         raise InputError(f"recall must be in (0, 1], got {recall}")
     hits, alarms, anomalies, known = _counts(score, anomalous)
-    # Counts are compared, not fractions: 0.95 * 20 is 19 pictures, whatever the rounding of 19 / 20.
+    # Counts are compared, not fractions: 0.95 * 20 is 19 images, whatever the rounding of 19 / 20.
     needed = np.ceil(recall * anomalies - 1e-9)
     first = int(np.argmax(hits >= needed))
     return float(alarms[first] / known)
 
 
 def _counts(score: ArrayLike, anomalous: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64], int, int]:
-    """Anomalies and known pictures at or above each distinct threshold, highest first; and their totals."""
+    """Anomalies and known images at or above each distinct threshold, highest first; and their totals."""
     values = np.asarray(score, dtype=np.float64)
     positive = np.asarray(anomalous)
     if values.ndim != 1 or positive.shape != values.shape:
@@ -76,7 +76,7 @@ def _counts(score: ArrayLike, anomalous: ArrayLike) -> tuple[NDArray[np.float64]
     known = positive.size - anomalies
     if not anomalies or not known:
         raise InputError(
-            f"anomaly detection needs pictures of both kinds, got {anomalies} anomalous and {known} known ones"
+            f"anomaly detection needs images of both kinds, got {anomalies} anomalous and {known} known ones"
         )
     order = np.argsort(-values, kind="stable")
     last_of_equals = np.flatnonzero(np.append(np.diff(values[order]) != 0.0, True))

@@ -1,7 +1,7 @@
-"""Bootstrap confidence intervals: how far a figure would move with other pictures of the same kind.
+"""Bootstrap confidence intervals: how far a figure would move with other images of the same kind.
 
-The percentile method (Efron, 1979): draw as many pictures with replacement, measure again, many times. It
-speaks of the test pictures only, not of another training run.
+The percentile method (Efron, 1979): draw as many images with replacement, measure again, many times. It
+speaks of the test images only, not of another training run.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,19 +24,19 @@ def interval(
     groups: Sequence[int] | None = None,
     centred: bool = False,
 ) -> tuple[float, float]:
-    """The central ``level`` of ``statistic`` over resampled pictures: (low, high).
+    """The central ``level`` of ``statistic`` over resampled images: (low, high).
 
     Args:
-        statistic: given the indices of the drawn pictures (intp[count]), returns the figure. Pictures that
+        statistic: given the indices of the drawn images (intp[count]), returns the figure. Images that
             belong together (all frames or corruptions of one photo) are drawn together by indexing them all.
-        count: how many pictures there are, at least 2.
+        count: how many images there are, at least 2.
         seed: the same seed gives the same interval; a non-negative integer.
         level: between 0 and 1.
         samples: how often to draw.
         groups: sizes of consecutive groups that are drawn from one by one and keep their sizes (known and
-            anomalous pictures, say), summing to ``count``; one group by default.
+            anomalous images, say), summing to ``count``; one group by default.
         centred: take away what resampling by itself adds in the mean, but nothing below 0. For errors that are
-            gathered in bins: a picture drawn twice agrees with itself, so that every bin looks further off.
+            gathered in bins: an image drawn twice agrees with itself, so that every bin looks further off.
     """
     _check(count, level, samples)
     sizes = [count] if groups is None else [int(size) for size in groups]
@@ -55,10 +55,10 @@ def interval(
 
 
 def mean_interval(values: ArrayLike, *, seed: int, level: float = 0.95, samples: int = 1000) -> tuple[float, float]:
-    """:func:`interval` for the mean of one number per picture, ``values`` [N]: errors, flips, losses."""
+    """:func:`interval` for the mean of one number per image, ``values`` [N]: errors, flips, losses."""
     numbers = np.asarray(values, dtype=np.float64)
     if numbers.ndim != 1:
-        raise InputError(f"values must be one number per picture, got shape {list(numbers.shape)}")
+        raise InputError(f"values must be one number per image, got shape {list(numbers.shape)}")
     if np.isnan(numbers).any():
         raise InputError(f"values hold {int(np.isnan(numbers).sum())} NaN; a mean of them means nothing")
     return interval(lambda drawn: float(numbers[drawn].mean()), numbers.size, seed=seed, level=level, samples=samples)
@@ -66,7 +66,7 @@ def mean_interval(values: ArrayLike, *, seed: int, level: float = 0.95, samples:
 
 def _check(count: int, level: float, samples: int) -> None:
     if count < 2:
-        raise InputError(f"an interval needs at least 2 pictures, got {count}")
+        raise InputError(f"an interval needs at least 2 images, got {count}")
     if not 0.0 < level < 1.0:
         raise InputError(f"level must be between 0 and 1, got {level}")
     if samples < 20:

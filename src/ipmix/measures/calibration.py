@@ -1,7 +1,7 @@
 """Calibration: does a model that says 80% turn out right 80% of the time?
 
 RMS calibration error follows Hendrycks, Mazeika and Dietterich (Outlier Exposure, ICLR 2019): bins of 100
-pictures that are neighbours in confidence. ECE and MCE use equally wide bins (Guo et al., ICML 2017).
+images that are neighbours in confidence. ECE and MCE use equally wide bins (Guo et al., ICML 2017).
 """
 
 from dataclasses import dataclass
@@ -23,19 +23,19 @@ def rms_calibration_error(
 ) -> float:
     """Root mean square difference between confidence and accuracy over adaptive bins, a fraction.
 
-    Pictures are sorted by confidence (equal ones keep their order) and cut into bins of ``bin_size``; what
+    Images are sorted by confidence (equal ones keep their order) and cut into bins of ``bin_size``; what
     is left over joins the last bin. The result is sqrt(sum over bins of |bin|/N * (confidence - accuracy)^2).
 
     Args:
-        confidence: float [N] in [0, 1], the largest softmax probability. At least ``bin_size`` pictures.
+        confidence: float [N] in [0, 1], the largest softmax probability. At least ``bin_size`` images.
         correct: bool [N].
         last_bin: ``"count"`` takes every bin. ``"skip"`` leaves out the most confident bin while N still
-            counts all pictures, as the code behind the published figures does: use it to compare with
-            them. It flatters an overconfident model, and gives 0 below 200 pictures.
-        bin_size: pictures per bin.
+            counts all images, as the code behind the published figures does: use it to compare with
+            them. It flatters an overconfident model, and gives 0 below 200 images.
+        bin_size: images per bin.
 
     Raises:
-        InputError: fewer pictures than one bin holds (the figure would be noise), NaN, or values outside
+        InputError: fewer images than one bin holds (the figure would be noise), NaN, or values outside
             [0, 1].
     """
     sure, right = as_confidence_and_correct(confidence, correct)
@@ -44,7 +44,7 @@ def rms_calibration_error(
     if bin_size < 1:
         raise InputError(f"bin_size must be at least 1, got {bin_size}")
     if sure.size < bin_size:
-        raise InputError(f"RMS calibration error needs at least {bin_size} pictures (one bin), got {sure.size}")
+        raise InputError(f"RMS calibration error needs at least {bin_size} images (one bin), got {sure.size}")
     order = np.argsort(sure, kind="stable")
     starts = np.arange(sure.size // bin_size) * bin_size
     sizes = np.diff(np.append(starts, sure.size))
@@ -62,7 +62,7 @@ class Reliability:
     edges: NDArray[np.float64]
     """[bins + 1], from 0 to 1."""
     count: NDArray[np.int64]
-    """[bins], pictures in each bin."""
+    """[bins], images in each bin."""
     confidence: NDArray[np.float64]
     """[bins], mean confidence; 0 where the bin is empty."""
     accuracy: NDArray[np.float64]
@@ -70,7 +70,7 @@ class Reliability:
 
 
 def reliability(confidence: ArrayLike, correct: ArrayLike, *, bins: int = 15) -> Reliability:
-    """Sort pictures into ``bins`` equally wide bins of confidence; see :class:`Reliability`."""
+    """Sort images into ``bins`` equally wide bins of confidence; see :class:`Reliability`."""
     sure, right = as_confidence_and_correct(confidence, correct)
     if bins < 1:
         raise InputError(f"bins must be at least 1, got {bins}")
@@ -87,20 +87,20 @@ def reliability(confidence: ArrayLike, correct: ArrayLike, *, bins: int = 15) ->
 
 
 def expected_calibration_error(confidence: ArrayLike, correct: ArrayLike, *, bins: int = 15) -> float:
-    """ECE: mean over pictures of their bin's |mean confidence - accuracy|, a fraction."""
+    """ECE: mean over images of their bin's |mean confidence - accuracy|, a fraction."""
     table = reliability(confidence, correct, bins=bins)
     gaps = np.abs(table.confidence - table.accuracy)
     return float(np.sum(gaps * table.count) / table.count.sum())
 
 
 def maximum_calibration_error(confidence: ArrayLike, correct: ArrayLike, *, bins: int = 15) -> float:
-    """MCE: the largest |mean confidence - accuracy| of a bin that is not empty. One picture can decide it."""
+    """MCE: the largest |mean confidence - accuracy| of a bin that is not empty. One image can decide it."""
     table = reliability(confidence, correct, bins=bins)
     return float(np.abs(table.confidence - table.accuracy)[table.count > 0].max())
 
 
 def brier_scores(logits: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
-    """Each picture's squared distance between probabilities and label, float64[N]; NaN without an answer."""
+    """Each image's squared distance between probabilities and label, float64[N]; NaN without an answer."""
     log_probability, truth = _log_probability(logits, labels)
     probability = np.exp(log_probability)
     own = probability[np.arange(truth.size), truth]
@@ -109,7 +109,7 @@ def brier_scores(logits: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
 
 
 def brier_score(logits: ArrayLike, labels: ArrayLike) -> float:
-    """Mean over pictures of the squared distance between probabilities and the label, 0 (best) .. 2.
+    """Mean over images of the squared distance between probabilities and the label, 0 (best) .. 2.
 
     Summed over classes (Brier, 1950); some libraries divide by the number of classes.
     """
@@ -117,7 +117,7 @@ def brier_score(logits: ArrayLike, labels: ArrayLike) -> float:
 
 
 def log_losses(logits: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
-    """Each picture's -log(probability of the label) in nats, float64[N]; NaN without an answer."""
+    """Each image's -log(probability of the label) in nats, float64[N]; NaN without an answer."""
     log_probability, truth = _log_probability(logits, labels)
     loss: NDArray[np.float64] = -log_probability[np.arange(truth.size), truth]
     return loss
@@ -135,6 +135,6 @@ def _log_probability(logits: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.f
 
 def _mean(values: NDArray[np.float64]) -> float:
     if not values.size:
-        raise InputError("there are no pictures to measure: logits has 0 rows")
+        raise InputError("there are no images to measure: logits has 0 rows")
     refuse_nan(values, "logits")
     return float(values.mean())

@@ -31,8 +31,8 @@ def correct(logits: ArrayLike, labels: ArrayLike, *, top: int = 1) -> NDArray[np
 
 
 def error(logits: ArrayLike, labels: ArrayLike, *, top: int = 1) -> float:
-    """The fraction of pictures that are not :func:`correct`, in [0, 1]. At least one picture."""
+    """The fraction of images that are not :func:`correct`, in [0, 1]. At least one image."""
     right = correct(logits, labels, top=top)
     if not right.size:
-        raise InputError("there are no pictures to measure: logits has 0 rows")
+        raise InputError("there are no images to measure: logits has 0 rows")
     return float(1.0 - right.mean())

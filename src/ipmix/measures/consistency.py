@@ -1,6 +1,6 @@
-"""Consistency: does the answer stay the same while a picture changes a little from frame to frame?
+"""Consistency: does the answer stay the same while an image changes a little from frame to frame?
 
-Hendrycks and Dietterich (ICLR 2019), section 3.2: each picture becomes a short sequence of gradual changes.
+Hendrycks and Dietterich (ICLR 2019), section 3.2: each image becomes a short sequence of gradual changes.
 """
 
 from collections.abc import Mapping

@@ -98,7 +98,7 @@ def relative_mean_corruption_error(
     baseline: Mapping[str, float] | None = None,
     baseline_clean: float | None = None,
 ) -> float:
-    """How much worse than on clean pictures: mean over corruptions of (error - clean error).
+    """How much worse than on clean images: mean over corruptions of (error - clean error).
 
     With a baseline, each difference is divided by the baseline's own difference (AlexNet's clean error on
     ImageNet is 0.435). The published relative mCE is 100 times that.

@@ -11,7 +11,7 @@ def as_logits(logits: ArrayLike) -> NDArray[np.floating]:
     array = np.asarray(logits)
     if array.ndim != 2 or array.shape[1] < 2 or not np.issubdtype(array.dtype, np.floating):
         raise InputError(
-            "logits must be a floating array of shape [pictures, classes] with at least 2 classes, "
+            "logits must be a floating array of shape [images, classes] with at least 2 classes, "
             f"got {array.dtype} of shape {list(array.shape)}"
         )
     return array
@@ -22,8 +22,7 @@ def as_labels(labels: ArrayLike, count: int, classes: int) -> NDArray[np.int64]:
     array = np.asarray(labels)
     if array.shape != (count,) or not np.issubdtype(array.dtype, np.integer):
         raise InputError(
-            f"labels must be one integer for each of the {count} pictures, "
-            f"got {array.dtype} of shape {list(array.shape)}"
+            f"labels must be one integer for each of the {count} images, got {array.dtype} of shape {list(array.shape)}"
         )
     outside = np.flatnonzero((array < 0) | (array >= classes))
     if outside.size:
@@ -50,7 +49,7 @@ def refuse_probabilities(logits: ArrayLike) -> None:
     """InputError if all rows of ``logits`` [N, K] are probabilities: their softmax would be measured as confidence.
 
     Probabilities of at least 2 classes lie in [0, 1] and sum to 1 (here to half a percent: they may have been
-    rounded). Logits that happen to are rare for one picture, and don't occur for all of several.
+    rounded). Logits that happen to are rare for one image, and don't occur for all of several.
     """
     array = as_logits(logits)
     if len(array) and array.min() >= 0.0 and np.abs(array.sum(axis=1, dtype=np.float64) - 1.0).max() < 5e-3:
@@ -141,6 +140,6 @@ def refuse_nan(values: NDArray[np.floating], name: str) -> None:
     broken = np.flatnonzero(np.isnan(values))
     if broken.size:
         raise InputError(
-            f"{name} holds NaN for {broken.size} of {values.size} pictures, the first at index "
+            f"{name} holds NaN for {broken.size} of {values.size} images, the first at index "
             f"{int(broken[0])}: the model gave no answer there, and an average without them would hide it"
         )

@@ -1,6 +1,6 @@
-"""Selective prediction: if the model may pass on the pictures it is least sure of, how good is the rest?
+"""Selective prediction: if the model may pass on the images it is least sure of, how good is the rest?
 
-Geifman and El-Yaniv (NeurIPS 2017). Coverage is the share of pictures answered, risk the error among them.
+Geifman and El-Yaniv (NeurIPS 2017). Coverage is the share of images answered, risk the error among them.
 """
 
 import numpy as np
@@ -35,7 +35,7 @@ def area_under_response_rate(confidence: ArrayLike, correct: ArrayLike) -> float
 
 
 def coverage_at_risk(confidence: ArrayLike, correct: ArrayLike, risk: float) -> float:
-    """The largest share of pictures that can be answered with an error of at most ``risk``; 0 if none can."""
+    """The largest share of images that can be answered with an error of at most ``risk``; 0 if none can."""
     if not 0.0 <= risk <= 1.0:
         raise InputError(f"risk must be a fraction in [0, 1], got {risk}")
     coverage, risks = risk_coverage(confidence, correct)
@@ -44,7 +44,7 @@ def coverage_at_risk(confidence: ArrayLike, correct: ArrayLike, risk: float) -> 
 
 
 def risk_at_coverage(confidence: ArrayLike, correct: ArrayLike, coverage: float) -> float:
-    """The error when at least the most confident ``coverage`` of the pictures are answered."""
+    """The error when at least the most confident ``coverage`` of the images are answered."""
     if not 0.0 < coverage <= 1.0:
         raise InputError(f"coverage must be a fraction in (0, 1], got {coverage}")
     coverages, risks = risk_coverage(confidence, correct)

@@ -1,4 +1,4 @@
-"""DRAW: what each method does to a picture, as recipes. One file each; METHODS is a plain dict.
+"""DRAW: what each method does to an image, as recipes. One file each; METHODS is a plain dict.
 
 torchvision's policies are no recipes: in place of ``draw`` they have ``transform``.
 """

@@ -3,7 +3,7 @@
 Source: Wang, Xiao, Kossaifi, Yu, Anandkumar, Wang, "AugMax: Adversarial Composition of Random Augmentations for
 Robust Training", NeurIPS 2021 (arXiv 2110.13771); and its public code (github.com/VITA-Group/AugMax).
 
-A picture becomes several views: number 0 is an AugMix of it; the others are single chains of operations, whose
+An image becomes several views: number 0 is an AugMix of it; the others are single chains of operations, whose
 worst mixture training finds by gradient ascent (:func:`ipmix.attacks.worst_mixture.worst_mixture`) against the network as it is.
 """
 
@@ -19,7 +19,7 @@ from ipmix.core.randomness import Keys, start, uniform
 from ipmix.methods.augmix import NINE, AugMix
 from ipmix.methods.drawing import find_preset
 from ipmix.recipe.format import WHOLE
-from ipmix.recipe.recipe import Scene
+from ipmix.recipe.recipe import ImageSpec
 from ipmix.recipe.table import RecipeTable
 
 START_SALT = 0x6175676D6178
@@ -41,7 +41,7 @@ class AugMax:
     depth: int | None = None
     """Operations in a chain. None: drawn from 1..3 for each chain (public code)."""
     severity: float = 3.0
-    """Upper bound of an operation's strength, of 10; 3 at every picture size (public code)."""
+    """Upper bound of an operation's strength, of 10; 3 at every image size (public code)."""
     operations: str | tuple[str, ...] = NINE
     """AugMix's nine; or "all" of ours, or names."""
     steps: int = 10
@@ -50,11 +50,11 @@ class AugMax:
     """Of each step (public code)."""
     budget: int | None = 1
     """A mixture that was misclassified this often is not changed any more ("friendly" attack, tau = 1 in the public
-    code). None: all steps for every picture."""
+    code). None: all steps for every image."""
 
     name = "augmax"
     mixes_labels = False
-    needs_pictures = False
+    needs_mixing_images = False
 
     def __post_init__(self) -> None:
         check_count("steps", self.steps, 0)
@@ -80,10 +80,10 @@ class AugMax:
 
     @property
     def views(self) -> int:
-        """How many views of a picture one step of training needs: an AugMix, and each chain by itself."""
+        """How many views of an image one step of training needs: an AugMix, and each chain by itself."""
         return 1 + self.k
 
-    def draw(self, keys: Keys, scene: Scene) -> RecipeTable:
+    def draw(self, keys: Keys, scene: ImageSpec) -> RecipeTable:
         """One recipe for each key: an AugMix for view 0; for any other, one chain whose share is the whole."""
         if keys.view == 0:
             return self.augmix.draw(keys, scene)
@@ -91,7 +91,7 @@ class AugMax:
         _chain_alone(table)
         return table
 
-    def drawer(self, seed: int, scene: Scene) -> tuple[RecipeTable, Callable[[int, int, int], None]]:
+    def drawer(self, seed: int, scene: ImageSpec) -> tuple[RecipeTable, Callable[[int, int, int], None]]:
         """See :func:`~ipmix.methods.drawing.make_drawer`."""
         table, fill = self.augmix.drawer(seed, scene)
         chain, fill_chain = replace(self.augmix, k=1).drawer(seed, scene)

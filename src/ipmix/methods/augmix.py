@@ -1,4 +1,4 @@
-"""AugMix: chains of image operations, mixed with each other and with the clean picture; labels untouched.
+"""AugMix: chains of image operations, mixed with each other and with the clean image; labels untouched.
 
 Source: Hendrycks, Mu, Cubuk, Zoph, Gilmer, Lakshminarayanan, "AugMix: A Simple Data Processing Method to Improve
 Robustness and Uncertainty", ICLR 2020 (arXiv 1912.02781), Algorithm 1; and its public code
@@ -15,10 +15,10 @@ import numpy as np
 from ipmix.core.checking import check_count, check_positive, check_severity
 from ipmix.core.compiling import compiled_disjoint
 from ipmix.core.randomness import Keys, below, beta, dirichlet, start
-from ipmix.methods.drawing import Plan, any_rare, draw_level, draw_table, find_preset, make_drawer
+from ipmix.methods.drawing import DrawPlan, any_rare, draw_level, draw_table, find_preset, make_drawer
 from ipmix.recipe.format import OPERATION, WHOLE
 from ipmix.recipe.operations import AUTOCONTRAST, CODES, operation_names
-from ipmix.recipe.recipe import Scene
+from ipmix.recipe.recipe import ImageSpec
 from ipmix.recipe.table import RecipeTable
 
 NINE = (
@@ -42,7 +42,7 @@ SMALL_SIDE = 64
 
 @dataclass(frozen=True)
 class AugMix:
-    """How AugMix draws its recipes. ``None`` means: chosen by the picture's size (CIFAR form up to 64 pixels).
+    """How AugMix draws its recipes. ``None`` means: chosen by the image's size (CIFAR form up to 64 pixels).
 
     >>> AugMix(k=3, severity=3)
     >>> AugMix.preset("imagenet")
@@ -55,13 +55,13 @@ class AugMix:
     alpha: float = 1.0
     """Parameter of Dirichlet(alpha, ..., alpha) and Beta(alpha, alpha) (section 4)."""
     severity: float | None = None
-    """Upper bound of an operation's strength, of 10. None: 3 on small pictures, 1 above (public code)."""
+    """Upper bound of an operation's strength, of 10. None: 3 on small images, 1 above (public code)."""
     operations: str | tuple[str, ...] = NINE
     """AugMix's nine; or "all" of ours, or names. Its ``all_ops`` is the preset "all-operations"."""
 
     name = "augmix"
     mixes_labels = False
-    needs_pictures = False
+    needs_mixing_images = False
 
     def __post_init__(self) -> None:
         check_count("k", self.k, 1)
@@ -83,18 +83,18 @@ class AugMix:
         """A copy with some options changed."""
         return replace(self, **options)
 
-    def draw(self, keys: Keys, scene: Scene) -> RecipeTable:
-        """One recipe for each key, for pictures of the scene's size."""
+    def draw(self, keys: Keys, scene: ImageSpec) -> RecipeTable:
+        """One recipe for each key, for images of the scene's size."""
         return draw_table(self._plan(scene), keys, scene)
 
-    def drawer(self, seed: int, scene: Scene) -> tuple[RecipeTable, Callable[[int, int, int], None]]:
+    def drawer(self, seed: int, scene: ImageSpec) -> tuple[RecipeTable, Callable[[int, int, int], None]]:
         """See :func:`~ipmix.methods.drawing.make_drawer`."""
         return make_drawer(self._plan(scene), seed, scene)
 
-    def _plan(self, scene: Scene) -> Plan:
+    def _plan(self, scene: ImageSpec) -> DrawPlan:
         rare = any_rare(operation_names(self.operations))
         options = _options(self, max(scene.height, scene.width))
-        return Plan(_draw_table, options, self.k, self.depth or 3, rare)
+        return DrawPlan(_draw_table, options, self.k, self.depth or 3, rare)
 
 
 PRESETS = {
@@ -106,7 +106,7 @@ PRESETS = {
 
 
 class Options(NamedTuple):
-    """The options as compiled code reads them, settled for one picture size."""
+    """The options as compiled code reads them, settled for one image size."""
 
     k: int
     shortest: int
@@ -129,7 +129,7 @@ def _options(method: AugMix, side: int) -> Options:
 
 
 @compiled_disjoint
-def _draw_table(seed, epoch, indices, view, o, height, width, pictures, heads, chains, steps, state, weights):  # type: ignore[no-untyped-def]
+def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, chains, steps, state, weights):  # type: ignore[no-untyped-def]
     for n in range(indices.size):
         start(state, seed, epoch, indices[n], view)
         dirichlet(state, o.alpha, weights)

@@ -1,7 +1,7 @@
 """Methods one after the other, or one of several: the IPMix paper's combinations (appendix F), and any list.
 
-Each method gets the pictures that the one before it made; one that mixes within the batch then mixes augmented
-pictures with augmented pictures, and labels that are mixed already with each other.
+Each method gets the images that the one before it made; one that mixes within the batch then mixes augmented
+images with augmented images, and labels that are mixed already with each other.
 """
 
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ from ipmix.methods.ipmix import IPMix
 from ipmix.methods.mixup import MixUp
 from ipmix.methods.pixmix import PixMix
 from ipmix.methods.vanilla import Vanilla
-from ipmix.recipe.recipe import Scene
+from ipmix.recipe.recipe import ImageSpec
 from ipmix.recipe.table import RecipeSequence, RecipeTable
 
 PARTS = {kind.name: kind for kind in (Vanilla, AugMix, PixMix, IPMix, CutOut, MixUp, CutMix)}
@@ -78,11 +78,11 @@ class Combined:
         return any(method.mixes_labels for method in self.methods)
 
     @property
-    def needs_pictures(self) -> bool:
-        """Whether one of the methods can ask for a mixing picture."""
-        return any(method.needs_pictures for method in self.methods)
+    def needs_mixing_images(self) -> bool:
+        """Whether one of the methods can ask for a mixing image."""
+        return any(method.needs_mixing_images for method in self.methods)
 
-    def draw(self, keys: Keys, scene: Scene) -> RecipeSequence:
+    def draw(self, keys: Keys, scene: ImageSpec) -> RecipeSequence:
         """The recipes of each method for each key; every method has streams of its own."""
         tables: list[RecipeTable] = []
         for stage, method in self._stages(keys):

@@ -1,4 +1,4 @@
-"""CutMix: a box of every picture comes from another one of the batch, and so does that share of the label.
+"""CutMix: a box of every image comes from another one of the batch, and so does that share of the label.
 
 Source: Yun, Han, Oh, Chun, Choe, Yoo, "CutMix: Regularization Strategy to Train Strong Classifiers with
 Localizable Features", ICCV 2019 (arXiv 1905.04899), section 3; and its public code
@@ -15,29 +15,29 @@ from ipmix.core.checking import check_choice, check_positive
 from ipmix.core.compiling import compiled, compiled_disjoint
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import Keys, below, beta, start, uniform
-from ipmix.methods.drawing import SCOPES, Plan, draw_partners, draw_table, find_preset, start_scope
+from ipmix.methods.drawing import SCOPES, DrawPlan, draw_partners, draw_table, find_preset, start_scope
 from ipmix.recipe.format import NO_OPERATION, PARTNER, PASTE, WHOLE
-from ipmix.recipe.recipe import Scene
+from ipmix.recipe.recipe import ImageSpec
 from ipmix.recipe.table import RecipeTable
 
 
 @dataclass(frozen=True)
 class CutMix:
-    """How CutMix draws its recipes. Partners are pictures of the same batch: what ``draw`` is given keys for.
+    """How CutMix draws its recipes. Partners are images of the same batch: what ``draw`` is given keys for.
 
     >>> CutMix(alpha=1.0, probability=0.5)
     """
 
     alpha: float = 1.0
-    """Parameter of Beta(alpha, alpha), from which the picture's own share of the area is drawn (section 3)."""
+    """Parameter of Beta(alpha, alpha), from which the image's own share of the area is drawn (section 3)."""
     probability: float = 0.5
     """How often it is done at all (the public code's ``cutmix_prob``, 0.5 on CIFAR and 1 on ImageNet)."""
     scope: str = "batch"
-    """"batch": one box and one permutation for the whole batch (public code); "picture": each its own."""
+    """"batch": one box and one permutation for the whole batch (public code); "image": each its own."""
 
     name = "cutmix"
     mixes_labels = True
-    needs_pictures = False
+    needs_mixing_images = False
 
     def __post_init__(self) -> None:
         check_positive("alpha", self.alpha)
@@ -55,10 +55,10 @@ class CutMix:
         """A copy with some options changed."""
         return replace(self, **options)
 
-    def draw(self, keys: Keys, scene: Scene) -> RecipeTable:
+    def draw(self, keys: Keys, scene: ImageSpec) -> RecipeTable:
         """One recipe for each key; its partner is a position among the keys."""
         options = Options(float(self.alpha), float(self.probability), self.scope == "batch")
-        return draw_table(Plan(_draw_table, options, 1, 1), keys, scene)
+        return draw_table(DrawPlan(_draw_table, options, 1, 1), keys, scene)
 
 
 PRESETS = {"cifar": CutMix(alpha=1.0, probability=0.5), "imagenet": CutMix(alpha=0.2, probability=1.0)}
@@ -74,7 +74,7 @@ class Options(NamedTuple):
 
 
 @compiled_disjoint
-def _draw_table(seed, epoch, indices, view, o, height, width, pictures, heads, chains, steps, state, weights):  # type: ignore[no-untyped-def]
+def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, chains, steps, state, weights):  # type: ignore[no-untyped-def]
     if o.whole_batch and indices.size > 0:
         start_scope(state, seed, epoch, indices, view)
         mixes = uniform(state) < o.probability

@@ -1,4 +1,4 @@
-"""CutOut: a square of every picture is hidden behind a plain colour; labels untouched.
+"""CutOut: a square of every image is hidden behind a plain color; labels untouched.
 
 Source: DeVries and Taylor, "Improved Regularization of Convolutional Neural Networks with Cutout", 2017
 (arXiv 1708.04552), section 3.2; sizes of the ImageNet form from the IPMix paper's appendix A.
@@ -14,9 +14,9 @@ from ipmix.core.checking import check_count
 from ipmix.core.compiling import compiled_disjoint
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import Keys, below, start
-from ipmix.methods.drawing import Plan, draw_table, find_preset, make_drawer
+from ipmix.methods.drawing import DrawPlan, draw_table, find_preset, make_drawer
 from ipmix.recipe.format import FILL, NO_OPERATION, WHOLE
-from ipmix.recipe.recipe import Scene
+from ipmix.recipe.recipe import ImageSpec
 from ipmix.recipe.table import RecipeTable
 
 
@@ -28,16 +28,16 @@ class CutOut:
     """
 
     size: int | None = None
-    """Side of the square, pixels. None: half the shorter side on small pictures (16 of 32, the paper's for
+    """Side of the square, pixels. None: half the shorter side on small images (16 of 32, the paper's for
     CIFAR-10), a quarter above 64 (56 of 224)."""
     fill: int | tuple[int, int, int] = 127
-    """The colour: one byte for all channels, or three, the last of which stands for all further channels. The
+    """The color: one byte for all channels, or three, the last of which stands for all further channels. The
     public code writes 0 after normalisation, which is the data's mean: 127 for a mean of 0.5; 125, 123, 114 for
     CIFAR-10's own."""
 
     name = "cutout"
     mixes_labels = False
-    needs_pictures = False
+    needs_mixing_images = False
 
     def __post_init__(self) -> None:
         if self.size is not None:
@@ -62,19 +62,19 @@ class CutOut:
         """A copy with some options changed."""
         return replace(self, **options)
 
-    def draw(self, keys: Keys, scene: Scene) -> RecipeTable:
-        """One recipe for each key, for pictures of the scene's size."""
+    def draw(self, keys: Keys, scene: ImageSpec) -> RecipeTable:
+        """One recipe for each key, for images of the scene's size."""
         return draw_table(self._plan(scene), keys, scene)
 
-    def drawer(self, seed: int, scene: Scene) -> tuple[RecipeTable, Callable[[int, int, int], None]]:
+    def drawer(self, seed: int, scene: ImageSpec) -> tuple[RecipeTable, Callable[[int, int, int], None]]:
         """See :func:`~ipmix.methods.drawing.make_drawer`."""
         return make_drawer(self._plan(scene), seed, scene)
 
-    def _plan(self, scene: Scene) -> Plan:
+    def _plan(self, scene: ImageSpec) -> DrawPlan:
         side = min(scene.height, scene.width)
         size = self.size or max(side // (2 if side <= 64 else 4), 1)
         fill = (self.fill,) * 3 if isinstance(self.fill, int | np.integer) else self.fill
-        return Plan(_draw_table, Options(int(size), *(float(value) for value in fill)), 1, 1)
+        return DrawPlan(_draw_table, Options(int(size), *(float(value) for value in fill)), 1, 1)
 
 
 PRESETS = {"cifar-10": CutOut(size=16), "cifar-100": CutOut(size=8), "imagenet": CutOut(size=56)}
@@ -82,7 +82,7 @@ PRESETS = {"cifar-10": CutOut(size=16), "cifar-100": CutOut(size=8), "imagenet":
 
 
 class Options(NamedTuple):
-    """The options as compiled code reads them, settled for one picture size."""
+    """The options as compiled code reads them, settled for one image size."""
 
     size: int
     first: float
@@ -91,7 +91,7 @@ class Options(NamedTuple):
 
 
 @compiled_disjoint
-def _draw_table(seed, epoch, indices, view, o, height, width, pictures, heads, chains, steps, state, weights):  # type: ignore[no-untyped-def]
+def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, chains, steps, state, weights):  # type: ignore[no-untyped-def]
     for n in range(indices.size):
         start(state, seed, epoch, indices[n], view)
         heads[n].clean = 0

@@ -1,4 +1,4 @@
-"""What drawing has in common: a method settles its options for a picture size, a compiled kernel fills a table."""
+"""What drawing has in common: a method settles its options for an image size, a compiled kernel fills a table."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -9,23 +9,23 @@ import numpy as np
 from ipmix.core.compiling import direct, part
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import SHARED_VIEW, Key, Keys, below, beta, between, bits, start, uniform
-from ipmix.recipe.format import NO_PICTURE
+from ipmix.recipe.format import NO_MIXING_IMAGE
 from ipmix.recipe.operations import OPERATIONS, RARE
-from ipmix.recipe.recipe import Scene
+from ipmix.recipe.recipe import ImageSpec
 from ipmix.recipe.table import RecipeTable
 
 STAGES = -2
 """The view whose streams are the seeds of further stages."""
 
-SCOPES = ("batch", "picture")
-"""What one draw of a method that mixes the pictures of a batch is for."""
+SCOPES = ("batch", "image")
+"""What one draw of a method that mixes the images of a batch is for."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """How a method's recipes are drawn for one picture size.
+class DrawPlan:
+    """How a method's recipes are drawn for one image size.
 
-    ``kernel(seed, epoch, indices, view, options, height, width, pictures, heads, chains, steps, state, weights)``
+    ``kernel(seed, epoch, indices, view, options, height, width, images, heads, chains, steps, state, weights)``
     fills the rows of a table that :meth:`RecipeTable.empty` made; ``state`` uint64[1] and ``weights``
     float64[chains] are scratch.
     """
@@ -39,25 +39,25 @@ class Plan:
     """Whether one of :data:`~ipmix.recipe.operations.RARE` can be drawn."""
 
 
-def draw_table(plan: Plan, keys: Keys, scene: Scene) -> RecipeTable:
-    """One recipe for each key, for pictures of the scene's size."""
+def draw_table(plan: DrawPlan, keys: Keys, scene: ImageSpec) -> RecipeTable:
+    """One recipe for each key, for images of the scene's size."""
     table = RecipeTable.empty(len(keys), plan.chains, plan.steps, scene.height, scene.width, rare=plan.rare)
     plan.kernel(
         *(keys.seed, keys.epoch, keys.indices, keys.view),
-        *(plan.options, scene.height, scene.width, scene.pictures),
+        *(plan.options, scene.height, scene.width, scene.mixing_count),
         *(table.heads, table.chains, table.steps, np.empty(1, np.uint64), np.empty(plan.chains)),
     )
     return table
 
 
-def make_drawer(plan: Plan, seed: int, scene: Scene) -> tuple[RecipeTable, Callable[[int, int, int], None]]:
-    """What :class:`~ipmix.augmentation.single.Augmenter` uses: a table for one picture, and a quick function.
+def make_drawer(plan: DrawPlan, seed: int, scene: ImageSpec) -> tuple[RecipeTable, Callable[[int, int, int], None]]:
+    """What :class:`~ipmix.augmentation.single.Augmenter` uses: a table for one image, and a quick function.
 
     The function fills the table with the recipe of the key (seed, epoch, index, view), given the last three.
     """
     table = draw_table(plan, Keys.of(seed, 0, [0]), scene)  # compiles
     indices = np.zeros(1, np.int64)
-    size = (scene.height, scene.width, scene.pictures)
+    size = (scene.height, scene.width, scene.mixing_count)
     arrays = (table.heads, table.chains, table.steps, np.empty(1, np.uint64), np.empty(plan.chains))
     entry = direct(plan.kernel, seed, 0, indices, 0, plan.options, *size, *arrays)
 
@@ -82,11 +82,11 @@ def find_preset(method: str, presets: Mapping[str, Any], name: str) -> Any:
     return presets[name]
 
 
-def check_pictures(method: str, scene: Scene, instead: str = "") -> None:
-    """Raise :class:`InputError` if there are no mixing pictures; ``instead`` is what else would do."""
-    if scene.pictures == 0:
+def check_images(method: str, scene: ImageSpec, instead: str = "") -> None:
+    """Raise :class:`InputError` if there are no mixing images; ``instead`` is what else would do."""
+    if scene.mixing_count == 0:
         raise InputError(
-            f"{method} needs mixing pictures and got none: pass mixing=MixingSet.generate(...) or "
+            f"{method} needs mixing images and got none: pass mixing=MixingSet.generate(...) or "
             f"MixingSet.folder(...){instead}"
         )
 
@@ -97,17 +97,17 @@ def any_rare(names: Iterable[str]) -> bool:
 
 
 @part
-def draw_picture(state, seed, epoch, index, pictures, head):  # type: ignore[no-untyped-def]
-    """Draw the mixing picture and where it is cropped: all views of a picture share them (authors' code)."""
+def draw_mixing_image(state, seed, epoch, index, images, head):  # type: ignore[no-untyped-def]
+    """Draw the mixing image and where it is cropped: all views of an image share them (authors' code)."""
     start(state, seed, epoch, index, SHARED_VIEW)
-    head.picture = below(state, pictures) if pictures > 0 else NO_PICTURE
+    head.mixing_image = below(state, images) if images > 0 else NO_MIXING_IMAGE
     head.crop_x = np.uint32(bits(state) >> np.uint64(32))
     head.crop_y = np.uint32(bits(state) >> np.uint64(32))
 
 
 @part
 def start_scope(state, seed, epoch, indices, view):  # type: ignore[no-untyped-def]
-    """Set a stream to the beginning of a whole batch's: that of its first picture, its size counted in."""
+    """Set a stream to the beginning of a whole batch's: that of its first image, its size counted in."""
     start(state, seed, epoch, indices[0], view)
     start(state, np.int64(state[0]), epoch, indices.size, view)
 
@@ -149,7 +149,7 @@ _SIDE = np.array([("", "height", "width").index(operation.relative) for operatio
 
 @part
 def draw_level(state, code, severity, height, width):  # type: ignore[no-untyped-def]
-    """Draw the level of operation ``code`` for a picture of height x width: float64 in the operation's unit.
+    """Draw the level of operation ``code`` for an image of height x width: float64 in the operation's unit.
 
     ``severity`` bounds the strength L ~ U(0.1, severity) (authors' code, ``sample_level``).
     """

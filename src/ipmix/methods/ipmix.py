@@ -17,37 +17,37 @@ from ipmix.core.compiling import compiled_disjoint, part
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import Keys, below, beta, bits, dirichlet, start, uniform
 from ipmix.methods.drawing import (
-    Plan,
+    DrawPlan,
     any_rare,
-    check_pictures,
+    check_images,
     draw_coefficients,
     draw_level,
-    draw_picture,
+    draw_mixing_image,
     draw_table,
     find_preset,
     make_drawer,
     stage_seed,
 )
-from ipmix.recipe.format import ADD, MIXERS, MULTIPLY, NO_OPERATION, OPERATION, ORIGINAL, OVERFLOWS, PICTURE, WHOLE
+from ipmix.recipe.format import ADD, MIXERS, MIXING_IMAGE, MULTIPLY, NO_OPERATION, OPERATION, ORIGINAL, OVERFLOWS, WHOLE
 from ipmix.recipe.operations import CODES, operation_names
-from ipmix.recipe.recipe import Scene
+from ipmix.recipe.recipe import ImageSpec
 from ipmix.recipe.table import RecipeSequence, RecipeTable
 
 MIXES = ("add", "multiply", "random_pixels", "random_elements")
 LEVELS = ("image", "patch", "pixel")
 SHAPES = ("both", "square", "scar")
-PARTNERS = ("both", "picture", "original")
+PARTNERS = ("both", "mixing_image", "original")
 FRAMEWORKS = ("chains", "one_chain", "fed_back")
 BOTH = 0  # the code of "both" in SHAPES and PARTNERS
 SQUARE = SHAPES.index("square")
 
 SMALL_SIDE = 64
-"""Up to this longer side, pictures get the CIFAR settings by default; above it, the ImageNet settings."""
+"""Up to this longer side, images get the CIFAR settings by default; above it, the ImageNet settings."""
 
 
 @dataclass(frozen=True)
 class IPMix:
-    """How IPMix draws its recipes. ``None`` means: chosen by the picture's size (CIFAR form up to 64 pixels).
+    """How IPMix draws its recipes. ``None`` means: chosen by the image's size (CIFAR form up to 64 pixels).
 
     >>> IPMix(k=4, t=2)
     >>> IPMix.preset("code-cifar")
@@ -62,28 +62,28 @@ class IPMix:
     alpha: float = 1.0
     """Parameter of Dirichlet(alpha, ..., alpha) and Beta(alpha, alpha); the authors' code fixes 1."""
     patch_sizes: tuple[int, ...] | None = None
-    """Sides of the square patches, pixels. One as large as the picture or larger is pixel-level: the picture.
-    None: 4, 8, 16 and the picture; above 64 pixels also 32 and 64."""
+    """Sides of the square patches, pixels. One as large as the image or larger is pixel-level: the image.
+    None: 4, 8, 16 and the image; above 64 pixels also 32 and 64."""
     patch_shape: str = "both"
     """"square"; "scar", a rectangle with sides drawn from 2..size; or "both", each half of the time (Table 3)."""
     mixers: tuple[str, ...] = MIXES
     """Out of add, multiply, random_pixels, random_elements (Table 2)."""
     mix_with: str = "both"
-    """A patch is mixed with the mixing "picture", with the "original" after an operation, or "both", each half
-    of the time (Algorithm 1, lines 11 to 16; the authors' CIFAR code knows only the picture)."""
+    """A patch is mixed with the mixing "image", with the "original" after an operation, or "both", each half
+    of the time (Algorithm 1, lines 11 to 16; the authors' CIFAR code knows only the image)."""
     levels: tuple[str, ...] = LEVELS
     """Out of image, patch, pixel (Table 10 leaves out one at a time)."""
     operations: str | tuple[str, ...] = "core"
     """"core" (10), "all" (15, some resemble the -C test corruptions), "photometric" (moves no pixel), or names."""
     severity: float | None = None
-    """Upper bound of an operation's strength, of 10. None: 3 on small pictures, 1 above (authors' code)."""
+    """Upper bound of an operation's strength, of 10. None: 3 on small images, 1 above (authors' code)."""
     beta: float | None = None
-    """Parameter of the coefficients of add and multiply. None: 3 on small pictures, 4 above (authors' code)."""
+    """Parameter of the coefficients of add and multiply. None: 3 on small images, 4 above (authors' code)."""
     overflow: str = "clip"
     """What happens to mixed values outside 0..255: "clip", or "wrap" modulo 256 as in the authors' code."""
     framework: str = "chains"
     """How it fits together (paper, Figure 4): "chains", Algorithm 1; "one_chain", a single chain in which every
-    step is of a level of its own; "fed_back", k rounds of one chain, each mixed with the picture before it."""
+    step is of a level of its own; "fed_back", k rounds of one chain, each mixed with the image before it."""
 
     name = "ipmix"
     mixes_labels = False
@@ -127,46 +127,46 @@ class IPMix:
         return replace(self, **options)
 
     @property
-    def needs_pictures(self) -> bool:
-        """Whether recipes can ask for a mixing picture."""
+    def needs_mixing_images(self) -> bool:
+        """Whether recipes can ask for a mixing image."""
         return self.mix_with != "original" and bool({"patch", "pixel"} & set(self.levels))
 
-    def draw(self, keys: Keys, scene: Scene) -> RecipeTable | RecipeSequence:
-        """One recipe for each key, for pictures of the scene's size; a sequence of them if ``fed_back``.
+    def draw(self, keys: Keys, scene: ImageSpec) -> RecipeTable | RecipeSequence:
+        """One recipe for each key, for images of the scene's size; a sequence of them if ``fed_back``.
 
-        Raises :class:`InputError` if mixing pictures are needed and the scene has none, or if no patch size is
+        Raises :class:`InputError` if mixing images are needed and the scene has none, or if no patch size is
         left for the levels asked for.
         """
-        if self.needs_pictures:
-            check_pictures("IPMix", scene, ', or mix_with="original"')
+        if self.needs_mixing_images:
+            check_images("IPMix", scene, ', or mix_with="original"')
         plan = self._plan(scene)
         if self.framework != "fed_back":
             return draw_table(plan, keys, scene)
-        # Every round has a stream of its own; the mixing picture stays that of the first.
+        # Every round has a stream of its own; the mixing image stays that of the first.
         tables = [draw_table(plan, replace(keys, seed=stage_seed(keys.seed, n)), scene) for n in range(self.k)]
         for table in tables[1:]:
-            for name in ("picture", "crop_x", "crop_y"):
+            for name in ("mixing_image", "crop_x", "crop_y"):
                 table.heads[name] = tables[0].heads[name]
         return RecipeSequence(tuple(tables))
 
-    def drawer(self, seed: int, scene: Scene) -> tuple[RecipeTable, Callable[[int, int, int], None]] | None:
+    def drawer(self, seed: int, scene: ImageSpec) -> tuple[RecipeTable, Callable[[int, int, int], None]] | None:
         """See :func:`~ipmix.methods.drawing.make_drawer`; None for a framework that takes several tables."""
         if self.framework == "fed_back":
             return None
         self.draw(Keys.of(seed, 0, [0]), scene)  # checks
         return make_drawer(self._plan(scene), seed, scene)
 
-    def _plan(self, scene: Scene) -> Plan:
+    def _plan(self, scene: ImageSpec) -> DrawPlan:
         chains = self.k if self.framework == "chains" else 1
         rare = any_rare(operation_names(self.operations))
-        return Plan(_draw_table, _options(self, scene.height, scene.width), chains, self.t, rare)
+        return DrawPlan(_draw_table, _options(self, scene.height, scene.width), chains, self.t, rare)
 
 
 PRESETS = {
     "paper-cifar": IPMix(patch_sizes=(4, 8, 16, 32), severity=3.0, beta=3.0),
     "paper-imagenet": IPMix(patch_sizes=(4, 8, 16, 32, 64, 256), severity=1.0, beta=4.0),
     "code-cifar": IPMix(
-        patch_sizes=(4, 8, 16, 32), severity=3.0, beta=3.0, min_ops=0, mix_with="picture", overflow="wrap"
+        patch_sizes=(4, 8, 16, 32), severity=3.0, beta=3.0, min_ops=0, mix_with="mixing_image", overflow="wrap"
     ),
     "code-imagenet": IPMix(patch_sizes=(4, 8, 16, 32, 64, 224), severity=1.0, beta=4.0, min_ops=0, overflow="wrap"),
 }
@@ -198,7 +198,7 @@ PRESETS |= {name: PRESETS["paper-cifar"].with_options(**changes) for name, chang
 
 
 class Options(NamedTuple):
-    """The options as compiled code reads them, settled for one picture size."""
+    """The options as compiled code reads them, settled for one image size."""
 
     k: int
     t: int
@@ -228,8 +228,8 @@ def _options(method: IPMix, height: int, width: int) -> Options:
         sizes = sizes or [side]
     if levels & {"patch", "pixel"} and not sizes:
         raise InputError(
-            f"no patch size is left for levels {', '.join(method.levels)} on pictures of {width}x{height}: "
-            f"patch_sizes {method.patch_sizes} are all as large as the picture"
+            f"no patch size is left for levels {', '.join(method.levels)} on images of {width}x{height}: "
+            f"patch_sizes {method.patch_sizes} are all as large as the image"
         )
     whole_only = "patch" not in levels
     return Options(
@@ -241,7 +241,7 @@ def _options(method: IPMix, height: int, width: int) -> Options:
         float(method.severity or (3.0 if small else 1.0)),
         "image" in levels,
         bool(levels & {"patch", "pixel"}),
-        # Without the patch level, a "scar" smaller than the picture would be a patch after all.
+        # Without the patch level, a "scar" smaller than the image would be a patch after all.
         SQUARE if whole_only else SHAPES.index(method.patch_shape),
         PARTNERS.index(method.mix_with),
         OVERFLOWS.index(method.overflow),
@@ -253,9 +253,9 @@ def _options(method: IPMix, height: int, width: int) -> Options:
 
 
 @compiled_disjoint
-def _draw_table(seed, epoch, indices, view, o, height, width, pictures, heads, chains, steps, state, weights):  # type: ignore[no-untyped-def]
+def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, chains, steps, state, weights):  # type: ignore[no-untyped-def]
     for n in range(indices.size):
-        draw_picture(state, seed, epoch, indices[n], pictures, heads[n])
+        draw_mixing_image(state, seed, epoch, indices[n], images, heads[n])
         heads[n].overflow = o.overflow
         start(state, seed, epoch, indices[n], view)
         _draw_recipe(state, o, height, width, weights, heads[n], chains[n], steps[n])
@@ -300,11 +300,11 @@ def _draw_patch(state, o, height, width, step):  # type: ignore[no-untyped-def]
         down = min(down, 2 + below(state, max(down - 1, 1)))
     step.right = step.left + across
     step.bottom = step.top + down
-    picture = o.partner == 1 or (o.partner == BOTH and below(state, 2) == 0)  # 11
+    image = o.partner == 1 or (o.partner == BOTH and below(state, 2) == 0)  # 11
     step.mixer = mixer
     step.operation = NO_OPERATION
-    if picture:
-        step.source = PICTURE  # 12
+    if image:
+        step.source = MIXING_IMAGE  # 12
     else:
         step.source = ORIGINAL  # 16
         code = o.operations[below(state, o.operations.size)]  # 14

@@ -16,15 +16,15 @@ from ipmix.core.compiling import compiled_disjoint, inlined
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import Keys, below, between, bits, start, uniform
 from ipmix.methods.drawing import (
-    Plan,
-    check_pictures,
+    DrawPlan,
+    check_images,
     draw_coefficients,
-    draw_picture,
+    draw_mixing_image,
     draw_table,
     find_preset,
     make_drawer,
 )
-from ipmix.recipe.format import ADD, MIXERS, MULTIPLY, NO_OPERATION, OPERATION, ORIGINAL, PICTURE, WHOLE
+from ipmix.recipe.format import ADD, MIXERS, MIXING_IMAGE, MULTIPLY, NO_OPERATION, OPERATION, ORIGINAL, WHOLE
 from ipmix.recipe.operations import (
     AUTOCONTRAST,
     BRIGHTNESS,
@@ -40,7 +40,7 @@ from ipmix.recipe.operations import (
     TRANSLATE_X,
     TRANSLATE_Y,
 )
-from ipmix.recipe.recipe import Scene
+from ipmix.recipe.recipe import ImageSpec
 from ipmix.recipe.table import RecipeTable
 
 LAYERS = 3
@@ -105,7 +105,7 @@ class LayerMix:
 
     name = "layermix"
     mixes_labels = False
-    needs_pictures = True
+    needs_mixing_images = True
 
     def __post_init__(self) -> None:
         check_positive("magnitude", self.magnitude)
@@ -129,17 +129,17 @@ class LayerMix:
         """A copy with some options changed."""
         return replace(self, **options)
 
-    def draw(self, keys: Keys, scene: Scene) -> RecipeTable:
-        """One recipe for each key. Raises :class:`InputError` if the scene has no mixing pictures."""
+    def draw(self, keys: Keys, scene: ImageSpec) -> RecipeTable:
+        """One recipe for each key. Raises :class:`InputError` if the scene has no mixing images."""
         return draw_table(self._plan(scene), keys, scene)
 
-    def drawer(self, seed: int, scene: Scene) -> tuple[RecipeTable, Callable[[int, int, int], None]]:
+    def drawer(self, seed: int, scene: ImageSpec) -> tuple[RecipeTable, Callable[[int, int, int], None]]:
         """See :func:`~ipmix.methods.drawing.make_drawer`."""
         return make_drawer(self._plan(scene), seed, scene)
 
-    def _plan(self, scene: Scene) -> Plan:
-        check_pictures("LayerMix", scene)
-        return Plan(_draw_table, _options(self), 1, LAYERS + 1, rare=True)
+    def _plan(self, scene: ImageSpec) -> DrawPlan:
+        check_images("LayerMix", scene)
+        return DrawPlan(_draw_table, _options(self), 1, LAYERS + 1, rare=True)
 
 
 PRESETS = {"code": LayerMix()}
@@ -167,9 +167,9 @@ def _options(method: LayerMix) -> Options:
 
 
 @compiled_disjoint
-def _draw_table(seed, epoch, indices, view, o, height, width, pictures, heads, chains, steps, state, weights):  # type: ignore[no-untyped-def]
+def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, chains, steps, state, weights):  # type: ignore[no-untyped-def]
     for n in range(indices.size):
-        draw_picture(state, seed, epoch, indices[n], pictures, heads[n])
+        draw_mixing_image(state, seed, epoch, indices[n], images, heads[n])
         start(state, seed, epoch, indices[n], view)
         heads[n].clean = 0
         chains[n, 0].share = WHOLE
@@ -177,13 +177,13 @@ def _draw_table(seed, epoch, indices, view, o, height, width, pictures, heads, c
         # One kind of operation for the whole recipe, with a fresh level each time.
         variant = o.variants[below(state, o.variants.size)]
         _draw_operation(state, variant, o.magnitude, height, width, steps[n, 0, 0])
-        if layers >= 1:  # with another variation of the picture
+        if layers >= 1:  # with another variation of the image
             _draw_mixing(state, o, height, width, steps[n, 0, 1])
             steps[n, 0, 1].source = ORIGINAL
             _draw_level(state, variant, o.magnitude, height, width, steps[n, 0, 1])
-        if layers == 2:  # with the mixing picture, and the operation once more
+        if layers == 2:  # with the mixing image, and the operation once more
             _draw_mixing(state, o, height, width, steps[n, 0, 2])
-            steps[n, 0, 2].source = PICTURE
+            steps[n, 0, 2].source = MIXING_IMAGE
             steps[n, 0, 2].operation = NO_OPERATION
             _draw_operation(state, variant, o.magnitude, height, width, steps[n, 0, 3])
         chains[n, 0].length = layers + 1 if layers < 2 else 4
@@ -228,7 +228,7 @@ def _draw_level(state, variant, magnitude, height, width, step):  # type: ignore
         level = np.floor(_strength(state, 4.0, magnitude))
         if variant == POSTERIZE_HIGH:
             level = 4.0 - level
-        if level == 0.0:  # no bit left is a black picture
+        if level == 0.0:  # no bit left is a black image
             step.operation = BRIGHTNESS
     elif variant == SOLARIZE_LOW:
         level = np.ceil(255.0 * _strength(state, 1.0, magnitude))

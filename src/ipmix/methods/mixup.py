@@ -1,4 +1,4 @@
-"""MixUp: a picture and its label are blended with another one of the batch.
+"""MixUp: an image and its label are blended with another one of the batch.
 
 Source: Zhang, Cisse, Dauphin, Lopez-Paz, "mixup: Beyond Empirical Risk Minimization", ICLR 2018
 (arXiv 1710.09412), section 2; and its public code (github.com/facebookresearch/mixup-cifar10).
@@ -12,27 +12,27 @@ import numpy as np
 from ipmix.core.checking import check_choice, check_positive
 from ipmix.core.compiling import compiled_disjoint
 from ipmix.core.randomness import Keys, below, beta, start
-from ipmix.methods.drawing import SCOPES, Plan, draw_partners, draw_table, find_preset, start_scope
+from ipmix.methods.drawing import SCOPES, DrawPlan, draw_partners, draw_table, find_preset, start_scope
 from ipmix.recipe.format import NO_OPERATION, PARTNER, PASTE, WHOLE
-from ipmix.recipe.recipe import Scene
+from ipmix.recipe.recipe import ImageSpec
 from ipmix.recipe.table import RecipeTable
 
 
 @dataclass(frozen=True)
 class MixUp:
-    """How MixUp draws its recipes. Partners are pictures of the same batch: what ``draw`` is given keys for.
+    """How MixUp draws its recipes. Partners are images of the same batch: what ``draw`` is given keys for.
 
     >>> MixUp(alpha=0.2)
     """
 
     alpha: float = 1.0
-    """Parameter of Beta(alpha, alpha), from which the picture's own share is drawn (section 2; 1 on CIFAR)."""
+    """Parameter of Beta(alpha, alpha), from which the image's own share is drawn (section 2; 1 on CIFAR)."""
     scope: str = "batch"
-    """"batch": one share and one permutation for the whole batch (public code); "picture": each its own."""
+    """"batch": one share and one permutation for the whole batch (public code); "image": each its own."""
 
     name = "mixup"
     mixes_labels = True
-    needs_pictures = False
+    needs_mixing_images = False
 
     def __post_init__(self) -> None:
         check_positive("alpha", self.alpha)
@@ -48,9 +48,9 @@ class MixUp:
         """A copy with some options changed."""
         return replace(self, **options)
 
-    def draw(self, keys: Keys, scene: Scene) -> RecipeTable:
+    def draw(self, keys: Keys, scene: ImageSpec) -> RecipeTable:
         """One recipe for each key; its partner is a position among the keys."""
-        plan = Plan(_draw_table, Options(float(self.alpha), self.scope == "batch"), 1, 1)
+        plan = DrawPlan(_draw_table, Options(float(self.alpha), self.scope == "batch"), 1, 1)
         return draw_table(plan, keys, scene)
 
 
@@ -66,7 +66,7 @@ class Options(NamedTuple):
 
 
 @compiled_disjoint
-def _draw_table(seed, epoch, indices, view, o, height, width, pictures, heads, chains, steps, state, weights):  # type: ignore[no-untyped-def]
+def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, chains, steps, state, weights):  # type: ignore[no-untyped-def]
     own = 1.0
     if o.whole_batch and indices.size > 0:
         start_scope(state, seed, epoch, indices, view)

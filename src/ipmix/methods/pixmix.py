@@ -1,6 +1,6 @@
-"""PixMix: the picture mixed with fractals and feature pictures, several rounds in a row; labels untouched.
+"""PixMix: the image mixed with fractals and feature images, several rounds in a row; labels untouched.
 
-Source: Hendrycks, Zou, Mazeika, Tang, Li, Song, Steinhardt, "PixMix: Dreamlike Pictures Comprehensively Improve
+Source: Hendrycks, Zou, Mazeika, Tang, Li, Song, Steinhardt, "PixMix: Dreamlike Images Comprehensively Improve
 Safety Measures", CVPR 2022 (arXiv 2112.05135), section 3 and its appendix; and its public code
 (github.com/andyzoujm/pixmix).
 """
@@ -17,19 +17,19 @@ from ipmix.core.compiling import compiled_disjoint
 from ipmix.core.randomness import Keys, below, start
 from ipmix.methods.augmix import SMALL_SIDE, THIRTEEN
 from ipmix.methods.drawing import (
-    Plan,
+    DrawPlan,
     any_rare,
-    check_pictures,
+    check_images,
     draw_coefficients,
     draw_level,
-    draw_picture,
+    draw_mixing_image,
     draw_table,
     find_preset,
     make_drawer,
 )
-from ipmix.recipe.format import MIXERS, NO_OPERATION, OPERATION, ORIGINAL, PICTURE, WHOLE
+from ipmix.recipe.format import MIXERS, MIXING_IMAGE, NO_OPERATION, OPERATION, ORIGINAL, WHOLE
 from ipmix.recipe.operations import AUTOCONTRAST, CODES, operation_names
-from ipmix.recipe.recipe import Scene
+from ipmix.recipe.recipe import ImageSpec
 from ipmix.recipe.table import RecipeTable
 
 MIXES = ("add", "multiply")
@@ -37,7 +37,7 @@ MIXES = ("add", "multiply")
 
 @dataclass(frozen=True)
 class PixMix:
-    """How PixMix draws its recipes. ``None`` means: chosen by the picture's size (CIFAR form up to 64 pixels).
+    """How PixMix draws its recipes. ``None`` means: chosen by the image's size (CIFAR form up to 64 pixels).
 
     >>> PixMix(k=4, beta=3)
     """
@@ -45,9 +45,9 @@ class PixMix:
     k: int = 4
     """The most rounds of mixing; their number is drawn from 0..k (section 3; public code)."""
     beta: float | None = None
-    """Parameter of the coefficients of add and multiply. None: 3 on small pictures, 4 above (public code)."""
+    """Parameter of the coefficients of add and multiply. None: 3 on small images, 4 above (public code)."""
     severity: float | None = None
-    """Upper bound of an operation's strength, of 10. None: 3 on small pictures, 1 above (public code)."""
+    """Upper bound of an operation's strength, of 10. None: 3 on small images, 1 above (public code)."""
     operations: str | tuple[str, ...] = THIRTEEN
     """The code's ``all_ops``, on by default there; the preset "nine-operations" has those of AugMix."""
     mixers: tuple[str, ...] = MIXES
@@ -55,7 +55,7 @@ class PixMix:
 
     name = "pixmix"
     mixes_labels = False
-    needs_pictures = True
+    needs_mixing_images = True
 
     def __post_init__(self) -> None:
         check_count("k", self.k, 0)
@@ -77,18 +77,18 @@ class PixMix:
         """A copy with some options changed."""
         return replace(self, **options)
 
-    def draw(self, keys: Keys, scene: Scene) -> RecipeTable:
-        """One recipe for each key. Raises :class:`InputError` if the scene has no mixing pictures."""
+    def draw(self, keys: Keys, scene: ImageSpec) -> RecipeTable:
+        """One recipe for each key. Raises :class:`InputError` if the scene has no mixing images."""
         return draw_table(self._plan(scene), keys, scene)
 
-    def drawer(self, seed: int, scene: Scene) -> tuple[RecipeTable, Callable[[int, int, int], None]]:
+    def drawer(self, seed: int, scene: ImageSpec) -> tuple[RecipeTable, Callable[[int, int, int], None]]:
         """See :func:`~ipmix.methods.drawing.make_drawer`."""
         return make_drawer(self._plan(scene), seed, scene)
 
-    def _plan(self, scene: Scene) -> Plan:
-        check_pictures("PixMix", scene)
+    def _plan(self, scene: ImageSpec) -> DrawPlan:
+        check_images("PixMix", scene)
         rare = any_rare(operation_names(self.operations))
-        return Plan(_draw_table, _options(self, max(scene.height, scene.width)), 1, self.k + 1, rare)
+        return DrawPlan(_draw_table, _options(self, max(scene.height, scene.width)), 1, self.k + 1, rare)
 
 
 PRESETS = {
@@ -100,7 +100,7 @@ PRESETS = {
 
 
 class Options(NamedTuple):
-    """The options as compiled code reads them, settled for one picture size."""
+    """The options as compiled code reads them, settled for one image size."""
 
     k: int
     beta: float
@@ -122,14 +122,14 @@ def _options(method: PixMix, side: int) -> Options:
 
 
 @compiled_disjoint
-def _draw_table(seed, epoch, indices, view, o, height, width, pictures, heads, chains, steps, state, weights):  # type: ignore[no-untyped-def]
+def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, chains, steps, state, weights):  # type: ignore[no-untyped-def]
     for n in range(indices.size):
-        draw_picture(state, seed, epoch, indices[n], pictures, heads[n])
+        draw_mixing_image(state, seed, epoch, indices[n], images, heads[n])
         start(state, seed, epoch, indices[n], view)
         heads[n].clean = 0
         chains[n, 0].share = WHOLE
         at = 0
-        if below(state, 2) == 0:  # where the rounds begin: the picture, half of the time after an operation
+        if below(state, 2) == 0:  # where the rounds begin: the image, half of the time after an operation
             _draw_operation(state, o, height, width, steps[n, 0, at])
             steps[n, 0, at].mixer = OPERATION
             at += 1
@@ -139,7 +139,7 @@ def _draw_table(seed, epoch, indices, view, o, height, width, pictures, heads, c
                 step.source = ORIGINAL
                 _draw_operation(state, o, height, width, step)
             else:
-                step.source = PICTURE
+                step.source = MIXING_IMAGE
                 step.operation = NO_OPERATION
             step.mixer = o.mixers[below(state, o.mixers.size)]
             step.right = width

@@ -17,23 +17,23 @@ from ipmix.core.checking import check_choice, check_count, check_positive, check
 from ipmix.core.compiling import compiled_disjoint
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import Keys, below, beta, between, bits, dirichlet, start
-from ipmix.methods.drawing import Plan, draw_table, find_preset, make_drawer
+from ipmix.methods.drawing import DrawPlan, draw_table, find_preset, make_drawer
 from ipmix.recipe.format import MOST_FREQUENCY, OPERATION, WHOLE
-from ipmix.recipe.operations import CODES, COLOUR_CURVE, SPECTRAL
-from ipmix.recipe.recipe import Scene
+from ipmix.recipe.operations import CODES, COLOR_CURVE, SPECTRAL
+from ipmix.recipe.recipe import ImageSpec
 from ipmix.recipe.table import RecipeTable
 
-PRIMITIVES = ("spectral", "colour_curve", "spatial")
+PRIMITIVES = ("spectral", "color_curve", "spatial")
 FILTERS = ("centred", "off-centre")
 STRENGTHS = ("fixed", "drawn")
 
 SMALL_SIDE = 64
-"""Up to this longer side, pictures get the CIFAR settings by default; above it, the ImageNet settings."""
+"""Up to this longer side, images get the CIFAR settings by default; above it, the ImageNet settings."""
 
 
 @dataclass(frozen=True)
 class PRIME:
-    """How PRIME draws its recipes. ``None`` means: chosen by the picture's size (CIFAR form up to 64 pixels).
+    """How PRIME draws its recipes. ``None`` means: chosen by the image's size (CIFAR form up to 64 pixels).
 
     >>> PRIME(primitives=("spectral", "spatial"))
     """
@@ -45,42 +45,42 @@ class PRIME:
     alpha: float = 1.0
     """Parameter of Dirichlet(alpha, ..., alpha) and Beta(alpha, alpha)."""
     primitives: tuple[str, ...] = PRIMITIVES
-    """Out of spectral (a random filter), colour_curve, spatial (a smooth displacement)."""
+    """Out of spectral (a random filter), color_curve, spatial (a smooth displacement)."""
     sigma: float = 4.0
     """Standard deviation of the filter's random part."""
     filter_form: str = "centred"
     """Where the filter's one lies: "centred", or "off-centre", a row and a column below as in the public code."""
-    colour_frequencies: int | None = None
-    """The highest frequency of a colour curve. None: 100 on small pictures, 500 above."""
-    colour_temperature: float | None = None
-    """How much colours change. None: 0.01 on small pictures, 0.05 above."""
-    colour_band: int | None = None
-    """How many neighbouring frequencies a curve has, 0 for all. None: all on small pictures, 20 above."""
+    color_frequencies: int | None = None
+    """The highest frequency of a color curve. None: 100 on small images, 500 above."""
+    color_temperature: float | None = None
+    """How much colors change. None: 0.01 on small images, 0.05 above."""
+    color_band: int | None = None
+    """How many neighbouring frequencies a curve has, 0 for all. None: all on small images, 20 above."""
     least_cut: int = 2
     """The smoothest displacement's highest frequency."""
     most_cut: int | None = None
-    """The roughest displacement's highest frequency. None: 100 on small pictures, 500 above."""
+    """The roughest displacement's highest frequency. None: 100 on small images, 500 above."""
     strengths: str = "fixed"
     """"fixed" as above, or "drawn" for each step with these as the most: sigma, the highest frequencies and the
-    colours' temperature (the public code's "stochastic" form, which draws once for each batch)."""
+    colors' temperature (the public code's "stochastic" form, which draws once for each batch)."""
 
     name = "prime"
     mixes_labels = False
-    needs_pictures = False
+    needs_mixing_images = False
 
     def __post_init__(self) -> None:
         for name, least in (("k", 1), ("t", 1), ("least_cut", 2)):
             check_count(name, getattr(self, name), least)
-        for name, least in (("colour_frequencies", 1), ("colour_band", 0), ("most_cut", self.least_cut)):
+        for name, least in (("color_frequencies", 1), ("color_band", 0), ("most_cut", self.least_cut)):
             if getattr(self, name) is not None:
                 check_count(name, getattr(self, name), least)
-        for name in ("colour_frequencies", "most_cut"):
+        for name in ("color_frequencies", "most_cut"):
             if (getattr(self, name) or 0) > MOST_FREQUENCY:
                 raise InputError(f"{name} must be at most {MOST_FREQUENCY}, got {getattr(self, name)}")
-        for name in ("alpha", "sigma", "colour_temperature"):
+        for name in ("alpha", "sigma", "color_temperature"):
             if getattr(self, name) is not None:
                 check_positive(name, getattr(self, name))
-        for name in ("sigma", "colour_temperature"):
+        for name in ("sigma", "color_temperature"):
             if (getattr(self, name) or 0) > 1000:
                 raise InputError(f"{name} must be at most 1000, got {getattr(self, name)}")
         check_choice("filter_form", self.filter_form, FILTERS)
@@ -97,20 +97,20 @@ class PRIME:
         """A copy with some options changed."""
         return replace(self, **options)
 
-    def draw(self, keys: Keys, scene: Scene) -> RecipeTable:
+    def draw(self, keys: Keys, scene: ImageSpec) -> RecipeTable:
         """One recipe for each key."""
         return draw_table(self._plan(scene), keys, scene)
 
-    def drawer(self, seed: int, scene: Scene) -> tuple[RecipeTable, Callable[[int, int, int], None]]:
+    def drawer(self, seed: int, scene: ImageSpec) -> tuple[RecipeTable, Callable[[int, int, int], None]]:
         """See :func:`~ipmix.methods.drawing.make_drawer`."""
         return make_drawer(self._plan(scene), seed, scene)
 
-    def _plan(self, scene: Scene) -> Plan:
-        return Plan(_draw_table, _options(self, max(scene.height, scene.width)), self.k, self.t, rare=True)
+    def _plan(self, scene: ImageSpec) -> DrawPlan:
+        return DrawPlan(_draw_table, _options(self, max(scene.height, scene.width)), self.k, self.t, rare=True)
 
 
-_CIFAR = PRIME(colour_frequencies=100, colour_temperature=0.01, colour_band=0, most_cut=100)
-_IMAGENET = PRIME(colour_frequencies=500, colour_temperature=0.05, colour_band=20, most_cut=500)
+_CIFAR = PRIME(color_frequencies=100, color_temperature=0.01, color_band=0, most_cut=100)
+_IMAGENET = PRIME(color_frequencies=500, color_temperature=0.05, color_band=20, most_cut=500)
 PRESETS = {
     "cifar": _CIFAR,
     "imagenet": _IMAGENET,
@@ -121,7 +121,7 @@ PRESETS = {
 
 
 class Options(NamedTuple):
-    """The options as compiled code reads them, settled for one picture size."""
+    """The options as compiled code reads them, settled for one image size."""
 
     k: int
     t: int
@@ -142,7 +142,7 @@ def _options(method: PRIME, side: int) -> Options:
     settled = _CIFAR if side <= SMALL_SIDE else _IMAGENET
     chosen = {
         name: getattr(settled, name) if getattr(method, name) is None else getattr(method, name)
-        for name in ("colour_frequencies", "colour_temperature", "colour_band", "most_cut")
+        for name in ("color_frequencies", "color_temperature", "color_band", "most_cut")
     }
     return Options(
         method.k,
@@ -151,9 +151,9 @@ def _options(method: PRIME, side: int) -> Options:
         np.array([CODES[name] for name in method.primitives], np.int64),
         float(method.sigma),
         FILTERS.index(method.filter_form),
-        chosen["colour_frequencies"],
-        float(chosen["colour_temperature"]),
-        chosen["colour_band"],
+        chosen["color_frequencies"],
+        float(chosen["color_temperature"]),
+        chosen["color_band"],
         method.least_cut,
         max(chosen["most_cut"], method.least_cut),
         method.strengths == "drawn",
@@ -161,7 +161,7 @@ def _options(method: PRIME, side: int) -> Options:
 
 
 @compiled_disjoint
-def _draw_table(seed, epoch, indices, view, o, height, width, pictures, heads, chains, steps, state, weights):  # type: ignore[no-untyped-def]
+def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, chains, steps, state, weights):  # type: ignore[no-untyped-def]
     for n in range(indices.size):
         start(state, seed, epoch, indices[n], view)
         dirichlet(state, o.alpha, weights)
@@ -187,7 +187,7 @@ def _draw_step(state, o, height, width, step):  # type: ignore[no-untyped-def]
         step.level = between(state, 0.0, o.sigma) if o.drawn else o.sigma
         step.a = o.offset
         step.b = 0.0
-    elif code == COLOUR_CURVE:
+    elif code == COLOR_CURVE:
         most = 1 + below(state, o.frequencies) if o.drawn else o.frequencies
         step.level = between(state, 0.0, o.temperature) if o.drawn else o.temperature
         first = 1 + below(state, most) if o.band > 0 else 1

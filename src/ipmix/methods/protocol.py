@@ -3,14 +3,14 @@
 from typing import Protocol
 
 from ipmix.core.randomness import Keys
-from ipmix.recipe.recipe import Scene
+from ipmix.recipe.recipe import ImageSpec
 from ipmix.recipe.table import Recipes
 
 
 class Method(Protocol):
     """What every method has: options in its fields, and :meth:`draw`.
 
-    One that draws a single table for a single picture also has ``drawer(seed, scene)``: a table for one picture,
+    One that draws a single table for a single image also has ``drawer(seed, scene)``: a table for one image,
     and a function of (epoch, index, view) that fills it; or None where its options don't allow it.
 
     A method that another library carries out has ``transform(images, keys) -> uint8[N, H, W, C]`` in place of
@@ -22,12 +22,12 @@ class Method(Protocol):
         """Its name on the command line."""
 
     @property
-    def needs_pictures(self) -> bool:
-        """Whether its recipes can ask for a mixing picture."""
+    def needs_mixing_images(self) -> bool:
+        """Whether its recipes can ask for a mixing image."""
 
     @property
     def mixes_labels(self) -> bool:
-        """Whether its recipes can give a share of the label to another picture of the batch."""
+        """Whether its recipes can give a share of the label to another image of the batch."""
 
-    def draw(self, keys: Keys, scene: Scene) -> Recipes:
+    def draw(self, keys: Keys, scene: ImageSpec) -> Recipes:
         """One recipe for each key."""

@@ -1,9 +1,9 @@
 """AutoAugment, RandAugment and TrivialAugmentWide as torchvision has them, with this library's keys.
 
 Their operations interpolate and fill differently from those of a recipe, so they are no recipes: in place of
-``draw`` they have ``transform(images, keys)``. What a picture becomes is still a pure function of its key.
+``draw`` they have ``transform(images, keys)``. What an image becomes is still a pure function of its key.
 
-Needs torch and torchvision (the ``train`` extra); they are imported when pictures are transformed.
+Needs torch and torchvision (the ``train`` extra); they are imported when images are transformed.
 """
 
 from abc import ABC, abstractmethod
@@ -33,7 +33,7 @@ class _Policy(ABC):
 
     name = ""
     mixes_labels = False
-    needs_pictures = False
+    needs_mixing_images = False
 
     def with_options(self, **options: Any) -> Any:
         """A copy with some options changed."""
@@ -45,9 +45,9 @@ class _Policy(ABC):
         raise InputError(f"{cls.name} has no preset {name!r}; it has no presets, only options")
 
     def transform(self, images: np.ndarray, keys: Keys) -> np.ndarray:
-        """The augmented pictures, uint8[N, H, W, C], one for each key; ``images`` are left alone.
+        """The augmented images, uint8[N, H, W, C], one for each key; ``images`` are left alone.
 
-        A picture's result depends on the picture, the key and the installed torchvision, on nothing else: torch's
+        An image's result depends on the image, the key and the installed torchvision, on nothing else: torch's
         global generator is neither read nor advanced, whatever other threads do with it.
 
         Args:
@@ -60,7 +60,7 @@ class _Policy(ABC):
 
         channels = images.shape[3]
         if channels not in (1, 3):
-            raise InputError(f"{self.name} takes pictures of 1 or 3 channels (grey or RGB), got {channels}")
+            raise InputError(f"{self.name} takes images of 1 or 3 channels (grey or RGB), got {channels}")
         policy = self._policy(max(images.shape[1:3]))
         generator, mode = _drawing_from_one_generator()
         out = np.empty_like(images)
@@ -69,18 +69,18 @@ class _Policy(ABC):
             for i, index in enumerate(keys.indices):
                 start(state, np.int64(keys.seed ^ SALT), np.int64(keys.epoch), np.int64(index), np.int64(keys.view))
                 generator.manual_seed(int(bits(state)) >> 1)
-                picture = Image.fromarray(images[i] if channels == 3 else images[i, :, :, 0])
-                out[i] = np.asarray(policy(picture)).reshape(images.shape[1:])
+                image = Image.fromarray(images[i] if channels == 3 else images[i, :, :, 0])
+                out[i] = np.asarray(policy(image)).reshape(images.shape[1:])
         return out
 
     @abstractmethod
     def _policy(self, side: int) -> Callable[[Any], Any]:
-        """torchvision's transform, for pictures whose longer side is this."""
+        """torchvision's transform, for images whose longer side is this."""
 
 
 @dataclass(frozen=True)
 class AutoAugment(_Policy):
-    """One of 25 learnt pairs of operations for each picture (Cubuk et al., CVPR 2019, arXiv 1805.09501)."""
+    """One of 25 learnt pairs of operations for each image (Cubuk et al., CVPR 2019, arXiv 1805.09501)."""
 
     policy: str | None = None
     """"cifar10", "imagenet" or "svhn": what the pairs were learnt on (appendix A of the paper).
@@ -88,7 +88,7 @@ class AutoAugment(_Policy):
     interpolation: str = "nearest"
     """"nearest" or "bilinear", for the operations that move pixels (torchvision's default: nearest)."""
     fill: int = 0
-    """What moves into the picture at its edges, 0 .. 255 (torchvision's default; the paper's code: 128)."""
+    """What moves into the image at its edges, 0 .. 255 (torchvision's default; the paper's code: 128)."""
 
     name = "autoaugment"
 
@@ -107,7 +107,7 @@ class RandAugment(_Policy):
     """Operations drawn uniformly, all at one magnitude (Cubuk et al., NeurIPS 2020, arXiv 1909.13719)."""
 
     num_ops: int = 2
-    """Operations for each picture: the paper's N, 2 for ResNet-50 on ImageNet, 3 for WRN-28-10 on CIFAR."""
+    """Operations for each image: the paper's N, 2 for ResNet-50 on ImageNet, 3 for WRN-28-10 on CIFAR."""
     magnitude: int = 9
     """Their strength, below ``num_magnitude_bins``: the paper's M, 9 for ResNet-50, 4 or 5 for WRN-28-10."""
     num_magnitude_bins: int = 31
@@ -115,7 +115,7 @@ class RandAugment(_Policy):
     interpolation: str = "nearest"
     """"nearest" or "bilinear"."""
     fill: int = 0
-    """What moves into the picture at its edges, 0 .. 255."""
+    """What moves into the image at its edges, 0 .. 255."""
 
     name = "randaugment"
 
@@ -147,7 +147,7 @@ class TrivialAugmentWide(_Policy):
     interpolation: str = "nearest"
     """"nearest" or "bilinear"."""
     fill: int = 0
-    """What moves into the picture at its edges, 0 .. 255."""
+    """What moves into the image at its edges, 0 .. 255."""
 
     name = "trivialaugment"
 

@@ -4,22 +4,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ipmix.core.randomness import Keys
-from ipmix.recipe.recipe import Scene
+from ipmix.recipe.recipe import ImageSpec
 from ipmix.recipe.table import RecipeTable
 
 
 @dataclass(frozen=True)
 class Vanilla:
-    """Recipes that leave every picture as it is."""
+    """Recipes that leave every image as it is."""
 
     name = "vanilla"
     mixes_labels = False
-    needs_pictures = False
+    needs_mixing_images = False
 
-    def draw(self, keys: Keys, scene: Scene) -> RecipeTable:
-        """One recipe for each key: the clean picture."""
+    def draw(self, keys: Keys, scene: ImageSpec) -> RecipeTable:
+        """One recipe for each key: the clean image."""
         return RecipeTable.empty(len(keys), 1, 1, scene.height, scene.width, rare=False)
 
-    def drawer(self, seed: int, scene: Scene) -> tuple[RecipeTable, Callable[[int, int, int], None]]:
+    def drawer(self, seed: int, scene: ImageSpec) -> tuple[RecipeTable, Callable[[int, int, int], None]]:
         """See :func:`~ipmix.methods.drawing.make_drawer`."""
         return self.draw(Keys.of(seed, 0, [0]), scene), lambda epoch, index, view: None

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from ipmix.core.errors import InputError
-from ipmix.fractals.kinds import KINDS, Picture
+from ipmix.fractals.kinds import KINDS, Painting
 
 EXTERNAL = ("feature", "image")
-"""Kinds that need more than a seed: a network to visualise, a folder of pictures."""
+"""Kinds that need more than a seed: a network to visualise, a folder of images."""
 
 
 ALIASES = {"escape": ("mandelbrot", "julia")}
@@ -18,23 +18,23 @@ ALIASES = {"escape": ("mandelbrot", "julia")}
 DEFAULT_MIX: Mapping[str, int] = {"ifs": 3000, "fractaldb": 1000, "escape": 5000, "flame": 4000}
 
 
-Painter = Callable[[int, list[int], int], list[Picture]]
-"""Paints pictures of an external kind: (seed, indices, size) to one picture per index."""
+Painter = Callable[[int, list[int], int], list[Painting]]
+"""Paints images of an external kind: (seed, indices, size) to one image per index."""
 
 
 def compose(count: int, mix: Mapping[str, int] | None = None) -> dict[str, int]:
-    """Split ``count`` pictures over the kinds in the proportions of ``mix``; the parts sum to ``count``.
+    """Split ``count`` images over the kinds in the proportions of ``mix``; the parts sum to ``count``.
 
     ``mix`` maps kinds (or aliases) to counts or weights; shares are rounded by largest remainder, so a mix
     that sums to ``count`` is kept exactly.
     """
     if count < 1:
-        raise InputError(f"a mixing set needs at least 1 picture, got count={count}")
+        raise InputError(f"a mixing set needs at least 1 image, got count={count}")
     weights: dict[str, float] = {}
     for name, weight in (DEFAULT_MIX if mix is None else mix).items():
         if name not in KINDS and name not in ALIASES and name not in EXTERNAL:
             known = ", ".join([*KINDS, *ALIASES, *EXTERNAL])
-            raise InputError(f"unknown kind of picture {name!r} in the mix; expected some of: {known}")
+            raise InputError(f"unknown kind of image {name!r} in the mix; expected some of: {known}")
         if isinstance(weight, bool) or not isinstance(weight, int | np.integer) or weight < 0:
             raise InputError(f"the mix's count of {name!r} must be a whole number >= 0, got {weight!r}")
         parts = ALIASES.get(name, (name,))
@@ -42,7 +42,7 @@ def compose(count: int, mix: Mapping[str, int] | None = None) -> dict[str, int]:
             weights[part] = weights.get(part, 0.0) + weight / len(parts)
     total = sum(weights.values())
     if total <= 0:
-        raise InputError(f"the mix {dict(mix or {})} holds no pictures; give at least one kind a count above 0")
+        raise InputError(f"the mix {dict(mix or {})} holds no images; give at least one kind a count above 0")
     exact = {name: count * weight / total for name, weight in weights.items() if weight > 0}
     counts = {name: int(share) for name, share in exact.items()}
     rest = sorted(exact, key=lambda name: counts[name] - exact[name])

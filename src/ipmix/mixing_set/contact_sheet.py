@@ -1,4 +1,4 @@
-"""A contact sheet: many pictures on one, for people to look at."""
+"""A contact sheet: many images on one, for people to look at."""
 
 import os
 from collections.abc import Sequence
@@ -15,25 +15,25 @@ PAPER = (24, 24, 24)
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
 
-def sheet(pictures: Sequence[np.ndarray], cell: int, columns: int | None = None) -> Image.Image:
-    """``pictures`` (uint8[h, w, 3] each) as cells of ``cell`` pixels, by default in about a square."""
-    across = columns or max(1, round(len(pictures) ** 0.5))
-    down = -(-len(pictures) // across)
+def sheet(images: Sequence[np.ndarray], cell: int, columns: int | None = None) -> Image.Image:
+    """``images`` (uint8[h, w, 3] each) as cells of ``cell`` pixels, by default in about a square."""
+    across = columns or max(1, round(len(images) ** 0.5))
+    down = -(-len(images) // across)
     paper = Image.new("RGB", (across * (cell + GAP) - GAP, down * (cell + GAP) - GAP), PAPER)
-    for position, pixels in enumerate(pictures):
-        picture = Image.fromarray(pixels)
-        picture.thumbnail((cell, cell), Image.Resampling.LANCZOS)
-        left = position % across * (cell + GAP) + (cell - picture.width) // 2
-        top = position // across * (cell + GAP) + (cell - picture.height) // 2
-        paper.paste(picture, (left, top))
+    for position, pixels in enumerate(images):
+        image = Image.fromarray(pixels)
+        image.thumbnail((cell, cell), Image.Resampling.LANCZOS)
+        left = position % across * (cell + GAP) + (cell - image.width) // 2
+        top = position // across * (cell + GAP) + (cell - image.height) // 2
+        paper.paste(image, (left, top))
     return paper
 
 
-def write_sheet(pictures: Sequence[np.ndarray], path: str | os.PathLike[str], cell: int = 128) -> None:
+def write_sheet(images: Sequence[np.ndarray], path: str | os.PathLike[str], cell: int = 128) -> None:
     """Write a contact sheet to ``path``; the ending says the format."""
     target = Path(path)
     if target.suffix.lower() not in FORMATS:
         raise InputError(f"{target}: a contact sheet is written as {', '.join(FORMATS)}")
-    paper = sheet(pictures, cell)
+    paper = sheet(images, cell)
     with replacing(target) as file:
         paper.save(file, FORMATS[target.suffix.lower()], quality=85)

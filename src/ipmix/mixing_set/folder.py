@@ -1,4 +1,4 @@
-"""Pictures from a folder as a part of a mixing set: real textures, artworks, whatever one has a right to."""
+"""Images from a folder as a part of a mixing set: real textures, artworks, whatever one has a right to."""
 
 import hashlib
 import os
@@ -9,31 +9,31 @@ import numpy as np
 from PIL import Image
 
 from ipmix.core.errors import InputError
-from ipmix.data.decoding import SUFFIXES, decode, is_picture
-from ipmix.fractals.kinds import Picture
+from ipmix.data.decoding import SUFFIXES, decode, is_image_file
+from ipmix.fractals.kinds import Painting
 
 
 def find(root: Path) -> list[Path]:
-    """All picture files in a folder and the folders below it, sorted."""
+    """All image files in a folder and the folders below it, sorted."""
     if not root.is_dir():
-        raise InputError(f"{root} is not a folder; expected a folder of pictures")
-    return sorted(path for path in root.rglob("*") if is_picture(path) and path.is_file())
+        raise InputError(f"{root} is not a folder; expected a folder of images")
+    return sorted(path for path in root.rglob("*") if is_image_file(path) and path.is_file())
 
 
-def fit(picture: np.ndarray, side: int) -> np.ndarray:
-    """``picture`` (uint8[h, w, c]) with its short side resized to ``side``, centre-cropped: uint8[s, s, c].
+def fit(pixels_in: np.ndarray, side: int) -> np.ndarray:
+    """``pixels_in`` (uint8[h, w, c]) with its short side resized to ``side``, centre-cropped: uint8[s, s, c].
 
     Lanczos with antialiasing.
     """
-    height, width, channels = picture.shape
+    height, width, channels = pixels_in.shape
     if (height, width) == (side, side):
-        return picture
+        return pixels_in
     scale = side / min(height, width)
     size = (max(side, round(width * scale)), max(side, round(height * scale)))
     if channels == 3:
-        resized = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
+        resized = np.asarray(Image.fromarray(pixels_in).resize(size, Image.Resampling.LANCZOS))
     else:
-        layers = [Image.fromarray(np.ascontiguousarray(picture[:, :, c])) for c in range(channels)]
+        layers = [Image.fromarray(np.ascontiguousarray(pixels_in[:, :, c])) for c in range(channels)]
         resized = np.stack([np.asarray(x.resize(size, Image.Resampling.LANCZOS)) for x in layers], axis=2)
     top = (size[1] - side) // 2
     left = (size[0] - side) // 2
@@ -41,11 +41,11 @@ def fit(picture: np.ndarray, side: int) -> np.ndarray:
 
 
 SHOWN = 10
-"""Pictures that can't be decoded are named up to this many."""
+"""Images that can't be decoded are named up to this many."""
 
 
 class FolderPainter:
-    """Paints the kind ``image``: picture i of the folder, resized and cropped; more than there are repeat.
+    """Paints the kind ``image``: image i of the folder, resized and cropped; more than there are repeat.
 
     All are decoded once at the start, for one that can't be should not stop a long run: :class:`InputError` names it.
     """
@@ -54,10 +54,10 @@ class FolderPainter:
         self.root = Path(folder)
         self.paths = find(self.root)
         if not self.paths:
-            raise InputError(f"{self.root} holds no pictures ({', '.join(sorted(SUFFIXES))})")
+            raise InputError(f"{self.root} holds no images ({', '.join(sorted(SUFFIXES))})")
         self._check()
         names = "\n".join(f"{path.relative_to(self.root)} {path.stat().st_size}" for path in self.paths)
-        self.identity = f"{len(self.paths)} pictures {hashlib.sha256(names.encode()).hexdigest()[:16]}"
+        self.identity = f"{len(self.paths)} images {hashlib.sha256(names.encode()).hexdigest()[:16]}"
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -67,17 +67,17 @@ class FolderPainter:
             complaints = [complaint for complaint in pool.map(_complaint, self.paths) if complaint]
         if complaints:
             more = "" if len(complaints) <= SHOWN else f"\nand {len(complaints) - SHOWN} more"
-            count = f"{len(complaints)} of {len(self.paths)} pictures in {self.root} can't be used"
+            count = f"{len(complaints)} of {len(self.paths)} images in {self.root} can't be used"
             raise InputError(f"{count}:\n" + "\n".join(complaints[:SHOWN]) + more)
 
-    def __call__(self, seed: int, indices: list[int], size: int) -> list[Picture]:
-        """Pictures ``indices``; the seed changes nothing."""
+    def __call__(self, seed: int, indices: list[int], size: int) -> list[Painting]:
+        """Images ``indices``; the seed changes nothing."""
         return [self._one(index, size) for index in indices]
 
-    def _one(self, index: int, size: int) -> Picture:
+    def _one(self, index: int, size: int) -> Painting:
         path = self.paths[index % len(self.paths)]
         pixels = np.ascontiguousarray(fit(decode(path), size))
-        return Picture(pixels, 1, {"from": str(path.relative_to(self.root))})
+        return Painting(pixels, 1, {"from": str(path.relative_to(self.root))})
 
 
 def _complaint(path: Path) -> str:

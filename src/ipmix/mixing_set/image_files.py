@@ -1,4 +1,4 @@
-"""Writing a picture: PNG by the encoder of this room, JPEG and WebP by Pillow."""
+"""Writing an image: PNG by the encoder of this room, JPEG and WebP by Pillow."""
 
 import hashlib
 import io
@@ -26,5 +26,5 @@ def encode(pixels: np.ndarray, files: str) -> bytes:
 
 
 def digest(pixels: np.ndarray) -> str:
-    """The SHA-256 of a picture's pixels, uint8[h, w, 3] in C order."""
+    """The SHA-256 of an image's pixels, uint8[h, w, 3] in C order."""
     return hashlib.sha256(np.ascontiguousarray(pixels).data).hexdigest()

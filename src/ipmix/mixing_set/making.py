@@ -1,6 +1,6 @@
 """Making a mixing set: paint, write, note in the journal; go on after an interruption.
 
-The order of writing is what keeps a set honest: pictures are flushed to disk before the journal names them,
+The order of writing is what keeps a set honest: images are flushed to disk before the journal names them,
 and the manifest takes the journal's place only when everything is there.
 """
 
@@ -18,13 +18,13 @@ import numpy as np
 
 from ipmix.core.errors import InputError
 from ipmix.core.files import replacing, write_bytes, write_text
-from ipmix.fractals.kinds import KINDS, SIZE_LEAST, SIZE_MOST, Picture, paint
+from ipmix.fractals.kinds import KINDS, SIZE_LEAST, SIZE_MOST, Painting, paint
 from ipmix.mixing_set import image_files
 from ipmix.mixing_set.composition import EXTERNAL, Painter
 from ipmix.mixing_set.manifest import (
     FILE_FORMATS,
     Entry,
-    Plan,
+    MixingSetPlan,
     finished_text,
     header,
     journal_name,
@@ -42,7 +42,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 BATCH = 128
-"""Pictures between two flushes of the journal: what an interruption can cost."""
+"""Images between two flushes of the journal: what an interruption can cost."""
 
 
 def default_threads() -> int:
@@ -50,7 +50,7 @@ def default_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def check_plan(plan: Plan, painters: Mapping[str, Painter]) -> None:
+def check_plan(plan: MixingSetPlan, painters: Mapping[str, Painter]) -> None:
     """Raise :class:`InputError` for a plan that can't be made with these painters."""
     if not SIZE_LEAST <= plan.size <= SIZE_MOST:
         raise InputError(f"size must lie in {SIZE_LEAST}..{SIZE_MOST} pixels, got {plan.size}")
@@ -62,19 +62,19 @@ def check_plan(plan: Plan, painters: Mapping[str, Painter]) -> None:
         raise InputError(f"part {plan.part} of {plan.parts} does not exist; parts count from 1")
     for kind in plan.mix:
         if kind in EXTERNAL and kind not in painters:
-            needed = "a network to visualise" if kind == "feature" else "a folder of pictures"
-            raise InputError(f"pictures of the kind {kind!r} need {needed}; give one, or leave them out of the mix")
+            needed = "a network to visualise" if kind == "feature" else "a folder of images"
+            raise InputError(f"images of the kind {kind!r} need {needed}; give one, or leave them out of the mix")
         if kind not in KINDS and kind not in EXTERNAL:
-            raise InputError(f"unknown kind of picture {kind!r}; expected some of: {', '.join(KINDS)}")
+            raise InputError(f"unknown kind of image {kind!r}; expected some of: {', '.join(KINDS)}")
 
 
 def make(
-    plan: Plan,
+    plan: MixingSetPlan,
     folder: str | os.PathLike[str],
     threads: int | None = None,
     painters: Mapping[str, Painter] | None = None,
 ) -> Iterator[int]:
-    """Make the plan's part of a set in ``folder``; yields how many of its pictures are done so far.
+    """Make the plan's part of a set in ``folder``; yields how many of its images are done so far.
 
     ``painters`` paint the plan's external kinds. Goes on where an interrupted run stopped. A finished set of
     the same plan is left as it is; a set of another plan, or a full or unwritable disk, raises
@@ -98,7 +98,7 @@ def make(
         ) from error
 
 
-def _make(plan: Plan, folder: Path, threads: int, painters: Mapping[str, Painter]) -> Iterator[int]:
+def _make(plan: MixingSetPlan, folder: Path, threads: int, painters: Mapping[str, Painter]) -> Iterator[int]:
     finished = folder / manifest_name(plan)
     if finished.exists():
         if read(finished)[0] != plan:
@@ -129,38 +129,38 @@ def _make(plan: Plan, folder: Path, threads: int, painters: Mapping[str, Painter
     (folder / journal_name(plan)).unlink()
 
 
-def _paint_external(plan: Plan, numbers: list[int], painters: Mapping[str, Painter]) -> dict[int, Picture]:
+def _paint_external(plan: MixingSetPlan, numbers: list[int], painters: Mapping[str, Painter]) -> dict[int, Painting]:
     wanted: dict[str, list[int]] = {}
     for number in numbers:
-        kind, _ = plan.picture(number)
+        kind, _ = plan.image(number)
         if kind in painters:
             wanted.setdefault(kind, []).append(number)
-    ready: dict[int, Picture] = {}
+    ready: dict[int, Painting] = {}
     for kind, some in wanted.items():
-        pictures = painters[kind](plan.seed, [plan.picture(number)[1] for number in some], plan.size)
-        ready.update(zip(some, pictures))
+        images = painters[kind](plan.seed, [plan.image(number)[1] for number in some], plan.size)
+        ready.update(zip(some, images))
     return ready
 
 
-def _make_one(plan: Plan, output: "_Output", ready: dict[int, Picture], number: int) -> Entry:
-    kind, index = plan.picture(number)
-    picture = ready[number] if number in ready else paint(kind, plan.seed, index, plan.size)
-    file = output.write(number, kind, index, picture.pixels)
+def _make_one(plan: MixingSetPlan, output: "_Output", ready: dict[int, Painting], number: int) -> Entry:
+    kind, index = plan.image(number)
+    image = ready[number] if number in ready else paint(kind, plan.seed, index, plan.size)
+    file = output.write(number, kind, index, image.pixels)
     return Entry(
         number=number,
         kind=kind,
         index=index,
         file=file,
-        sha256=image_files.digest(picture.pixels),
-        attempts=picture.attempts,
-        parameters=rounded(picture.parameters),
+        sha256=image_files.digest(image.pixels),
+        attempts=image.attempts,
+        parameters=rounded(image.parameters),
     )
 
 
 class _Output:
     """Where the pixels go: files in a folder per kind, or one memory-mapped array."""
 
-    def __init__(self, plan: Plan, folder: Path, fresh: bool) -> None:
+    def __init__(self, plan: MixingSetPlan, folder: Path, fresh: bool) -> None:
         self.plan = plan
         self.fresh = fresh
         self.folder = folder
@@ -214,7 +214,7 @@ def reserve(path: Path, shape: tuple[int, ...]) -> None:
             file.truncate(file.tell() + size)
 
 
-def _read_journal(plan: Plan, folder: Path) -> dict[int, Entry]:
+def _read_journal(plan: MixingSetPlan, folder: Path) -> dict[int, Entry]:
     # What an earlier run of the same plan finished. A line that was cut off ends it.
     path = folder / journal_name(plan)
     unfinished = folder / f"{shard_name(plan)}.part"
@@ -228,7 +228,7 @@ def _read_journal(plan: Plan, folder: Path) -> dict[int, Entry]:
     if begun != json.loads(json.dumps(header(plan))):
         raise InputError(
             f"{folder} holds another mixing set, unfinished; finish it with its own options, or remove "
-            f"{path.name} and its pictures, or choose another folder"
+            f"{path.name} and its images, or choose another folder"
         )
     done = {}
     for position, line in enumerate(lines):
@@ -242,7 +242,7 @@ def _read_journal(plan: Plan, folder: Path) -> dict[int, Entry]:
 
 
 @contextmanager
-def _journal(plan: Plan, folder: Path, done: dict[int, Entry]) -> Iterator[BinaryIO]:
+def _journal(plan: MixingSetPlan, folder: Path, done: dict[int, Entry]) -> Iterator[BinaryIO]:
     # Written anew without what was cut off, then appended to.
     path = folder / journal_name(plan)
     lines = [json.dumps(header(plan)), *(entry.line() for entry in done.values())]

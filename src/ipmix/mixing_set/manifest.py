@@ -1,7 +1,7 @@
-"""A mixing set's manifest: what each picture is, from which seed, and the SHA-256 of its pixels.
+"""A mixing set's manifest: what each image is, from which seed, and the SHA-256 of its pixels.
 
 A finished part of a set has ``manifest.json`` (``manifest-03-of-16.json`` for one part of sixteen). While it
-is being made there is a journal, ``manifest.journal`` (one JSON line per finished picture), and no manifest:
+is being made there is a journal, ``manifest.journal`` (one JSON line per finished image), and no manifest:
 whoever finds a manifest finds a whole part.
 """
 
@@ -15,22 +15,22 @@ from pathlib import Path
 from typing import Any
 
 from ipmix.core.errors import InputError
-from ipmix.fractals.kinds import KINDS, PICTURES_VERSION, SIZE_LEAST, SIZE_MOST
+from ipmix.fractals.kinds import KINDS, PAINTINGS_VERSION, SIZE_LEAST, SIZE_MOST
 from ipmix.mixing_set.composition import EXTERNAL
 
 FORMAT = "ipmix mixing set"
 VERSION = 1
 BLOCK = 8
-"""Pictures that stay together when a set is made in parts."""
+"""Images that stay together when a set is made in parts."""
 
 FILE_FORMATS = ("png", "jpeg", "webp", "shard")
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What a set is to hold: the same plan gives the same pictures anywhere.
+class MixingSetPlan:
+    """What a set is to hold: the same plan gives the same images anywhere.
 
-    ``mix`` maps kinds to counts. The set is cut into blocks of 8 pictures, dealt in turn to its ``parts``;
+    ``mix`` maps kinds to counts. The set is cut into blocks of 8 images, dealt in turn to its ``parts``;
     ``part`` counts from 1. ``sources`` says what the external kinds are made from (a network, a folder).
     """
 
@@ -41,11 +41,11 @@ class Plan:
     part: int = 1
     parts: int = 1
     sources: dict[str, str] = field(default_factory=dict)
-    pictures_version: int = PICTURES_VERSION
+    pictures_version: int = PAINTINGS_VERSION
 
     @property
     def count(self) -> int:
-        """Pictures in the whole set, all parts together."""
+        """Images in the whole set, all parts together."""
         return sum(self.mix.values())
 
     def suffix(self) -> str:
@@ -53,11 +53,11 @@ class Plan:
         return "" if self.parts == 1 else f"-{self.part:02d}-of-{self.parts:02d}"
 
     def numbers(self) -> list[int]:
-        """The numbers, in the whole set, of this part's pictures."""
+        """The numbers, in the whole set, of this part's images."""
         return [n for n in range(self.count) if n // BLOCK % self.parts == self.part - 1]
 
-    def picture(self, number: int) -> tuple[str, int]:
-        """(kind, index within the kind) of a picture by its number in the whole set."""
+    def image(self, number: int) -> tuple[str, int]:
+        """(kind, index within the kind) of an image by its number in the whole set."""
         for kind, count in self.mix.items():
             if number < count:
                 return kind, number
@@ -67,7 +67,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Entry:
-    """One picture: its number in the set, kind and index, file (empty in a shard) and hash of the pixels."""
+    """One image: its number in the set, kind and index, file (empty in a shard) and hash of the pixels."""
 
     number: int
     kind: str
@@ -82,18 +82,18 @@ class Entry:
         return json.dumps(asdict(self), separators=(", ", ": "))
 
 
-def manifest_name(plan: Plan) -> str:
+def manifest_name(plan: MixingSetPlan) -> str:
     """The name of the plan's finished manifest."""
     return f"manifest{plan.suffix()}.json"
 
 
-def journal_name(plan: Plan) -> str:
+def journal_name(plan: MixingSetPlan) -> str:
     """The name of the plan's journal while it is being made."""
     return f"manifest{plan.suffix()}.journal"
 
 
-def shard_name(plan: Plan) -> str:
-    """The name of the plan's shard: a NumPy file, uint8[pictures, 3, size, size]."""
+def shard_name(plan: MixingSetPlan) -> str:
+    """The name of the plan's shard: a NumPy file, uint8[images, 3, size, size]."""
     return f"pictures{plan.suffix()}.npy"
 
 
@@ -109,30 +109,30 @@ def rounded(value: Any) -> Any:
 
 
 def place_in_shard(number: int, parts: int) -> tuple[int, int]:
-    """(part from 0, row in the part's shard) of a picture by its number in the whole set."""
+    """(part from 0, row in the part's shard) of an image by its number in the whole set."""
     block, rest = divmod(number, BLOCK)
     return block % parts, block // parts * BLOCK + rest
 
 
-def header(plan: Plan) -> dict[str, Any]:
+def header(plan: MixingSetPlan) -> dict[str, Any]:
     """The plan as the manifest's first fields."""
     return {"format": FORMAT, "version": VERSION, **asdict(plan)}
 
 
-def finished_text(plan: Plan, entries: Iterable[Entry]) -> str:
-    """The finished manifest: the plan, a digest of the lines below it, one line per picture."""
+def finished_text(plan: MixingSetPlan, entries: Iterable[Entry]) -> str:
+    """The finished manifest: the plan, a digest of the lines below it, one line per image."""
     lines = [entry.line() for entry in sorted(entries, key=lambda entry: entry.number)]
     head = {**header(plan), "digest": _digest(plan, lines)}
     first = json.dumps(head, indent=1)[:-2]
     return first + ',\n "pictures": [\n' + ",\n".join(lines) + "\n]}\n"
 
 
-def _digest(plan: Plan, lines: list[str]) -> str:
+def _digest(plan: MixingSetPlan, lines: list[str]) -> str:
     content = json.dumps(header(plan), sort_keys=True) + "\n" + "\n".join(lines)
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def read(path: str | os.PathLike[str]) -> tuple[Plan, list[Entry]]:
+def read(path: str | os.PathLike[str]) -> tuple[MixingSetPlan, list[Entry]]:
     """Read and check a finished manifest; :class:`InputError` names what is wrong with it."""
     path = Path(path)
     try:
@@ -147,20 +147,20 @@ def read(path: str | os.PathLike[str]) -> tuple[Plan, list[Entry]]:
             "make the set again, or use the ipmix that made it"
         )
     plan = _read_plan(path, content)
-    pictures = content.get("pictures")
-    if not isinstance(pictures, list):
+    images = content.get("pictures")
+    if not isinstance(images, list):
         raise InputError(f"{path}: 'pictures' must be a list; make the set again")
-    entries = [read_entry(f"{path}, picture {position}", item) for position, item in enumerate(pictures)]
+    entries = [read_entry(f"{path}, image {position}", item) for position, item in enumerate(images)]
     _check_against_plan(path, plan, entries)
     if content.get("digest") != _digest(plan, [entry.line() for entry in entries]):
         raise InputError(
             f"{path} was changed after it was written: its digest does not fit its content; restore it, or "
-            "make the set again (same seed, same pictures)"
+            "make the set again (same seed, same images)"
         )
     return plan, entries
 
 
-def _read_plan(path: Path, content: dict[str, Any]) -> Plan:
+def _read_plan(path: Path, content: dict[str, Any]) -> MixingSetPlan:
     wanted = {
         "seed": int, "size": int, "mix": dict, "files": str, "part": int, "parts": int, "sources": dict,
         "pictures_version": int,
@@ -178,12 +178,12 @@ def _read_plan(path: Path, content: dict[str, Any]) -> Plan:
         if not isinstance(count, int) or isinstance(count, bool) or count < 1:
             raise InputError(f"{path}: the count of {kind!r} must be a whole number above 0, got {count!r}")
         if kind not in KINDS and kind not in EXTERNAL:
-            raise InputError(f"{path}: unknown kind of picture {kind!r} in the mix")
-    return Plan(**{name: content[name] for name in wanted})
+            raise InputError(f"{path}: unknown kind of image {kind!r} in the mix")
+    return MixingSetPlan(**{name: content[name] for name in wanted})
 
 
 def read_entry(place: str, item: Any) -> Entry:
-    """One picture's entry from parsed JSON; ``place`` says where it stands, for the error."""
+    """One image's entry from parsed JSON; ``place`` says where it stands, for the error."""
     wanted = {
         "number": int, "kind": str, "index": int, "file": str, "sha256": str, "attempts": int, "parameters": dict,
     }  # fmt: skip
@@ -195,22 +195,22 @@ def read_entry(place: str, item: Any) -> Entry:
     if not re.fullmatch(r"[0-9a-f]{64}", item["sha256"]):
         raise InputError(f"{place}: 'sha256' must be 64 hexadecimal digits, got {item['sha256']!r}")
     name = item["file"]
-    # A name is only ever <kind>/<picture>: nothing that could point outside the set's folder.
+    # A name is only ever <kind>/<image>: nothing that could point outside the set's folder.
     if name and not re.fullmatch(r"[a-z0-9]+/[a-z0-9]+-[0-9]+\.(png|jpg|webp)", name):
         raise InputError(f"{place}: the file name {name!r} is not of the form kind/kind-00000.png")
     return Entry(**item)
 
 
-def _check_against_plan(path: Path, plan: Plan, entries: list[Entry]) -> None:
+def _check_against_plan(path: Path, plan: MixingSetPlan, entries: list[Entry]) -> None:
     numbers = [entry.number for entry in entries]
     if numbers != plan.numbers():
         raise InputError(
-            f"{path} lists {len(numbers)} pictures where part {plan.part} of {plan.parts} of a set of "
+            f"{path} lists {len(numbers)} images where part {plan.part} of {plan.parts} of a set of "
             f"{plan.count} has {len(plan.numbers())}, or lists them out of order; make the set again"
         )
     for entry in entries:
-        if (entry.kind, entry.index) != plan.picture(entry.number):
+        if (entry.kind, entry.index) != plan.image(entry.number):
             raise InputError(
-                f"{path}: picture {entry.number} is called {entry.kind} {entry.index}, which does not fit "
+                f"{path}: image {entry.number} is called {entry.kind} {entry.index}, which does not fit "
                 f"the mix {plan.mix}"
             )

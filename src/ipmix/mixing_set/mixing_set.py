@@ -1,11 +1,11 @@
-"""Mixing sets: pictures without labels that IPMix mixes into the training images.
+"""Mixing sets: images without labels that IPMix mixes into the training images.
 
 >>> mixing = MixingSet.generate(count=1000, size=64, seed=0)
 >>> mixing[0].shape
 (64, 64, 3)
 
-A set is generated from a seed (and cached), read from a folder of pictures, or wraps an array. Training asks
-for :meth:`MixingSet.planes`: all pictures as one planar array at the margin that the paper's random crop
+A set is generated from a seed (and cached), read from a folder of images, or wraps an array. Training asks
+for :meth:`MixingSet.planes`: all images as one planar array at the margin that the paper's random crop
 needs. What does not fit into memory is mapped from a file, and stays there.
 """
 
@@ -23,22 +23,22 @@ from PIL import Image
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import Key, below
 from ipmix.data.decoding import SUFFIXES, decode
-from ipmix.fractals.kinds import PICTURES_VERSION
+from ipmix.fractals.kinds import PAINTINGS_VERSION
 from ipmix.mixing_set.composition import compose
 from ipmix.mixing_set.folder import find, fit
 from ipmix.mixing_set.making import default_threads, make, reserve
-from ipmix.mixing_set.manifest import VERSION, Entry, Plan, read, shard_name
-from ipmix.mixing_set.sources import ArrayFile, ArraySource, FolderSource, ShardSource, Source, open_shard
+from ipmix.mixing_set.manifest import VERSION, Entry, MixingSetPlan, read, shard_name
+from ipmix.mixing_set.sources import ArrayFile, ArraySource, FolderSource, MixingSource, ShardSource, open_shard
 
 MEMORY_MOST = 256 * 2**20
-"""Bytes of planes kept in memory; larger ones stay in a file in the cache, from which single pictures are read."""
+"""Bytes of planes kept in memory; larger ones stay in a file in the cache, from which single images are read."""
 
 BLOCK = 64
-"""Pictures that are resized together: what making the planes of a large set takes in memory."""
+"""Images that are resized together: what making the planes of a large set takes in memory."""
 
 
 def margin(height: int, width: int) -> int:
-    """The side a mixing picture is resized to before a ``height`` x ``width`` crop: 36 for 32, 256 for 224.
+    """The side a mixing image is resized to before a ``height`` x ``width`` crop: 36 for 32, 256 for 224.
 
     The authors' Resize(36) and RandomCrop(32), Resize(256) and RandomCrop(224): 8/7 of the longer side.
     """
@@ -46,18 +46,18 @@ def margin(height: int, width: int) -> int:
 
 
 class MixingSet:
-    """An indexable set of pictures: ``len(m)``, ``m[i]`` -> uint8[height, width, 3].
+    """An indexable set of images: ``len(m)``, ``m[i]`` -> uint8[height, width, 3].
 
     Made by :meth:`generate`, :meth:`folder`, :meth:`open` or :meth:`array`. Safe to read from many threads,
     and to inherit by fork.
     """
 
-    def __init__(self, source: Source, cache: str | os.PathLike[str] | None = None) -> None:
+    def __init__(self, source: MixingSource, cache: str | os.PathLike[str] | None = None) -> None:
         self._source = source
         self._cache = cache
         self._planes: dict[tuple[int, int], np.ndarray | ArrayFile] = {}
         self._lock = threading.Lock()
-        self.plan: Plan | None = None
+        self.plan: MixingSetPlan | None = None
         self.entries: list[Entry] = []
         self.skipped: list[Path] = []
 
@@ -72,28 +72,30 @@ class MixingSet:
         cache: str | os.PathLike[str] | None = None,
         threads: int | None = None,
     ) -> "MixingSet":
-        """Generate ``count`` pictures of ``size`` x ``size`` pixels from ``seed``, or find them in the cache.
+        """Generate ``count`` images of ``size`` x ``size`` pixels from ``seed``, or find them in the cache.
 
-        ``mix`` maps kinds of pictures (see ``ipmix.fractals.kinds.KINDS``) to counts or weights. ``cache`` is
+        ``mix`` maps kinds of images (see ``ipmix.fractals.kinds.KINDS``) to counts or weights. ``cache`` is
         the folder to keep the set in, by default the user's cache folder for ipmix. ``threads``: all
-        processors by default; the pictures don't depend on it.
+        processors by default; the images don't depend on it.
         """
-        plan = Plan(seed=seed, size=size, mix=compose(count, mix), files="shard")
-        name = hashlib.sha256(repr((plan.mix, PICTURES_VERSION, VERSION)).encode()).hexdigest()[:12]
-        folder = cache_folder(cache) / "mixing-sets" / f"{count}x{size}-seed{seed}-v{VERSION}.{PICTURES_VERSION}-{name}"
+        plan = MixingSetPlan(seed=seed, size=size, mix=compose(count, mix), files="shard")
+        name = hashlib.sha256(repr((plan.mix, PAINTINGS_VERSION, VERSION)).encode()).hexdigest()[:12]
+        folder = (
+            cache_folder(cache) / "mixing-sets" / f"{count}x{size}-seed{seed}-v{VERSION}.{PAINTINGS_VERSION}-{name}"
+        )
         for _ in make(plan, folder, threads):
             pass
         return cls.open(folder, cache=cache)
 
     @classmethod
-    def array(cls, pictures: np.ndarray) -> "MixingSet":
-        """Wrap ``pictures``, uint8[pictures, height, width, channels], without a copy."""
-        if not isinstance(pictures, np.ndarray) or pictures.dtype != np.uint8 or pictures.ndim != 4:
-            got = f"{pictures.dtype}{list(pictures.shape)}" if isinstance(pictures, np.ndarray) else type(pictures)
-            raise InputError(f"a mixing set wraps an array uint8[pictures, height, width, channels], got {got}")
-        if 0 in pictures.shape:
-            raise InputError(f"a mixing set needs at least one picture of one pixel, got {list(pictures.shape)}")
-        return cls(ArraySource(pictures))
+    def array(cls, images: np.ndarray) -> "MixingSet":
+        """Wrap ``images``, uint8[images, height, width, channels], without a copy."""
+        if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 4:
+            got = f"{images.dtype}{list(images.shape)}" if isinstance(images, np.ndarray) else type(images)
+            raise InputError(f"a mixing set wraps an array uint8[images, height, width, channels], got {got}")
+        if 0 in images.shape:
+            raise InputError(f"a mixing set needs at least one image of one pixel, got {list(images.shape)}")
+        return cls(ArraySource(images))
 
     @classmethod
     def folder(
@@ -103,9 +105,9 @@ class MixingSet:
         skip_broken: bool = False,
         cache: str | os.PathLike[str] | None = None,
     ) -> "MixingSet":
-        """All pictures in a folder and the folders below it, in the order of their paths.
+        """All images in a folder and the folders below it, in the order of their paths.
 
-        With ``skip_broken`` every picture is decoded once and those that can't be are left out (and listed
+        With ``skip_broken`` every image is decoded once and those that can't be are left out (and listed
         in ``skipped``); without it a broken one raises :class:`InputError` when it is read.
         """
         root = Path(path)
@@ -116,14 +118,14 @@ class MixingSet:
                 skipped = [p for p, whole in zip(paths, pool.map(_decodes, paths)) if not whole]
             paths = sorted(set(paths) - set(skipped))
         if not paths:
-            raise InputError(f"{root} holds no pictures that can be read ({', '.join(sorted(SUFFIXES))})")
+            raise InputError(f"{root} holds no images that can be read ({', '.join(sorted(SUFFIXES))})")
         mixing = cls(FolderSource(paths), cache)
         mixing.skipped = skipped
         return mixing
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, cache: str | os.PathLike[str] | None = None) -> "MixingSet":
-        """Open a set made by ``ipmix mixing-set make`` (all its parts present), or any folder of pictures."""
+        """Open a set made by ``ipmix mixing-set make`` (all its parts present), or any folder of images."""
         root = Path(path)
         manifests = sorted(root.glob("manifest*.json"))
         if not manifests:
@@ -156,20 +158,20 @@ class MixingSet:
 
     @property
     def channels(self) -> int:
-        """Channels of the pictures: 3, or whatever a wrapped array has."""
+        """Channels of the images: 3, or whatever a wrapped array has."""
         return self._source.channels
 
     def __getitem__(self, index: int) -> np.ndarray:
-        """Picture ``index``: uint8[height, width, 3] (the array's channels for a wrapped array), a copy."""
+        """Image ``index``: uint8[height, width, 3] (the array's channels for a wrapped array), a copy."""
         position = int(index)
         if not -len(self) <= position < len(self):
-            raise IndexError(f"picture {position} of a mixing set of {len(self)}")
-        return self._source.picture(position % len(self))
+            raise IndexError(f"image {position} of a mixing set of {len(self)}")
+        return self._source.image(position % len(self))
 
     def planes(self, height: int, width: int, channels: int = 3) -> np.ndarray:
-        """All pictures as planes for images of ``height`` x ``width``: uint8[pictures, channels, s, s].
+        """All images as planes for images of ``height`` x ``width``: uint8[images, channels, s, s].
 
-        s is :func:`margin`'s; pictures are resized to it (Lanczos) and cropped to a centred square. One
+        s is :func:`margin`'s; images are resized to it (Lanczos) and cropped to a centred square. One
         channel is the ITU-R BT.601 luma. C-contiguous, read-only where it is mapped from a file; computed
         once and kept. Another number of channels than the set has raises :class:`InputError`.
         """
@@ -177,7 +179,7 @@ class MixingSet:
         return planes.mapped if isinstance(planes, ArrayFile) else planes
 
     def gather(self, numbers: np.ndarray, height: int, width: int, channels: int = 3) -> np.ndarray:
-        """The planes of some pictures only: uint8[len(numbers), channels, s, s], ``planes()[numbers]``.
+        """The planes of some images only: uint8[len(numbers), channels, s, s], ``planes()[numbers]``.
 
         Where the planes are mapped from a file, these rows are read and nothing else becomes resident: this is
         how a training reads a set that is larger than memory.
@@ -186,7 +188,7 @@ class MixingSet:
         return planes.rows(numbers) if isinstance(planes, ArrayFile) else planes[numbers]
 
     def crop(self, index: int, height: int, width: int, key: Key) -> np.ndarray:
-        """Picture ``index`` resized, then cropped at random by ``key`` alone: uint8[height, width, channels].
+        """Image ``index`` resized, then cropped at random by ``key`` alone: uint8[height, width, channels].
 
         The authors' Resize and RandomCrop, for use outside of the engines (whose recipes hold their own crop).
         """
@@ -200,7 +202,7 @@ class MixingSet:
         if channels != self.channels and not (channels == 1 and self.channels == 3):
             raise InputError(
                 f"images of {channels} channels need a mixing set of {channels}, this one has {self.channels}; "
-                "wrap pictures of that many channels with MixingSet.array"
+                "wrap images of that many channels with MixingSet.array"
             )
         side = margin(height, width)
         if side < 1:
@@ -236,15 +238,15 @@ class MixingSet:
         to_luma = channels == 1 and self.channels == 3
 
         def resized(index: int) -> np.ndarray:
-            picture = fit(self._source.picture(index), side)
+            image = fit(self._source.image(index), side)
             if to_luma:
-                picture = np.asarray(Image.fromarray(picture).convert("L"))[:, :, None]
-            return picture.transpose(2, 0, 1)
+                image = np.asarray(Image.fromarray(image).convert("L"))[:, :, None]
+            return image.transpose(2, 0, 1)
 
         with ThreadPoolExecutor(default_threads()) as pool:
             for start in range(0, count, BLOCK):
-                pictures = list(pool.map(resized, range(start, min(start + BLOCK, count))))
-                yield start, np.ascontiguousarray(np.stack(pictures))
+                images = list(pool.map(resized, range(start, min(start + BLOCK, count))))
+                yield start, np.ascontiguousarray(np.stack(images))
 
     def _mapped_planes(self, shape: tuple[int, ...]) -> ArrayFile:
         folder = cache_folder(self._cache) / "planes"
@@ -265,7 +267,7 @@ class MixingSet:
                     os.replace(partial, folder / name)
         except OSError as error:
             raise InputError(
-                f"can't write the resized mixing pictures to {folder}: {error.strerror or error}; free some "
+                f"can't write the resized mixing images to {folder}: {error.strerror or error}; free some "
                 "space, or name another folder with cache="
             ) from error
         return ArrayFile(folder / name)
@@ -288,7 +290,7 @@ def _decodes(path: Path) -> bool:
     return True
 
 
-def _check_parts(root: Path, plans: list[Plan]) -> None:
+def _check_parts(root: Path, plans: list[MixingSetPlan]) -> None:
     first = plans[0]
     alike = {(plan.seed, plan.size, str(plan.mix), plan.files, plan.parts, plan.pictures_version) for plan in plans}
     if len(alike) > 1:

@@ -1,4 +1,4 @@
-"""A PNG encoder for noisy pictures: one filter, one Huffman code, no search for repetitions.
+"""A PNG encoder for noisy images: one filter, one Huffman code, no search for repetitions.
 
 A fractal repeats itself at no distance that Deflate could use, so that all of the saving is in the code:
 files are as large as zlib's at its fastest level, and take a quarter of its time. (RFC 1950, RFC 1951, PNG's

@@ -1,4 +1,4 @@
-"""Where a set's pictures come from: an array, a folder of picture files, or the shards that making wrote."""
+"""Where a set's images come from: an array, a folder of image files, or the shards that making wrote."""
 
 import hashlib
 import os
@@ -10,51 +10,51 @@ import numpy as np
 
 from ipmix.core.errors import InputError
 from ipmix.data.decoding import decode
-from ipmix.mixing_set.manifest import Plan, place_in_shard
+from ipmix.mixing_set.manifest import MixingSetPlan, place_in_shard
 
 
-class Source(Protocol):
-    """Where a set's pictures come from."""
+class MixingSource(Protocol):
+    """Where a set's images come from."""
 
     channels: int
 
     @property
     def identity(self) -> str:
-        """A hash of where the pictures come from: equal for equal sets."""
+        """A hash of where the images come from: equal for equal sets."""
         ...
 
     def __len__(self) -> int: ...
 
-    def picture(self, index: int) -> np.ndarray:
-        """Picture ``index``, 0 <= index < len: uint8[h, w, channels]."""
+    def image(self, index: int) -> np.ndarray:
+        """Image ``index``, 0 <= index < len: uint8[h, w, channels]."""
         ...
 
 
 class ArraySource:
-    """Pictures in one array, uint8[pictures, h, w, channels]."""
+    """Images in one array, uint8[images, h, w, channels]."""
 
-    def __init__(self, pictures: np.ndarray) -> None:
-        self.pictures = pictures
-        self.channels = pictures.shape[3]
+    def __init__(self, images: np.ndarray) -> None:
+        self.images = images
+        self.channels = images.shape[3]
         self._identity = ""
 
     @property
     def identity(self) -> str:
         """A hash of the pixels."""
         if not self._identity:
-            content = np.ascontiguousarray(self.pictures)
+            content = np.ascontiguousarray(self.images)
             self._identity = hashlib.sha256(repr(content.shape).encode() + content.tobytes()).hexdigest()
         return self._identity
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.images)
 
-    def picture(self, index: int) -> np.ndarray:
-        return np.array(self.pictures[index])
+    def image(self, index: int) -> np.ndarray:
+        return np.array(self.images[index])
 
 
 class FolderSource:
-    """Picture files, decoded when they are asked for."""
+    """Image files, decoded when they are asked for."""
 
     channels = 3
 
@@ -69,7 +69,7 @@ class FolderSource:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def picture(self, index: int) -> np.ndarray:
+    def image(self, index: int) -> np.ndarray:
         return np.array(decode(self.paths[index]))
 
 
@@ -95,12 +95,12 @@ class ArrayFile:
         for row, number in zip(out, numbers):
             place = self.mapped.offset + int(number) * row.nbytes
             if os.preadv(self._descriptor, [row.data], place) != row.nbytes:
-                raise InputError(f"{self.path} ends before picture {number}; make the set again")
+                raise InputError(f"{self.path} ends before image {number}; make the set again")
         return out
 
 
 class ShardSource:
-    """The parts of a set in array files, uint8[pictures, 3, size, size] each."""
+    """The parts of a set in array files, uint8[images, 3, size, size] each."""
 
     channels = 3
 
@@ -115,12 +115,12 @@ class ShardSource:
         """Whether the one part is what planes() must return, as it is."""
         return len(self.parts) == 1 and self.parts[0].mapped.shape[1:] == (channels, side, side)
 
-    def picture(self, index: int) -> np.ndarray:
+    def image(self, index: int) -> np.ndarray:
         part, row = place_in_shard(index, len(self.parts))
         return np.ascontiguousarray(self.parts[part].rows(np.array([row]))[0].transpose(1, 2, 0))
 
 
-def open_shard(path: Path, plan: Plan) -> ArrayFile:
+def open_shard(path: Path, plan: MixingSetPlan) -> ArrayFile:
     expected = (len(plan.numbers()), 3, plan.size, plan.size)
     try:
         shard = ArrayFile(path)

@@ -8,10 +8,10 @@ from typing import Protocol
 import numpy as np
 
 from ipmix.core.errors import InputError
-from ipmix.fractals.kinds import KINDS, PICTURES_VERSION, paint
+from ipmix.fractals.kinds import KINDS, PAINTINGS_VERSION, paint
 from ipmix.mixing_set.image_files import digest
 from ipmix.mixing_set.making import default_threads
-from ipmix.mixing_set.manifest import Entry, Plan
+from ipmix.mixing_set.manifest import Entry, MixingSetPlan
 
 LOSSLESS = ("png", "shard")
 
@@ -19,7 +19,7 @@ LOSSLESS = ("png", "shard")
 class MadeSet(Protocol):
     """What is verified: a mixing set with its manifest."""
 
-    plan: Plan | None
+    plan: MixingSetPlan | None
     entries: list[Entry]
 
     def __getitem__(self, index: int) -> np.ndarray: ...
@@ -27,7 +27,7 @@ class MadeSet(Protocol):
 
 @dataclass(frozen=True)
 class Finding:
-    """One picture's check: whether it was painted again, and what is wrong ('' for nothing)."""
+    """One image's check: whether it was painted again, and what is wrong ('' for nothing)."""
 
     number: int
     painted: bool
@@ -35,16 +35,16 @@ class Finding:
 
 
 def verify(mixing: MadeSet, sample: int = 100, threads: int | None = None) -> Iterator[Finding]:
-    """Check every picture of a set; yields one finding each. ``sample`` 0 paints all of them again."""
+    """Check every image of a set; yields one finding each. ``sample`` 0 paints all of them again."""
     plan = mixing.plan
     if plan is None:
-        raise InputError("this folder has no manifest: there is nothing to verify its pictures against")
+        raise InputError("this folder has no manifest: there is nothing to verify its images against")
     if sample < 0:
         raise InputError(f"the sample to paint again must be 0 (all) or more, got {sample}")
-    if plan.pictures_version != PICTURES_VERSION:
+    if plan.pictures_version != PAINTINGS_VERSION:
         raise InputError(
             f"this set was made by version {plan.pictures_version} of the generator, this ipmix has version "
-            f"{PICTURES_VERSION}, whose pictures differ; verify it with the ipmix that made it"
+            f"{PAINTINGS_VERSION}, whose images differ; verify it with the ipmix that made it"
         )
     seeded = [entry.number for entry in mixing.entries if entry.kind in KINDS]
     chosen = set(seeded)
@@ -60,8 +60,8 @@ def verify(mixing: MadeSet, sample: int = 100, threads: int | None = None) -> It
             yield from pool.map(check, mixing.entries[start : start + 256])
 
 
-def _complaint(mixing: MadeSet, plan: Plan, entry: Entry, again: bool) -> str:
-    name = entry.file or f"picture {entry.number}"
+def _complaint(mixing: MadeSet, plan: MixingSetPlan, entry: Entry, again: bool) -> str:
+    name = entry.file or f"image {entry.number}"
     try:
         pixels = mixing[entry.number]
     except InputError as error:

@@ -1,4 +1,4 @@
-"""Networks by name, for pictures in [0, 1], with the normalisation inside."""
+"""Networks by name, for images in [0, 1], with the normalisation inside."""
 
 from ipmix.models.building import build, load, names
 from ipmix.models.classifier import Classifier

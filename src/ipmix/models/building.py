@@ -50,11 +50,11 @@ def build(
             ``resnet-18-cifar``, ``vit-small-cifar``, ``torchvision:NAME`` or ``timm:NAME``. With ``-dubin``
             behind it, a residual network with two BatchNorms and InstanceNorm, which AugMax needs.
         classes: how many, or their names.
-        mean: of each channel of pictures in [0, 1]. By default 0.5 (std 0.5) for the networks of this
+        mean: of each channel of images in [0, 1]. By default 0.5 (std 0.5) for the networks of this
             library, as the paper's code has it; for others what the weights were trained with (ImageNet's).
         std: of each channel; given together with ``mean``.
-        channels: of a picture.
-        size: of a picture's side, for networks that are built for one size (vit-small-cifar).
+        channels: of an image.
+        size: of an image's side, for networks that are built for one size (vit-small-cifar).
         dropout: the wide ResNets' and transformer's rate (0.3 and 0.1 by default).
         pretrained: start from the weights that torchvision or timm publishes (downloads them).
         weights: a file of weights to start from: ours, or the AugMix, PixMix or IPMix authors'.
@@ -70,7 +70,7 @@ def build(
     if not labels:
         raise InputError("a classifier has at least one class, got none")
     if channels < 1:
-        raise InputError(f"a picture has at least one channel, got {channels}")
+        raise InputError(f"an image has at least one channel, got {channels}")
     if (mean is None) != (std is None):
         raise InputError("mean and std are given together, or neither")
     base = name.removesuffix(SUFFIX)

@@ -1,4 +1,4 @@
-"""A network with its normalisation inside: pictures in, logits out."""
+"""A network with its normalisation inside: images in, logits out."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from ipmix.core.errors import InputError
 
 
 class Classifier(nn.Module):
-    """A network that takes pictures in [0, 1] and normalises them itself.
+    """A network that takes images in [0, 1] and normalises them itself.
 
     Evaluation, attacks and users then all speak of pixels; nobody has to know a mean and a deviation.
 

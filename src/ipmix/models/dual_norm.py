@@ -1,8 +1,8 @@
-"""Two BatchNorms for two kinds of pictures, and instance normalisation beside them: AugMax's networks.
+"""Two BatchNorms for two kinds of images, and instance normalisation beside them: AugMax's networks.
 
 DuBIN (Wang, Xiao, Kossaifi, Yu, Anandkumar, Wang, "AugMax: Adversarial Composition of Random Augmentations for
 Robust Training", NeurIPS 2021, and the authors' public code): every BatchNorm becomes two, one for ordinary
-("main") and one for adversarial pictures; and the first norm of each block, in every stage but the last, leaves
+("main") and one for adversarial images; and the first norm of each block, in every stage but the last, leaves
 half of its channels to InstanceNorm. Testing goes through the main ones.
 """
 
@@ -89,7 +89,7 @@ def with_dual_norms(network: nn.Module) -> nn.Module:
 
 
 def has_dual_norms(network: nn.Module) -> bool:
-    """Whether the network tells adversarial pictures from others."""
+    """Whether the network tells adversarial images from others."""
     return any(isinstance(module, DualBatchNorm2d) for module in network.modules())
 
 

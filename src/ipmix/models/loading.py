@@ -1,4 +1,4 @@
-"""A classifier from wherever it is kept, as a module that takes pictures in [0, 1] and gives logits.
+"""A classifier from wherever it is kept, as a module that takes images in [0, 1] and gives logits.
 
 ==================================  =====================================================================
 MODEL                               what it is
@@ -45,7 +45,7 @@ def open_model(
         spec: where the model is kept.
         classes: how many classes to build a timm, torchvision or own network with, where a file of weights
             doesn't come with its own number.
-        mean: subtract this from each channel of pictures in [0, 1] first; for models that don't normalise.
+        mean: subtract this from each channel of images in [0, 1] first; for models that don't normalise.
         std: divide by this afterwards; given together with ``mean``.
         trust: open files that can run code when they are opened.
 
@@ -86,7 +86,7 @@ def open_for_robustbench(spec: str, dataset: str, **options: Any) -> nn.Module:
     with torch.no_grad():
         found = model(torch.full((2, 3, side, side), 0.5))
     if found.ndim != 2 or found.shape[1] != classes:
-        raise InputError(f"{spec} gives {list(found.shape[1:])} outputs a picture; {dataset} has {classes} classes")
+        raise InputError(f"{spec} gives {list(found.shape[1:])} outputs an image; {dataset} has {classes} classes")
     return model
 
 
@@ -177,7 +177,7 @@ class Onnx(nn.Module):
             raise InputError(f"{path} can't be opened as ONNX ({_first_line(error)})") from None
         self.input = self.session.get_inputs()[0]
         side = self.input.shape[-1] if len(self.input.shape) == 4 else None
-        self.size = side if isinstance(side, int) else None  # the side of picture that it was exported for
+        self.size = side if isinstance(side, int) else None  # the side of image that it was exported for
         self.name, self.sha256 = path.name, _hash(path)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:

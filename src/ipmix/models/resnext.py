@@ -1,4 +1,4 @@
-"""ResNeXt-29 (4x32d) for small pictures (Xie et al., 2017), in the AugMix authors' sizes."""
+"""ResNeXt-29 (4x32d) for small images (Xie et al., 2017), in the AugMix authors' sizes."""
 
 import torch
 from torch import nn

@@ -1,4 +1,4 @@
-"""A small vision transformer for small pictures: the setting behind the paper's Tables 11 and 12.
+"""A small vision transformer for small images: the setting behind the paper's Tables 11 and 12.
 
 The paper names no sizes. These are those of the public CIFAR code whose plain error matches the tables:
 patches of 4, 512 wide, 6 layers, 8 heads of 64, 512 in the feed-forward part, dropout 0.1.
@@ -55,7 +55,7 @@ class VisionTransformer(nn.Module):
     ) -> None:
         super().__init__()
         if size % patch:
-            raise InputError(f"a picture's size is a multiple of the patch size {patch}, got {size}")
+            raise InputError(f"an image's size is a multiple of the patch size {patch}, got {size}")
         self.size, self.patch, self.dropout = size, patch, dropout
         self.embed = nn.Linear(channels * patch * patch, width)
         self.class_token = nn.Parameter(torch.randn(1, 1, width))
@@ -68,7 +68,7 @@ class VisionTransformer(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         batch, channels, height, width = x.shape
         if height != self.size or width != self.size:
-            raise InputError(f"this transformer takes {self.size}x{self.size} pictures, got {height}x{width}")
+            raise InputError(f"this transformer takes {self.size}x{self.size} images, got {height}x{width}")
         p = self.patch
         patches = x.reshape(batch, channels, height // p, p, width // p, p).permute(0, 2, 4, 3, 5, 1)
         tokens = self.embed(patches.reshape(batch, -1, p * p * channels))

@@ -1,4 +1,4 @@
-"""Wide residual networks for small pictures (Zagoruyko and Komodakis, 2016)."""
+"""Wide residual networks for small images (Zagoruyko and Komodakis, 2016)."""
 
 import torch
 from torch import nn

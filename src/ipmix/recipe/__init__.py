@@ -3,7 +3,7 @@
 It knows neither who draws a recipe nor who applies it, and loads no Numba.
 """
 
-from ipmix.recipe.recipe import Chain, Recipe, Scene, Step
+from ipmix.recipe.recipe import Chain, ImageSpec, Recipe, Step
 from ipmix.recipe.table import RecipeSequence, RecipeTable
 
-__all__ = ["Chain", "Recipe", "RecipeSequence", "RecipeTable", "Scene", "Step"]
+__all__ = ["Chain", "Recipe", "RecipeSequence", "RecipeTable", "ImageSpec", "Step"]

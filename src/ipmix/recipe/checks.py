@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ipmix.core.errors import InputError
-from ipmix.recipe.format import MIXERS, MOST, MOST_FREQUENCY, NO_PARTNER, NO_PICTURE, SOURCES
+from ipmix.recipe.format import MIXERS, MOST, MOST_FREQUENCY, NO_MIXING_IMAGE, NO_PARTNER, SOURCES
 from ipmix.recipe.operations import CODES, OPERATIONS
 
 
@@ -37,8 +37,8 @@ def check_step(step: Any, recipe: Any, where: str) -> None:
         return
     check_number(step, "a", -8 if step.mixer == "add" else 0, 8 if step.mixer in ("add", "multiply") else 1, where)
     check_number(step, "b", -8, 8, where)
-    if step.source == "picture" and recipe.picture == NO_PICTURE:
-        raise InputError(f'{where}: source is "picture", and the recipe\'s picture is {NO_PICTURE}: name a picture')
+    if step.source == "mixing_image" and recipe.mixing_image == NO_MIXING_IMAGE:
+        raise InputError(f'{where}: source is "image", and the recipe\'s image is {NO_MIXING_IMAGE}: name an image')
     if step.source == "partner":
         if recipe.partner == NO_PARTNER:
             raise InputError(f'{where}: source is "partner", and the recipe\'s partner is {NO_PARTNER}: name one')
@@ -48,7 +48,7 @@ def check_step(step: Any, recipe: Any, where: str) -> None:
 
 def _check_seeded(step: Any, where: str) -> None:
     if step.mixer:
-        raise InputError(f"{where}: {step.operation} works on whole pictures only, and can't be mixed in")
+        raise InputError(f"{where}: {step.operation} works on whole images only, and can't be mixed in")
     check_ranges(step, where, seed=(0, 2**32))
     check_number(step, "level", 0, MOST, where)
     for name in ("a", "b"):

@@ -9,34 +9,34 @@ MIXERS = ("", "add", "multiply", "random_pixels", "random_elements", "paste", "f
 """A mixer's place here is its code in a table; 0 stands for "no mixing: an image operation"."""
 OPERATION, ADD, MULTIPLY, RANDOM_PIXELS, RANDOM_ELEMENTS, PASTE, FILL = range(len(MIXERS))
 
-SOURCES = ("picture", "original", "partner")
-"""What a box is mixed with: the mixing picture, the clean picture (after an operation, if one is named), or the
+SOURCES = ("mixing_image", "original", "partner")
+"""What a box is mixed with: the mixing image, the clean image (after an operation, if one is named), or the
 partner."""
-PICTURE, ORIGINAL, PARTNER = range(len(SOURCES))
+MIXING_IMAGE, ORIGINAL, PARTNER = range(len(SOURCES))
 
 MOST = 65536
 """The largest level of a step; far beyond what any operation can use."""
 
 MOST_FREQUENCY = 4096
-"""The highest frequency of a colour curve or a displacement."""
+"""The highest frequency of a color curve or a displacement."""
 
 NO_OPERATION = 255
-NO_PICTURE = -1
+NO_MIXING_IMAGE = -1
 NO_PARTNER = -1
 
 OVERFLOWS = ("clip", "wrap")
 """How mixed values outside 0..255 are written back: clipped, or cut and taken modulo 256 (authors' code)."""
 
-FORMAT = 1
+FORMAT = 2
 """The version of the JSON form; a reader refuses any other."""
 
 HEAD_TYPE = np.dtype(
     [
-        ("clean", np.uint32),  # the clean picture's share
-        ("picture", np.int32),  # which mixing picture
+        ("clean", np.uint32),  # the clean image's share
+        ("mixing_image", np.int32),  # which mixing image
         ("crop_x", np.uint32),  # where it is cropped, in 2**32ths of the free width and height
         ("crop_y", np.uint32),
-        ("partner", np.int32),  # which picture of the batch
+        ("partner", np.int32),  # which image of the batch
         ("label", np.uint32),  # the partner's share of the label
         ("overflow", np.uint8),
     ],

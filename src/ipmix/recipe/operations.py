@@ -1,6 +1,6 @@
 """The image operations as one table, and how their parameter is drawn.
 
-An operation takes a uint8 picture and one number, its *level*, in the operation's own unit; what it does is
+An operation takes a uint8 image and one number, its *level*, in the operation's own unit; what it does is
 defined in ``engines/reference.py``. The level is ``offset + scale * L / 10`` with the strength L drawn from
 U(0.1, severity), the scaled part cut to a whole number where the authors' code does so, and its sign drawn
 for the operations that have a direction (authors' public code, ``IPMix_utils.py``).
@@ -27,7 +27,7 @@ class Operation:
     signed: bool = False
     """Whether the level is negated with probability 1/2."""
     relative: str = ""
-    """"width" or "height" where the scale is a fraction of that side of the picture."""
+    """"width" or "height" where the scale is a fraction of that side of the image."""
     geometric: bool = False
     """Whether it moves pixels, so that boxes, masks and key points would have to follow."""
     core: bool = False
@@ -36,7 +36,7 @@ class Operation:
     """Whether it resembles a corruption of the -C test sets, and is therefore left out of the core."""
     seeded: bool = False
     """Whether it draws numbers of its own from the step's seed, and also reads the step's a and b (see
-    ``engines/prime_reference.py``). In no group, and only for whole pictures: PRIME's steps."""
+    ``engines/prime_reference.py``). In no group, and only for whole images: PRIME's steps."""
 
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -76,7 +76,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("brightness", "factor", 0.1, 1.8, in_test_set=True),
     Operation("sharpness", "factor", 0.1, 1.8, in_test_set=True),
     Operation("spectral", "strength", seeded=True),
-    Operation("colour_curve", "temperature", seeded=True),
+    Operation("color_curve", "temperature", seeded=True),
     Operation("spatial", "temperature", geometric=True, seeded=True),
 )
 """Every operation; its place here is its code in a recipe table, so rows are only ever added at the end."""
@@ -98,7 +98,7 @@ OPERATIONS: tuple[Operation, ...] = (
     BRIGHTNESS,
     SHARPNESS,
     SPECTRAL,
-    COLOUR_CURVE,
+    COLOR_CURVE,
     SPATIAL,
 ) = range(len(OPERATIONS))
 

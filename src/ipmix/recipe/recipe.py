@@ -1,14 +1,14 @@
-"""The language every method speaks: chains of steps, mixed by shares, blended with the clean picture.
+"""The language every method speaks: chains of steps, mixed by shares, blended with the clean image.
 
-A :class:`Recipe` says what is done to one picture; it holds plain data and no pixels. It prints readably and
+A :class:`Recipe` says what is done to one image; it holds plain data and no pixels. It prints readably and
 goes to JSON and back exactly. A :class:`RecipeTable` holds the recipes of a whole batch in three packed
 arrays, which is what methods fill and engines read.
 
     augmented = clean_share * clean + sum over chains of share * chain(clean)
 
-A *step* either applies an image operation to the whole chain picture, or mixes a box of it with the same box
-of another picture: the recipe's mixing picture, the clean picture after an operation, or the recipe's partner,
-which is another picture of the same batch. Pixel-level mixing is a box as large as the picture.
+A *step* either applies an image operation to the whole chain image, or mixes a box of it with the same box
+of another image: the recipe's mixing image, the clean image after an operation, or the recipe's partner,
+which is another image of the same batch. Pixel-level mixing is a box as large as the image.
 
 Labels are mixed where a recipe says so: ``label`` is the partner's share of the label. A :class:`RecipeSequence`
 carries out several tables one after the other.
@@ -22,8 +22,8 @@ from ipmix.core.errors import InputError
 from ipmix.recipe.checks import check_known, check_ranges, check_step
 from ipmix.recipe.format import (
     FORMAT,
+    NO_MIXING_IMAGE,
     NO_PARTNER,
-    NO_PICTURE,
     OVERFLOWS,
     WHOLE,
 )
@@ -31,37 +31,37 @@ from ipmix.recipe.operations import CODES, OPERATIONS
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """What a method needs to know before it draws: the pictures' shape and how many mixing pictures there are."""
+class ImageSpec:
+    """What a method needs to know before it draws: the images' shape and how many mixing images there are."""
 
     height: int
     width: int
     channels: int
-    pictures: int
+    mixing_count: int
 
     def __post_init__(self) -> None:
         for name in ("height", "width", "channels"):
             if getattr(self, name) < 1:
-                raise InputError(f"pictures need a {name} of at least 1, got {getattr(self, name)}")
-        if self.pictures < 0:
-            raise InputError(f"the number of mixing pictures can't be negative, got {self.pictures}")
+                raise InputError(f"images need a {name} of at least 1, got {getattr(self, name)}")
+        if self.mixing_count < 0:
+            raise InputError(f"the number of mixing images can't be negative, got {self.mixing_count}")
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """One step of a chain. Coordinates are pixels; right and bottom are exclusive.
 
-    ``mixer == ""``: apply ``operation`` at ``level`` to the chain's whole picture; the rest is unused.
-    Otherwise: inside the box, mix the chain's picture (A) with ``source`` (B). For "add" and "multiply", ``a``
+    ``mixer == ""``: apply ``operation`` at ``level`` to the chain's whole image; the rest is unused.
+    Otherwise: inside the box, mix the chain's image (A) with ``source`` (B). For "add" and "multiply", ``a``
     and ``b`` are the coefficients; for the random mixers ``a`` is the probability of keeping A, and ``seed``
-    names the mask; "paste" puts B over A; "fill" takes no other picture: ``a``, ``b`` and ``level`` are the bytes
+    names the mask; "paste" puts B over A; "fill" takes no other image: ``a``, ``b`` and ``level`` are the bytes
     for the first, the second and all further channels. ``operation`` is what an "original" source goes through
-    first; "" for nothing. The seeded operations ("spectral", "colour_curve", "spatial") only stand alone, and take
+    first; "" for nothing. The seeded operations ("spectral", "color_curve", "spatial") only stand alone, and take
     ``seed``, ``a`` and ``b`` as parameters of their own (``engines/prime_reference.py``).
     """
 
     mixer: str = ""
-    source: str = "picture"
+    source: str = "mixing_image"
     operation: str = ""
     level: float = 0.0
     left: int = 0
@@ -81,7 +81,7 @@ class Step:
             return f"fill {box} with {self.a:g}, {self.b:g}, {self.level:g}"
         what = "the original" + (f", {operation}" if operation else "")
         if self.source != "original":
-            what = f"the {self.source}"
+            what = f"the {self.source.replace('_', ' ')}"
         if self.mixer == "paste":
             return f"paste {box} of {what}"
         if self.mixer in ("add", "multiply"):
@@ -93,7 +93,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """Steps applied one after the other to a copy of the clean picture, and its share in 32768ths."""
+    """Steps applied one after the other to a copy of the clean image, and its share in 32768ths."""
 
     share: int
     steps: tuple[Step, ...] = ()
@@ -104,21 +104,21 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What is done to one picture of height x width."""
+    """What is done to one image of height x width."""
 
     height: int
     width: int
     clean: int
-    """The clean picture's share in 32768ths; with the chains' shares it sums to 32768."""
+    """The clean image's share in 32768ths; with the chains' shares it sums to 32768."""
     chains: tuple[Chain, ...] = ()
-    picture: int = NO_PICTURE
-    """Index of the mixing picture; -1 if none is used."""
+    mixing_image: int = NO_MIXING_IMAGE
+    """Index of the mixing image; -1 if none is used."""
     crop_x: int = 0
     crop_y: int = 0
-    """Where the mixing picture is cropped: left = crop_x * (its width - width + 1) // 2**32, top alike."""
+    """Where the mixing image is cropped: left = crop_x * (its width - width + 1) // 2**32, top alike."""
     overflow: str = "clip"
     partner: int = NO_PARTNER
-    """Position in the batch of the picture that this one is mixed with; -1 if with none."""
+    """Position in the batch of the image that this one is mixed with; -1 if with none."""
     label: int = 0
     """The partner's share of the label in 32768ths; 0 keeps the label."""
 
@@ -126,7 +126,7 @@ class Recipe:
         total = self.clean + sum(chain.share for chain in self.chains)
         if total != WHOLE or self.clean < 0 or any(chain.share < 0 for chain in self.chains):
             raise InputError(f"a recipe's shares must be 0 or more and sum to {WHOLE}, got a sum of {total}")
-        check_ranges(self, "recipe", height=(1, 2**31), width=(1, 2**31), picture=(NO_PICTURE, 2**31))
+        check_ranges(self, "recipe", height=(1, 2**31), width=(1, 2**31), mixing_image=(NO_MIXING_IMAGE, 2**31))
         check_ranges(self, "recipe", crop_x=(0, 2**32), crop_y=(0, 2**32))
         check_ranges(self, "recipe", partner=(NO_PARTNER, 2**31), label=(0, WHOLE + 1))
         if self.label and self.partner == NO_PARTNER:
@@ -137,10 +137,10 @@ class Recipe:
                 check_step(step, self, f"chain {i}, step {j}")
 
     def __str__(self) -> str:
-        lines = [f"{self.width}x{self.height} picture"]
-        if self.picture != NO_PICTURE:
+        lines = [f"{self.width}x{self.height} image"]
+        if self.mixing_image != NO_MIXING_IMAGE:
             where = f"{self.crop_x / 2**32:.0%} across and {self.crop_y / 2**32:.0%} down"
-            lines[0] += f", mixing picture {self.picture} (cropped {where}), overflow: {self.overflow}"
+            lines[0] += f", mixing image {self.mixing_image} (cropped {where}), overflow: {self.overflow}"
         if self.partner != NO_PARTNER:
             lines[0] += f", partner {self.partner} of the batch, with {self.label / WHOLE:.1%} of the label"
         lines.append(f"  {self.clean / WHOLE:6.1%}  clean")
@@ -167,6 +167,8 @@ class Recipe:
             values = json.loads(text)
         except (ValueError, RecursionError) as error:  # also numbers too long, and lists too deep, for Python
             raise InputError(f"this is no recipe: not valid JSON ({error})") from None
+        if isinstance(values, dict) and values.get("format") == 1:
+            _modernize(values)
         if not isinstance(values, dict) or values.get("format") != FORMAT:
             raise InputError(f'this is no recipe of format {FORMAT}: expected {{"format": {FORMAT}, ...}}')
         del values["format"]
@@ -208,6 +210,25 @@ def _step(value: Any, where: str) -> Step:
         raise InputError(f"{where} of the recipe must be an object, got {value!r}")
     step: Step = _build(Step, value, where)
     return step
+
+
+def _modernize(values: dict[str, Any]) -> None:
+    """Bring the JSON of format 1, which said "picture" for a mixing image, into today's."""
+    values["format"] = FORMAT
+    if "picture" in values:
+        values["mixing_image"] = values.pop("picture")
+    steps = [
+        step
+        for chain in _list(values.get("chains", []), "chains")
+        if isinstance(chain, dict) and isinstance(chain.get("steps"), list)
+        for step in chain["steps"]
+        if isinstance(step, dict)
+    ]
+    for step in steps:
+        if step.get("source") == "picture":
+            step["source"] = "mixing_image"
+        if step.get("operation") == "colour_curve":
+            step["operation"] = "color_curve"
 
 
 _KINDS: dict[str, tuple[type, ...]] = {"level": (int, float), "a": (int, float), "b": (int, float)}

@@ -11,9 +11,9 @@ from ipmix.recipe.format import (
     CHAIN_TYPE,
     HEAD_TYPE,
     MIXERS,
+    NO_MIXING_IMAGE,
     NO_OPERATION,
     NO_PARTNER,
-    NO_PICTURE,
     OVERFLOWS,
     SOURCES,
     STEP_TYPE,
@@ -25,7 +25,7 @@ from ipmix.recipe.recipe import Chain, Recipe, Step
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecipeTable:
-    """The recipes of N pictures, packed: up to K chains of up to T steps each.
+    """The recipes of N images, packed: up to K chains of up to T steps each.
 
     ``heads`` is HEAD_TYPE[N], ``chains`` CHAIN_TYPE[N, K], ``steps`` STEP_TYPE[N, K, T], all C-contiguous.
     ``table[i]`` is the i-th :class:`Recipe`; ``table[i:j]`` is a table.
@@ -41,7 +41,7 @@ class RecipeTable:
 
     @classmethod
     def empty(cls, count: int, chains: int, steps: int, height: int, width: int, *, rare: bool = True) -> "RecipeTable":
-        """A table of ``count`` recipes that all leave their picture unchanged."""
+        """A table of ``count`` recipes that all leave their image unchanged."""
         table = cls(
             height,
             width,
@@ -51,7 +51,7 @@ class RecipeTable:
             rare,
         )
         table.heads["clean"] = WHOLE
-        table.heads["picture"] = NO_PICTURE
+        table.heads["mixing_image"] = NO_MIXING_IMAGE
         table.heads["partner"] = NO_PARTNER
         return table
 
@@ -74,7 +74,7 @@ class RecipeTable:
         for i, recipe in enumerate(recipes):
             overflow = OVERFLOWS.index(recipe.overflow)
             crop = (recipe.crop_x, recipe.crop_y)
-            table.heads[i] = (recipe.clean, recipe.picture, *crop, recipe.partner, recipe.label, overflow)
+            table.heads[i] = (recipe.clean, recipe.mixing_image, *crop, recipe.partner, recipe.label, overflow)
             for j, chain in enumerate(recipe.chains):
                 table.chains[i, j] = (chain.share, len(chain.steps))
                 for k, step in enumerate(chain.steps):
@@ -104,7 +104,7 @@ class RecipeTable:
             self.width,
             int(head["clean"]),
             chains,
-            int(head["picture"]),
+            int(head["mixing_image"]),
             int(head["crop_x"]),
             int(head["crop_y"]),
             OVERFLOWS[head["overflow"]],
@@ -113,7 +113,7 @@ class RecipeTable:
         )
 
     def labels(self, labels: np.ndarray, classes: int | None = None) -> np.ndarray:
-        """The labels of the augmented pictures: float32[N, classes], every row summing to 1.
+        """The labels of the augmented images: float32[N, classes], every row summing to 1.
 
         Args:
             labels: int[N] with ``classes`` named, or float[N, classes], already shares of classes.
@@ -129,9 +129,9 @@ class RecipeTable:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecipeSequence:
-    """Tables carried out one after the other: the pictures that one makes are the next one's clean pictures.
+    """Tables carried out one after the other: the images that one makes are the next one's clean images.
 
-    ``sequence[i]`` is the recipes of picture i in order, ``sequence[i:j]`` a sequence.
+    ``sequence[i]`` is the recipes of image i in order, ``sequence[i:j]`` a sequence.
     """
 
     tables: tuple[RecipeTable, ...]
@@ -139,7 +139,7 @@ class RecipeSequence:
     def __post_init__(self) -> None:
         shapes = {(len(table), table.height, table.width) for table in self.tables}
         if len(shapes) != 1:
-            raise InputError(f"a sequence needs one or more tables for the same pictures, got {len(shapes)} kinds")
+            raise InputError(f"a sequence needs one or more tables for the same images, got {len(shapes)} kinds")
 
     @property
     def height(self) -> int:

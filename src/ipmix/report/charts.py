@@ -1,4 +1,4 @@
-"""Charts as inline SVG: drawn with the page's own colours, so that they follow light, dark and print."""
+"""Charts as inline SVG: drawn with the page's own colors, so that they follow light, dark and print."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,20 +7,20 @@ from markupsafe import Markup, escape
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One line of a chart. ``colour`` is a number: the page's n-th series colour."""
+class Curve:
+    """One line of a chart. ``color`` is a number: the page's n-th series color."""
 
     label: str
     x: Sequence[float]
     y: Sequence[float]
-    colour: int = 0
+    color: int = 0
 
 
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 12, 38
 
 
 def lines(
-    series: Sequence[Line],
+    series: Sequence[Curve],
     *,
     title: str,
     x_label: str,
@@ -62,11 +62,11 @@ def lines(
     for line in series:
         path = " ".join(f"{across(x):.1f},{up(y):.1f}" for x, y in zip(line.x, line.y))
         parts.append(
-            f'<polyline class="line s{line.colour}" points="{path}"><title>{escape(line.label)}</title></polyline>'
+            f'<polyline class="line s{line.color}" points="{path}"><title>{escape(line.label)}</title></polyline>'
         )
         if points:
             parts += [
-                f'<circle class="dot s{line.colour}" cx="{across(x):.1f}" cy="{up(y):.1f}" r="3.2">'
+                f'<circle class="dot s{line.color}" cx="{across(x):.1f}" cy="{up(y):.1f}" r="3.2">'
                 f"<title>{escape(line.label)}: {100 * y:.1f}%</title></circle>"
                 for x, y in zip(line.x, line.y)
             ]
@@ -81,9 +81,9 @@ def reliability(
     accuracy: Sequence[float],
     *,
     title: str,
-    colour: int = 0,
+    color: int = 0,
 ) -> Markup:
-    """A reliability diagram: accuracy of each bin of confidence against the diagonal, and where pictures lie.
+    """A reliability diagram: accuracy of each bin of confidence against the diagonal, and where images lie.
 
     The red part of a column is the gap between what the model claims and what comes true.
     """
@@ -103,9 +103,9 @@ def reliability(
         x, wide = left + size * edges[i], size * (edges[i + 1] - edges[i])
         low, high = sorted((accuracy[i], confidence[i]))
         parts.append(
-            f'<rect class="fill s{colour}" x="{x + 0.5:.1f}" width="{wide - 1:.1f}" '
+            f'<rect class="fill s{color}" x="{x + 0.5:.1f}" width="{wide - 1:.1f}" '
             f'y="{top + size * (1 - accuracy[i]):.1f}" height="{size * accuracy[i]:.1f}">'
-            f"<title>{number} pictures: confidence {100 * confidence[i]:.1f}%, "
+            f"<title>{number} images: confidence {100 * confidence[i]:.1f}%, "
             f"right {100 * accuracy[i]:.1f}%</title></rect>"
             f'<rect class="gap" x="{x + 0.5:.1f}" width="{wide - 1:.1f}" '
             f'y="{top + size * (1 - high):.1f}" height="{max(size * (high - low), 0.8):.1f}"/>'
@@ -113,7 +113,7 @@ def reliability(
         share = strip * number / most * 0.85
         parts.append(
             f'<rect class="count" x="{x + 0.5:.1f}" width="{wide - 1:.1f}" y="{top + size + 2:.1f}" '
-            f'height="{max(share, 0.8):.1f}"><title>{number} pictures, {100 * number / total:.1f}%</title></rect>'
+            f'height="{max(share, 0.8):.1f}"><title>{number} images, {100 * number / total:.1f}%</title></rect>'
         )
     parts.append(f'<line class="diagonal" x1="{left}" y1="{top + size}" x2="{left + size}" y2="{top}"/>')
     parts.append(_text(left + size / 2, top + size + strip + 36, "confidence", "middle", "axis"))

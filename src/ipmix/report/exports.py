@@ -91,6 +91,6 @@ def model_card(card: Mapping[str, Any], *, title: str | None = None) -> str:
     not_given = "\n\nNot given:\n\n" + "\n".join(missing) if missing else ""
     return (
         f"---\n{block}\n---\n\n# {tables.inline(name)}\n\n## Safety scorecard\n\n"
-        f"Measured on {card['pictures']} pictures of {tables.inline(data)}; in brackets, 95% bootstrap intervals over "
+        f"Measured on {card['pictures']} images of {tables.inline(data)}; in brackets, 95% bootstrap intervals over "
         f"them.\n\n{tables.markdown([card])}{not_given}\n\n## How it was measured\n\n{facts}\n"
     )

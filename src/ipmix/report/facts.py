@@ -15,13 +15,13 @@ def facts_of(card: Mapping[str, Any]) -> list[tuple[str, str]]:
         facts.append(("model", f"{model['name']}{counted}"))
         facts.append(("weights", f"sha256 {model['sha256'][:16]}…"))
     if data := run.get("data"):
-        facts.append(("data", f"{data['name']}, {data['pictures']} pictures, {len(data['classes'])} classes"))
+        facts.append(("data", f"{data['name']}, {data['pictures']} images, {len(data['classes'])} classes"))
     if plan := run.get("plan"):
         facts += _plan_facts(plan)
     if baseline := run.get("baseline"):
         facts.append(("baseline", str(baseline)))
     level, samples = card["bootstrap"]["level"], card["bootstrap"]["samples"]
-    facts.append(("intervals", f"{100 * level:.0f}% bootstrap, {samples} resamples of the pictures"))
+    facts.append(("intervals", f"{100 * level:.0f}% bootstrap, {samples} resamples of the images"))
     return [*facts, *versions().items()]
 
 
@@ -33,7 +33,7 @@ def _plan_facts(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
     if plan["perturbations"]:
         facts.append(("perturbations", f"{len(plan['perturbations'])}, difficulty {plan['difficulty']}"))
     if attack := plan["attack"]:
-        first = "" if attack["pictures"] is None else f", {attack['pictures']} of the pictures"
+        first = "" if _images_of(attack) is None else f", {_images_of(attack)} of the images"
         facts.append(
             (
                 "attack",
@@ -42,10 +42,16 @@ def _plan_facts(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
             )
         )
     if ensemble := plan.get("auto_attack"):
-        first = "" if ensemble["pictures"] is None else f", {ensemble['pictures']} of the pictures"
+        first = "" if _images_of(ensemble) is None else f", {_images_of(ensemble)} of the images"
         facts.append(("AutoAttack", f"standard, {ensemble['norm']}, epsilon {_in_255(ensemble['epsilon'])}{first}"))
     facts.append(("seed", str(plan["seed"])))
     return facts
+
+
+def _images_of(attack: Mapping[str, Any]) -> int | None:
+    """How many images an attack was limited to; earlier scorecards call them pictures."""
+    limit: int | None = attack["images"] if "images" in attack else attack["pictures"]
+    return limit
 
 
 def _in_255(value: float) -> str:

@@ -15,7 +15,7 @@ class Measure:
 
 
 MEASURES: dict[str, Measure] = {
-    "clean_error": Measure("Clean error", "wrong answers on untouched pictures"),
+    "clean_error": Measure("Clean error", "wrong answers on untouched images"),
     "clean_error_top5": Measure("Clean error, top 5", "the label is not among the five likeliest classes"),
     "mean_corruption_error": Measure("Corruption error (mCE)", "wrong answers, mean over corruptions"),
     "normalised_mean_corruption_error": Measure(
@@ -31,7 +31,7 @@ MEASURES: dict[str, Measure] = {
     "attack_error": Measure("Adversarial error", "wrong answers after a gradient attack (PGD)"),
     "auto_attack_error": Measure("AutoAttack error", "wrong answers after the standard AutoAttack, four attacks"),
     "rms_calibration_error": Measure(
-        "Calibration error (RMS)", "distance of confidence from accuracy, bins of 100 pictures"
+        "Calibration error (RMS)", "distance of confidence from accuracy, bins of 100 images"
     ),
     "rms_calibration_error_published": Measure(
         "RMS, last bin skipped", "the same as published code counts it, to compare with papers"
@@ -50,13 +50,13 @@ MEASURES: dict[str, Measure] = {
     "negative_log_likelihood": Measure("Log loss", "mean -log(probability of the label), nats", unit=""),
     "area_under_risk_coverage": Measure("Risk-coverage (AURC)", "mean error over all coverages"),
     "coverage_at_1_percent": Measure(
-        "Coverage at 1% risk", "pictures that can be answered with 1% error", better="higher"
+        "Coverage at 1% risk", "images that can be answered with 1% error", better="higher"
     ),
     "anomaly_aupr": Measure(
-        "Anomaly AUPR", "precision and recall of noticing unknown pictures by confidence", better="higher"
+        "Anomaly AUPR", "precision and recall of noticing unknown images by confidence", better="higher"
     ),
-    "anomaly_auroc": Measure("Anomaly AUROC", "unknown pictures ranked above known ones", better="higher"),
-    "anomaly_fpr95": Measure("Anomaly FPR95", "false alarms when 95% of unknown pictures are found"),
+    "anomaly_auroc": Measure("Anomaly AUROC", "unknown images ranked above known ones", better="higher"),
+    "anomaly_fpr95": Measure("Anomaly FPR95", "false alarms when 95% of unknown images are found"),
     "anomaly_aupr_logit": Measure("Anomaly AUPR, logit", "the same by the largest logit", better="higher"),
     "anomaly_auroc_logit": Measure("Anomaly AUROC, logit", "the same by the largest logit", better="higher"),
     "anomaly_fpr95_logit": Measure("Anomaly FPR95, logit", "the same by the largest logit"),

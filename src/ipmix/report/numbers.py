@@ -46,7 +46,7 @@ def run_names(cards: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def clearly_apart(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
-    """Whether two figures' intervals don't overlap: a cautious "this is no accident of the test pictures"."""
+    """Whether two figures' intervals don't overlap: a cautious "this is no accident of the test images"."""
     a, b = first["interval"], second["interval"]
     return bool(a and b and (a[1] < b[0] or b[1] < a[0]))
 

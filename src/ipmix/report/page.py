@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from ipmix.core.errors import InputError
 from ipmix.core.files import write_text
 from ipmix.report import charts, numbers
+from ipmix.report.data_uris import data_uri
 from ipmix.report.measure_names import HEADLINE, MEASURES
-from ipmix.report.pictures import data_uri
 
 SERIES = 6
-"""How many colours there are for runs; more runs than that start over."""
+"""How many colors there are for runs; more runs than that start over."""
 
 
 @dataclass(frozen=True, eq=False)
 class Figure:
-    """A picture uint8[H, W, C] with a caption."""
+    """An image uint8[H, W, C] with a caption."""
 
     image: NDArray[np.uint8]
     caption: str = ""
@@ -30,13 +30,13 @@ class Figure:
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """A titled group of pictures in rows, each row with a heading of its own (or "")."""
+    """A titled group of images in rows, each row with a heading of its own (or "")."""
 
     title: str
     text: str
     rows: Sequence[tuple[str, Sequence[Figure]]]
     scale: int = 64
-    """How wide a picture is shown, CSS pixels."""
+    """How wide an image is shown, CSS pixels."""
     per_column: int | None = None
     """On wide pages rows go down in columns of this many; by default they flow from left to right."""
 
@@ -67,7 +67,7 @@ def render_page(
     Args:
         cards: scorecards of :func:`ipmix.evaluation.scorecard.score`; the first is what the others are compared with.
         title: the page's heading.
-        panels: groups of pictures, shown in this order after the figures.
+        panels: groups of images, shown in this order after the figures.
         facts: settings, versions and seeds, as pairs of name and value.
         lead: a sentence under the heading.
 
@@ -89,11 +89,11 @@ def render_page(
         title=title,
         lead=lead,
         style=Markup(folder.joinpath("style.css").read_text(encoding="utf-8")),
-        runs=[{"name": name, "colour": _colour(i, len(cards))} for i, name in enumerate(names)],
+        runs=[{"name": name, "color": _color(i, len(cards))} for i, name in enumerate(names)],
         headline=_bars(cards, names, [n for n in HEADLINE if n in numbers.measure_names(cards)]),
         verdicts=numbers.verdicts(cards, HEADLINE) if len(cards) > 1 else [],
         table=_table(cards),
-        pictures=[card["pictures"] for card in cards],
+        images=[card["pictures"] for card in cards],
         severity_chart=_severity_chart(cards, names),
         heat=_heat(cards, names),
         reliability=_reliability(cards, names),
@@ -106,8 +106,8 @@ def render_page(
     return page
 
 
-def _colour(position: int, count: int) -> int:
-    """The baseline is grey where there is something to compare; a single run takes the accent colour."""
+def _color(position: int, count: int) -> int:
+    """The baseline is grey where there is something to compare; a single run takes the accent color."""
     return 1 if count == 1 else position % SERIES
 
 
@@ -128,7 +128,7 @@ def _bars(cards: Sequence[Mapping[str, Any]], names: Sequence[str], measures: Se
             rows.append(
                 {
                     "run": run,
-                    "colour": _colour(i, len(cards)),
+                    "color": _color(i, len(cards)),
                     "value": numbers.written(measure, value),
                     "interval": numbers.written_interval(measure, interval),
                     "length": 0.0 if value is None else 100.0 * value / top,
@@ -139,7 +139,7 @@ def _bars(cards: Sequence[Mapping[str, Any]], names: Sequence[str], measures: Se
                 }
             )
         fewer = {f["pictures"] for f, card in zip(figures, cards) if 0 < f["pictures"] < card["pictures"]}
-        meaning = MEASURES[measure].meaning + (f", {min(fewer)} pictures" if fewer else "")
+        meaning = MEASURES[measure].meaning + (f", {min(fewer)} images" if fewer else "")
         blocks.append({"title": MEASURES[measure].title, "meaning": meaning, "rows": rows})
     return blocks
 
@@ -163,7 +163,7 @@ def _table(cards: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _severity_chart(cards: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Markup | None:
-    """Error against severity, mean over corruptions; severity 0 is the clean picture."""
+    """Error against severity, mean over corruptions; severity 0 is the clean image."""
     series = []
     for i, (card, name) in enumerate(zip(cards, names)):
         severities = sorted({int(s) for by in card["corruptions"].values() for s in by})
@@ -171,7 +171,7 @@ def _severity_chart(cards: Sequence[Mapping[str, Any]], names: Sequence[str]) ->
             continue
         mean = [float(np.mean([by[str(s)] for by in card["corruptions"].values() if str(s) in by])) for s in severities]
         clean = numbers.figure_of(card, "clean_error")["value"]
-        series.append(charts.Line(name, [0, *severities], [clean, *mean], _colour(i, len(cards))))
+        series.append(charts.Curve(name, [0, *severities], [clean, *mean], _color(i, len(cards))))
     if not series:
         return None
     ticks = [(x, "clean" if x == 0 else str(int(x))) for x in sorted({x for line in series for x in line.x})]
@@ -208,7 +208,7 @@ def _reliability(cards: Sequence[Mapping[str, Any]], names: Sequence[str]) -> li
     for i, (card, name) in enumerate(zip(cards, names)):
         if card["reliability"]:
             chart = charts.reliability(
-                **card["reliability"], title=f"Reliability diagram of {name}", colour=_colour(i, len(cards))
+                **card["reliability"], title=f"Reliability diagram of {name}", color=_color(i, len(cards))
             )
             found.append({"run": name, "chart": chart})
     return found
@@ -216,14 +216,14 @@ def _reliability(cards: Sequence[Mapping[str, Any]], names: Sequence[str]) -> li
 
 def _risk_chart(cards: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Markup | None:
     series = [
-        charts.Line(name, card["risk_coverage"]["coverage"], card["risk_coverage"]["risk"], _colour(i, len(cards)))
+        charts.Curve(name, card["risk_coverage"]["coverage"], card["risk_coverage"]["risk"], _color(i, len(cards)))
         for i, (card, name) in enumerate(zip(cards, names))
         if card["risk_coverage"]
     ]
     if not series:
         return None
     return charts.lines(
-        series, title="Risk and coverage", x_label="share of pictures answered, most confident first",
+        series, title="Risk and coverage", x_label="share of images answered, most confident first",
         y_label="error among them", x_ticks=[(i / 4, f"{25 * i}%") for i in range(1, 5)],
     )  # fmt: skip
 
@@ -233,7 +233,7 @@ def _flip_charts(cards: Sequence[Mapping[str, Any]], names: Sequence[str]) -> li
     found = []
     for perturbation in perturbations:
         series = [
-            charts.Line(name, list(range(1, len(flips) + 1)), flips, _colour(i, len(cards)))
+            charts.Curve(name, list(range(1, len(flips) + 1)), flips, _color(i, len(cards)))
             for i, (card, name) in enumerate(zip(cards, names))
             if (flips := card["flips"].get(perturbation))
         ]
@@ -272,9 +272,9 @@ def _warnings(cards: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[
     for card, name in zip(cards, names):
         for condition, count in card["without_answer"].items():
             found.append(
-                f"{name}: {count} pictures have no valid answer (NaN or infinite logits) under {condition}. "
+                f"{name}: {count} images have no valid answer (NaN or infinite logits) under {condition}. "
                 "They count as wrong; measures that need a probability are not given."
             )
     if len({card["pictures"] for card in cards}) > 1:
-        found.append("The runs were measured on different numbers of pictures: their figures don't compare.")
+        found.append("The runs were measured on different numbers of images: their figures don't compare.")
     return found

@@ -82,13 +82,13 @@ def claim_text(card: Mapping[str, Any], about: Mapping[str, str] | None = None) 
         norm = plan.get("auto_attack", {}).get("norm", "")
         threat, measure, radius = NORMS.get(norm, "Linf"), "auto_attack_error", entry["eps"] or "unknown"
         how = f"ipmix evaluate: AutoAttack, standard version, seed {plan.get('seed', 'unknown')}"
-    pictures = figure_of(card, measure)["pictures"]
+    images = figure_of(card, measure)["pictures"]
     fields = {
         "Architecture": entry["architecture"],
         "Threat Model": threat,
         "eps": radius,
-        "Clean accuracy": f"{entry['clean_acc']}% ({card['pictures']} test pictures)",
-        "Robust accuracy": f"{entry['reported']}% ({pictures} test pictures{_interval(card, measure)})",
+        "Clean accuracy": f"{entry['clean_acc']}% ({card['pictures']} test images)",
+        "Robust accuracy": f"{entry['reported']}% ({images} test images{_interval(card, measure)})",
         "Additional data": str(entry["additional_data"]).lower(),
         "Evaluation method": how,
         "Checkpoint and code": "",

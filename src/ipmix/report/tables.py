@@ -50,12 +50,12 @@ def print_comparison(
 
 
 def notes(cards: Sequence[Mapping[str, Any]], names: Sequence[str] = HEADLINE) -> list[str]:
-    """Why figures are missing, and how many pictures a model had no answer for, a line each."""
+    """Why figures are missing, and how many images a model had no answer for, a line each."""
     found = []
     for run, card in zip(run_names(cards), cards):
         prefix = f"{run}: " if len(cards) > 1 else ""
         for condition, count in card["without_answer"].items():
-            found.append(f"{prefix}no answer (NaN or infinite logits) for {count} pictures under {condition}: wrong.")
+            found.append(f"{prefix}no answer (NaN or infinite logits) for {count} images under {condition}: wrong.")
         for name in names:
             figure = card["measures"].get(name)
             if figure is not None and figure["value"] is None:
@@ -91,7 +91,7 @@ def inline(text: object) -> str:
 
 
 def to_csv(cards: Sequence[Mapping[str, Any]]) -> str:
-    """One line for each run and measure: run, measure, value, low, high, pictures, reason (fractions)."""
+    """One line for each run and measure: run, measure, value, low, high, images, reason (fractions)."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(["run", "measure", "value", "low", "high", "pictures", "reason"])

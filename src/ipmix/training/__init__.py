@@ -3,7 +3,7 @@
 It knows nothing of corruptions, measures or the scorecard.
 """
 
-from ipmix.training.config import Training
+from ipmix.training.config import TrainingConfig
 from ipmix.training.loop import Outcome, train
 
-__all__ = ["Outcome", "Training", "train"]
+__all__ = ["Outcome", "TrainingConfig", "train"]

@@ -6,7 +6,7 @@
     speed.jsonl        the clock's figures, one line for each epoch
     last.safetensors   the network after the last finished epoch
     best.safetensors   the network after the epoch with the lowest test error
-    state.pt           what a resumed run needs: weights, optimiser, position, length of metrics.jsonl
+    state.pt           what a resumed run needs: weights, optimizer, position, length of metrics.jsonl
 
 Each file but the two logs is replaced whole. The logs are flushed to disk before the state that names their
 length; a resumed run cuts them to that length first. So a state always finds the log lines it stands for, and

@@ -6,7 +6,7 @@ from typing import Literal
 
 from ipmix.core.errors import InputError
 
-OPTIMISERS = ("sgd", "adam", "adamw")
+OPTIMIZERS = ("sgd", "adam", "adamw")
 
 
 SCHEDULES = ("cosine", "steps", "constant")
@@ -16,23 +16,23 @@ PRECISIONS = ("float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingConfig:
     """How to train. The defaults are the paper's on CIFAR (appendix A.1) for wide ResNets.
 
     Attributes:
         model: a name that :func:`ipmix.models.build` knows.
-        epochs: passes over the training pictures (paper: 100; ResNet and ResNeXt 200).
-        batch_size: pictures in one step, over all processes and accumulation slices together.
+        epochs: passes over the training images (paper: 100; ResNet and ResNeXt 200).
+        batch_size: images in one step, over all processes and accumulation slices together.
         learning_rate: at its highest. It is not rescaled with the batch or the number of processes.
         minimum_learning_rate: where the cosine ends.
         warmup_epochs: the rate climbs linearly from 0 over this many epochs first.
         schedule: "cosine" per step, "steps" (a tenth after each third of the epochs) or "constant".
-        optimiser: "sgd", "adam" or "adamw".
+        optimizer: "sgd", "adam" or "adamw".
         momentum: of SGD.
         nesterov: of SGD (authors' code).
         weight_decay: 0.0001 in the paper, 0.0005 in the authors' code.
-        jsd: train with the Jensen-Shannon consistency of the clean picture and two augmented views (the
-            paper's headline results; three forward passes for each picture).
+        jsd: train with the Jensen-Shannon consistency of the clean image and two augmented views (the
+            paper's headline results; three forward passes for each image).
         jsd_coefficient: its weight.
         smoothing: label smoothing.
         precision: "float32", "bfloat16" or "float16"; the losses are always float32.
@@ -43,9 +43,9 @@ class Training:
         average: keep an exponential moving average of the weights with this decay and publish it.
         sync_batchnorm: BatchNorm statistics over all processes (CUDA only).
         dropout: the network's rate; None for its own default.
-        flip: mirror pictures at random.
+        flip: mirror images at random.
         pad: zero pixels on each side before the random crop.
-        size: of the random part that is cut out of each picture file, when training on files (ImageNet).
+        size: of the random part that is cut out of each image file, when training on files (ImageNet).
         pretrained: start from published weights (torchvision, timm).
         weights: a file of weights to start from.
         seed: of the first weights, the order, the crops, the augmentation and the dropout.
@@ -59,7 +59,7 @@ class Training:
     minimum_learning_rate: float = 1e-6
     warmup_epochs: float = 0.0
     schedule: Literal["cosine", "steps", "constant"] = "cosine"
-    optimiser: Literal["sgd", "adam", "adamw"] = "sgd"
+    optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
     momentum: float = 0.9
     nesterov: bool = True
     weight_decay: float = 1e-4
@@ -98,7 +98,7 @@ class Training:
             if not (math.isfinite(value) and value >= 0):
                 raise InputError(f"{name} is a finite number of at least 0, got {value}")
         for name, allowed in (
-            ("schedule", SCHEDULES), ("optimiser", OPTIMISERS), ("precision", PRECISIONS),
+            ("schedule", SCHEDULES), ("optimizer", OPTIMIZERS), ("precision", PRECISIONS),
         ):  # fmt: skip
             if getattr(self, name) not in allowed:
                 raise InputError(f"{name} is one of {', '.join(allowed)}, got {getattr(self, name)!r}")
@@ -109,4 +109,4 @@ class Training:
         if self.clip_norm is not None and self.clip_norm <= 0:
             raise InputError(f"clip_norm is above 0, got {self.clip_norm}")
         if self.accumulate > self.batch_size:
-            raise InputError(f"a batch of {self.batch_size} pictures can't be computed in {self.accumulate} slices")
+            raise InputError(f"a batch of {self.batch_size} images can't be computed in {self.accumulate} slices")

@@ -1,4 +1,4 @@
-"""Flip and random crop, drawn from each picture's key: the transforms that come before any augmentation."""
+"""Flip and random crop, drawn from each image's key: the transforms that come before any augmentation."""
 
 import math
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from PIL import Image
 
 from ipmix.core.compiling import compiled
 from ipmix.core.randomness import SHARED_VIEW, Key, below, between, start
-from ipmix.data.datasets import PictureFiles
+from ipmix.data.datasets import FileDataset
 from ipmix.data.decoding import open_rgb
 
 CROP_SALT = 0x63726F70
@@ -19,7 +19,7 @@ ATTEMPTS = 10
 
 
 def pad_and_crop(images: np.ndarray, indices: np.ndarray, *, seed: int, epoch: int, flip: bool, pad: int) -> np.ndarray:
-    """Gather pictures uint8[N, H, W, C] -> uint8[B, H, W, C], flipped and cropped.
+    """Gather images uint8[N, H, W, C] -> uint8[B, H, W, C], flipped and cropped.
 
     Each is mirrored with probability 1/2 if ``flip``, then shifted by up to ``pad`` pixels either way, with
     zeros where nothing is (the paper's "random crop with zero padding").
@@ -33,7 +33,7 @@ def pad_and_crop(images: np.ndarray, indices: np.ndarray, *, seed: int, epoch: i
 
 
 def resized_crops(
-    files: PictureFiles,
+    files: FileDataset,
     indices: np.ndarray,
     *,
     size: int,
@@ -42,9 +42,9 @@ def resized_crops(
     flip: bool,
     pool: Executor | None = None,
 ) -> np.ndarray:
-    """Decode pictures and bring a random part of each to ``size``: uint8[B, size, size, 3].
+    """Decode images and bring a random part of each to ``size``: uint8[B, size, size, 3].
 
-    A part of 8 to 100% of the picture's area, its sides' ratio 3/4 to 4/3 (Szegedy et al., 2015; the
+    A part of 8 to 100% of the image's area, its sides' ratio 3/4 to 4/3 (Szegedy et al., 2015; the
     authors' ImageNet code), bilinear with anti-aliasing; mirrored with probability 1/2 if ``flip``. ``pool``
     decodes several at a time.
     """
@@ -52,10 +52,10 @@ def resized_crops(
     def one(index: int) -> np.ndarray:
         stream = Key(seed ^ CROP_SALT, epoch, index, SHARED_VIEW).stream()
         mirrored = below(stream, 2) == 1 and flip
-        picture = open_rgb(files.paths[index])
-        left, top, width, height = random_part(stream, *picture.size)
+        image = open_rgb(files.paths[index])
+        left, top, width, height = random_part(stream, *image.size)
         box = (left, top, left + width, top + height)
-        pixels = np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR, box=box))
+        pixels = np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box=box))
         return pixels[:, ::-1] if mirrored else pixels
 
     places = [int(index) for index in indices]
@@ -67,7 +67,7 @@ def resized_crops(
 
 
 def random_part(stream: np.ndarray, width: int, height: int) -> tuple[int, int, int, int]:
-    """(left, top, width, height) of a random part of a picture of this size.
+    """(left, top, width, height) of a random part of an image of this size.
 
     After ten draws that don't fit, the largest centred part whose sides' ratio is allowed.
     """
@@ -87,13 +87,13 @@ def _gather(source, indices, seed, epoch, flip, pad, out):  # type: ignore[no-un
     line = width * channels
     state = np.empty(1, np.uint64)
     for row in range(indices.size):
-        picture = source[indices[row]].ravel()
+        image = source[indices[row]].ravel()
         target = out[row].ravel()
         start(state, np.int64(seed), np.int64(epoch), np.int64(indices[row]), np.int64(SHARED_VIEW))
         mirrored = below(state, 2) == 1 and flip
         top = below(state, 2 * pad + 1) - pad
         left = below(state, 2 * pad + 1) - pad
-        # Pixel (y, x) comes from (y + top, x + left) of the mirrored picture, where that lies inside.
+        # Pixel (y, x) comes from (y + top, x + left) of the mirrored image, where that lies inside.
         begin, end = min(max(0, -left), width) * channels, max(width - max(0, left), 0) * channels
         for y in range(height):
             to = y * line
@@ -107,8 +107,8 @@ def _gather(source, indices, seed, epoch, flip, pad, out):  # type: ignore[no-un
                 for x in range(begin // channels, end // channels):
                     place = base + (width - 1 - (x + left)) * channels
                     for c in range(channels):
-                        target[np.uintp(to + x * channels + c)] = picture[np.uintp(place + c)]
+                        target[np.uintp(to + x * channels + c)] = image[np.uintp(place + c)]
             else:
                 shift = base + left * channels
                 for i in range(begin, end):
-                    target[np.uintp(to + i)] = picture[np.uintp(shift + i)]
+                    target[np.uintp(to + i)] = image[np.uintp(shift + i)]

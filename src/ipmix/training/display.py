@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from ipmix.core.progress import duration
-from ipmix.training.config import Training
+from ipmix.training.config import TrainingConfig
 
 Item = TypeVar("Item")
 
@@ -17,7 +17,7 @@ SMOOTHING = 0.98
 class TrainingDisplay:
     """Epoch, loss, error, images per second, the share of time spent waiting for data, time left."""
 
-    def __init__(self, config: Training, steps: int, *, quiet: bool = False) -> None:
+    def __init__(self, config: TrainingConfig, steps: int, *, quiet: bool = False) -> None:
         self._config, self._steps, self._quiet = config, steps, quiet
         self._bar: Any = None
         self._task: Any = None
@@ -55,7 +55,7 @@ class TrainingDisplay:
             yield item
 
     def step(self, loss: float, error: float, images: int) -> None:
-        """A step is done: its mean loss, its error in percent, its number of pictures."""
+        """A step is done: its mean loss, its error in percent, its number of images."""
         self._batch += 1
         self._done += 1
         self._images += images

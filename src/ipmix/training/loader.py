@@ -1,6 +1,6 @@
 """Training batches: gather, flip, crop, augment; prepared in threads while the model computes.
 
-Everything random is a pure function of (seed, epoch, picture): a batch is the same whatever the number of
+Everything random is a pure function of (seed, epoch, image): a batch is the same whatever the number of
 threads or processes, and an epoch can be entered at any batch.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 from ipmix.core.compiling import compiled
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import SHARED_VIEW, bits, start
-from ipmix.data.datasets import PictureFiles, Pictures
+from ipmix.data.datasets import ArrayDataset, FileDataset
 from ipmix.training.cropping import pad_and_crop, resized_crops
 
 ORDER_SALT = 0x6F72646572
@@ -29,9 +29,9 @@ class Batch:
     """One batch.
 
     Attributes:
-        indices: int64[B], the pictures' positions in the set.
+        indices: int64[B], the images' positions in the set.
         labels: int64[B]; float32[B, classes], each row summing to 1, from a method that mixes labels.
-        images: one uint8[B, H, W, C] for each view; with ``clean`` the first holds the pictures without
+        images: one uint8[B, H, W, C] for each view; with ``clean`` the first holds the images without
             augmentation (same flip and crop as the views).
     """
 
@@ -47,15 +47,15 @@ class Loader:
     """The batches of each epoch of training.
 
     Args:
-        pictures: what to train on; files are decoded for each batch.
-        batch_size: pictures in a batch, over all processes together.
+        dataset: what to train on; files are decoded for each batch.
+        batch_size: images in a batch, over all processes together.
         seed: of the order, the crops and the augmentation.
-        method: an augmentation method; None for none. One that mixes the pictures of a batch mixes those of this
+        method: an augmentation method; None for none. One that mixes the images of a batch mixes those of this
             loader's slice, cropped and flipped as they are there, and their labels.
         mixing: the mixing set, for methods that need one.
-        views: augmented versions of each picture.
-        clean: put the pictures without augmentation before the views (Jensen-Shannon training).
-        flip: mirror each picture with probability 1/2.
+        views: augmented versions of each image.
+        clean: put the images without augmentation before the views (Jensen-Shannon training).
+        flip: mirror each image with probability 1/2.
         pad: crop at random after padding with this many zero pixels on each side; 0 for no crop.
         size: of the random part that is cut out of each file (there ``pad`` plays no role).
         shuffle: a new order in each epoch; otherwise the set's own.
@@ -67,7 +67,7 @@ class Loader:
 
     def __init__(
         self,
-        pictures: Pictures | PictureFiles,
+        dataset: ArrayDataset | FileDataset,
         *,
         batch_size: int,
         seed: int,
@@ -100,21 +100,21 @@ class Loader:
             raise InputError(
                 f"a loader's shard is (rank, processes) with rank < processes <= batch_size ({batch_size}), got {shard}"
             )
-        self.pictures, self.batch_size, self.seed = pictures, batch_size, seed
+        self.dataset, self.batch_size, self.seed = dataset, batch_size, seed
         self.method, self.mixing, self.views, self.clean = method, mixing, views, clean
         self.flip, self.pad, self.size, self.shuffle, self.drop_last = flip, pad, size, shuffle, drop_last
         self.threads, self.engine, self.shard = threads, engine, shard
 
     def __len__(self) -> int:
-        """Batches in an epoch. A last batch with fewer pictures than processes is left out."""
-        whole, rest = divmod(len(self.pictures), self.batch_size)
+        """Batches in an epoch. A last batch with fewer images than processes is left out."""
+        whole, rest = divmod(len(self.dataset), self.batch_size)
         return whole + (not self.drop_last and rest >= self.shard[1])
 
     def order(self, epoch: int) -> np.ndarray:
-        """The epoch's order: a permutation of the pictures, int64[N]."""
+        """The epoch's order: a permutation of the images, int64[N]."""
         if not self.shuffle:
-            return np.arange(len(self.pictures), dtype=np.int64)
-        return np.argsort(_order_keys(self.seed ^ ORDER_SALT, epoch, len(self.pictures)), kind="stable")
+            return np.arange(len(self.dataset), dtype=np.int64)
+        return np.argsort(_order_keys(self.seed ^ ORDER_SALT, epoch, len(self.dataset)), kind="stable")
 
     def epoch(self, epoch: int, start: int = 0) -> Generator[Batch, None, None]:
         """The batches of an epoch from batch ``start`` on; the next ones are prepared in the background.
@@ -138,18 +138,18 @@ class Loader:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _indices(self, order: np.ndarray, number: int) -> np.ndarray:
-        """This process's slice of batch ``number``: all slices differ by at most one picture in length."""
+        """This process's slice of batch ``number``: all slices differ by at most one image in length."""
         batch = order[number * self.batch_size : (number + 1) * self.batch_size]
         rank, processes = self.shard
         indices: np.ndarray = batch[len(batch) * rank // processes : len(batch) * (rank + 1) // processes]
         return indices
 
     def batch_length(self, number: int) -> int:
-        """Pictures in batch ``number`` over all processes together."""
-        return min(self.batch_size, len(self.pictures) - number * self.batch_size)
+        """Images in batch ``number`` over all processes together."""
+        return min(self.batch_size, len(self.dataset) - number * self.batch_size)
 
     def _batch(self, indices: np.ndarray, epoch: int) -> Batch:
-        images, labels = self._gather(indices, epoch), self.pictures.labels[indices]
+        images, labels = self._gather(indices, epoch), self.dataset.labels[indices]
         if getattr(self.method, "mixes_labels", False):
             return Batch(indices, *self._mixed(images, labels, indices, epoch))
         views = tuple(self._augment(images, indices, epoch, view) for view in range(self.views))
@@ -157,9 +157,9 @@ class Loader:
 
     def _gather(self, indices: np.ndarray, epoch: int) -> np.ndarray:
         seed, flip = self.seed, self.flip
-        if isinstance(self.pictures, PictureFiles):
-            return resized_crops(self.pictures, indices, size=self.size, seed=seed, epoch=epoch, flip=flip)
-        return pad_and_crop(self.pictures.images, indices, seed=seed, epoch=epoch, flip=flip, pad=self.pad)
+        if isinstance(self.dataset, FileDataset):
+            return resized_crops(self.dataset, indices, size=self.size, seed=seed, epoch=epoch, flip=flip)
+        return pad_and_crop(self.dataset.images, indices, seed=seed, epoch=epoch, flip=flip, pad=self.pad)
 
     def _augment(self, images: np.ndarray, indices: np.ndarray, epoch: int, view: int) -> np.ndarray:
         if self.method is None:
@@ -181,12 +181,12 @@ class Loader:
         count = 0 if self.mixing is None else len(self.mixing)
         table = draw(self.method, images.shape, count, seed=self.seed, epoch=epoch, indices=indices)
         mixed = apply(table, images, self.mixing, engine=self.engine)
-        return table.labels(labels, len(self.pictures.classes)), (mixed,)
+        return table.labels(labels, len(self.dataset.classes)), (mixed,)
 
 
 @compiled
 def _order_keys(seed, epoch, count):  # type: ignore[no-untyped-def]
-    """64 hashed bits for each picture: sorting by them is the epoch's permutation."""
+    """64 hashed bits for each image: sorting by them is the epoch's permutation."""
     keys = np.empty(count, np.uint64)
     state = np.empty(1, np.uint64)
     for i in range(count):

@@ -23,14 +23,14 @@ from ipmix import models
 from ipmix.core.errors import InputError
 from ipmix.core.processes import Processes
 from ipmix.core.randomness import Key
-from ipmix.data.datasets import PictureFiles, Pictures
+from ipmix.data.datasets import ArrayDataset, FileDataset
 from ipmix.data.sources import OnDisk
 from ipmix.training.checkpoint import RunFolder
-from ipmix.training.config import Training
+from ipmix.training.config import TrainingConfig
 from ipmix.training.display import TrainingDisplay
 from ipmix.training.loader import Batch, Loader
 from ipmix.training.objective import Objective, views_of
-from ipmix.training.optimizer import learning_rate, optimiser_of
+from ipmix.training.optimizer import learning_rate, make_optimizer
 from ipmix.training.run_record import record_of
 from ipmix.training.signals import Interruption, interruption
 from ipmix.training.validation import error_and_loss
@@ -51,7 +51,7 @@ class Outcome:
         epochs: a line of figures for each epoch: epoch (from 1), step, loss, train_error, test_error and
             test_loss (errors in percent).
         last: the last of these lines.
-        best: the one with the lowest test error (the first of equals); the last without test pictures.
+        best: the one with the lowest test error (the first of equals); the last without test images.
     """
 
     model: models.Classifier
@@ -76,9 +76,9 @@ class _Position:
 
 
 def train(
-    config: Training,
-    pictures: Pictures | PictureFiles,
-    test: Pictures | OnDisk | None = None,
+    config: TrainingConfig,
+    dataset: ArrayDataset | FileDataset,
+    test: ArrayDataset | OnDisk | None = None,
     out: str | Path | None = None,
     *,
     method: Any = None,
@@ -96,7 +96,7 @@ def train(
 
     Args:
         config: how.
-        pictures: what to train on; files are decoded in each epoch, a random part of each.
+        dataset: what to train on; files are decoded in each epoch, a random part of each.
         test: what to measure the error on after each epoch; the classes must be the same.
         out: the run's folder (see :mod:`ipmix.training.checkpoint`); None to write nothing.
         method: the augmentation; None for flips and crops alone.
@@ -114,17 +114,17 @@ def train(
         InputError: settings that don't fit each other, or a folder that can't be used.
         Diverged: the loss became infinite or not a number; the last good state is kept.
     """
-    if test is not None and test.classes != pictures.classes:
+    if test is not None and test.classes != dataset.classes:
         raise InputError(
-            f"{test.name} and {pictures.name} have different classes "
-            f"({len(test.classes)} and {len(pictures.classes)}): training needs the same ones in both"
+            f"{test.name} and {dataset.name} have different classes "
+            f"({len(test.classes)} and {len(dataset.classes)}): training needs the same ones in both"
         )
     if trackers and out is None:
         raise InputError("trackers write to the run's folder: give one")
     processes = Processes(config.precision, device, trackers, None if out is None else Path(out))
-    record = record_of(config, pictures, test, method, mixing)
+    record = record_of(config, dataset, test, method, mixing)
     with processes.keeping_randomness():
-        run = _Run(config, pictures, test, processes, method, mixing, threads, engine)
+        run = _Run(config, dataset, test, processes, method, mixing, threads, engine)
         folder = processes.first_opens(
             lambda: None if out is None else RunFolder(out, record, resume=resume, force=force)
         )
@@ -147,9 +147,9 @@ class _Run:
 
     def __init__(
         self,
-        config: Training,
-        pictures: Pictures | PictureFiles,
-        test: Pictures | OnDisk | None,
+        config: TrainingConfig,
+        dataset: ArrayDataset | FileDataset,
+        test: ArrayDataset | OnDisk | None,
         processes: Processes,
         method: Any,
         mixing: Any,
@@ -158,7 +158,7 @@ class _Run:
     ) -> None:
         self.config, self.test, self.processes = config, test, processes
         self.loader = Loader(
-            pictures,
+            dataset,
             batch_size=config.batch_size,
             seed=config.seed,
             method=method,
@@ -173,14 +173,14 @@ class _Run:
             shard=(processes.rank, processes.count),
         )
         if not len(self.loader):
-            raise InputError(f"{pictures.name} has too few pictures ({len(pictures)}) for one batch")
+            raise InputError(f"{dataset.name} has too few images ({len(dataset)}) for one batch")
         torch.manual_seed(config.seed)
         channels, size = 3, config.size
-        if isinstance(pictures, Pictures):
-            channels, size = pictures.images.shape[3], pictures.images.shape[1]
+        if isinstance(dataset, ArrayDataset):
+            channels, size = dataset.images.shape[3], dataset.images.shape[1]
         self.classifier = models.build(
             config.model,
-            pictures.classes,
+            dataset.classes,
             channels=channels,
             size=size,
             dropout=config.dropout,
@@ -192,8 +192,8 @@ class _Run:
             self.classifier.to(memory_format=torch.channels_last)
         if config.sync_batchnorm:
             self.classifier = nn.SyncBatchNorm.convert_sync_batchnorm(self.classifier)
-        self.network, self.optimiser = processes.prepare(
-            self.classifier, optimiser_of(config, self.classifier), compile=config.compile
+        self.network, self.optimizer = processes.prepare(
+            self.classifier, make_optimizer(config, self.classifier), compile=config.compile
         )
         self.objective = Objective(config, method, self.classifier, self.network, processes.device)
         self.average = copy.deepcopy(self.classifier).requires_grad_(False) if config.average else None
@@ -225,16 +225,16 @@ class _Run:
             saved = time.monotonic()
 
     def _step(self, batch: Batch, stop: bool, save: bool) -> torch.Tensor:
-        """One step of the optimiser; the figures float64[5]: loss sum, wrong, seen, wish to stop, to save."""
+        """One step of the optimizer; the figures float64[5]: loss sum, wrong, seen, wish to stop, to save."""
         config, processes = self.config, self.processes
         epoch, number = self.position.epoch, self.position.batch
         step = epoch * len(self.loader) + number
         self.position.batch += 1
         torch.manual_seed(_dropout_seed(config.seed, step, processes.rank))
-        for group in self.optimiser.param_groups:
+        for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(config, step, len(self.loader))
         self.network.train()
-        self.optimiser.zero_grad()
+        self.optimizer.zero_grad()
         total = self.loader.batch_length(number)
         figures = torch.zeros(5, dtype=torch.float64, device=processes.device)
         slices = [part for part in np.array_split(np.arange(len(batch)), config.accumulate) if len(part)]
@@ -247,7 +247,7 @@ class _Run:
             figures[1] += wrong
         if config.clip_norm is not None:
             processes.clip(self.network, config.clip_norm)
-        self.optimiser.step()
+        self.optimizer.step()
         if self.average is not None:
             _follow(self.average, self.classifier, config.average or 0.0)
         figures[2], figures[3], figures[4] = len(batch), float(stop), float(save)
@@ -325,7 +325,7 @@ class _Run:
                     "position": dataclasses.asdict(self.position),
                     "network": self.classifier.state_dict(),
                     "average": None if self.average is None else self.average.state_dict(),
-                    "optimiser": self.optimiser.state_dict(),
+                    "optimizer": self.optimizer.state_dict(),
                     "scaler": self.processes.scaler_state(),
                 }
             )
@@ -337,7 +337,7 @@ class _Run:
         self.classifier.load_state_dict(state["network"])
         if self.average is not None:
             self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        self.optimizer.load_state_dict(state["optimizer"])
         self.processes.restore_scaler(state["scaler"])
         self.position = _Position(**state["position"])
 

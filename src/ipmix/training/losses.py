@@ -46,7 +46,7 @@ def jsd_loss(
     coefficient: float = JSD_COEFFICIENT,
     smoothing: float = 0.0,
 ) -> torch.Tensor:
-    """Cross-entropy of the clean pictures + ``coefficient`` times :func:`jensen_shannon`: a scalar.
+    """Cross-entropy of the clean images + ``coefficient`` times :func:`jensen_shannon`: a scalar.
 
     The paper's headline results use it with 12 (its appendix does not mention it; the authors' code does).
     """

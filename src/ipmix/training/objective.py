@@ -1,7 +1,7 @@
 """What one step minimises: from a batch of views to the loss, for every kind of training there is.
 
 * cross-entropy of one view, with hard labels or with the soft ones of a method that mixes labels;
-* cross-entropy of the clean picture and Jensen-Shannon consistency with two augmented views (AugMix, IPMix);
+* cross-entropy of the clean image and Jensen-Shannon consistency with two augmented views (AugMix, IPMix);
 * the same with AugMax's worst mixture as one of the views, found against the network as it is now.
 """
 
@@ -16,14 +16,14 @@ from ipmix.core.errors import InputError
 from ipmix.core.randomness import Keys
 from ipmix.methods.augmax import AugMax
 from ipmix.models.dual_norm import ADVERSARIAL, MAIN, has_dual_norms, routed
-from ipmix.training.config import Training
+from ipmix.training.config import TrainingConfig
 from ipmix.training.loader import Batch
 from ipmix.training.losses import cross_entropy, jsd_loss
 from ipmix.training.validation import on_device
 
 
-def views_of(config: Training, method: Any) -> int:
-    """How many augmented views of each picture a step needs.
+def views_of(config: TrainingConfig, method: Any) -> int:
+    """How many augmented views of each image a step needs.
 
     Raises:
         InputError: a method and a loss that don't go together.
@@ -31,7 +31,7 @@ def views_of(config: Training, method: Any) -> int:
     mixes_labels = getattr(method, "mixes_labels", False)
     if config.jsd and mixes_labels:
         raise InputError(
-            f"{method.name} mixes labels, and Jensen-Shannon consistency compares views of one picture with one "
+            f"{method.name} mixes labels, and Jensen-Shannon consistency compares views of one image with one "
             "label: leave out jsd"
         )
     if isinstance(method, AugMax):
@@ -45,7 +45,7 @@ class Objective:
     """The loss of a part of a batch, computed by ``network`` (``classifier``, made ready for all processes)."""
 
     def __init__(
-        self, config: Training, method: Any, classifier: nn.Module, network: nn.Module, device: torch.device
+        self, config: TrainingConfig, method: Any, classifier: nn.Module, network: nn.Module, device: torch.device
     ) -> None:
         if isinstance(method, AugMax) and not has_dual_norms(classifier):
             raise InputError(
@@ -55,9 +55,9 @@ class Objective:
         self.classifier, self.network = classifier, network
 
     def __call__(self, batch: Batch, part: np.ndarray, epoch: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """The mean loss of some pictures of a batch, and how many of them are classified wrongly.
+        """The mean loss of some images of a batch, and how many of them are classified wrongly.
 
-        Where labels are mixed, a picture counts as wrong if its largest label is not the network's answer.
+        Where labels are mixed, an image counts as wrong if its largest label is not the network's answer.
         """
         config = self.config
         whole = len(part) == len(batch)
@@ -88,9 +88,9 @@ class Objective:
     def _logits_with_the_worst(
         self, method: AugMax, images: list[torch.Tensor], targets: torch.Tensor, keys: Keys
     ) -> torch.Tensor:
-        """The logits of the clean pictures, of an AugMix of them, and of the worst mixture of other chains.
+        """The logits of the clean images, of an AugMix of them, and of the worst mixture of other chains.
 
-        All in one pass; each third is normalised by itself, the last by the norms for adversarial pictures.
+        All in one pass; each third is normalised by itself, the last by the norms for adversarial images.
         """
         clean, augmix, *chains = (view.to(torch.float32).div_(255.0) for view in images)
         blend, logits = (torch.from_numpy(numbers).to(self.device) for numbers in method.starts(keys))

@@ -1,18 +1,18 @@
-"""The settings of training, the optimiser, and the learning rate as a function of the step."""
+"""The settings of training, the optimizer, and the learning rate as a function of the step."""
 
 import math
 
 import torch
 from torch import nn
 
-from ipmix.training.config import Training
+from ipmix.training.config import TrainingConfig
 
 
-def optimiser_of(config: Training, network: nn.Module) -> torch.optim.Optimizer:
-    """The optimiser over all weights; weight decay reaches every one of them, as in the authors' code."""
+def make_optimizer(config: TrainingConfig, network: nn.Module) -> torch.optim.Optimizer:
+    """The optimizer over all weights; weight decay reaches every one of them, as in the authors' code."""
     weights = [p for p in network.parameters() if p.requires_grad]
     rate, decay = config.learning_rate, config.weight_decay
-    if config.optimiser == "sgd":
+    if config.optimizer == "sgd":
         return torch.optim.SGD(
             weights,
             lr=rate,
@@ -20,11 +20,11 @@ def optimiser_of(config: Training, network: nn.Module) -> torch.optim.Optimizer:
             nesterov=config.nesterov and config.momentum > 0,
             weight_decay=decay,
         )
-    kind = torch.optim.Adam if config.optimiser == "adam" else torch.optim.AdamW
+    kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
     return kind(weights, lr=rate, weight_decay=decay)
 
 
-def learning_rate(config: Training, step: int, steps_per_epoch: int) -> float:
+def learning_rate(config: TrainingConfig, step: int, steps_per_epoch: int) -> float:
     """The rate of step ``step`` (counted from 0 over the whole training).
 
     Cosine: f = f_min + (1 - f_min) / 2 * (1 + cos(pi * step / total)), f_min = minimum / learning_rate

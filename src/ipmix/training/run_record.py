@@ -7,48 +7,52 @@ from typing import Any
 
 import numpy as np
 
-from ipmix.data.datasets import PictureFiles, Pictures
+from ipmix.data.datasets import ArrayDataset, FileDataset
 from ipmix.data.sources import OnDisk
-from ipmix.training.config import Training
+from ipmix.training.config import TrainingConfig
 
 SAMPLE = 32
-"""Pictures of a mixing set that its hash is made of."""
+"""Images of a mixing set that its hash is made of."""
 
 
 def record_of(
-    config: Training, pictures: Pictures | PictureFiles, test: Pictures | OnDisk | None, method: Any, mixing: Any
+    config: TrainingConfig,
+    dataset: ArrayDataset | FileDataset,
+    test: ArrayDataset | OnDisk | None,
+    method: Any,
+    mixing: Any,
 ) -> dict[str, Any]:
     """The run's record. Two runs with the same record and the same version give the same network.
 
-    Pictures in memory are identified by their bytes, files on disk by their names.
+    Images in memory are identified by their bytes, files on disk by their names.
     """
     return {
         "training": dataclasses.asdict(config),
-        "data": _pictures(pictures),
-        "test": None if test is None else _pictures(test),
+        "data": _images(dataset),
+        "test": None if test is None else _images(test),
         "method": _method(method),
         "mixing": _mixing(mixing),
     }
 
 
-def _pictures(pictures: Pictures | PictureFiles | OnDisk) -> dict[str, Any]:
-    if isinstance(pictures, OnDisk):
-        return {**_pictures(pictures.files), "size": pictures.size, "crop": pictures.crop}
-    if isinstance(pictures, PictureFiles):
-        names = "\n".join(f"{path.parent.name}/{path.name}" for path in pictures.paths)
-        code = zlib.crc32(pictures.labels.tobytes(), zlib.crc32(names.encode()))
+def _images(dataset: ArrayDataset | FileDataset | OnDisk) -> dict[str, Any]:
+    if isinstance(dataset, OnDisk):
+        return {**_images(dataset.files), "size": dataset.size, "crop": dataset.crop}
+    if isinstance(dataset, FileDataset):
+        names = "\n".join(f"{path.parent.name}/{path.name}" for path in dataset.paths)
+        code = zlib.crc32(dataset.labels.tobytes(), zlib.crc32(names.encode()))
         return {
-            "name": pictures.name,
-            "files": len(pictures),
-            "classes": len(pictures.classes),
+            "name": dataset.name,
+            "files": len(dataset),
+            "classes": len(dataset.classes),
             "crc32": f"{code:08x}",
         }
-    images = np.ascontiguousarray(pictures.images)
+    images = np.ascontiguousarray(dataset.images)
     return {
-        "name": pictures.name,
-        "shape": list(pictures.images.shape),
-        "classes": len(pictures.classes),
-        "crc32": f"{zlib.crc32(pictures.labels.tobytes(), zlib.crc32(images.data)):08x}",
+        "name": dataset.name,
+        "shape": list(dataset.images.shape),
+        "classes": len(dataset.classes),
+        "crc32": f"{zlib.crc32(dataset.labels.tobytes(), zlib.crc32(images.data)):08x}",
     }
 
 
@@ -61,7 +65,7 @@ def _method(method: Any) -> dict[str, Any] | None:
 
 
 def _mixing(mixing: Any) -> dict[str, Any] | None:
-    """How many pictures, and a hash of some of them, spread over the set."""
+    """How many images, and a hash of some of them, spread over the set."""
     if mixing is None:
         return None
     code = 0

@@ -1,11 +1,11 @@
-"""The test error after each epoch, each picture counted once, whatever the number of processes."""
+"""The test error after each epoch, each image counted once, whatever the number of processes."""
 
 import numpy as np
 import torch
 from torch import nn
 
 from ipmix.core.processes import Processes
-from ipmix.data.datasets import Pictures
+from ipmix.data.datasets import ArrayDataset
 from ipmix.data.sources import InMemory, OnDisk
 from ipmix.training.losses import cross_entropy
 
@@ -13,22 +13,22 @@ BATCH = 500
 
 
 def error_and_loss(
-    network: nn.Module, test: Pictures | OnDisk, processes: Processes, *, channels_last: bool
+    network: nn.Module, test: ArrayDataset | OnDisk, processes: Processes, *, channels_last: bool
 ) -> dict[str, float]:
     """``test_error`` (percent) and ``test_loss`` (mean cross-entropy) of the network, left in evaluation mode.
 
-    Each process takes a stretch of the pictures of its own; the sums are put together.
+    Each process takes a stretch of the images of its own; the sums are put together.
     """
     processes.same_buffers(network)
     network.eval()
-    source = InMemory(test) if isinstance(test, Pictures) else test
+    source = InMemory(test) if isinstance(test, ArrayDataset) else test
     rank, count = processes.rank, processes.count
     first, end = len(source.labels) * rank // count, len(source.labels) * (rank + 1) // count
     sums = torch.zeros(3, dtype=torch.float64, device=processes.device)
     with torch.no_grad(), processes.autocast():
         for begin in range(first, end, BATCH):
             pixels, places = source.read(begin, min(begin + BATCH, end))
-            if not len(places):  # every picture of this stretch was broken and passed over
+            if not len(places):  # every image of this stretch was broken and passed over
                 continue
             logits = network(on_device(pixels, processes.device, channels_last=channels_last))
             labels = torch.from_numpy(source.labels[places]).to(processes.device)

@@ -13,7 +13,7 @@ from ipmix.augmentation.batches import draw
 from ipmix.cli import method_figure
 from ipmix.cli.commands.augment import augment as command
 from ipmix.cli.method_figure import compare, methods_named, partner_of, versions
-from ipmix.cli.sheet import Line
+from ipmix.cli.sheet import SheetRow
 from ipmix.core.errors import InputError
 from ipmix.methods import METHODS, IPMix, MixUp, Vanilla
 from ipmix.mixing_set.mixing_set import MixingSet
@@ -23,17 +23,17 @@ WHERE: dict[str, Any] = {"seed": 3, "epoch": 1, "index": 0, "engine": "compiled"
 
 
 @pytest.fixture
-def files(tmp_path: Path, make_pictures: Any) -> list[Path]:
+def files(tmp_path: Path, make_images: Any) -> list[Path]:
     paths = []
     for i, (height, width) in enumerate([(40, 30), (25, 50)]):
-        paths.append(tmp_path / f"picture{i}.png")
-        Image.fromarray(make_pictures(1, height, width, seed=i)[0]).save(paths[-1])
+        paths.append(tmp_path / f"image{i}.png")
+        Image.fromarray(make_images(1, height, width, seed=i)[0]).save(paths[-1])
     return paths
 
 
 def size_of(path: Path) -> tuple[int, int]:
-    with Image.open(path) as picture:
-        return picture.size
+    with Image.open(path) as image:
+        return image.size
 
 
 def test_one_method(files: list[Path], tmp_path: Path, capsys: Any) -> None:
@@ -55,61 +55,61 @@ def test_any_method_by_its_name(method: str, files: list[Path], tmp_path: Path) 
         pytest.importorskip("torchvision")
     out = tmp_path / "sheet.jpg"
     command(files[:1], out=out, method=method, count=2, **QUICK)
-    with Image.open(out) as picture:
-        assert picture.format == "JPEG"
+    with Image.open(out) as image:
+        assert image.format == "JPEG"
 
 
 def test_all_methods_on_one_sheet(files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Any] = []
 
-    def kept(heading: str, cells: Any) -> Line:
+    def kept(heading: str, cells: Any) -> SheetRow:
         drawn.append(cells)
-        return Line(heading, cells)
+        return SheetRow(heading, cells)
 
-    monkeypatch.setattr(method_figure, "Line", kept)
+    monkeypatch.setattr(method_figure, "SheetRow", kept)
     command(files, out=tmp_path / "all.png", methods=("all",), **QUICK)
     labels = [label for cells in drawn for label, _ in cells]
     for name, kind in METHODS.items():
         if not hasattr(kind, "transform") or importlib.util.find_spec("torchvision"):
-            assert sum(kind.__name__ in label for label in labels) == 2, name  # one for each picture
-    assert sum("mixing picture" in label for label in labels) == 2
+            assert sum(kind.__name__ in label for label in labels) == 2, name  # one for each image
+    assert sum("mixing image" in label for label in labels) == 2
     assert sum("partner, for" in label for label in labels) == 2
     assert len({len(cells) for cells in drawn}) <= 2
 
 
-def test_several_versions_have_a_line_for_each_method(make_pictures: Any) -> None:
-    pair = make_pictures(2, 20, 20)
+def test_several_versions_have_a_line_for_each_method(make_images: Any) -> None:
+    pair = make_images(2, 20, 20)
     methods, _ = methods_named(("mixup", "ipmix", "vanilla"))
-    mixing = MixingSet.array(make_pictures(3, 24, 24))
+    mixing = MixingSet.array(make_images(3, 24, 24))
     lines = compare(methods, "a name", pair, mixing, 4, **WHERE)
     assert [line.heading for line in lines] == ["a name", "MixUp", "IPMix"]
     assert [len(line.cells) for line in lines] == [3, 4, 4]
 
 
-def test_versions_are_those_of_augment(make_pictures: Any) -> None:
-    pair, mixing = make_pictures(2, 20, 20), make_pictures(3, 20, 20)
+def test_versions_are_those_of_augment(make_images: Any) -> None:
+    pair, mixing = make_images(2, 20, 20), make_images(3, 20, 20)
     shown = list(versions(IPMix(), pair, mixing, 3, **WHERE))
-    for view, (note, picture) in enumerate(shown):
+    for view, (note, image) in enumerate(shown):
         wanted = augment_batch(pair[:1], IPMix(), mixing, seed=3, epoch=1, indices=[0], view=view)[0]
         assert note == ""
-        assert np.array_equal(picture, wanted)
+        assert np.array_equal(image, wanted)
 
 
-def test_versions_that_mix_labels_show_their_partner(make_pictures: Any) -> None:
-    pair = make_pictures(2, 20, 20)
+def test_versions_that_mix_labels_show_their_partner(make_images: Any) -> None:
+    pair = make_images(2, 20, 20)
     shown = list(versions(MixUp(), pair, None, 5, **WHERE))
     assert len(shown) == 5
-    for note, picture in shown:
+    for note, image in shown:
         share = int(note.split("%")[0])
         assert 20 <= share <= 60
         blend = pair[0] * (1 - share / 100) + pair[1] * (share / 100)
-        assert np.abs(picture - blend).max() < 2.5
+        assert np.abs(image - blend).max() < 2.5
     with pytest.raises(InputError, match="mix too rarely"):
         list(versions(METHODS["cutmix"](probability=0.0), pair, None, 1, **WHERE))
 
 
-def test_the_partner_is_the_next_picture_or_a_generated_one(make_pictures: Any) -> None:
-    first, second = make_pictures(1, 30, 20, seed=1)[0], make_pictures(1, 10, 40, seed=2)[0]
+def test_the_partner_is_the_next_image_or_a_generated_one(make_images: Any) -> None:
+    first, second = make_images(1, 30, 20, seed=1)[0], make_images(1, 10, 40, seed=2)[0]
     assert partner_of(0, [first, second], 0).shape == first.shape
     assert partner_of(1, [first, second], 0).shape == second.shape
     alone = partner_of(0, [first], 0)
@@ -118,14 +118,14 @@ def test_the_partner_is_the_next_picture_or_a_generated_one(make_pictures: Any) 
     assert np.array_equal(partner_of(0, [first, first[::-1]], 0), first[::-1])
 
 
-def test_the_mixing_picture_shown_is_the_one_used(make_pictures: Any) -> None:
-    """A version that is nothing but the mixing picture is equal to the cell that shows it."""
-    pair = make_pictures(2, 20, 20)
-    mixing = MixingSet.array(make_pictures(4, 24, 24, seed=9))
+def test_the_mixing_image_shown_is_the_one_used(make_images: Any) -> None:
+    """A version that is nothing but the mixing image is equal to the cell that shows it."""
+    pair = make_images(2, 20, 20)
+    mixing = MixingSet.array(make_images(4, 24, 24, seed=9))
     cells = compare({"ipmix": IPMix()}, "", pair, mixing, 1, **WHERE)[0].cells
-    ((_, shown),) = [cell for cell in cells if "mixing picture" in cell[0]]
+    ((_, shown),) = [cell for cell in cells if "mixing image" in cell[0]]
     recipe: Any = draw(IPMix(), (1, 20, 20, 3), 4, seed=3, epoch=1, indices=[0])[0]
-    plane = mixing.planes(20, 20)[recipe.picture]
+    plane = mixing.planes(20, 20)[recipe.mixing_image]
     top, left = (crop * (plane.shape[1] - 20 + 1) >> 32 for crop in (recipe.crop_y, recipe.crop_x))
     assert np.array_equal(shown, plane[:, top : top + 20, left : left + 20].transpose(1, 2, 0))
 
@@ -134,7 +134,7 @@ def test_taken_apart(files: list[Path], tmp_path: Path, capsys: Any) -> None:
     command(files[:1], out=tmp_path / "a.png", explain=True, **QUICK)
     assert "clean" in capsys.readouterr().out
     command(files[:1], out=tmp_path / "b.png", explain=True, method_option={"framework": "fed_back"}, **QUICK)
-    assert capsys.readouterr().out.count("24x32 picture") == 3  # k rounds, each with a recipe of its own
+    assert capsys.readouterr().out.count("24x32 image") == 3  # k rounds, each with a recipe of its own
 
 
 @pytest.mark.parametrize(

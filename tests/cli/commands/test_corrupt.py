@@ -14,26 +14,26 @@ from ipmix.corruptions.test_sets.published import open_set
 
 
 @pytest.fixture
-def array(tmp_path, make_pictures):
-    images = make_pictures(6, 32, 32, seed=1)
+def array(tmp_path, make_images):
+    images = make_images(6, 32, 32, seed=1)
     np.save(tmp_path / "images.npy", images)
     np.save(tmp_path / "labels.npy", np.array([1, 0, 2, 2, 1, 0]))
     return tmp_path / "images.npy", images
 
 
 @pytest.fixture
-def folder(tmp_path, make_pictures):
-    images = make_pictures(4, 60, 50, seed=1)
+def folder(tmp_path, make_images):
+    images = make_images(4, 60, 50, seed=1)
     for k, image in enumerate(images):
         place = tmp_path / "val" / f"n0{k % 2}"
         place.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image).save(place / f"picture{k}.png")
+        Image.fromarray(image).save(place / f"image{k}.png")
     return tmp_path / "val"
 
 
 def size_of(path):
-    with Image.open(path) as picture:
-        return picture.size
+    with Image.open(path) as image:
+        return image.size
 
 
 def test_the_layout_of_cifar(array, tmp_path):
@@ -70,21 +70,21 @@ def test_the_layout_of_imagenet(folder, tmp_path):
     command(str(folder), str(out), names=["contrast", "snow"], severities=[1, 4], size=32)
     found = sorted(str(p.relative_to(out)) for p in out.rglob("*.JPEG"))
     assert len(found) == 4 * 2 * 2
-    assert found[0] == "contrast/1/n00/picture0.JPEG"
+    assert found[0] == "contrast/1/n00/image0.JPEG"
     assert size_of(out / found[0]) == (32, 32)
     opened = open_set(out)
     assert opened.classes == ("n00", "n01")
-    assert [label for _, label in opened.pictures("snow", 4)] == [0, 0, 1, 1]
+    assert [label for _, label in opened.images("snow", 4)] == [0, 0, 1, 1]
 
 
-def test_pictures_keep_their_size_if_none_is_given(folder, tmp_path):
+def test_images_keep_their_size_if_none_is_given(folder, tmp_path):
     command(str(folder), str(tmp_path / "out"), names=["contrast"], severities=[3])
-    assert size_of(tmp_path / "out/contrast/3/n00/picture0.JPEG") == (50, 60)
+    assert size_of(tmp_path / "out/contrast/3/n00/image0.JPEG") == (50, 60)
 
 
-def test_frames_of_pictures(folder, tmp_path):
+def test_frames_of_images(folder, tmp_path):
     command(str(folder), str(tmp_path / "out"), set="p", names=["translate"], size=32)
-    frames = list((tmp_path / "out/translate/n01/picture1").glob("img*.png"))
+    frames = list((tmp_path / "out/translate/n01/image1").glob("img*.png"))
     assert len(frames) == 16
 
 
@@ -137,10 +137,10 @@ def test_what_a_killed_run_left_is_cleared(array, tmp_path):
     assert {p.name for p in out.iterdir()} == {"contrast.npy", "fog.npy", "labels.npy", "settings.json"}
 
 
-def test_pictures_that_are_there_are_kept(folder, tmp_path, monkeypatch):
+def test_images_that_are_there_are_kept(folder, tmp_path, monkeypatch):
     out = tmp_path / "out"
     command(str(folder), str(out), names=["contrast"])
-    (out / "contrast/3/n00/picture0.JPEG").unlink()
+    (out / "contrast/3/n00/image0.JPEG").unlink()
     made, real = [], writing.corrupt
 
     def counts(images, name, severity, **options):
@@ -171,7 +171,7 @@ def test_frost_without_photographs_is_marked(array, tmp_path, monkeypatch):
     assert "not comparable" in json.loads((tmp_path / "out/settings.json").read_text())["frost"]
 
 
-def test_grey_palette_and_transparent_pictures(tmp_path):
+def test_grey_palette_and_transparent_images(tmp_path):
     place = tmp_path / "data" / "a"
     place.mkdir(parents=True)
     for mode in ("L", "P", "RGBA", "1"):
@@ -181,7 +181,7 @@ def test_grey_palette_and_transparent_pictures(tmp_path):
     assert len(list((tmp_path / "out").rglob("*.JPEG"))) == 5 * 5 * 3
 
 
-def test_16_bit_pictures_are_refused(tmp_path):
+def test_16_bit_images_are_refused(tmp_path):
     place = tmp_path / "data" / "a"
     place.mkdir(parents=True)
     Image.fromarray(np.full((8, 8), 40000, np.uint16)).save(place / "deep.png")
@@ -218,7 +218,7 @@ def test_data_that_will_not_do(array, folder, tmp_path):
     for data, words in (
         (tmp_path / "missing", "does not exist"),
         (tmp_path / "labels.npy", "expected uint8 with 4 axes"),
-        (tmp_path, "holds no picture in a class folder"),
+        (tmp_path, "holds no image in a class folder"),
     ):
         (tmp_path / "empty").mkdir(exist_ok=True)
         data = tmp_path / "empty" if data == tmp_path else data

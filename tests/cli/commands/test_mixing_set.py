@@ -19,16 +19,16 @@ def test_the_group():
 @pytest.mark.parametrize("files", ["png", "jpeg", "webp", "shard"])
 def test_make_info_verify(tmp_path, capsys, files):
     make_small(tmp_path / "set", files=files)
-    assert "12 pictures of 16 x 16 from seed 0: 6 ifs, 6 julia" in capsys.readouterr().out
+    assert "12 images of 16 x 16 from seed 0: 6 ifs, 6 julia" in capsys.readouterr().out
     info(tmp_path / "set")
     told = capsys.readouterr().out
     assert files in told
     assert "6 ifs, 6 julia" in told
     assert verify(tmp_path / "set", sample=0) == 0
-    assert "12 pictures read, 12 painted again, all as the manifest says" in capsys.readouterr().out
+    assert "12 images read, 12 painted again, all as the manifest says" in capsys.readouterr().out
 
 
-def test_verify_finds_a_changed_picture(tmp_path, capsys):
+def test_verify_finds_a_changed_image(tmp_path, capsys):
     make_small(tmp_path / "set")
     file = tmp_path / "set" / "ifs" / "ifs-00002.png"
     Image.fromarray(np.full((16, 16, 3), 9, np.uint8)).save(file)
@@ -56,14 +56,14 @@ def test_verify_needs_a_manifest_of_this_generator(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="no manifest"):
         verify(tmp_path)
     make_small(tmp_path / "set")
-    monkeypatch.setattr("ipmix.mixing_set.verifying.PICTURES_VERSION", 99)
+    monkeypatch.setattr("ipmix.mixing_set.verifying.PAINTINGS_VERSION", 99)
     with pytest.raises(InputError, match="made by version"):
         verify(tmp_path / "set")
     with pytest.raises(InputError, match="0 \\(all\\) or more"):
         verify(tmp_path / "set", sample=-1)
 
 
-def test_own_pictures(tmp_path, capsys):
+def test_own_images(tmp_path, capsys):
     (tmp_path / "own").mkdir()
     for i in range(3):
         Image.new("RGB", (40, 30), (80 * i, 10, 10)).save(tmp_path / "own" / f"{i}.png")
@@ -73,12 +73,12 @@ def test_own_pictures(tmp_path, capsys):
     make_small(tmp_path / "more", images=tmp_path / "own", mix="image=6,ifs=6")
     assert "6 image, 6 ifs" in capsys.readouterr().out
     (tmp_path / "own" / "3.png").write_bytes(b"broken")
-    with pytest.raises(InputError, match=r"3.png is not a picture"):
+    with pytest.raises(InputError, match=r"3.png is not an image"):
         make_small(tmp_path / "broken", images=tmp_path / "own", mix="image=6,ifs=6")
     assert not (tmp_path / "broken").exists()
     for i in range(12):
         (tmp_path / "own" / f"bad{i}.png").write_bytes(b"broken")
-    with pytest.raises(InputError, match=r"13 of 16 pictures(.|\n)*3 more"):
+    with pytest.raises(InputError, match=r"13 of 16 images(.|\n)*3 more"):
         make_small(tmp_path / "broken", images=tmp_path / "own", mix="image=6,ifs=6")
     with pytest.raises(InputError, match="is not a folder"):
         make_small(tmp_path / "none", images=tmp_path / "nowhere")
@@ -92,12 +92,12 @@ def test_show(tmp_path, capsys):
     with pytest.raises(InputError, match="exists already"):
         show(tmp_path / "set", out=tmp_path / "sheet.png")
     show(tmp_path / "set", out=tmp_path / "sheet.png", kind="julia", force=True)
-    assert "6 pictures" in capsys.readouterr().out
-    with pytest.raises(InputError, match="no pictures of the kind 'flame'; it has ifs, julia"):
+    assert "6 images" in capsys.readouterr().out
+    with pytest.raises(InputError, match="no images of the kind 'flame'; it has ifs, julia"):
         show(tmp_path / "set", out=tmp_path / "b.png", kind="flame")
     with pytest.raises(InputError, match=r"written as .png"):
         show(tmp_path / "set", out=tmp_path / "b.gif")
-    with pytest.raises(InputError, match="at least 1 picture"):
+    with pytest.raises(InputError, match="at least 1 image"):
         show(tmp_path / "set", out=tmp_path / "b.png", count=0)
     with pytest.raises(InputError, match="--first must lie in"):
         show(tmp_path / "set", out=tmp_path / "b.png", first=12)
@@ -117,7 +117,7 @@ def test_a_shard_that_is_none(text):
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"count": 0}, "at least 1 picture"), ({"size": 7}, "8..4096"), ({"mix": "feature=2"}, "need a network"),
+    [({"count": 0}, "at least 1 image"), ({"size": 7}, "8..4096"), ({"mix": "feature=2"}, "need a network"),
      ({"mix": "fern=2"}, "unknown kind")],
 )  # fmt: skip
 def test_bad_input_writes_nothing(tmp_path, options, words):

@@ -15,7 +15,7 @@ QUICK = ["--model", "wrn-10-1", "--epochs", "1", "--batch-size", "8", "--device"
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Two classes, 8x8 pictures, a split for training and one for testing."""
+    """Two classes, 8x8 images, a split for training and one for testing."""
     draws = np.random.default_rng(0)
     for split, count in (("train", 6), ("val", 3)):
         for name in ("cat", "dog"):
@@ -54,14 +54,14 @@ def test_a_run_from_the_command_line(data: Path, tmp_path: Path, capsys: pytest.
     assert (out / "metrics.jsonl").read_bytes() != before
 
 
-def test_broken_pictures_are_named_or_counted(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_broken_images_are_named_or_counted(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (data / "train" / "dog" / "3.png").write_bytes(b"")
     command = ["train", str(data), "--out", str(tmp_path / "run"), "--method", "none", *QUICK]
     assert main(command) == 2
     assert "dog/3.png is empty" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
     assert main([*command, "--skip-broken"]) == 0
-    assert "data train: passed over 1 broken pictures" in capsys.readouterr().err
+    assert "data train: passed over 1 broken images" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -32,8 +32,8 @@ def star(shape, centre, rays, power):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_sparkles(make_pictures, shape):
-    image, state = make_pictures(1, *shape, seed=1), draws("sparkles", 4)
+def test_sparkles(make_images, shape):
+    image, state = make_images(1, *shape, seed=1), draws("sparkles", 4)
     radius = 0.01 * constants("sparkles", 4, *shape)[0] * min(shape)
     expected = image[0].astype(np.float32)
     for _ in range(5):
@@ -45,8 +45,8 @@ def test_sparkles(make_pictures, shape):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_inverse_sparkles(make_pictures, shape):
-    image, state = make_pictures(1, *shape, seed=1), draws("inverse_sparkles", 3)
+def test_inverse_sparkles(make_images, shape):
+    image, state = make_images(1, *shape, seed=1), draws("inverse_sparkles", 3)
     centre = between(state, 0.25, 0.75) * shape[0], between(state, 0.25, 0.75) * shape[1]
     radius = 0.25 * min(shape)
     rays = [radius + 0.25 * radius * normal(state) for _ in range(50 + below(state, 150))]
@@ -56,8 +56,8 @@ def test_inverse_sparkles(make_pictures, shape):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_checkerboard(make_pictures, shape):
-    image, state = make_pictures(1, *shape, seed=1), draws("checkerboard_cutout", 5)
+def test_checkerboard(make_images, shape):
+    image, state = make_images(1, *shape, seed=1), draws("checkerboard_cutout", 5)
     angle, scale = between(state, 0.0, 2 * math.pi), max(between(state, 0.1, 0.25) * min(shape), 1.0)
     size = int(4 * max(shape) // scale)
     share = 0.1 * constants("checkerboard_cutout", 5, *shape)[0]
@@ -87,17 +87,17 @@ def test_a_line_is_one_pixel_wide_on_average():
     places, values = np.empty((400, 2), np.int64), np.empty(400)
     for end in ((29, 8), (5, 28), (17, 30)):
         count = trace_line(1, 1, *end, 32, 32, places, values)
-        picture = np.zeros((32, 32))
+        image = np.zeros((32, 32))
         for (row, column), value in zip(places[:count], values[:count]):
-            picture[row, column] = value
+            image[row, column] = value
         long_side = max(abs(end[0] - 1), abs(end[1] - 1))
-        across = picture.sum(axis=0 if abs(end[1] - 1) == long_side else 1)
+        across = image.sum(axis=0 if abs(end[1] - 1) == long_side else 1)
         assert across[3:20].min() > 0.5
         assert across.max() < 2.0
 
 
-def test_lines_draw_towards_grey(make_pictures):
-    image = make_pictures(1, 32, 32, seed=1)
+def test_lines_draw_towards_grey(make_images):
+    image = make_images(1, 32, 32, seed=1)
     for severity in (1, 5):
         result = corrupt(image, "lines", severity, seed=0)[0]
         low, high = np.minimum(image[0], 128), np.maximum(image[0], 128)

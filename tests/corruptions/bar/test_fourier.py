@@ -31,8 +31,8 @@ def phase_planes(name, severity, shape, count):
 
 
 @pytest.mark.parametrize("shape", [(32, 32), (31, 31), (40, 26), (27, 32)])
-def test_brownish_noise(make_pictures, shape):
-    image = make_pictures(1, *shape, seed=1)
+def test_brownish_noise(make_images, shape):
+    image = make_images(1, *shape, seed=1)
     (level,) = constants("brownish_noise", 4, *shape)
     planes = phase_planes("brownish_noise", 4, shape, 3)
     noise = np.stack([plain_noise(p, 1 / (distance_squared(*shape) + 1)) for p in planes], axis=2)
@@ -41,8 +41,8 @@ def test_brownish_noise(make_pictures, shape):
 
 
 @pytest.mark.parametrize("shape", [(32, 32), (31, 31)])
-def test_blue_noise_sample(make_pictures, shape):
-    image = make_pictures(1, *shape, seed=1)
+def test_blue_noise_sample(make_images, shape):
+    image = make_images(1, *shape, seed=1)
     (level,) = constants("blue_noise_sample", 2, *shape)
     (phases,) = phase_planes("blue_noise_sample", 2, shape, 1)
     kept = plain_noise(phases, np.sqrt(distance_squared(*shape))) > 0.3 * level - 2.5

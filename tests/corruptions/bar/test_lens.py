@@ -14,9 +14,9 @@ SHAPES = [(32, 32), (30, 41)]
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("severity", [1, 5])
-def test_chromatic_aberration(make_pictures, shape, severity):
+def test_chromatic_aberration(make_images, shape, severity):
     name = "transverse_chromatic_abberation"
-    image = make_pictures(1, *shape, seed=1)
+    image = make_images(1, *shape, seed=1)
     state = stream(3, ALL_CORRUPTIONS.index(name) * 16 + severity, 0, VIEW)
     order = [0, 1, 2]
     for k in (2, 1):
@@ -32,8 +32,8 @@ def test_chromatic_aberration(make_pictures, shape, severity):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_circular_motion_blur(make_pictures, shape):
-    image = make_pictures(1, *shape, channels=5, seed=1)
+def test_circular_motion_blur(make_images, shape):
+    image = make_images(1, *shape, channels=5, seed=1)
     (level,) = constants("circular_motion_blur", 4, *shape)
     share = np.linspace(-1, 1, 21)
     weights = np.exp(-2 * share**2)
@@ -44,8 +44,8 @@ def test_circular_motion_blur(make_pictures, shape):
     assert np.abs(result.astype(int) - expected).max() <= 1
 
 
-def test_images_that_are_turned_together_do_not_meet(make_pictures):
-    images = make_pictures(35, 32, 32, seed=2)
+def test_images_that_are_turned_together_do_not_meet(make_images):
+    images = make_images(35, 32, 32, seed=2)
     together = corrupt(images, "circular_motion_blur", 3, seed=0)
     alone = np.concatenate([corrupt(image[None], "circular_motion_blur", 3, seed=0) for image in images])
     assert np.array_equal(together, alone)

@@ -26,8 +26,8 @@ def same(image, name, severity, expected):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_single_frequency(make_pictures, shape):
-    image, state = make_pictures(1, *shape, seed=1), draws("single_frequency_greyscale", 4)
+def test_single_frequency(make_images, shape):
+    image, state = make_images(1, *shape, seed=1), draws("single_frequency_greyscale", 4)
     first = between(state, -math.pi, math.pi)
     second = between(state, -abs(first), abs(first))
     if below(state, 2) == 1:
@@ -40,8 +40,8 @@ def test_single_frequency(make_pictures, shape):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_rings(make_pictures, shape):
-    image, state = make_pictures(1, *shape, seed=1), draws("cocentric_sine_waves", 4)
+def test_rings(make_images, shape):
+    image, state = make_images(1, *shape, seed=1), draws("cocentric_sine_waves", 4)
     x0, y0 = between(state, 0.0, shape[1]), between(state, 0.0, shape[0])
     frequency = between(state, 0.0, 10.0)
     amplitude, ring = between(state, 0.0, min(shape) / 10), between(state, 0.0, min(shape) / 10)
@@ -52,8 +52,8 @@ def test_rings(make_pictures, shape):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_plasma(make_pictures, shape):
-    image, state = make_pictures(1, *shape, seed=1), draws("plasma_noise", 2)
+def test_plasma(make_images, shape):
+    image, state = make_images(1, *shape, seed=1), draws("plasma_noise", 2)
     time, rounds = between(state, 0.0, 6 * math.pi), 4 + below(state, 3)
     sharpness, scale = between(state, 0.5, 1.0), between(state, 0.075, 0.2) * min(shape)
     y, x = np.mgrid[: shape[0], : shape[1]] / scale
@@ -68,8 +68,8 @@ def test_plasma(make_pictures, shape):
     same(image, "plasma_noise", 2, (1 - intensity / 255) * image[0] + intensity * noise)
 
 
-def test_perlin_is_laid_as_published(make_pictures):
-    image, state = make_pictures(1, 40, 27, seed=1), draws("perlin_noise", 3)
+def test_perlin_is_laid_as_published(make_images):
+    image, state = make_images(1, 40, 27, seed=1), draws("perlin_noise", 3)
     order, gradients = np.empty(512, np.int64), np.empty((256, 2))
     draw_lattice(state, order, gradients)
     turbulence = np.zeros((40, 27))

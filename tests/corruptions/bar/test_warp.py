@@ -27,8 +27,8 @@ def sample(image, places):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_ripple(make_pictures, shape):
-    image, state = make_pictures(1, *shape, seed=1), draws("ripple", 5)
+def test_ripple(make_images, shape):
+    image, state = make_images(1, *shape, seed=1), draws("ripple", 5)
     wave = np.array([between(state, 0.1, 0.3), between(state, 0.1, 0.3)]) * min(shape)
     phase = [between(state, 0.0, 2 * math.pi), between(state, 0.0, 2 * math.pi)]
     amplitude = 0.0025 * constants("ripple", 5, *shape)[0] * min(shape)
@@ -39,8 +39,8 @@ def test_ripple(make_pictures, shape):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_pinch_and_twirl(make_pictures, shape):
-    image, state = make_pictures(1, *shape, seed=1), draws("pinch_and_twirl", 4)
+def test_pinch_and_twirl(make_images, shape):
+    image, state = make_images(1, *shape, seed=1), draws("pinch_and_twirl", 4)
     (level,) = constants("pinch_and_twirl", 4, *shape)
     rows, columns = shape[0] // 3, shape[1] // 3
     radius, amount = min(rows, columns) / 2, 0.04 * level + 0.1
@@ -82,8 +82,8 @@ def test_refraction_at_one_point(slope):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_caustic_refraction(make_pictures, shape):
-    image, state = make_pictures(1, *shape, seed=1), draws("caustic_refraction", 3)
+def test_caustic_refraction(make_images, shape):
+    image, state = make_images(1, *shape, seed=1), draws("caustic_refraction", 3)
     time, size = between(state, 0.5, 2.0), between(state, 0.75, 1.25) * min(shape)
     (level,) = constants("caustic_refraction", 3, *shape)
     p = (np.mgrid[: shape[0], : shape[1]] / size % 1) * 6.28318530718 - 250

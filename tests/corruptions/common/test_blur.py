@@ -13,8 +13,8 @@ from ipmix.corruptions.kernels.filtering import gaussian_weights, motion_weights
 
 
 @pytest.fixture(scope="module")
-def photos(make_pictures):
-    return make_pictures(3, 40, 51, seed=4)
+def photos(make_images):
+    return make_images(3, 40, 51, seed=4)
 
 
 def cut_off(values):
@@ -74,24 +74,24 @@ def test_motion_blur_against_plain_sums(photos, degrees):
 def plain_glass(image, state, sigma, reach, rounds, exchange):
     """The public loops, with our stream."""
 
-    def soften(picture):
+    def soften(blurred):
         return cut_off(
-            np.stack([ndimage.gaussian_filter(picture[..., c] / 255, sigma, mode="nearest") for c in range(3)], 2)
+            np.stack([ndimage.gaussian_filter(blurred[..., c] / 255, sigma, mode="nearest") for c in range(3)], 2)
         )
 
-    picture = soften(image)
-    height, width, _ = picture.shape
+    blurred = soften(image)
+    height, width, _ = blurred.shape
     for _ in range(rounds):
         for y in range(height - reach, reach, -1):
             for x in range(width - reach, reach, -1):
                 word = int(bits(state))
                 right = ((word & 0xFFFFFFFF) * 2 * reach >> 32) - reach
                 below = ((word >> 32) * 2 * reach >> 32) - reach
-                here = picture[y, x].copy()
-                picture[y, x] = picture[y + below, x + right]
+                here = blurred[y, x].copy()
+                blurred[y, x] = blurred[y + below, x + right]
                 if exchange:
-                    picture[y + below, x + right] = here
-    return soften(picture)
+                    blurred[y + below, x + right] = here
+    return soften(blurred)
 
 
 @pytest.mark.parametrize("exchange", [False, True])
@@ -111,8 +111,8 @@ def test_the_two_forms_of_glass_blur_differ(photos):
     assert (original != corrected).any()
 
 
-def test_exchanging_loses_no_pixel(make_pictures):
-    image = make_pictures(1, 20, 20, seed=1)[0]
+def test_exchanging_loses_no_pixel(make_images):
+    image = make_images(1, 20, 20, seed=1)[0]
     moved = image.copy()
     blur.displace(moved, stream(1, 1, 1, 1), 3, 2, True)
     np.testing.assert_array_equal(np.sort(moved.reshape(-1, 3), axis=0), np.sort(image.reshape(-1, 3), axis=0))
@@ -121,8 +121,8 @@ def test_exchanging_loses_no_pixel(make_pictures):
     assert (np.sort(copied.reshape(-1, 3), axis=0) != np.sort(image.reshape(-1, 3), axis=0)).any()
 
 
-def test_motion_blur_angle_lies_within_45_degrees(make_pictures):
-    image = make_pictures(1, 32, 32, seed=2)
+def test_motion_blur_angle_lies_within_45_degrees(make_images):
+    image = make_images(1, 32, 32, seed=2)
     found = corrupt(image, "motion_blur", 3, seed=9)[0]
     from ipmix.corruptions.severities import CORRUPTIONS, constants
 

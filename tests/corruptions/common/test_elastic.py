@@ -39,8 +39,8 @@ def test_the_affine_map_moves_three_points():
     np.testing.assert_allclose(back, points, atol=1e-9)
 
 
-def test_warp_against_scipy(make_pictures):
-    image = make_pictures(1, 36, 28, seed=3)[0]
+def test_warp_against_scipy(make_images):
+    image = make_images(1, 36, 28, seed=3)[0]
     inverse = elastic.inverse_affine(stream(1, 2, 3, 5), 36, 28, 3.0)
     rows = np.empty((36, 28 * 3), np.float32)
     to_rows(image, rows)
@@ -59,8 +59,8 @@ def test_warp_against_scipy(make_pictures):
         np.testing.assert_allclose(out.reshape(36, 28, 3)[..., c], plain, atol=1e-3)
 
 
-def test_displacement_against_scipy(make_pictures):
-    image = make_pictures(1, 25, 33, seed=3)[0]
+def test_displacement_against_scipy(make_images):
+    image = make_images(1, 25, 33, seed=3)[0]
     rng = np.random.default_rng(0)
     shift_y, shift_x = rng.uniform(-9, 9, (2, 25, 33)).astype(np.float32)
     rows = np.empty((25, 33 * 3), np.float32)
@@ -74,9 +74,9 @@ def test_displacement_against_scipy(make_pictures):
         np.testing.assert_allclose(out.reshape(25, 33, 3)[..., c], plain, atol=2e-2)
 
 
-def test_forms_differ_at_224_and_agree_at_32(make_pictures):
+def test_forms_differ_at_224_and_agree_at_32(make_images):
     for side, same in ((32, True), (224, False)):
-        image = make_pictures(1, side, side, seed=1)
+        image = make_images(1, side, side, seed=1)
         original, corrected = (
             corrupt(image, "elastic_transform", 3, seed=0, form=f) for f in ("original", "corrected")
         )

@@ -35,10 +35,10 @@ def test_no_mark_is_far():
 
 
 def test_edges_of_a_bright_square():
-    picture = np.zeros((12, 12), np.uint8)
-    picture[4:8, 4:8] = 200
+    image = np.zeros((12, 12), np.uint8)
+    image[4:8, 4:8] = 200
     marks = np.empty((12, 12), np.uint8)
-    spatter.edges(picture, marks)
+    spatter.edges(image, marks)
     edge = marks == 2
     assert not edge[5:7, 5:7].any(), "nothing happens inside"
     assert not edge[:3].any()
@@ -50,15 +50,15 @@ def test_edges_of_a_bright_square():
 
 
 def test_a_weak_edge_counts_beside_a_strong_one():
-    picture = np.zeros((20, 20), np.uint8)
-    picture[:10, 10:] = 80
-    picture[10:, 10:] = 20  # 4 * 20 = 80: between 50 and 150
+    image = np.zeros((20, 20), np.uint8)
+    image[:10, 10:] = 80
+    image[10:, 10:] = 20  # 4 * 20 = 80: between 50 and 150
     marks = np.empty((20, 20), np.uint8)
-    spatter.edges(picture, marks)
+    spatter.edges(image, marks)
     assert (marks[15:19] == 2).any()
-    spatter.edges(picture[12:], np.empty((8, 20), np.uint8))
+    spatter.edges(image[12:], np.empty((8, 20), np.uint8))
     alone = np.empty((8, 20), np.uint8)
-    spatter.edges(np.ascontiguousarray(picture[12:]), alone)
+    spatter.edges(np.ascontiguousarray(image[12:]), alone)
     assert not (alone == 2).any()
 
 
@@ -76,8 +76,8 @@ def test_mud_by_hand():
 
 
 @pytest.mark.parametrize("severity", range(1, 6))
-def test_water_brightens_and_mud_browns(make_pictures, severity):
-    images = make_pictures(8, 64, 64, seed=1)
+def test_water_brightens_and_mud_browns(make_images, severity):
+    images = make_images(8, 64, 64, seed=1)
     changed = corrupt(images, "spatter", severity, seed=0).astype(int) - images
     if severity <= 3:
         assert changed.min() >= 0

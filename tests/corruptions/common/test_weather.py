@@ -18,8 +18,8 @@ def key(name, severity, seed=5, index=0):
 
 
 @pytest.mark.parametrize("severity", [1, 3, 5])
-def test_snow_is_laid_as_published(make_pictures, severity):
-    image = make_pictures(1, 32, 32, seed=8)
+def test_snow_is_laid_as_published(make_images, severity):
+    image = make_images(1, 32, 32, seed=8)
     mean, deviation, zoom, threshold, radius, sigma, share = constants("snow", severity, 32, 32)
     state = key("snow", severity)
     layer, fallen = np.empty((32, 32), np.float32), np.empty((32, 32), np.float32)
@@ -70,8 +70,8 @@ def test_the_cloud_against_whole_grids():
 
 
 @pytest.mark.parametrize("severity", [1, 5])
-def test_fog_is_added_as_published(make_pictures, severity):
-    image = make_pictures(1, 32, 32, seed=9)
+def test_fog_is_added_as_published(make_images, severity):
+    image = make_images(1, 32, 32, seed=9)
     amount, decay = constants("fog", severity, 32, 32)
     field = np.zeros((32, 32))
     cloud(key("fog", severity), field, decay)
@@ -81,6 +81,6 @@ def test_fog_is_added_as_published(make_pictures, severity):
     assert np.abs(result.astype(int) - expected.astype(np.uint8)).max() <= 1
 
 
-def test_fog_of_an_image_that_is_not_a_power_of_two(make_pictures):
-    image = make_pictures(1, 40, 70, seed=9)
+def test_fog_of_an_image_that_is_not_a_power_of_two(make_images):
+    image = make_images(1, 40, 70, seed=9)
     assert corrupt(image, "fog", 3, seed=0).shape == (1, 40, 70, 3)

@@ -20,8 +20,8 @@ def clipped_zoom(image, factor):
 
 @pytest.mark.parametrize("shape", [(32, 32), (45, 37)])
 @pytest.mark.parametrize("severity", [1, 3, 5])
-def test_zoom_blur_against_scipy(make_pictures, shape, severity):
-    images = make_pictures(2, *shape, seed=3)
+def test_zoom_blur_against_scipy(make_images, shape, severity):
+    images = make_images(2, *shape, seed=3)
     end, step = constants("zoom_blur", severity, *shape)
     factors = np.arange(1, end, step)
     for image, result in zip(images, corrupt(images, "zoom_blur", severity, seed=0)):

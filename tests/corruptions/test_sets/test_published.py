@@ -114,7 +114,7 @@ def test_folders(tmp_path):
     opened = open_set(tmp_path)
     assert isinstance(opened, FolderSet)
     assert opened.classes == ("n01", "n02")
-    found = list(opened.pictures("fog", 4))
+    found = list(opened.images("fog", 4))
     assert [label for _, label in found] == [0, 1]
     assert found[0][0].shape == (3, 4, 3)
     assert found[0][0][0, 0, 0] == 4

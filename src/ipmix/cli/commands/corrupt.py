@@ -27,10 +27,10 @@ def corrupt(
 
     A stopped run goes on when it is started again: what is there is kept. Memory stays constant. Layout
     "arrays" is CIFAR's (<corruption>.npy, severity by severity, and labels.npy), "folders" ImageNet's
-    (<corruption>/<severity>/<class>/<picture>.JPEG; of sequences the frames as PNG).
+    (<corruption>/<severity>/<class>/<image>.JPEG; of sequences the frames as PNG).
 
     Args:
-        data: A folder <class>/<picture>, or a .npy file of uint8[N, H, W, C].
+        data: A folder <class>/<image>, or a .npy file of uint8[N, H, W, C].
         out: The folder to write to; settings.json in it records how it was made.
         set: c for the 15 corruptions of -C, c-bar for the 10 of C-bar, p for the 10 sequences of -P (of
             CIFAR or of ImageNet, whichever size is nearer).
@@ -38,7 +38,7 @@ def corrupt(
         severities: Only these severities, of 1 to 5.
         validation: Also the validation corruptions (c) or perturbations (p).
         layout: arrays or folders; auto takes arrays for a .npy file and folders for a folder.
-        size: Bring pictures to this side first: shorter side to size * 256 / 224, then the middle
+        size: Bring images to this side first: shorter side to size * 256 / 224, then the middle
             (ImageNet: 224).
         labels: For a .npy file, the .npy file of its labels; by default labels.npy beside it.
         seed: Of everything random.

@@ -15,7 +15,7 @@ def doctor() -> int:
     return 1 if wrong else 0
 
 
-Line = tuple[bool, str]
+SheetRow = tuple[bool, str]
 
 CORE = ("ipmix", "numpy", "numba", "pillow", "platformdirs")
 TRAIN = (
@@ -24,7 +24,7 @@ TRAIN = (
 )  # fmt: skip
 
 
-def _versions() -> Iterator[Line]:
+def _versions() -> Iterator[SheetRow]:
     import platform
     from importlib.metadata import PackageNotFoundError, version
 
@@ -42,7 +42,7 @@ def _versions() -> Iterator[Line]:
         yield True, f'not installed: {", ".join(extra)} (pip install "ipmix[train]" to train and evaluate)'
 
 
-def _machine() -> Iterator[Line]:
+def _machine() -> Iterator[SheetRow]:
     import os
     import platform
 
@@ -60,7 +60,7 @@ def _machine() -> Iterator[Line]:
         yield True, "no accelerator: torch computes on the processors"
 
 
-def _folders() -> Iterator[Line]:
+def _folders() -> Iterator[SheetRow]:
     import os
 
     from ipmix.mixing_set.mixing_set import cache_folder
@@ -70,10 +70,10 @@ def _folders() -> Iterator[Line]:
     yield os.access(there, os.W_OK), f"cache {folder}{'' if folder.exists() else ' (not made yet)'}"
 
 
-def _checks() -> Iterator[Line]:
+def _checks() -> Iterator[SheetRow]:
     checks: dict[str, Callable[[], str]] = {
         "augmentation: both engines agree": _engines_agree,
-        "augmentation: a picture is the same alone and in a batch": _batch_is_no_matter,
+        "augmentation: an image is the same alone and in a batch": _batch_is_no_matter,
         "corruptions: all run": _corruptions_run,
     }
     for name, check in checks.items():
@@ -116,7 +116,7 @@ def _corruptions_run() -> str:
 
     images, _ = _samples()
     unchanged = [name for name in CORRUPTIONS if (corrupt(images, name, 5, seed=0) == images).all()]
-    return f"unchanged pictures: {', '.join(unchanged)}" if unchanged else ""
+    return f"unchanged images: {', '.join(unchanged)}" if unchanged else ""
 
 
 def _samples():  # type: ignore[no-untyped-def]

@@ -23,7 +23,7 @@ def evaluate(
     perturbations: tuple[str, ...] = (),
     anomalies: Path | None = None,
     attack: bool = True,
-    attack_pictures: int | None = None,
+    attack_images: int | None = None,
     epsilon: float = 2 / 255,
     steps: int = 20,
     step_size: float = 0.5 / 255,
@@ -31,7 +31,7 @@ def evaluate(
     norm: Literal["linf", "l2"] = "linf",
     restarts: int = 1,
     autoattack: bool = False,
-    autoattack_pictures: int | None = None,
+    autoattack_images: int | None = None,
     autoattack_epsilon: float | None = None,
     baseline: Path | None = None,
     mean: tuple[float, ...] | None = None,
@@ -55,62 +55,64 @@ def evaluate(
     Args:
         model: A run's folder or .safetensors of ipmix train, timm:NAME[:FILE], torchvision:NAME[:FILE],
             wrn-D-W:FILE, a TorchScript, .pt2 or .onnx file, or module:function.
-        data: A folder (<split>/<class>/<picture> or <class>/<picture>), cifar10, cifar100, digits, or an .npz with
+        data: A folder (<split>/<class>/<image> or <class>/<image>), cifar10, cifar100, digits, or an .npz with
             images (uint8 [N, H, W, C]) and labels.
         out: The folder to write to.
         name: What the run is called in results; the model's name if left out.
         split: Which split of the data; test or val, whichever is there, if left out.
-        size: The side that pictures are brought to; the model's own, if it knows one.
+        size: The side that images are brought to; the model's own, if it knows one.
         crop: The share of the shorter side that is kept: 0.875 with --size 224 is ImageNet's usual 256 and 224. If
             left out, all of it, or what published weights were measured with.
-        trim: Pixels to cut off each side of a file's picture first; 2 for ObjectNet, whose pictures have a red frame.
+        trim: Pixels to cut off each side of a file's image first; 2 for ObjectNet, whose images have a red frame.
         subset: imagenet-a, imagenet-o or imagenet-r: score 1,000-class models on these sets' 200 classes.
         class_map: Which folder is which of the model's outputs, for sets with other folders than the training set:
             imagenet (WordNet identifiers: Sketch, Stylized), numbers (ImageNet-V2), objectnet, sorted, or a JSON
             file such as {"folder": 5, "other": [7, 9]}.
-        limit: Use only this many pictures, evenly spread.
-        corruptions: test (the 15 of -C), validation (4 more), bar (C-bar, the set for the pictures' size), none,
+        limit: Use only this many images, evenly spread.
+        corruptions: test (the 15 of -C), validation (4 more), bar (C-bar, the set for the images' size), none,
             or names.
         severities: Which severities of the corruptions.
         form: original keeps the slips of the public generators, which published figures contain.
-        perturbations: Films of small changes: cifar or imagenet (ten each), or names. Ten cost 310 passes a picture.
-        anomalies: A folder of pictures of nothing the model knows: how well does it notice?
+        perturbations: Films of small changes: cifar or imagenet (ten each), or names. Ten cost 310 passes an image.
+        anomalies: A folder of images of nothing the model knows: how well does it notice?
         attack: Measure the error under a PGD attack.
-        attack_pictures: Attack only so many of the pictures, evenly spread.
+        attack_images: Attack only so many of the images, evenly spread.
         epsilon: The attack's reach in units of the pixel range (2/255 in the paper).
         steps: The attack's gradient steps.
         step_size: Length of a step.
         centre: clean keeps changes within epsilon; noisy is the authors' code, which reaches twice as far.
         norm: What epsilon measures.
-        restarts: Random starts of the attack for each picture.
+        restarts: Random starts of the attack for each image.
         autoattack: Measure the error under the standard AutoAttack as well (needs the extra autoattack; slow).
-        autoattack_pictures: Let AutoAttack have only so many of the pictures, evenly spread.
+        autoattack_images: Let AutoAttack have only so many of the images, evenly spread.
         autoattack_epsilon: AutoAttack's reach; --epsilon if left out. Published claims for CIFAR use 0.03137 (8/255).
         baseline: Another run (its folder, scorecard.json or predictions) to divide by: mCE and mFR against it.
         mean: Subtracted from each channel of [0, 1] first, for models that don't normalise themselves.
         std: Divided by afterwards.
         classes: How many classes a timm or torchvision model has; 1000 for published weights.
-        batch_size: Pictures in one forward pass.
+        batch_size: Images in one forward pass.
         device: auto, cpu, cuda, cuda:1 or mps.
         threads: Threads that make corruptions.
         seed: Of corruptions, attack and intervals.
         root: Where CIFAR's files lie.
         trust: Open a pickled model, which may run code.
-        skip_broken: Pass over pictures that can't be decoded.
+        skip_broken: Pass over images that can't be decoded.
         force: Replace another run's results in --out.
         quiet: Show no progress.
     """
     from ipmix.evaluation import assessment
+    from ipmix.evaluation.plan import AttackConfig, AutoAttackConfig
+    from ipmix.evaluation.request import Request, Wanted
 
     reach = epsilon if autoattack_epsilon is None else autoattack_epsilon
-    gradient = assessment.Attack(epsilon, steps, step_size, centre, norm, restarts, attack_pictures)
-    wanted = assessment.Wanted(
+    gradient = AttackConfig(epsilon, steps, step_size, centre, norm, restarts, attack_images)
+    wanted = Wanted(
         corruptions=corruptions, severities=severities, form=form, perturbations=perturbations, seed=seed,
         attack=gradient if attack else None,
-        auto_attack=assessment.AutoAttack(reach, norm, autoattack_pictures) if autoattack else None,
+        auto_attack=AutoAttackConfig(reach, norm, autoattack_images) if autoattack else None,
     )  # fmt: skip
     assessment.assess(
-        assessment.Request(
+        Request(
             model=model, data=data, out=out, name=name, split=split, size=size, crop=crop, trim=trim, subset=subset,
             class_map=class_map, baseline=baseline, limit=limit, anomalies=anomalies, mean=mean, std=std,
             classes=classes, root=root, trust=trust, skip_broken=skip_broken,

@@ -25,7 +25,7 @@ def experiment(
     Args:
         file: The experiment, YAML; see the folder experiments.
         out: The folder for the run.
-        set: Replace a setting, such as training.epochs=10 or data.source=pictures/mine.
+        set: Replace a setting, such as training.epochs=10 or data.source=images/mine.
         evaluate: Measure the networks after training.
         root: Where CIFAR's files lie.
         download: Fetch CIFAR if it is missing.
@@ -39,13 +39,13 @@ def experiment(
     """
     from ipmix.core.errors import InputError
     from ipmix.experiment import config_file
-    from ipmix.experiment.config import Experiment
+    from ipmix.experiment.config import ExperimentConfig
     from ipmix.experiment.run import run
 
     if resume and force:
         raise InputError("--resume goes on with a run and --force replaces it: pass one of them")
     run(
-        config_file.read(Experiment, file, set),
+        config_file.read(ExperimentConfig, file, set),
         out,
         names=("last", "best") if evaluate else (),
         root=root,

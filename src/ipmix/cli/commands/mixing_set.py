@@ -1,4 +1,4 @@
-"""``ipmix mixing-set make | info | show | verify``: the pictures that IPMix mixes in."""
+"""``ipmix mixing-set make | info | show | verify``: the images that IPMix mixes in."""
 
 import sys
 from collections import Counter
@@ -24,18 +24,18 @@ def make(
 ) -> None:
     """Make a mixing set from a seed, into a new folder.
 
-    The same seed gives the same pictures on any machine and any number of threads. A stopped run goes on
+    The same seed gives the same images on any machine and any number of threads. A stopped run goes on
     when it is started again.
 
     Args:
         out: The folder to write to: <kind>/<kind>-00000.png ... and manifest.json.
-        count: How many pictures.
+        count: How many images.
         size: Their side in pixels, 8 to 4096.
-        seed: What the pictures are made from.
+        seed: What the images are made from.
         mix: What the set is composed of, as kind=count,...: ifs, fractaldb, mandelbrot, julia, escape (both),
             flame, feature (needs --model), image (needs --images). Counts that don't sum to --count are
             taken as weights.
-        images: A folder of your own pictures; they are resized, cropped, and put in (all of them, unless
+        images: A folder of your own images; they are resized, cropped, and put in (all of them, unless
             --mix says how many).
         model: A network whose features are visualised: a weights file of ipmix, a TorchScript file,
             module:function (a Python function that returns a module), or a name such as wrn-40-2,
@@ -52,7 +52,7 @@ def make(
     from ipmix.mixing_set.composition import Painter, compose
     from ipmix.mixing_set.folder import FolderPainter
     from ipmix.mixing_set.making import make as make_set
-    from ipmix.mixing_set.manifest import Plan
+    from ipmix.mixing_set.manifest import MixingSetPlan
 
     chosen = parse_mix(mix)
     painters: dict[str, Painter] = {}
@@ -75,13 +75,13 @@ def make(
     part, parts = parse_shard(shard)
     composed = compose(count, chosen)
     sources = {kind: source for kind, source in sources.items() if kind in composed}
-    plan = Plan(seed=seed, size=size, mix=composed, files=files, part=part, parts=parts, sources=sources)
+    plan = MixingSetPlan(seed=seed, size=size, mix=composed, files=files, part=part, parts=parts, sources=sources)
     made = 0
     with counting("mixing set", len(plan.numbers())) as advance:
         for done in make_set(plan, out, threads, painters):
             advance(done - made)
             made = done
-    what = f"{made} pictures of {size} x {size}"
+    what = f"{made} images of {size} x {size}"
     where = f"part {part} of {parts} of " if parts > 1 else ""
     sys.stdout.write(f"{where}{out}: {what} from seed {seed}: {in_words(plan.mix)}\n")
 
@@ -90,22 +90,22 @@ def info(path: Path) -> None:
     """What a mixing set holds.
 
     Args:
-        path: A folder made by 'ipmix mixing-set make', or any folder of pictures.
+        path: A folder made by 'ipmix mixing-set make', or any folder of images.
     """
     from ipmix.mixing_set.mixing_set import MixingSet
 
     mixing = MixingSet.open(path)
     height, width, _ = mixing[0].shape
-    lines = [f"{path}: {len(mixing)} pictures, the first one {width} x {height}"]
+    lines = [f"{path}: {len(mixing)} images, the first one {width} x {height}"]
     if mixing.plan is not None:
         plan = mixing.plan
         retried = sum(entry.attempts > 1 for entry in mixing.entries)
         parts = f", in {plan.parts} parts" if plan.parts > 1 else ""
         lines = [
-            f"{path}: {len(mixing)} pictures of {plan.size} x {plan.size} from seed {plan.seed}{parts}",
+            f"{path}: {len(mixing)} images of {plan.size} x {plan.size} from seed {plan.seed}{parts}",
             f"files      {plan.files}, {_bytes_of(path) / 2**20:.1f} MiB",
             f"kinds      {in_words(dict(Counter(entry.kind for entry in mixing.entries)))}",
-            f"drawn anew {retried} pictures whose first draft was dull or empty",
+            f"drawn anew {retried} images whose first draft was dull or empty",
             *(f"{kind:<10} from {source}" for kind, source in plan.sources.items()),
         ]
     sys.stdout.write("\n".join(lines) + "\n")
@@ -121,15 +121,15 @@ def show(
     cell: int = 128,
     force: bool = False,
 ) -> None:
-    """Write a contact sheet of a mixing set's pictures.
+    """Write a contact sheet of a mixing set's images.
 
     Args:
-        path: A folder made by 'ipmix mixing-set make', or any folder of pictures.
-        out: The picture to write (png, jpg or webp).
-        count: How many pictures; spread over the whole set unless --kind or --first is given.
-        kind: Only pictures of this kind.
+        path: A folder made by 'ipmix mixing-set make', or any folder of images.
+        out: The image to write (png, jpg or webp).
+        count: How many images; spread over the whole set unless --kind or --first is given.
+        kind: Only images of this kind.
         first: Where to begin.
-        cell: The side of one picture on the sheet, in pixels.
+        cell: The side of one image on the sheet, in pixels.
         force: Replace a file that exists.
     """
     from ipmix.core.errors import InputError
@@ -139,14 +139,14 @@ def show(
 
     refuse_existing(out, force=force)
     if count < 1 or cell < 8:
-        raise InputError(f"a contact sheet has at least 1 picture of at least 8 pixels, got {count} of {cell}")
+        raise InputError(f"a contact sheet has at least 1 image of at least 8 pixels, got {count} of {cell}")
     mixing = MixingSet.open(path)
     numbers = list(range(len(mixing)))
     if kind is not None:
         numbers = [entry.number for entry in mixing.entries if entry.kind == kind]
         if not numbers:
             kinds = ", ".join(dict.fromkeys(entry.kind for entry in mixing.entries)) or "no kinds (no manifest)"
-            raise InputError(f"{path} has no pictures of the kind {kind!r}; it has {kinds}")
+            raise InputError(f"{path} has no images of the kind {kind!r}; it has {kinds}")
     if not 0 <= first < len(numbers):
         raise InputError(f"--first must lie in 0..{len(numbers) - 1}, got {first}")
     numbers = numbers[first:]
@@ -154,18 +154,18 @@ def show(
         numbers = [numbers[i * len(numbers) // count] for i in range(count)]
     numbers = numbers[:count]
     write_sheet([mixing[number] for number in numbers], out, cell)
-    sys.stdout.write(f"{out}: {len(numbers)} pictures\n")
+    sys.stdout.write(f"{out}: {len(numbers)} images\n")
 
 
 def verify(path: Path, *, sample: int = 100, threads: int | None = None) -> int:
-    """Check a mixing set against its manifest; exit code 1 if a picture differs.
+    """Check a mixing set against its manifest; exit code 1 if an image differs.
 
     Every file must be there and decode. A sample, spread over the set, is painted again from the seed and
     compared with the manifest's hashes; where the files are lossless, the stored pixels are too.
 
     Args:
         path: A folder made by 'ipmix mixing-set make'.
-        sample: How many pictures to paint again; 0 for all.
+        sample: How many images to paint again; 0 for all.
         threads: How many threads; by default all processors.
     """
     from ipmix.core.progress import counting
@@ -184,9 +184,9 @@ def verify(path: Path, *, sample: int = 100, threads: int | None = None) -> int:
     for complaint in wrong[:20]:
         sys.stdout.write(f"{complaint}\n")
     if wrong:
-        sys.stdout.write(f"{path}: {len(wrong)} of {len(mixing)} pictures are not what the manifest says\n")
+        sys.stdout.write(f"{path}: {len(wrong)} of {len(mixing)} images are not what the manifest says\n")
         return 1
-    sys.stdout.write(f"{path}: {len(mixing)} pictures read, {painted} painted again, all as the manifest says\n")
+    sys.stdout.write(f"{path}: {len(mixing)} images read, {painted} painted again, all as the manifest says\n")
     return 0
 
 
@@ -223,7 +223,7 @@ def in_words(mix: dict[str, int]) -> str:
 
 
 def load_model(name: str, weights: Path | None, classes: int, pretrained: bool):  # type: ignore[no-untyped-def]
-    """The network of ``--model``: pictures in [0, 1] to logits."""
+    """The network of ``--model``: images in [0, 1] to logits."""
     from ipmix import models
     from ipmix.core.errors import InputError
     from ipmix.models.loading import open_model

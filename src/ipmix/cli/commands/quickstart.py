@@ -13,8 +13,8 @@ def quickstart(
     epochs: int = 16,
     jsd: bool = False,
     size: int = 32,
-    train_pictures: int = 5000,
-    test_pictures: int = 1000,
+    train_images: int = 5000,
+    test_images: int = 1000,
     device: Literal["cpu", "auto"] = "cpu",
     force: bool = False,
     quiet: bool = False,
@@ -25,30 +25,30 @@ def quickstart(
     writes report.html, results.json and both networks to --out.
 
     Args:
-        data: digits, cifar10, cifar100, or a folder (train/<class>/<picture>, test/<class>/<picture>).
+        data: digits, cifar10, cifar100, or a folder (train/<class>/<image>, test/<class>/<image>).
         seed: Of everything random; on a CPU the same seed gives the same figures.
         out: The folder to write to.
         model: The network: wrn-D-W, resnet-18-cifar, ... (see ipmix train).
-        epochs: Passes over the training pictures, the same for both networks.
+        epochs: Passes over the training images, the same for both networks.
         jsd: Train IPMix with the Jensen-Shannon loss of the paper's headline results (three times the time).
-        size: The side that pictures are brought to.
-        train_pictures: The most pictures to train on; more are thinned evenly.
-        test_pictures: The most pictures to test on.
+        size: The side that images are brought to.
+        train_images: The most images to train on; more are thinned evenly.
+        test_images: The most images to test on.
         device: cpu, or auto to take an accelerator if there is one.
         force: Replace what is in --out.
         quiet: Show no progress.
     """
-    from ipmix.experiment.quickstart import Settings
+    from ipmix.experiment.quickstart import QuickstartConfig
     from ipmix.experiment.quickstart import quickstart as run
 
-    settings = Settings(
+    settings = QuickstartConfig(
         data=data,
         seed=seed,
         model=model,
         epochs=epochs,
         jsd=jsd,
         size=size,
-        train_pictures=train_pictures,
-        test_pictures=test_pictures,
+        train_images=train_images,
+        test_images=test_images,
     )
     run(settings, out, force=force, device=device, quiet=quiet)

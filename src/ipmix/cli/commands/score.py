@@ -16,13 +16,13 @@ def score(
 ) -> None:
     """Score predictions that are already there: somebody else's .npz, or a folder of ipmix evaluate.
 
-    An .npz holds logits (float [pictures, classes]) and labels (int [pictures]). More arrays are scored where they
+    An .npz holds logits (float [images, classes]) and labels (int [images]). More arrays are scored where they
     are there: corruption/NAME/SEVERITY, attack and auto_attack (logits), frames/NAME (each frame's predicted class).
 
     Args:
         predictions: The .npz, or the folder.
         out: Write scorecard.json, report.html and scorecard.csv to this folder; only print the table if left out.
-        anomalies: Predictions of the same model on pictures of nothing it knows.
+        anomalies: Predictions of the same model on images of nothing it knows.
         baseline: Another run (its folder, scorecard.json or predictions) to divide by: mCE and mFR against it.
         name: What the run is called; the file's name if left out.
         seed: Of the bootstrap intervals.
@@ -57,5 +57,5 @@ def score(
     write_text(out / "scorecard.csv", to_csv([card]))
     write_page(
         out / "report.html", [card], title=f"How safe is {card['run']['name']}?", facts=facts_of(card),
-        lead=f"Scored from {predictions.name}: {card['pictures']} pictures.",
+        lead=f"Scored from {predictions.name}: {card['pictures']} images.",
     )  # fmt: skip

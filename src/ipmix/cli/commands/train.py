@@ -1,4 +1,4 @@
-"""``ipmix train``: a classifier from a folder of pictures, CIFAR or digits."""
+"""``ipmix train``: a classifier from a folder of images, CIFAR or digits."""
 
 import sys
 from pathlib import Path
@@ -27,7 +27,7 @@ def train(
     minimum_learning_rate: float = 1e-6,
     warmup_epochs: float = 0.0,
     schedule: Literal["cosine", "steps", "constant"] = "cosine",
-    optimiser: Literal["sgd", "adam", "adamw"] = "sgd",
+    optimizer: Literal["sgd", "adam", "adamw"] = "sgd",
     momentum: float = 0.9,
     nesterov: bool = True,
     weight_decay: float = 1e-4,
@@ -65,26 +65,26 @@ def train(
     Started by torchrun, all its processes train together.
 
     Args:
-        data: A folder (train/<class>/<picture>, and the same under test or val), cifar10, cifar100 or digits.
+        data: A folder (train/<class>/<image>, and the same under test or val), cifar10, cifar100 or digits.
         out: The run's folder: networks, figures, and what --resume needs.
         model: wrn-D-W, resnext-29, resnet-18-cifar, vit-small-cifar, torchvision:NAME or timm:NAME; with -dubin
             behind a residual network's name, the norms that AugMax needs.
         method: The augmentation; "none" for flips and crops alone.
         preset: The method's settings by name, such as paper-cifar or code-cifar.
         method_option: One of the method's settings, such as k=4 or patch_sizes=[4,8].
-        mixing_set: A folder of pictures or a made mixing set to mix in.
-        mixing_count: How many mixing pictures are generated where none are given.
-        mixing_seed: Seed of the generated mixing pictures.
-        jsd: Make predictions consistent over the clean picture and two augmented views (the paper's headline
+        mixing_set: A folder of images or a made mixing set to mix in.
+        mixing_count: How many mixing images are generated where none are given.
+        mixing_seed: Seed of the generated mixing images.
+        jsd: Make predictions consistent over the clean image and two augmented views (the paper's headline
             results; three times the computing).
         jsd_coefficient: The weight of that.
-        epochs: Passes over the training pictures (paper: 100; ResNet and ResNeXt 200).
-        batch_size: Pictures in one step, all processes together.
+        epochs: Passes over the training images (paper: 100; ResNet and ResNeXt 200).
+        batch_size: Images in one step, all processes together.
         learning_rate: The highest; it is not rescaled with the batch.
         minimum_learning_rate: Where the cosine ends.
         warmup_epochs: The rate climbs over this many epochs first.
         schedule: How the learning rate falls: cosine, steps (a tenth after each third) or not at all.
-        optimiser: What follows the gradient.
+        optimizer: What follows the gradient.
         momentum: Of sgd.
         nesterov: Nesterov's form of momentum.
         weight_decay: Pull on the weights; 0.0001 in the paper, 0.0005 in the authors' code.
@@ -97,18 +97,18 @@ def train(
         average: Decay of a moving average of the weights, which is then what is measured and kept.
         sync_batchnorm: BatchNorm statistics over all processes (CUDA).
         dropout: The network's rate; its own default if left out.
-        flip: Mirror pictures at random; turn it off where left and right differ (digits, text).
-        pad: Zero pixels around a picture before the random crop.
+        flip: Mirror images at random; turn it off where left and right differ (digits, text).
+        pad: Zero pixels around an image before the random crop.
         pretrained: Start from weights that torchvision or timm publishes.
         weights: Start from a file of weights.
         seed: Of everything random; the same seed gives the same network on a CPU.
-        size: Bring all pictures to this side.
-        crop: pad keeps pictures in memory and shifts them; resized reads files in every epoch and brings a
+        size: Bring all images to this side.
+        crop: pad keeps images in memory and shifts them; resized reads files in every epoch and brings a
             random part of each to --size (ImageNet; 224 if --size is left out).
         test_split: What to test on after each epoch; test or val, whichever is there, if left out.
         root: Where CIFAR's files lie.
         download: Fetch CIFAR if it is missing.
-        skip_broken: Pass over pictures that can't be decoded.
+        skip_broken: Pass over images that can't be decoded.
         threads: Threads of the augmentation; they don't change the result.
         engine: What augments.
         device: auto takes an accelerator if there is one.
@@ -119,15 +119,15 @@ def train(
         quiet: Show no progress.
     """
     from ipmix.experiment import config, run
-    from ipmix.training.config import Training
+    from ipmix.training.config import TrainingConfig
 
     if resume and force:
         raise InputError("--resume goes on with a run and --force replaces it: pass one of them")
-    chosen = config.Experiment(
-        config.Data(data, size, crop, test_split, skip_broken),
-        config.Method(method, preset, values_of(method_option or {})),
-        config.Mixing(None if mixing_set is None else str(mixing_set), mixing_count, mixing_seed),
-        Training(
+    chosen = config.ExperimentConfig(
+        config.DataConfig(data, size, crop, test_split, skip_broken),
+        config.MethodConfig(method, preset, values_of(method_option or {})),
+        config.MixingConfig(None if mixing_set is None else str(mixing_set), mixing_count, mixing_seed),
+        TrainingConfig(
             model=model,
             epochs=epochs,
             batch_size=batch_size,
@@ -135,7 +135,7 @@ def train(
             minimum_learning_rate=minimum_learning_rate,
             warmup_epochs=warmup_epochs,
             schedule=schedule,
-            optimiser=optimiser,
+            optimizer=optimizer,
             momentum=momentum,
             nesterov=nesterov,
             weight_decay=weight_decay,

@@ -56,12 +56,12 @@ def brilliance(y, x, centre_y, centre_x, rays, power):  # type: ignore[no-untype
 def sparkle_all(images, out, indices, seed, salt, radius):  # type: ignore[no-untyped-def]
     """Five stars on each of uint8[n, H, W, C]."""
     count, height, width, channels = images.shape
-    picture = np.empty((height, width, channels), np.float32)
+    image = np.empty((height, width, channels), np.float32)
     lengths = np.empty(MOST_RAYS)
     state = np.empty(1, np.uint64)
     for i in range(count):
         start(state, seed, salt, indices[i], VIEW)
-        picture[:] = images[i]
+        image[:] = images[i]
         for _ in range(5):
             centre_y, centre_x = between(state, 0.0, height), between(state, 0.0, width)
             rays = lengths[: 50 + below(state, 150)]
@@ -71,12 +71,12 @@ def sparkle_all(images, out, indices, seed, salt, radius):  # type: ignore[no-un
                 for x in range(width):
                     share = brilliance(y, x, centre_y, centre_x, rays, 1.0)
                     for c in range(channels):
-                        value = np.float64(picture[y, x, c])
-                        picture[y, x, c] = value + share * (255.0 - value)
+                        value = np.float64(image[y, x, c])
+                        image[y, x, c] = value + share * (255.0 - value)
         for y in range(height):
             for x in range(width):
                 for c in range(channels):
-                    out[i, y, x, c] = cut(np.float64(picture[y, x, c]))
+                    out[i, y, x, c] = cut(np.float64(image[y, x, c]))
 
 
 @compiled
@@ -179,8 +179,8 @@ def line_all(images, out, indices, seed, salt, number):  # type: ignore[no-untyp
     for i in range(count):
         start(state, seed, salt, indices[i], VIEW)
         angle, variation = between(state, 0.0, 2.0 * math.pi), between(state, 0.1, 1.0)
-        picture = out[i]
-        picture[:] = images[i]
+        image = out[i]
+        image[:] = images[i]
         for _ in range(number):
             row, column = height * uniform(state), width * uniform(state)
             turn = angle + 2.0 * math.pi * variation * (uniform(state) - 0.5)
@@ -192,8 +192,8 @@ def line_all(images, out, indices, seed, salt, number):  # type: ignore[no-untyp
             # All values are taken before any is set: a pixel that comes twice keeps its last one.
             for k in range(pixels):
                 for c in range(channels):
-                    old = picture[places[k, 0], places[k, 1], c]
+                    old = image[places[k, 0], places[k, 1], c]
                     drawn[k, c] = np.uint8((1.0 - values[k]) * old + values[k] * 128.0)
             for k in range(pixels):
                 for c in range(channels):
-                    picture[places[k, 0], places[k, 1], c] = drawn[k, c]
+                    image[places[k, 0], places[k, 1], c] = drawn[k, c]

@@ -37,27 +37,27 @@ def caustic_refraction(task: Task) -> None:
 
 
 @inlined
-def bilinear(picture, y, x, c):  # type: ignore[no-untyped-def]
+def bilinear(image, y, x, c):  # type: ignore[no-untyped-def]
     """One channel of [H, W, C] between pixels, 0 outside."""
-    height, width = picture.shape[0], picture.shape[1]
+    height, width = image.shape[0], image.shape[1]
     above, left = math.floor(y), math.floor(x)
     share_y, share_x = y - above, x - left
     total = 0.0
     if 0 <= above < height:
         if 0 <= left < width:
-            total += picture[above, left, c] * (1.0 - share_x) * (1.0 - share_y)
+            total += image[above, left, c] * (1.0 - share_x) * (1.0 - share_y)
         if 0 <= left + 1 < width:
-            total += picture[above, left + 1, c] * share_x * (1.0 - share_y)
+            total += image[above, left + 1, c] * share_x * (1.0 - share_y)
     if 0 <= above + 1 < height:
         if 0 <= left < width:
-            total += picture[above + 1, left, c] * (1.0 - share_x) * share_y
+            total += image[above + 1, left, c] * (1.0 - share_x) * share_y
         if 0 <= left + 1 < width:
-            total += picture[above + 1, left + 1, c] * share_x * share_y
+            total += image[above + 1, left + 1, c] * share_x * share_y
     return total
 
 
 @compiled
-def pinch_cell(picture, cell, top, left, radius, amount, angle):  # type: ignore[no-untyped-def]
+def pinch_cell(image, cell, top, left, radius, amount, angle):  # type: ignore[no-untyped-def]
     """Pinch and turn one cell of float32[H, W, C] in place; ``cell`` is room for it."""
     rows, columns, channels = cell.shape
     centre_y, centre_x = top + rows / 2.0, left + columns / 2.0
@@ -75,8 +75,8 @@ def pinch_cell(picture, cell, top, left, radius, amount, angle):  # type: ignore
                 place_y = centre_y + dy * cosine - dx * sine
                 place_x = centre_x + dy * sine + dx * cosine
             for c in range(channels):
-                cell[y, x, c] = bilinear(picture, place_y, place_x, c)
-    picture[top : top + rows, left : left + columns] = cell
+                cell[y, x, c] = bilinear(image, place_y, place_x, c)
+    image[top : top + rows, left : left + columns] = cell
 
 
 @compiled
@@ -85,22 +85,22 @@ def pinch_all(images, out, indices, seed, salt, cells, angle, amount):  # type: 
     count, height, width, channels = images.shape
     rows, columns = height // cells, width // cells
     radius = min(rows, columns) / 2.0
-    picture = np.empty((height, width, channels), np.float32)
+    image = np.empty((height, width, channels), np.float32)
     cell = np.empty((rows, columns, channels), np.float32)
     state = np.empty(1, np.uint64)
     for i in range(count):
         start(state, seed, salt, indices[i], VIEW)
-        picture[:] = images[i]
+        image[:] = images[i]
         # One cell after the other, in place: a cell's rim may show pixels of one that is done.
         for column in range(cells):
             for row in range(cells):
                 turn = angle if below(state, 2) == 1 else -angle
                 if rows > 0 and columns > 0:
-                    pinch_cell(picture, cell, row * rows, column * columns, radius, amount, turn)
+                    pinch_cell(image, cell, row * rows, column * columns, radius, amount, turn)
         for y in range(height):
             for x in range(width):
                 for c in range(channels):
-                    out[i, y, x, c] = cut(np.float64(picture[y, x, c]))
+                    out[i, y, x, c] = cut(np.float64(image[y, x, c]))
 
 
 @compiled

@@ -15,7 +15,7 @@ PRECISION = 22
 
 
 def jpeg_compression(task: Task) -> None:
-    """Write as JPEG of quality c and read again (three channels as colour, any other number channel by
+    """Write as JPEG of quality c and read again (three channels as color, any other number channel by
     channel)."""
     (quality,) = task.constants()
     for image, out in zip(task.images, task.out):
@@ -86,7 +86,7 @@ def _resize(image, rows, out, y_first, y_count, y_weights, x_first, x_count, x_w
 
 @compiled
 def shrink_and_enlarge(images, out, small, a, b, c, d, e, f, g, h, i, j, k, l):  # type: ignore[no-untyped-def] # noqa: E741
-    """Pixelate every image; ``small`` is room for the small picture, then the weights down and up (y, x
+    """Pixelate every image; ``small`` is room for the small image, then the weights down and up (y, x
     each)."""
     rows_down = np.empty((images.shape[1], small.shape[1], small.shape[2]), np.uint8)
     rows_up = np.empty((small.shape[0], images.shape[2], small.shape[2]), np.uint8)

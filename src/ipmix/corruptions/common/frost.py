@@ -1,7 +1,7 @@
-"""Frost: a crop of a picture of frost laid over the image.
+"""Frost: a crop of an image of frost laid over the image.
 
 The six photographs belong to the public -C code. They are taken from the folder that the environment variable
-``IPMIX_FROST_PICTURES`` names, or else from the package ``imagecorruptions`` (on PyPI:
+``IPMIX_FROST_IMAGES`` names, or else from the package ``imagecorruptions`` (on PyPI:
 imagecorruptions-imaug) where it is installed; without either, frost is grown by a procedure, and results
 are not comparable with published ones: see :func:`comparable`.
 """
@@ -22,13 +22,13 @@ from ipmix.corruptions.severities import LARGE, SMALL, between
 from ipmix.corruptions.task import VIEW, Task
 
 FILES = ("frost1.png", "frost2.png", "frost3.png", "frost4.jpg", "frost5.jpg", "frost6.jpg")
-VARIABLE = "IPMIX_FROST_PICTURES"
+VARIABLE = "IPMIX_FROST_IMAGES"
 
 
 def frost(task: Task) -> None:
-    """a x + b picture, with a random crop of a random picture (shrunk to a fifth at 32 pixels).
+    """a x + b image, with a random crop of a random image (shrunk to a fifth at 32 pixels).
 
-    Form "original": the sixth picture is never chosen, as in the public code; "corrected": all six are.
+    Form "original": the sixth image is never chosen, as in the public code; "corrected": all six are.
     """
     weight, amount = task.constants()
     pixels, places = sheet(folder(), task.height, task.width, task.channels)
@@ -67,15 +67,15 @@ def comparable() -> bool:
 
 
 @lru_cache(maxsize=1)
-def pictures(place: Path | None) -> tuple[np.ndarray, ...]:
-    """Six pictures of frost, uint8[h, w, 3]."""
+def images(place: Path | None) -> tuple[np.ndarray, ...]:
+    """Six images of frost, uint8[h, w, 3]."""
     if place is None:
         return tuple(grow(600, 800, seed) for seed in range(len(FILES)))
     return tuple(np.asarray(Image.open(place / name).convert("RGB")) for name in FILES)
 
 
-def shrunk(picture: np.ndarray, height: int, width: int) -> np.ndarray:
-    """A picture at the scale that suits images of this size, and larger than they are.
+def shrunk(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """An image at the scale that suits images of this size, and larger than they are.
 
     A fifth at 32 pixels (every fifth pixel from the third on: the public code's bilinear resize to 0.2
     comes to that) and as it is at 224. Between them the scale follows the rule for numbers; beyond them it
@@ -83,21 +83,21 @@ def shrunk(picture: np.ndarray, height: int, width: int) -> np.ndarray:
     """
     side = min(height, width)
     if side == SMALL:
-        scaled = picture[2::5, 2::5]
+        scaled = image[2::5, 2::5]
     else:
         scale = between("n", 0.2, 1.0, side) * max(side / LARGE, 1.0) * min(side / SMALL, 1.0)
-        size = round(picture.shape[1] * scale), round(picture.shape[0] * scale)
-        scaled = picture if scale == 1.0 else resized(picture, *size)
+        size = round(image.shape[1] * scale), round(image.shape[0] * scale)
+        scaled = image if scale == 1.0 else resized(image, *size)
     missing = max((height + 1) / scaled.shape[0], (width + 1) / scaled.shape[1], 1.0)
     if missing > 1.0:
-        scaled = resized(picture, *(int(np.ceil(length * missing)) for length in scaled.shape[1::-1]))
+        scaled = resized(image, *(int(np.ceil(length * missing)) for length in scaled.shape[1::-1]))
     return scaled
 
 
-def resized(picture: np.ndarray, width: int, height: int) -> np.ndarray:
-    """A picture at another size, bilinear, anti-aliased."""
+def resized(image: np.ndarray, width: int, height: int) -> np.ndarray:
+    """An image at another size, bilinear, anti-aliased."""
     size = max(width, 1), max(height, 1)
-    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BILINEAR))
+    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
 
 
 @lru_cache(maxsize=8)
@@ -105,11 +105,11 @@ def sheet(place: Path | None, height: int, width: int, channels: int) -> tuple[n
     """All six at the right scale in one line of uint8, and int64[6, 3]: where each begins, its height and
     width.
 
-    In colour for three channels; for any other number their luma, the same in every channel.
+    In color for three channels; for any other number their luma, the same in every channel.
     """
     parts, places, begin = [], [], 0
-    for picture in pictures(place):
-        scaled = shrunk(picture, height, width)
+    for image in images(place):
+        scaled = shrunk(image, height, width)
         if channels != 3:
             scaled = np.repeat(np.asarray(Image.fromarray(scaled).convert("L"))[..., None], channels, axis=2)
         parts.append(scaled.reshape(-1))
@@ -120,7 +120,7 @@ def sheet(place: Path | None, height: int, width: int, channels: int) -> tuple[n
 
 @compiled
 def lay_all(images, out, indices, seed, salt, weight, amount, pixels, places, choices):  # type: ignore[no-untyped-def]
-    """Frost over uint8[n, H, W, C], from the first ``choices`` pictures of a :func:`sheet`."""
+    """Frost over uint8[n, H, W, C], from the first ``choices`` images of a :func:`sheet`."""
     count, height, width, channels = images.shape
     state = np.empty(1, np.uint64)
     values = width * channels
@@ -129,11 +129,11 @@ def lay_all(images, out, indices, seed, salt, weight, amount, pixels, places, ch
         scaled[v], ice[v] = weight * v, amount * v
     for i in range(count):
         start(state, seed, salt, indices[i], VIEW)
-        begin, picture_height, picture_width = places[below(state, choices)]
-        top = below(state, max(picture_height - height, 1))
-        left = below(state, max(picture_width - width, 1))
+        begin, image_height, image_width = places[below(state, choices)]
+        top = below(state, max(image_height - height, 1))
+        left = below(state, max(image_width - width, 1))
         for y in range(height):
-            first = begin + ((top + y) * picture_width + left) * channels
+            first = begin + ((top + y) * image_width + left) * channels
             crop = pixels[first : first + values]
             source, target = images[i, y].reshape(values), out[i, y].reshape(values)
             for x in range(values):

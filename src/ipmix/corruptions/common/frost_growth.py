@@ -9,11 +9,11 @@ from ipmix.core.compiling import compiled
 from ipmix.core.randomness import start, uniform
 
 PLUMES = 70
-"""Feathers of ice in one picture."""
+"""Feathers of ice in one image."""
 
 
 def grow(height: int, width: int, seed: int) -> np.ndarray:
-    """A picture of frost, uint8[height, width, 3]: feathers of ice over a dim blue ground, a function of
+    """An image of frost, uint8[height, width, 3]: feathers of ice over a dim blue ground, a function of
     the seed."""
     ice = np.zeros((height, width))
     draw_plumes(ice, np.int64(seed), np.int64(PLUMES))
@@ -21,8 +21,8 @@ def grow(height: int, width: int, seed: int) -> np.ndarray:
     add_grain(grain, np.int64(seed))
     light = 1.0 - np.exp(-(0.55 * ice + 0.35 * grain))
     ground, bright = np.array([38.0, 62.0, 96.0]), np.array([232.0, 243.0, 252.0])
-    picture: np.ndarray = (ground + light[..., None] * (bright - ground)).round().astype(np.uint8)
-    return picture
+    image: np.ndarray = (ground + light[..., None] * (bright - ground)).round().astype(np.uint8)
+    return image
 
 
 @compiled

@@ -35,40 +35,40 @@ def spatter(task: Task) -> None:
         normal_table(),
         gaussian_weights(sigma),
         gaussian_weights(strength * max(task.side / 224, 1.0)) if mud else gaussian_weights(0.0),
-        overlay_colour(MUD if mud else WATER, task.channels),
+        overlay_color(MUD if mud else WATER, task.channels),
         bool(mud),
     )
 
 
-def overlay_colour(colour: np.ndarray, channels: int) -> np.ndarray:
-    """A colour for three channels; its luma in every channel for any other number."""
+def overlay_color(color: np.ndarray, channels: int) -> np.ndarray:
+    """A color for three channels; its luma in every channel for any other number."""
     if channels == 3:
-        return colour
-    return np.full(channels, float(colour @ LUMA), np.float32)
+        return color
+    return np.full(channels, float(color @ LUMA), np.float32)
 
 
 @compiled
-def _gradient(picture, across, down):  # type: ignore[no-untyped-def]
+def _gradient(image, across, down):  # type: ignore[no-untyped-def]
     # Sobel's derivatives with the edge repeated, int32.
-    height, width = picture.shape
+    height, width = image.shape
     for y in range(height):
         above, below = max(y - 1, 0), min(y + 1, height - 1)
         for x in range(width):
             left, right = max(x - 1, 0), min(x + 1, width - 1)
-            a, b, c = np.int32(picture[above, left]), np.int32(picture[above, x]), np.int32(picture[above, right])
-            d, e = np.int32(picture[y, left]), np.int32(picture[y, right])
-            f, g, h = np.int32(picture[below, left]), np.int32(picture[below, x]), np.int32(picture[below, right])
+            a, b, c = np.int32(image[above, left]), np.int32(image[above, x]), np.int32(image[above, right])
+            d, e = np.int32(image[y, left]), np.int32(image[y, right])
+            f, g, h = np.int32(image[below, left]), np.int32(image[below, x]), np.int32(image[below, right])
             across[y, x] = (c - a) + 2 * (e - d) + (h - f)
             down[y, x] = (f - a) + 2 * (g - b) + (h - c)
 
 
 @compiled
-def edges(picture, marks):  # type: ignore[no-untyped-def]
+def edges(image, marks):  # type: ignore[no-untyped-def]
     """Canny's edges of uint8[H, W] (thresholds 50 and 150, |dx| + |dy|): ``marks`` (uint8[H, W]) becomes 2
     on them."""
-    height, width = picture.shape
+    height, width = image.shape
     across, down = np.empty((height, width), np.int32), np.empty((height, width), np.int32)
-    _gradient(picture, across, down)
+    _gradient(image, across, down)
     # A rim of zeros stands for the outside.
     size = np.zeros((height + 2, width + 2), np.int32)
     for y in range(height):
@@ -149,10 +149,10 @@ def _box(source, out, rounding):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _equalise(picture):  # type: ignore[no-untyped-def]
+def _equalise(image):  # type: ignore[no-untyped-def]
     # Histogram equalisation in place, whole numbers 0 .. 255 in float32.
     counts = np.zeros(256, np.int64)
-    flat = picture.reshape(picture.size)
+    flat = image.reshape(image.size)
     for p in range(flat.size):
         counts[int(flat[p])] += 1
     least = 0
@@ -239,19 +239,19 @@ def pool(noise, liquid, threshold, weights):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def lay(image, out, mask, colour, mud):  # type: ignore[no-untyped-def]
-    """Add ``mask`` times a colour to uint8[H, W, C]; mud covers what is below."""
+def lay(image, out, mask, color, mud):  # type: ignore[no-untyped-def]
+    """Add ``mask`` times a color to uint8[H, W, C]; mud covers what is below."""
     height, width, channels = image.shape
     for y in range(height):
         for x in range(width):
             share = mask[y, x]
             keep = np.float32(1.0) - share if mud else np.float32(1.0)
             for c in range(channels):
-                out[y, x, c] = level(np.float32(image[y, x, c]) * keep + share * colour[c])
+                out[y, x, c] = level(np.float32(image[y, x, c]) * keep + share * color[c])
 
 
 @compiled
-def spatter_all(images, out, indices, seed, salt, numbers, table, weights, mud_weights, colour, mud):  # type: ignore[no-untyped-def]
+def spatter_all(images, out, indices, seed, salt, numbers, table, weights, mud_weights, color, mud):  # type: ignore[no-untyped-def]
     """Spatter uint8[n, H, W, C]."""
     count, height, width, _ = images.shape
     mean, deviation, threshold, strength = numbers
@@ -266,4 +266,4 @@ def spatter_all(images, out, indices, seed, salt, numbers, table, weights, mud_w
             mud_mask(liquid, mask, threshold, mud_weights)
         else:
             water_mask(liquid, mask, strength)
-        lay(images[i], out[i], mask, colour, mud)
+        lay(images[i], out[i], mask, color, mud)

@@ -9,8 +9,8 @@ import numpy as np
 from ipmix.core.randomness import stream
 from ipmix.corruptions.common import noise
 from ipmix.corruptions.common.blur import blur_all, smear_to
-from ipmix.corruptions.common.colour import brighten, brightness_tables
-from ipmix.corruptions.common.spatter import WATER, lay, overlay_colour, pool, water_mask
+from ipmix.corruptions.common.color import brighten, brightness_tables
+from ipmix.corruptions.common.spatter import WATER, lay, overlay_color, pool, water_mask
 from ipmix.corruptions.common.weather import fall_all, snow_layer
 from ipmix.corruptions.common.zoom import zoom_line
 from ipmix.corruptions.kernels.affine import map_all
@@ -33,7 +33,7 @@ Frames = Iterator[np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class SequenceTask:
     """A chunk of images for one sequence; every frame is uint8[n, H, W, C]."""
 
     images: np.ndarray
@@ -77,7 +77,7 @@ def frame_count(name: str, height: int, width: int) -> int:
     return int(perturbation_constants(name, height, width)[0])
 
 
-def _noise(scene: Scene, law: Callable[[float], tuple[np.ndarray, np.ndarray]]) -> Frames:
+def _noise(scene: SequenceTask, law: Callable[[float], tuple[np.ndarray, np.ndarray]]) -> Frames:
     constants = scene.constants()
     images = scene.cropped
     flat = images.reshape(len(images), -1)
@@ -89,22 +89,22 @@ def _noise(scene: Scene, law: Callable[[float], tuple[np.ndarray, np.ndarray]]) 
         yield out.reshape(images.shape)
 
 
-def gaussian_noise(scene: Scene) -> Frames:
+def gaussian_noise(scene: SequenceTask) -> Frames:
     """The clean image, then Gaussian noise, new in each frame."""
     return _noise(scene, noise.gaussian_law)
 
 
-def shot_noise(scene: Scene) -> Frames:
+def shot_noise(scene: SequenceTask) -> Frames:
     """The clean image, then shot noise, new in each frame."""
     return _noise(scene, noise.poisson_law)
 
 
-def speckle_noise(scene: Scene) -> Frames:
+def speckle_noise(scene: SequenceTask) -> Frames:
     """The clean image, then speckle noise, new in each frame."""
     return _noise(scene, noise.speckle_law)
 
 
-def motion_blur(scene: Scene) -> Frames:
+def motion_blur(scene: SequenceTask) -> Frames:
     """Motion blur whose angle turns."""
     frames, radius, sigma, first, step = scene.constants()
     images, weights = scene.cropped, motion_weights(radius, sigma)
@@ -114,7 +114,7 @@ def motion_blur(scene: Scene) -> Frames:
         yield out
 
 
-def gaussian_blur(scene: Scene) -> Frames:
+def gaussian_blur(scene: SequenceTask) -> Frames:
     """Gaussian blur that grows."""
     frames, sigma, step, truncate = scene.constants()
     images = scene.cropped
@@ -124,7 +124,7 @@ def gaussian_blur(scene: Scene) -> Frames:
         yield out
 
 
-def brightness(scene: Scene) -> Frames:
+def brightness(scene: SequenceTask) -> Frames:
     """Value (of hue, saturation and value) from below to above the image's own."""
     frames, step = scene.constants()
     images = scene.cropped
@@ -135,7 +135,7 @@ def brightness(scene: Scene) -> Frames:
         yield out.reshape(images.shape)
 
 
-def translate(scene: Scene) -> Frames:
+def translate(scene: SequenceTask) -> Frames:
     """Shifted one pixel further to the right in each frame; black comes in."""
     frames, offset = scene.constants()
     width = scene.images.shape[2]
@@ -149,28 +149,28 @@ def translate(scene: Scene) -> Frames:
         yield centre(out, scene.crop)
 
 
-def rotate(scene: Scene) -> Frames:
+def rotate(scene: SequenceTask) -> Frames:
     """Turned by -15 to 15 degrees, bilinear; black comes in."""
     (frames,) = scene.constants()
     for frame in range(int(frames)):
         yield centre(affine(scene, angle=float(frame - MIDDLE)), scene.crop)
 
 
-def scale(scene: Scene) -> Frames:
+def scale(scene: SequenceTask) -> Frames:
     """Scaled from smaller to larger, bilinear; black comes in."""
     frames, first, step = scene.constants()
     for frame in range(int(frames)):
         yield centre(affine(scene, factor=first + step * frame), scene.crop)
 
 
-def shear(scene: Scene) -> Frames:
+def shear(scene: SequenceTask) -> Frames:
     """Sheared by -15 to 15 degrees, bilinear; black comes in."""
     (frames,) = scene.constants()
     for frame in range(int(frames)):
         yield centre(affine(scene, slant=float(frame - MIDDLE)), scene.crop)
 
 
-def zoom_blur(scene: Scene) -> Frames:
+def zoom_blur(scene: SequenceTask) -> Frames:
     """The running mean of the image and its enlargements by 1.004, 1.008, ..."""
     frames, step = scene.constants()
     images = scene.cropped
@@ -182,7 +182,7 @@ def zoom_blur(scene: Scene) -> Frames:
         yield (total // (frame + 1)).astype(np.uint8)
 
 
-def tilt(scene: Scene) -> Frames:
+def tilt(scene: SequenceTask) -> Frames:
     """Turned in space about both axes of the plane, seen in perspective; black comes in."""
     frames, step = scene.constants()
     height, width = scene.images.shape[1:3]
@@ -192,7 +192,7 @@ def tilt(scene: Scene) -> Frames:
         yield centre(out, scene.crop)
 
 
-def snow(scene: Scene) -> Frames:
+def snow(scene: SequenceTask) -> Frames:
     """The same flakes, falling at an angle that turns."""
     frames, mean, deviation, zoom, threshold, radius, sigma, share = scene.constants()
     images = scene.cropped
@@ -208,12 +208,12 @@ def snow(scene: Scene) -> Frames:
         yield out
 
 
-def spatter(scene: Scene) -> Frames:
+def spatter(scene: SequenceTask) -> Frames:
     """The same drops of water, running down."""
     frames, mean, deviation, sigma, threshold, strength, trail = scene.constants()
     images = scene.cropped
     height, width, channels = images.shape[1:]
-    colour, weights = overlay_colour(WATER, channels), gaussian_weights(sigma)
+    color, weights = overlay_color(WATER, channels), gaussian_weights(sigma)
     liquids = np.empty((len(images), height, width), np.float32)
     drops = np.empty((height, width), np.float32)
     for i, liquid in enumerate(liquids):
@@ -224,7 +224,7 @@ def spatter(scene: Scene) -> Frames:
         out = np.empty_like(images)
         for image, target, liquid in zip(images, out, liquids):
             water_mask(liquid, mask, strength)
-            lay(image, target, mask, colour, False)
+            lay(image, target, mask, color, False)
         yield out
         liquids = run_down(liquids, TRAILS[int(trail)])
 
@@ -241,7 +241,7 @@ def run_down(liquids: np.ndarray, trail: np.ndarray) -> np.ndarray:
     return total
 
 
-def affine(scene: Scene, angle: float = 0.0, factor: float = 1.0, slant: float = 0.0) -> np.ndarray:
+def affine(scene: SequenceTask, angle: float = 0.0, factor: float = 1.0, slant: float = 0.0) -> np.ndarray:
     """Turn, scale and shear images about their centre, bilinear as Pillow does it; 0 outside.
 
     The shear is that of torchvision when -P was made: it also stretches the columns by 1 / cos(slant).
@@ -257,7 +257,7 @@ def affine(scene: Scene, angle: float = 0.0, factor: float = 1.0, slant: float =
     return map_all(scene.images, matrix)
 
 
-SEQUENCES: dict[str, Callable[[Scene], Frames]] = {
+SEQUENCES: dict[str, Callable[[SequenceTask], Frames]] = {
     "gaussian_noise": gaussian_noise,
     "shot_noise": shot_noise,
     "motion_blur": motion_blur,

@@ -22,7 +22,7 @@ from ipmix.corruptions.severities import (
     position,
 )
 from ipmix.corruptions.test_sets.sources import Source
-from ipmix.corruptions.test_sets.writing import Plan
+from ipmix.corruptions.test_sets.writing import TestSetPlan
 
 KNOWN = {"c": CORRUPTIONS + VALIDATION, "c-bar": C_BAR, "p": PERTURBATIONS}
 """The names that each set may have."""
@@ -56,7 +56,7 @@ def make_plan(
     form: Form = "original",
     difficulty: int = 1,
     quality: int = 85,
-) -> Plan:
+) -> TestSetPlan:
     """Check every setting and settle what is left open; InputError names the one that won't do."""
     usual = set_names(kind, min(source.shape()[:2]), validation=validation)
     chosen = usual if names is None else tuple(dict.fromkeys(names))
@@ -75,7 +75,7 @@ def make_plan(
         raise InputError(f"JPEG files hold 1 or 3 channels, the images have {source.shape()[2]}; use --layout arrays")
     if form not in ("original", "corrected"):
         raise InputError(f'form is "original" or "corrected", got {form!r}')
-    return Plan(
+    return TestSetPlan(
         kind=kind,
         names=chosen,
         severities=levels,
@@ -87,7 +87,7 @@ def make_plan(
         layout=layout,
         data=Path(data).name,
         count=len(source),
-        frost=Plan.frost_source(chosen),
+        frost=TestSetPlan.frost_source(chosen),
         version=version("ipmix"),
     )
 

@@ -2,7 +2,7 @@
 
 Arrays (CIFAR-10-C, CIFAR-100-C, CIFAR-10-C-bar, CIFAR-10-P): ``<name>.npy`` and ``labels.npy`` in one
 folder; five severities one after the other, or a sequence per image. Folders (ImageNet-C, ImageNet-C-bar):
-``<corruption>/<severity>/<class>/<picture>``.
+``<corruption>/<severity>/<class>/<image>``.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ import numpy as np
 
 from ipmix.core.errors import InputError
 from ipmix.corruptions.severities import ALL_CORRUPTIONS, PERTURBATIONS
-from ipmix.data.decoding import decode, is_picture
+from ipmix.data.decoding import decode, is_image_file
 from ipmix.data.npy import read_array, read_npy
 
 SEVERITIES = 5
@@ -78,14 +78,14 @@ class FolderSet:
     names: tuple[str, ...]
     classes: tuple[str, ...]
 
-    def pictures(self, name: str, severity: int) -> Iterator[tuple[np.ndarray, int]]:
-        """Each picture (uint8[H, W, 3]) of one corruption at a severity, with its label; decoded one by
+    def images(self, name: str, severity: int) -> Iterator[tuple[np.ndarray, int]]:
+        """Each image (uint8[H, W, 3]) of one corruption at a severity, with its label; decoded one by
         one."""
         for path, label in self.files(name, severity):
             yield decode(path), label
 
     def files(self, name: str, severity: int) -> list[tuple[Path, int]]:
-        """The pictures' files with their labels, sorted by class and name."""
+        """The images' files with their labels, sorted by class and name."""
         if name not in self.names:
             raise InputError(f"{self.folder} has no {name!r}; it has {', '.join(self.names)}")
         top = severity_folders(self.folder / name).get(severity)
@@ -95,10 +95,10 @@ class FolderSet:
             (path, label)
             for label, wnid in enumerate(self.classes)
             for path in sorted((top / wnid).glob("*"))
-            if is_picture(path)
+            if is_image_file(path)
         ]
         if not found:
-            raise InputError(f"{top} holds no picture; expected {top}/<class>/<picture>")
+            raise InputError(f"{top} holds no image; expected {top}/<class>/<image>")
         return found
 
 

@@ -1,4 +1,4 @@
-"""Where clean images come from: a .npy file, or a folder ``<class>/<picture>``, a few at a time."""
+"""Where clean images come from: a .npy file, or a folder ``<class>/<image>``, a few at a time."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from ipmix.core.errors import InputError
-from ipmix.data.decoding import is_picture, open_rgb
+from ipmix.data.decoding import is_image_file, open_rgb
 from ipmix.data.npy import read_array, read_npy
 
 
@@ -18,10 +18,10 @@ class Source:
 
     Attributes:
         array: uint8[N, H, W, C], memory-mapped, or None.
-        files: the pictures' files, or nothing where there is an array.
+        files: the images' files, or nothing where there is an array.
         labels: int64[N], or None where they aren't known.
         classes: the classes' folder names.
-        size: pictures from files are brought to this side: the shorter side to size * 256 / 224 and the
+        size: images from files are brought to this side: the shorter side to size * 256 / 224 and the
             middle cut out, as for ImageNet-C. None leaves them as they are.
     """
 
@@ -38,8 +38,8 @@ class Source:
         """One image, uint8[H, W, C]."""
         if self.array is not None:
             return np.ascontiguousarray(self.array[place])
-        picture = open_rgb(self.files[place])
-        return np.asarray(picture if self.size is None else cropped(picture, self.size))
+        opened = open_rgb(self.files[place])
+        return np.asarray(opened if self.size is None else cropped(opened, self.size))
 
     def shape(self) -> tuple[int, int, int]:
         """Height, width and channels of the first image."""
@@ -50,7 +50,7 @@ class Source:
         """All images in order, ``most`` at a time: the first one's place, uint8[n, H, W, C].
 
         Raises:
-            InputError: pictures differ in size.
+            InputError: images differ in size.
         """
         expected = self.shape()
         for first in range(0, len(self), most):
@@ -58,7 +58,7 @@ class Source:
             for place, image in enumerate(images, start=first):
                 if image.shape != expected:
                     raise InputError(
-                        f"{self.files[place]} is {image.shape[1]}x{image.shape[0]}, the first picture "
+                        f"{self.files[place]} is {image.shape[1]}x{image.shape[0]}, the first image "
                         f"{expected[1]}x{expected[0]}; arrays need one size: pass --size, or --layout folders"
                     )
             yield first, np.stack(images)
@@ -71,23 +71,23 @@ class Source:
         return label, f"{place:08d}"
 
 
-def cropped(picture: Image.Image, size: int) -> Image.Image:
+def cropped(opened: Image.Image, size: int) -> Image.Image:
     """Shorter side to size * 256 / 224 (bilinear, anti-aliased), then the middle ``size`` x ``size``
     pixels."""
-    width, height = picture.size
+    width, height = opened.size
     shorter = round(size * 256 / 224)
     scale = shorter / min(width, height)
     wide, high = (shorter, int(height * scale)) if width <= height else (int(width * scale), shorter)
-    picture = picture.resize((wide, high), Image.Resampling.BILINEAR)
+    opened = opened.resize((wide, high), Image.Resampling.BILINEAR)
     left, top = round((wide - size) / 2.0), round((high - size) / 2.0)
-    return picture.crop((left, top, left + size, top + size))
+    return opened.crop((left, top, left + size, top + size))
 
 
 def open_source(data: str | Path, labels: str | Path | None = None, size: int | None = None) -> Source:
     """Open clean images.
 
     Args:
-        data: a .npy file of uint8[N, H, W, C], or a folder ``<class>/<picture>``.
+        data: a .npy file of uint8[N, H, W, C], or a folder ``<class>/<image>``.
         labels: for a .npy file, the .npy file of its N labels; by default ``labels.npy`` beside it, if there.
         size: see :class:`Source`; only for a folder.
 
@@ -103,9 +103,9 @@ def open_source(data: str | Path, labels: str | Path | None = None, size: int | 
         return _from_folder(data, size)
     if data.suffix.lower() != ".npy":
         missing = "does not exist" if not data.exists() else "is neither"
-        raise InputError(f"{data} {missing}; expected a folder <class>/<picture> or a .npy file of uint8[N, H, W, C]")
+        raise InputError(f"{data} {missing}; expected a folder <class>/<image> or a .npy file of uint8[N, H, W, C]")
     if size is not None:
-        raise InputError("--size is for a folder of pictures; a .npy file keeps its size")
+        raise InputError("--size is for a folder of images; a .npy file keeps its size")
     array = read_array(data, axes=4)
     beside = data.with_name("labels.npy")
     path = Path(labels) if labels is not None else beside if beside.is_file() and beside != data else None
@@ -117,12 +117,12 @@ def _from_folder(folder: Path, size: int | None) -> Source:
     files: list[Path] = []
     labels: list[int] = []
     for label, place in enumerate(classes):
-        found = sorted(p for p in place.iterdir() if is_picture(p))
+        found = sorted(p for p in place.iterdir() if is_image_file(p))
         files += found
         labels += [label] * len(found)
     if not files:
         raise InputError(
-            f"{folder} holds no picture in a class folder; expected {folder}/<class>/<picture> "
+            f"{folder} holds no image in a class folder; expected {folder}/<class>/<image> "
             "(give the split's folder, for example val)"
         )
     stems = [(p.parent.name, p.stem) for p in files]

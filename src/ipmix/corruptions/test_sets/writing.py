@@ -32,7 +32,7 @@ CHUNK = 256
 
 
 @dataclass(frozen=True)
-class Plan:
+class TestSetPlan:
     """What to write: recorded beside the data, so that a run goes on only with the same settings."""
 
     kind: str  # "c", "c-bar" or "p"
@@ -57,7 +57,7 @@ class Plan:
         return "public photographs" if frost.comparable() else "procedural: not comparable with published results"
 
 
-def check_record(plan: Plan, out: Path, *, force: bool) -> None:
+def check_record(plan: TestSetPlan, out: Path, *, force: bool) -> None:
     """Write the plan to the folder, or raise InputError if another one was begun there."""
     path = out / RECORD
     record = json.dumps(asdict(plan), indent=2) + "\n"
@@ -79,7 +79,9 @@ def check_record(plan: Plan, out: Path, *, force: bool) -> None:
     write_text(path, record)
 
 
-def write_arrays(plan: Plan, source: Source, out: Path, shard: tuple[int, int], threads: int, force: bool) -> None:
+def write_arrays(
+    plan: TestSetPlan, source: Source, out: Path, shard: tuple[int, int], threads: int, force: bool
+) -> None:
     """Write ``<name>.npy`` for every ``shard[1]``-th name from ``shard[0]`` (1 is the first), and
     ``labels.npy``."""
     _write_labels(plan, source, out)
@@ -106,7 +108,7 @@ def write_arrays(plan: Plan, source: Source, out: Path, shard: tuple[int, int], 
                         advance(len(images))
 
 
-def _array_shape(plan: Plan, source: Source, name: str) -> tuple[int, ...]:
+def _array_shape(plan: TestSetPlan, source: Source, name: str) -> tuple[int, ...]:
     height, width, channels = source.shape()
     if plan.kind != "p":
         return (len(plan.severities) * len(source), height, width, channels)
@@ -137,7 +139,7 @@ class _growing:
         os.replace(self._part, self._path)
 
 
-def _write_labels(plan: Plan, source: Source, out: Path) -> None:
+def _write_labels(plan: TestSetPlan, source: Source, out: Path) -> None:
     if source.labels is None:
         return
     repeats = 1 if plan.kind == "p" else len(plan.severities)
@@ -148,11 +150,13 @@ def _write_labels(plan: Plan, source: Source, out: Path) -> None:
     write_bytes(out / "labels.npy", file.getvalue())
 
 
-def write_folders(plan: Plan, source: Source, out: Path, shard: tuple[int, int], threads: int, force: bool) -> None:
-    """Write ``<corruption>/<severity>/<class>/<picture>.JPEG`` for every ``shard[1]``-th picture.
+def write_folders(
+    plan: TestSetPlan, source: Source, out: Path, shard: tuple[int, int], threads: int, force: bool
+) -> None:
+    """Write ``<corruption>/<severity>/<class>/<image>.JPEG`` for every ``shard[1]``-th image.
 
-    Each picture is decoded once. Of a perturbation the frames are written as PNG files,
-    ``<perturbation>/<class>/<picture>/<frame>.png``.
+    Each image is decoded once. Of a perturbation the frames are written as PNG files,
+    ``<perturbation>/<class>/<image>/<frame>.png``.
     """
     mine = range(shard[0] - 1, len(source), shard[1])
 
@@ -183,7 +187,7 @@ def write_folders(plan: Plan, source: Source, out: Path, shard: tuple[int, int],
             raise
 
 
-def _units(plan: Plan, source: Source, out: Path, place: int) -> Iterator[tuple[str, int, Path]]:
+def _units(plan: TestSetPlan, source: Source, out: Path, place: int) -> Iterator[tuple[str, int, Path]]:
     label, stem = source.name(place)
     for name in plan.names:
         if plan.kind == "p":
@@ -193,7 +197,7 @@ def _units(plan: Plan, source: Source, out: Path, place: int) -> Iterator[tuple[
             yield name, severity, out / name / severity_name(plan, name, severity) / label / f"{stem}.JPEG"
 
 
-def severity_name(plan: Plan, name: str, severity: int) -> str:
+def severity_name(plan: TestSetPlan, name: str, severity: int) -> str:
     """A severity's folder: "1" to "5", or for C-bar the level at 224 pixels ("2.35"), as in the public
     sets."""
     if plan.kind != "c-bar":

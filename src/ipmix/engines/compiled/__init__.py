@@ -22,7 +22,7 @@ def apply(
 ) -> None:
     """Carry out ``table[i]`` on ``images[i]`` and write the results to ``out``, with ``threads`` threads.
 
-    images uint8[N, H, W, C]; planes uint8[M, C, h, w], the mixing pictures, h >= H and w >= W, M >= 1; all
+    images uint8[N, H, W, C]; planes uint8[M, C, h, w], the mixing images, h >= H and w >= W, M >= 1; all
     C-contiguous. The result does not depend on the number of threads.
     """
     arguments = _arguments(table, images, planes, output, out)
@@ -64,9 +64,9 @@ def _desk_size(table: RecipeTable, output: Output) -> tuple[int, int, int, int]:
 
 
 def _kept_desk(table: RecipeTable, output: Output) -> Any:
-    """This thread's last desk if it fits: making one takes as long as four pictures of 32x32.
+    """This thread's last desk if it fits: making one takes as long as four images of 32x32.
 
-    One for large pictures is not kept: its 10 bytes for each value would stay in memory, for little time gained.
+    One for large images is not kept: its 10 bytes for each value would stay in memory, for little time gained.
     """
     size = _desk_size(table, output)
     if table.height * table.width * len(output.scale) > KEPT_MOST:
@@ -79,7 +79,7 @@ def _kept_desk(table: RecipeTable, output: Output) -> Any:
 _KEPT = threading.local()
 
 KEPT_MOST = 2**20
-"""Values of a picture (height x width x channels) up to which a thread keeps its desk."""
+"""Values of an image (height x width x channels) up to which a thread keeps its desk."""
 
 
 def _arguments(

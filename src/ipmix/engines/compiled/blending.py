@@ -1,4 +1,4 @@
-"""The edges of the kernel: pictures in, planes inside, the weighted sum out."""
+"""The edges of the kernel: images in, planes inside, the weighted sum out."""
 
 import numpy as np
 
@@ -61,9 +61,9 @@ def blend(  # type: ignore[no-untyped-def]
 ):  # fmt: skip
     """Write the sum of ``shares[q] * work[sources[q]]`` over q < used, in the form asked for.
 
-    work uint8[B, C, P], of which the buffer ``scratch`` is free; ``sources[0]`` is the clean picture, from which
+    work uint8[B, C, P], of which the buffer ``scratch`` is free; ``sources[0]`` is the clean image, from which
     the others differ in rows ``spans[q, 0]`` to ``spans[q, 1]`` only: elsewhere they need not be there, and their
-    shares are the clean picture's. ``out_bytes`` and ``out_floats`` are one picture's output, flat; the one that is
+    shares are the clean image's. ``out_bytes`` and ``out_floats`` are one image's output, flat; the one that is
     not asked for is not touched. ``streamed``: numbers go past the caches, by way of ``page`` float32[C * BLOCK].
 
     chosen and weights, of at least four places, sums uint32[C, P] and numbers float32[C, BLOCK] are scratch.
@@ -85,7 +85,7 @@ def blend(  # type: ignore[no-untyped-def]
         if count > 1 and weights[0] == 0:
             count -= 1
             chosen[0], weights[0] = chosen[count], weights[count]
-        weights[count:] = 0  # up to four pictures are read, and those that are missing must count for nothing
+        weights[count:] = 0  # up to four images are read, and those that are missing must count for nothing
         _blend_run(
             work, scratch, chosen, weights, count, top * width, bottom * width, height * width, planar, as_bytes,
             scale, bias, out_bytes, out_floats, sums, numbers, page, streamed,
@@ -113,7 +113,7 @@ def _blend_run(  # type: ignore[no-untyped-def]
     for first in range(begin, end, size):
         length = min(size, end - first)
         for c in range(channels):
-            # Places without a picture have a share of 0: what they read does not matter.
+            # Places without an image have a share of 0: what they read does not matter.
             p, r, s, t = work[sources[0], c], work[sources[1], c], work[sources[2], c], work[sources[3], c]
             at = np.int64(c * area + first if direct else 0)
             if as_bytes:
@@ -138,7 +138,7 @@ def _blend_run(  # type: ignore[no-untyped-def]
 
 @helper
 def _share(shares, q):  # type: ignore[no-untyped-def]
-    # Of two or more pictures, none has a share of more than 15 bits; saying so lets LLVM multiply in 16-bit lanes.
+    # Of two or more images, none has a share of more than 15 bits; saying so lets LLVM multiply in 16-bit lanes.
     return U32(shares[q] & U32(0x7FFF))
 
 
@@ -231,7 +231,7 @@ def _interleave_floats(planes, count, out, at):  # type: ignore[no-untyped-def]
 
 @separate
 def _sum(work, sources, shares, used, c, first, count, total):  # type: ignore[no-untyped-def]
-    """Any number of pictures, one after the other."""
+    """Any number of images, one after the other."""
     for q in range(used):
         plane, share = work[sources[q], c], U32(shares[q])
         if q == 0:

@@ -1,6 +1,6 @@
-"""Operations that blend a picture with a degenerate version of itself: color, contrast, sharpness.
+"""Operations that blend an image with a degenerate version of itself: color, contrast, sharpness.
 
-As Pillow's ``ImageEnhance``: ``degenerate + factor * (picture - degenerate)`` in float32, cut and clipped.
+As Pillow's ``ImageEnhance``: ``degenerate + factor * (image - degenerate)`` in float32, cut and clipped.
 """
 
 import numpy as np
@@ -36,7 +36,7 @@ def _mean(planes, i):  # type: ignore[no-untyped-def]
 
 @separate
 def color(source, target, first, last, factor):  # type: ignore[no-untyped-def]
-    """Blend bytes ``first`` to ``last`` of every channel with the picture's grey version."""
+    """Blend bytes ``first`` to ``last`` of every channel with the image's grey version."""
     f = F(factor)
     if source.shape[0] == 3:
         for i in range(first, last):
@@ -52,7 +52,7 @@ def color(source, target, first, last, factor):  # type: ignore[no-untyped-def]
 
 @separate
 def contrast_table(source, count, factor, table):  # type: ignore[no-untyped-def]
-    """The table, uint8[C, 256], that blends with the picture's mean grey, rounded."""
+    """The table, uint8[C, 256], that blends with the image's mean grey, rounded."""
     total = np.int64(0)
     if source.shape[0] == 3:
         for i in range(count):
@@ -72,7 +72,7 @@ def _three(plane, i):  # type: ignore[no-untyped-def]
 
 @separate
 def sharpness(source, target, height, width, top, bottom, factor):  # type: ignore[no-untyped-def]
-    """Blend with the picture smoothed by (1 1 1, 1 5 1, 1 1 1) / 13; border pixels are not smoothed."""
+    """Blend with the image smoothed by (1 1 1, 1 5 1, 1 1 1) / 13; border pixels are not smoothed."""
     f = F(factor)
     for c in range(source.shape[0]):
         a, b = source[c], target[c]

@@ -88,7 +88,7 @@ def _shift_rows(shear, source, target, width, top, bottom, level):  # type: igno
         whole = math.floor(shift)
         fraction = U16(min((shift - whole) * 65536.0 + 0.5, 65535.0))
         offset = np.int64(whole)
-        # Pixels whose position 0 <= x + 1/2 + shift < width lies in the picture; of these, the ones whose two
+        # Pixels whose position 0 <= x + 1/2 + shift < width lies in the image; of these, the ones whose two
         # neighbours do are interpolated, the others take the border's value.
         inside = min(max(0, math.ceil(-0.5 - shift)), width)
         outside = max(min(width, math.ceil(width - 0.5 - shift)), inside)
@@ -187,7 +187,7 @@ def _rotate(source, target, height, width, top, bottom, degrees, padded, fractio
         row = y * width
         u0 = sine * (y + 0.5)
         v0 = cosine * (y + 0.5)
-        # The pixels that come from inside the picture are one run: go inwards from both ends to find it.
+        # The pixels that come from inside the image are one run: go inwards from both ends to find it.
         begin = 0
         while begin < width and not _inside(begin, cosine, sine, u0, v0, across, down, height, width):
             begin += 1

@@ -1,8 +1,8 @@
-"""The compiled interpreter of recipes: one picture at a time, in planes, without holding the interpreter's lock.
+"""The compiled interpreter of recipes: one image at a time, in planes, without holding the interpreter's lock.
 
 A chain's state is a buffer and, possibly, a pending table: operations that map single bytes are composed as
 tables of 256 entries and applied in one pass when something needs the pixels. What a box is mixed with is
-computed for the box's rows only. Chains that change nothing are added to the clean picture's share.
+computed for the box's rows only. Chains that change nothing are added to the clean image's share.
 """
 
 from typing import NamedTuple
@@ -31,7 +31,7 @@ from ipmix.recipe.operations import (
     AUTOCONTRAST,
     BRIGHTNESS,
     COLOR,
-    COLOUR_CURVE,
+    COLOR_CURVE,
     CONTRAST,
     ROTATE,
     SHARPNESS,
@@ -46,21 +46,21 @@ from ipmix.recipe.operations import (
 U = np.uintp
 
 CLEAN, OTHER, SPARE, FIRST = 0, 1, 2, 3
-"""Buffers: the clean picture, what a box is mixed with, one to ping-pong with, and one for each chain."""
+"""Buffers: the clean image, what a box is mixed with, one to ping-pong with, and one for each chain."""
 
 SMALL = 2**13
-"""Pixels up to which a picture is copied as a whole: that takes less than keeping account of its rows."""
+"""Pixels up to which an image is copied as a whole: that takes less than keeping account of its rows."""
 
 
 class Desk(NamedTuple):
-    """One thread's working space, reused for every picture of a call."""
+    """One thread's working space, reused for every image of a call."""
 
     height: int
     width: int
     work: np.ndarray
     """uint8[B, C, P]: the buffers, as planes with padding."""
     padded: np.ndarray
-    """uint8[C, *]: a picture with a border, for rotations."""
+    """uint8[C, *]: an image with a border, for rotations."""
     fractions: np.ndarray
     """uint16[2, *]: rows of fractions."""
     masks: np.ndarray
@@ -76,13 +76,13 @@ class Desk(NamedTuple):
     tables: np.ndarray
     """uint8[2, C, 256]: a chain's pending table, and one in the making."""
     counts: np.ndarray
-    """int32[3, C, 256]: histograms of the clean picture, of a chain's, and scratch."""
+    """int32[3, C, 256]: histograms of the clean image, of a chain's, and scratch."""
     tally: np.ndarray
     """int32[1024]: for counting bytes."""
     cumulated: np.ndarray
     """int32[256]."""
     known: np.ndarray
-    """bool[1]: whether the clean picture's histograms are counted."""
+    """bool[1]: whether the clean image's histograms are counted."""
     numbers: np.ndarray
     """float64[*]: scratch of PRIME's operations."""
     state: np.ndarray
@@ -98,7 +98,7 @@ class Desk(NamedTuple):
     shares: np.ndarray
     """uint32[*]: by which shares."""
     spans: np.ndarray
-    """int64[*, 2]: in which rows each of them differs from the clean picture."""
+    """int64[*, 2]: in which rows each of them differs from the clean image."""
     chosen: np.ndarray
     """int64[*]: scratch of :func:`blend`."""
     weights: np.ndarray
@@ -106,7 +106,7 @@ class Desk(NamedTuple):
 
 
 def set_desk(height: int, width: int, channels: int, chains: int) -> Desk:
-    """A desk for pictures of this size, and recipes of up to ``chains`` chains."""
+    """A desk for images of this size, and recipes of up to ``chains`` chains."""
     size = (height * width + SLACK + 63) // 64 * 64
     return Desk(
         height,
@@ -162,7 +162,7 @@ def apply_range(  # type: ignore[no-untyped-def]
     ``rare`` is None for recipes that use no operation of :data:`~ipmix.recipe.operations.RARE`: the kernels of those are
     then not compiled. Else it is an empty tuple.
 
-    images uint8[N, H * W * C]; planes uint8[M, C, h * stride], the mixing pictures; scale, bias float32[C];
+    images uint8[N, H * W * C]; planes uint8[M, C, h * stride], the mixing images; scale, bias float32[C];
     out_bytes uint8[N, *] and out_floats float32[N, *], of which the one not asked for has N = 1; ``streamed``:
     written past the caches.
     """
@@ -174,7 +174,7 @@ def apply_range(  # type: ignore[no-untyped-def]
         head = heads[n]
         to_planes(images[n], desk.work[CLEAN])
         desk.known[0] = False
-        picture = planes[max(np.int64(head.picture), 0)]
+        mixing_image = planes[max(np.int64(head.mixing_image), 0)]
         top = np.int64(head.crop_y) * (tall - height + 1) >> 32
         left = np.int64(head.crop_x) * (stride - width + 1) >> 32
         sources[0] = CLEAN
@@ -183,11 +183,11 @@ def apply_range(  # type: ignore[no-untyped-def]
         spare = np.int64(SPARE)
         for k in range(most):
             if chains[n, k].share == 0:
-                continue  # also what _share() in blending.py relies on: of several pictures, none has it all
+                continue  # also what _share() in blending.py relies on: of several images, none has it all
             own = np.int64(FIRST + k)
             current = _run_chain(
                 desk, chains[n, k].length, steps[n, k], head.overflow, own, spare,
-                picture, stride, top * stride + left, images[max(np.int64(head.partner), 0)], desk.spans[used], rare,
+                mixing_image, stride, top * stride + left, images[max(np.int64(head.partner), 0)], desk.spans[used], rare,
             )  # fmt: skip
             if current == CLEAN:
                 shares[0] += np.uint32(chains[n, k].share)
@@ -209,11 +209,11 @@ def apply_range(  # type: ignore[no-untyped-def]
 
 
 @helper
-def _run_chain(desk, length, steps, overflow, own, spare, picture, stride, origin, partner, span, rare):  # type: ignore[no-untyped-def]
-    """Carry out one chain and return the buffer that holds its picture: CLEAN, ``own`` or ``spare``.
+def _run_chain(desk, length, steps, overflow, own, spare, mixing_image, stride, origin, partner, span, rare):  # type: ignore[no-untyped-def]
+    """Carry out one chain and return the buffer that holds its image: CLEAN, ``own`` or ``spare``.
 
     As long as a chain has only mixed boxes, its buffer holds the rows ``span[0]`` to ``span[1]`` alone, the others
-    being those of the clean picture: copying them costs more than mixing a small box.
+    being those of the clean image: copying them costs more than mixing a small box.
     """
     span[0], span[1] = 0, desk.height
     current = np.int64(CLEAN)
@@ -227,7 +227,7 @@ def _run_chain(desk, length, steps, overflow, own, spare, picture, stride, origi
             if not operates:
                 continue
             _fill_rows(desk, current, span, ZERO, desk.height)
-            if is_table(code) or code == COLOUR_CURVE or (pending and is_arithmetic(code)):
+            if is_table(code) or code == COLOR_CURVE or (pending and is_arithmetic(code)):
                 _extend_table(desk, code, step, pending, current, rare)
                 pending = np.bool_(True)
                 continue
@@ -265,7 +265,7 @@ def _run_chain(desk, length, steps, overflow, own, spare, picture, stride, origi
                     partner, desk.work[OTHER], np.int64(step.top) * desk.width, np.int64(step.bottom) * desk.width
                 )
             own_size = from_original or from_partner
-            other = desk.work[OTHER if operates or from_partner else CLEAN] if own_size else picture
+            other = desk.work[OTHER if operates or from_partner else CLEAN] if own_size else mixing_image
             rows = desk.width if own_size else stride
             start = np.int64(0) if own_size else origin
             mix_box(
@@ -290,7 +290,7 @@ def _run_chain(desk, length, steps, overflow, own, spare, picture, stride, origi
 
 @helper
 def changes_nothing(code, level):  # type: ignore[no-untyped-def]
-    """Whether the operation leaves every picture as it is."""
+    """Whether the operation leaves every image as it is."""
     if code == COLOR or code == CONTRAST or code == BRIGHTNESS or code == SHARPNESS:
         return level == 1.0
     moves = code == ROTATE or code == SHEAR_X or code == SHEAR_Y or code == TRANSLATE_X or code == TRANSLATE_Y
@@ -299,13 +299,13 @@ def changes_nothing(code, level):  # type: ignore[no-untyped-def]
 
 @helper
 def _settle(desk, source, target):  # type: ignore[no-untyped-def]
-    """Bring the chain's picture through the pending table."""
+    """Bring the chain's image through the pending table."""
     apply_table(desk.tables[0], desk.work[source], desk.work[target], desk.width, ZERO, ZERO, desk.width, desk.height)
 
 
 @helper
 def _fill_rows(desk, buffer, span, top, bottom):  # type: ignore[no-untyped-def]
-    """Widen the span to the rows ``top`` to ``bottom``, copying what it lacks from the clean picture."""
+    """Widen the span to the rows ``top`` to ``bottom``, copying what it lacks from the clean image."""
     if top < span[0]:
         _copy_rows(desk, buffer, top, span[0])
         span[0] = top
@@ -324,7 +324,7 @@ def _copy_rows(desk, buffer, top, bottom):  # type: ignore[no-untyped-def]
 
 @helper
 def _count(desk, buffer):  # type: ignore[no-untyped-def]
-    """The place in ``desk.counts`` of a buffer's histograms; the clean picture's are counted once."""
+    """The place in ``desk.counts`` of a buffer's histograms; the clean image's are counted once."""
     if buffer == CLEAN and desk.known[0]:
         return 0
     where = 0 if buffer == CLEAN else 1
@@ -355,7 +355,7 @@ def _extend_table(desk, code, step, pending, current, rare):  # type: ignore[no-
     made = 1 if pending else 0
     curve = False
     if rare is not None:
-        curve = code == COLOUR_CURVE
+        curve = code == COLOR_CURVE
         if curve:
             curve_table(step, desk.numbers, desk.state, desk.tables[made])
     if not curve:
@@ -371,7 +371,7 @@ def _operate(desk, code, level, source, target, left, top, right, bottom):  # ty
     if is_arithmetic(code):
         arithmetic(code, level, a, b, top * width, bottom * width)
     elif is_table(code):
-        # Only for a box of the clean picture: a chain's own tables are composed, not applied one by one.
+        # Only for a box of the clean image: a chain's own tables are composed, not applied one by one.
         where = _count_for(desk, code, level, source) if code != BRIGHTNESS else 0
         make_table(code, level, desk.counts[where], desk.tables[1], desk.cumulated)
         apply_table(desk.tables[1], a, b, width, left, top, right, bottom)

@@ -1,7 +1,7 @@
 """Bytes through a table of 256 bytes: 64 at a time on processors with AVX-512 VBMI, one by one elsewhere.
 
 A processor without it takes two loads and a store for each byte, which is most of what ``equalize`` costs on a
-large picture. With it, the table lies in four registers and two permutations look up 64 bytes. LLVM does not find
+large image. With it, the table lies in four registers and two permutations look up 64 bytes. LLVM does not find
 this by itself, so that its instruction is named here; the results are the same.
 """
 

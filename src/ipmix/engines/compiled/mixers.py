@@ -1,6 +1,6 @@
-"""The mixers: a box of the chain's picture with the same box of another, in place.
+"""The mixers: a box of the chain's image with the same box of another, in place.
 
-``current`` is ``uint8[C, P]`` with rows of ``width`` bytes. The other picture is ``uint8[C, Q]`` with rows of
+``current`` is ``uint8[C, P]`` with rows of ``width`` bytes. The other image is ``uint8[C, Q]`` with rows of
 ``stride`` bytes; its pixel over (0, 0) is at ``origin``.
 """
 
@@ -148,7 +148,7 @@ def _fill(first, second, further, current, across, down, a0, width):  # type: ig
 
 @separate
 def _choose(seed, threshold, planes, current, other, across, down, a0, width, b0, stride, keep):  # type: ignore[no-untyped-def]
-    """Keep a pixel where its 16 hashed bits are below the threshold, else take the other picture's.
+    """Keep a pixel where its 16 hashed bits are below the threshold, else take the other image's.
 
     The masks of several rows are made at once, as bytes of ones (keep) or zeros, in rows of ``pitch`` bytes: small
     boxes have short rows. Past a row's end the mask keeps, so that whole lanes can be written back.
@@ -166,7 +166,7 @@ def _choose(seed, threshold, planes, current, other, across, down, a0, width, b0
             for c in range(p * channels, (p + 1) * channels):
                 for y in range(rows):
                     i, j, k = a0 + (first + y) * width, b0 + (first + y) * stride, y * pitch
-                    # The other picture may end right behind the box.
+                    # The other image may end right behind the box.
                     length = min(pitch, other.shape[1] - j)
                     for x in range(length):
                         mask = keep[U(k + x)]

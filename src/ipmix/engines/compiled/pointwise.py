@@ -87,7 +87,7 @@ def extremes(source, count, counts):  # type: ignore[no-untyped-def]
 
 @separate
 def push_forward(table, counts, pushed):  # type: ignore[no-untyped-def]
-    """The histograms of a picture after ``table``, from those before it; all int32[C, 256]."""
+    """The histograms of an image after ``table``, from those before it; all int32[C, 256]."""
     for c in range(table.shape[0]):
         pushed[c, :] = 0
         for v in range(256):
@@ -164,7 +164,7 @@ def _skip(counts, c, cut, start, direction):  # type: ignore[no-untyped-def]
             return v
         cut -= here
         v += direction
-    # Nothing is left: Pillow then takes the opposite end, so that low >= high and the picture stays.
+    # Nothing is left: Pillow then takes the opposite end, so that low >= high and the image stays.
     return 255 if direction > 0 else 0
 
 

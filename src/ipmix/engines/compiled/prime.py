@@ -1,6 +1,6 @@
-"""PRIME's three operations: a random filter, random curves for the colours, a smooth random displacement.
+"""PRIME's three operations: a random filter, random curves for the colors, a smooth random displacement.
 
-``engines/prime_reference.py`` has the formulas. Planes are ``uint8[C, P]``; the whole picture is done. Results
+``engines/prime_reference.py`` has the formulas. Planes are ``uint8[C, P]``; the whole image is done. Results
 are rounded to bytes, so that they are the reference's or, where its value is close to a half, one level beside.
 """
 
@@ -25,14 +25,14 @@ def scratch_size(height: int, width: int) -> int:
 
 @helper
 def curve_table(step, numbers, state, table):  # type: ignore[no-untyped-def]
-    """The step's colour curves as a table, uint8[C, 256]; ``numbers`` and ``state`` are scratch."""
+    """The step's color curves as a table, uint8[C, 256]; ``numbers`` and ``state`` are scratch."""
     _start(state, step)
     _curves(np.float64(step.level), np.int64(step.a), np.int64(step.b), state, numbers, table)
 
 
 @helper
 def distort(code, step, source, target, height, width, padded, numbers, state):  # type: ignore[no-untyped-def]
-    """Carry out a "spectral" or a "spatial" step on the whole picture.
+    """Carry out a "spectral" or a "spatial" step on the whole image.
 
     ``padded`` uint8[C, *], ``numbers`` float64[:func:`scratch_size`] and ``state`` uint64[1] are scratch.
     """
@@ -103,7 +103,7 @@ def _filter_row(wide, first, pitch, kernel, target, row, width):  # type: ignore
         target[U(row + x)] = np.uint8(min(max(above + beside + below, F(0)), F(255)) + F(0.5))
 
 
-# --- colour curves ----------------------------------------------------------------------------------------
+# --- color curves ----------------------------------------------------------------------------------------
 
 
 @separate
@@ -177,7 +177,7 @@ def _folded(frequency, period):  # type: ignore[no-untyped-def]
 
 @separate
 def _field(cut, state, height, width, amplitudes, half, out, waves, strength):  # type: ignore[no-untyped-def]
-    """The sum of all waves, float64[H * W], times ``strength``; waves too short for the picture's pixels are
+    """The sum of all waves, float64[H * W], times ``strength``; waves too short for the image's pixels are
     added to the longer ones that look the same there."""
     most_x, most_y = min(cut, width - 2), min(cut, height - 2)
     for i in range(height * width):

@@ -1,6 +1,6 @@
 """Numbers written past the caches, for outputs too large to stay in them.
 
-An ordinary store first fetches the line it writes to, so that a picture of numbers moves through memory twice:
+An ordinary store first fetches the line it writes to, so that an image of numbers moves through memory twice:
 50 us at 224x224, 30 when it is streamed. (Bytes are a quarter of that, and gained nothing.) LLVM streams only where
 it is told to, so that the store is named here.
 """

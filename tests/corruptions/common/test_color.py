@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ipmix.corruptions import corrupt
-from ipmix.corruptions.common.colour import brighten, brightness_tables
+from ipmix.corruptions.common.color import brighten, brightness_tables
 from ipmix.corruptions.severities import constants
 
 
@@ -23,8 +23,8 @@ def clip(value):
 
 
 @pytest.fixture(scope="module")
-def colours():
-    """Every corner case: random colours, greys, black, white, two equal channels."""
+def colors():
+    """Every corner case: random colors, greys, black, white, two equal channels."""
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (1, 24, 24, 3), dtype=np.uint8)
     image[0, 0] = np.linspace(0, 255, 24).astype(np.uint8)[:, None]
@@ -34,34 +34,34 @@ def colours():
 
 
 @pytest.mark.parametrize("severity", range(1, 6))
-def test_brightness(colours, severity):
+def test_brightness(colors, severity):
     (c,) = constants("brightness", severity, 24, 24)
-    expected = through_hsv(colours[0], lambda h, s, v: (h, s, clip(v + c)))
-    result = corrupt(colours, "brightness", severity, seed=0)[0]
+    expected = through_hsv(colors[0], lambda h, s, v: (h, s, clip(v + c)))
+    result = corrupt(colors, "brightness", severity, seed=0)[0]
     assert np.abs(result.astype(int) - expected).max() <= 1
 
 
 @pytest.mark.parametrize("severity", range(1, 6))
-def test_saturate(colours, severity):
+def test_saturate(colors, severity):
     a, b = constants("saturate", severity, 24, 24)
-    expected = through_hsv(colours[0], lambda h, s, v: (h, clip(s * a + b), v))
-    result = corrupt(colours, "saturate", severity, seed=0)[0]
+    expected = through_hsv(colors[0], lambda h, s, v: (h, clip(s * a + b), v))
+    result = corrupt(colors, "saturate", severity, seed=0)[0]
     assert np.abs(result.astype(int) - expected).max() <= 1
 
 
-def test_darkening_for_sequences(colours):
+def test_darkening_for_sequences(colors):
     out = np.empty((24 * 24, 3), np.uint8)
-    brighten(colours.reshape(-1, 3), out, *brightness_tables(-0.3))
-    expected = through_hsv(colours[0], lambda h, s, v: (h, s, clip(v - 0.3)))
+    brighten(colors.reshape(-1, 3), out, *brightness_tables(-0.3))
+    expected = through_hsv(colors[0], lambda h, s, v: (h, s, clip(v - 0.3)))
     assert np.abs(out.reshape(24, 24, 3).astype(int) - expected).max() <= 1
 
 
-def test_contrast(colours):
+def test_contrast(colors):
     (c,) = constants("contrast", 4, 24, 24)
-    x = colours[0] / 255.0
+    x = colors[0] / 255.0
     mean = x.mean(axis=(0, 1))
     expected = (np.clip((x - mean) * c + mean, 0, 1) * 255).astype(np.uint8)
-    result = corrupt(colours, "contrast", 4, seed=0)[0]
+    result = corrupt(colors, "contrast", 4, seed=0)[0]
     assert np.abs(result.astype(int) - expected).max() <= 1
     assert (result != expected).mean() < 0.01
 

@@ -1,8 +1,8 @@
-"""Colour: palettes that close in a circle, kept at several blurs, hue-saturation-value and luma.
+"""Color: palettes that close in a circle, kept at several blurs, hue-saturation-value and luma.
 
 A *palette* is ``float32[LEVELS, PALETTE_SIZE, 3]`` of sRGB values in [0, 1], read cyclically by a position in
-turns. Level n holds the colours averaged over 2**(n / 2) entries: where a fractal's bands are finer than a
-pixel, a pixel takes the mean of the colours it covers and not one of them at random, which would be noise.
+turns. Level n holds the colors averaged over 2**(n / 2) entries: where a fractal's bands are finer than a
+pixel, a pixel takes the mean of the colors it covers and not one of them at random, which would be noise.
 """
 
 import numpy as np
@@ -12,14 +12,14 @@ from ipmix.core.randomness import below, between, uniform
 from ipmix.fractals.elementary import cosine_of_turns, exponential, power, sine_of_turns
 
 PALETTE_SIZE = 512
-"""Colours in a palette."""
+"""Colors in a palette."""
 
 LEVELS = 19
 """Half octaves of blur: the last one averages the whole circle."""
 
 STOPS_MOST = 8
 
-# Hue schemes, in turns from a base hue: the classical harmonies of the colour wheel.
+# Hue schemes, in turns from a base hue: the classical harmonies of the color wheel.
 SCHEMES = np.array(
     [
         [0.0, 0.06, -0.06, 0.12],  # analogous
@@ -42,7 +42,7 @@ def srgb_of_linear(value):  # type: ignore[no-untyped-def]
 
 @compiled
 def oklab_to_srgb(lightness, a, b, out):  # type: ignore[no-untyped-def]
-    """Oklab (B. Ottosson, 2020) to sRGB in [0, 1], into ``out[3]``; colours out of gamut are clipped."""
+    """Oklab (B. Ottosson, 2020) to sRGB in [0, 1], into ``out[3]``; colors out of gamut are clipped."""
     long = lightness + 0.3963377774 * a + 0.2158037573 * b
     medium = lightness - 0.1055613458 * a - 0.0638541728 * b
     short = lightness - 0.0894841775 * a - 1.2914855480 * b
@@ -55,8 +55,8 @@ def oklab_to_srgb(lightness, a, b, out):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def harmony(state, colours):  # type: ignore[no-untyped-def]
-    """Fill ``colours`` (float64[PALETTE_SIZE, 3]) with 4-8 stops of one hue harmony, joined in Oklab.
+def harmony(state, colors):  # type: ignore[no-untyped-def]
+    """Fill ``colors`` (float64[PALETTE_SIZE, 3]) with 4-8 stops of one hue harmony, joined in Oklab.
 
     Neighbouring stops alternate between dark and light: contrast is what survives being mixed into a photo.
     """
@@ -77,11 +77,11 @@ def harmony(state, colours):  # type: ignore[no-untyped-def]
         lab[i, 0] = lightness
         lab[i, 1] = chroma * cosine_of_turns(turn)
         lab[i, 2] = chroma * sine_of_turns(turn)
-    _join(lab, stops, colours)
+    _join(lab, stops, colors)
 
 
 @compiled
-def _join(lab, stops, colours):  # type: ignore[no-untyped-def]
+def _join(lab, stops, colors):  # type: ignore[no-untyped-def]
     for n in range(PALETTE_SIZE):
         position = n * stops / PALETTE_SIZE
         i = int(position)
@@ -92,13 +92,13 @@ def _join(lab, stops, colours):  # type: ignore[no-untyped-def]
             lab[i, 0] + (lab[j, 0] - lab[i, 0]) * t,
             lab[i, 1] + (lab[j, 1] - lab[i, 1]) * t,
             lab[i, 2] + (lab[j, 2] - lab[i, 2]) * t,
-            colours[n],
+            colors[n],
         )
 
 
 @compiled
-def cosines(state, colours):  # type: ignore[no-untyped-def]
-    """Fill ``colours`` with a + b cos(2 pi (f t + phase)) per channel, whole f so that it closes."""
+def cosines(state, colors):  # type: ignore[no-untyped-def]
+    """Fill ``colors`` with a + b cos(2 pi (f t + phase)) per channel, whole f so that it closes."""
     for c in range(3):
         middle = between(state, 0.4, 0.6)
         swing = min(between(state, 0.35, 0.6), 1.2 - middle)
@@ -106,20 +106,20 @@ def cosines(state, colours):  # type: ignore[no-untyped-def]
         phase = uniform(state)
         for n in range(PALETTE_SIZE):
             value = middle + swing * cosine_of_turns(frequency * n / PALETTE_SIZE + phase)
-            colours[n, c] = min(max(value, 0.0), 1.0)
+            colors[n, c] = min(max(value, 0.0), 1.0)
 
 
 @compiled
-def draw_colours(state, colours):  # type: ignore[no-untyped-def]
-    """Draw a circle of colours into float64[PALETTE_SIZE, 3]: two in three a hue harmony, else three cosines."""
+def draw_colors(state, colors):  # type: ignore[no-untyped-def]
+    """Draw a circle of colors into float64[PALETTE_SIZE, 3]: two in three a hue harmony, else three cosines."""
     if uniform(state) < 0.67:
-        harmony(state, colours)
+        harmony(state, colors)
     else:
-        cosines(state, colours)
+        cosines(state, colors)
 
 
 def new_palette() -> np.ndarray:
-    """Memory for a palette, with one number more behind it, for those who read a colour as four numbers."""
+    """Memory for a palette, with one number more behind it, for those who read a color as four numbers."""
     numbers = LEVELS * PALETTE_SIZE * 3
     return np.empty(numbers + 1, np.float32)[:numbers].reshape(LEVELS, PALETTE_SIZE, 3)
 
@@ -128,10 +128,10 @@ def new_palette() -> np.ndarray:
 def draw_palette(state, palette):  # type: ignore[no-untyped-def]
     """Draw a palette with all its blurs into float32[LEVELS, PALETTE_SIZE, 3]."""
     n = 3 * PALETTE_SIZE
-    colours = np.empty((PALETTE_SIZE, 3))
-    draw_colours(state, colours)
-    flat = colours.reshape(n)
-    # Sums of all colours before, over two turns of the circle.
+    colors = np.empty((PALETTE_SIZE, 3))
+    draw_colors(state, colors)
+    flat = colors.reshape(n)
+    # Sums of all colors before, over two turns of the circle.
     sums = np.zeros(2 * n + 3)
     for i in range(2 * n):
         sums[i + 3] = sums[i] + flat[i if i < n else i - n]
@@ -139,7 +139,7 @@ def draw_palette(state, palette):  # type: ignore[no-untyped-def]
         span = min(int(exponential(0.5 * level) + 0.5), PALETTE_SIZE)
         scale = 1.0 / span
         row = palette[level].reshape(n)
-        # Entry k averages the colours k - span // 2 onwards; the first few of these lie a turn later.
+        # Entry k averages the colors k - span // 2 onwards; the first few of these lie a turn later.
         back = 3 * (span // 2)
         for start, end, shift in ((0, back, n - back), (back, n, -back)):
             first = sums[start + shift :]

@@ -1,8 +1,8 @@
-"""What is measured on: real pictures where IPMIX_TEST_DATA names a folder of them, synthetic ones otherwise.
+"""What is measured on: real images where IPMIX_TEST_DATA names a folder of them, synthetic ones otherwise.
 
-The folder holds ``cifar10/test/<class>/*`` and ``imagenet-sample/<class>/*``. 32x32 pictures come from the
-former, everything else and the mixing pictures from the latter: every second file for each, so that no
-picture is mixed with itself.
+The folder holds ``cifar10/test/<class>/*`` and ``imagenet-sample/<class>/*``. 32x32 images come from the
+former, everything else and the mixing images from the latter: every second file for each, so that no
+image is mixed with itself.
 """
 
 import io
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ipmix.data.decoding import decode, decode_square, is_picture, open_rgb
+from ipmix.data.decoding import decode, decode_square, is_image_file, open_rgb
 from ipmix.mixing_set.mixing_set import margin
 
 VARIABLE = "IPMIX_TEST_DATA"
@@ -22,7 +22,7 @@ VARIABLE = "IPMIX_TEST_DATA"
 
 @dataclass(frozen=True)
 class Source:
-    """Where pictures come from: a folder, or None for synthetic ones."""
+    """Where images come from: a folder, or None for synthetic ones."""
 
     folder: Path | None
 
@@ -31,14 +31,14 @@ class Source:
         """For the results."""
         if self.folder is None:
             return f"synthetic (waves, discs, noise): {VARIABLE} is not set"
-        return "real: CIFAR-10 test pictures (JPEG copies) at 32x32; an ImageNet sample, one a class, else"
+        return "real: CIFAR-10 test images (JPEG copies) at 32x32; an ImageNet sample, one a class, else"
 
     def images(self, count: int, height: int, width: int | None = None, channels: int = 3) -> np.ndarray:
         """uint8[count, height, width, channels]; other channels than 3 are made from the three."""
         return _images(self, count, height, width or height, channels)
 
     def mixing(self, count: int, side: int, channels: int = 3) -> np.ndarray:
-        """Mixing pictures for images of this side, with the margin: uint8[count, m, m, channels]."""
+        """Mixing images for images of this side, with the margin: uint8[count, m, m, channels]."""
         side = margin(side, side)
         if self.folder is None:
             return with_channels(synthetic(count, side, side, seed=1), channels)
@@ -61,21 +61,21 @@ class Source:
     def _jpegs(self, count: int, shorter: int | None, quality: int) -> list[bytes]:
         if self.folder is None:
             height = shorter or 256
-            pictures = [Image.fromarray(image) for image in synthetic(count, height, height * 4 // 3, seed=2)]
-            return [_jpeg(picture, quality) for picture in pictures]
+            images = [Image.fromarray(image) for image in synthetic(count, height, height * 4 // 3, seed=2)]
+            return [_jpeg(opened, quality) for opened in images]
         paths = _take(_files(self.folder / "imagenet-sample")[::2], count)
         if shorter is None:
             return [path.read_bytes() for path in paths]
-        pictures = [open_rgb(path) for path in paths]
-        factors = [shorter / min(picture.size) for picture in pictures]
+        images = [open_rgb(path) for path in paths]
+        factors = [shorter / min(opened.size) for opened in images]
         return [
-            _jpeg(picture.resize((round(picture.width * f), round(picture.height * f)), 3), quality)
-            for picture, f in zip(pictures, factors)
+            _jpeg(opened.resize((round(opened.width * f), round(opened.height * f)), 3), quality)
+            for opened, f in zip(images, factors)
         ]
 
 
 def find() -> Source:
-    """The folder that the environment names, or synthetic pictures. Raises for a folder without them."""
+    """The folder that the environment names, or synthetic images. Raises for a folder without them."""
     named = os.environ.get(VARIABLE)
     if not named:
         return Source(None)
@@ -104,7 +104,7 @@ def _images(source: Source, count: int, height: int, width: int, channels: int) 
 
 @cache
 def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if is_picture(path))
+    return sorted(path for path in folder.rglob("*") if is_image_file(path))
 
 
 def _take(paths: list[Path], count: int) -> list[Path]:
@@ -114,9 +114,9 @@ def _take(paths: list[Path], count: int) -> list[Path]:
     return [paths[i % len(paths)] for i in range(count)]
 
 
-def _jpeg(picture: Image.Image, quality: int) -> bytes:
+def _jpeg(opened: Image.Image, quality: int) -> bytes:
     content = io.BytesIO()
-    picture.save(content, "JPEG", quality=quality)
+    opened.save(content, "JPEG", quality=quality)
     return content.getvalue()
 
 
@@ -131,14 +131,14 @@ def with_channels(images: np.ndarray, channels: int) -> np.ndarray:
 
 
 def synthetic(count: int, height: int, width: int, seed: int = 0) -> np.ndarray:
-    """Colour pictures with slopes, edges, flat areas and noise: uint8[count, height, width, 3].
+    """Color images with slopes, edges, flat areas and noise: uint8[count, height, width, 3].
 
     At most 64 different ones, then the same again.
     """
     draws = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width].astype(np.float32) / max(height, width)
     distinct = np.empty((min(count, 64), height, width, 3), np.uint8)
-    for picture in distinct:
+    for opened in distinct:
         values = np.full((height, width, 3), draws.uniform(60, 200, 3), np.float32)
         for _ in range(3):
             angle, waves = draws.uniform(0, 2 * np.pi), draws.uniform(1, 12)
@@ -148,5 +148,5 @@ def synthetic(count: int, height: int, width: int, seed: int = 0) -> np.ndarray:
             inside = (x - draws.random()) ** 2 + (y - draws.random()) ** 2 < draws.uniform(0.05, 0.3) ** 2
             values[inside] = draws.integers(0, 256, 3)
         values += draws.normal(0, draws.uniform(0, 12), values.shape)
-        picture[...] = np.clip(values, 0, 255)
+        opened[...] = np.clip(values, 0, 255)
     return distinct[np.arange(count) % len(distinct)]

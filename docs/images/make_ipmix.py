@@ -1,4 +1,4 @@
-"""Draws docs/pictures/ipmix.jpg, the picture at the top of the README: python docs/pictures/make_ipmix.py
+"""Draws docs/images/ipmix.jpg, the image at the top of the README: python docs/images/make_ipmix.py
 
 The flower is scikit-learn's sample image (photo: dany13, CC BY 2.0).
 """
@@ -11,7 +11,7 @@ from sklearn.datasets import load_sample_image
 
 from ipmix import IPMix, MixingSet, draw
 from ipmix.augmentation.explain import explain
-from ipmix.cli.sheet import Line, draw_sheet
+from ipmix.cli.sheet import SheetRow, draw_sheet
 from ipmix.recipe.format import WHOLE
 
 SEED, INDEX = 0, 4561  # a recipe with a chain of each level: image, patch, pixel
@@ -22,13 +22,13 @@ mixing = MixingSet.generate(64, 256, 0)
 method = IPMix(severity=3.0, beta=3.0, patch_sizes=(32, 64, 96, 224))
 recipe = draw(method, (1, 224, 224, 3), len(mixing), seed=SEED, indices=[INDEX])[0]
 first, *chains = explain(image, recipe, mixing)
-clean, picture, result = first.pictures
+clean, image, result = first.images
 shares = [chain.share / WHOLE for chain in recipe.chains]
-ends = [(f"{share:.0%}: {chain}", row.pictures[-1][1]) for share, chain, row in zip(shares, recipe.chains, chains)]
+ends = [(f"{share:.0%}: {chain}", row.images[-1][1]) for share, chain, row in zip(shares, recipe.chains, chains)]
 cells = [
     (f"{recipe.clean / WHOLE:.0%}: clean", clean[1]),
     *ends,
     ("their sum", result[1]),
-    ("the mixing picture", picture[1]),
+    ("the mixing image", image[1]),
 ]
-draw_sheet([Line("", cells)], cell=150).save(Path(__file__).with_name("ipmix.jpg"), quality=90)
+draw_sheet([SheetRow("", cells)], cell=150).save(Path(__file__).with_name("ipmix.jpg"), quality=90)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ipmix.report.pictures import SIDE, data_uri
+from ipmix.report.data_uris import SIDE, data_uri
 
 
 def decoded(uri):
@@ -15,7 +15,7 @@ def decoded(uri):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_small_pictures_keep_every_byte(channels):
+def test_small_images_keep_every_byte(channels):
     image = np.random.default_rng(0).integers(0, 256, (5, 7, channels), dtype=np.uint8)
     assert np.array_equal(decoded(data_uri(image)).reshape(image.shape), image)
 
@@ -25,5 +25,5 @@ def test_more_channels_show_the_first_three():
     assert np.array_equal(decoded(data_uri(image)), image[:, :, :3])
 
 
-def test_large_pictures_become_smaller():
+def test_large_images_become_smaller():
     assert max(decoded(data_uri(np.zeros((600, 300, 3), np.uint8))).shape) == SIDE

@@ -1,4 +1,4 @@
-"""Draws docs/pictures/methods.jpg, every method on one picture: python docs/pictures/make_methods.py
+"""Draws docs/images/methods.jpg, every method on one image: python docs/images/make_methods.py
 
 The cat is "Chelsea" (S. van der Walt, CC0), its partner "coffee" (R. Michetti, CC0), both from scikit-image.
 """
@@ -17,10 +17,10 @@ from ipmix.cli.sheet import draw_sheet
 SIDE, SEED = 224, 205
 
 
-def square(picture: np.ndarray, left: int) -> np.ndarray:
-    """A square of the picture's height from this column on, brought to SIDE pixels."""
-    height = picture.shape[0]
-    cropped = Image.fromarray(picture[:, left : left + height])
+def square(image: np.ndarray, left: int) -> np.ndarray:
+    """A square of the image's height from this column on, brought to SIDE pixels."""
+    height = image.shape[0]
+    cropped = Image.fromarray(image[:, left : left + height])
     return np.asarray(cropped.resize((SIDE, SIDE), Image.Resampling.LANCZOS))
 
 
