@@ -7,6 +7,7 @@
 import argparse
 import hashlib
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -91,7 +92,7 @@ def augmented() -> Iterator[tuple[str, str]]:
 
 
 def mixing_images() -> Iterator[tuple[str, str]]:
-    """A hash of 200 images of every kind (40 small ones each), and single ones at 64 pixels."""
+    """A hash over 200 small images of every kind, and over five of 64 pixels."""
     for kind in kinds.KINDS:
         for size, indices in ((24, range(200)), (64, range(5))):
             seen = hashlib.blake2b(digest_size=8)
@@ -139,7 +140,7 @@ def main() -> None:
     if path:
         path.write_text(text)
     else:
-        print(text, end="")
+        sys.stdout.write(text)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def draw(
         indices: int[N], the images' own numbers in their data set; 0 .. N-1 if left out.
 
     Returns:
-        A :class:`~ipmix.recipe.table.RecipeTable`, or a :class:`~ipmix.recipe.table.RecipeSequence` of them for a method that
+        A :class:`~ipmix.recipe.RecipeTable`, or a :class:`~ipmix.recipe.RecipeSequence` of them for a method that
         works in stages. Where the method mixes labels, ``.labels(labels, classes)`` gives the images' new ones.
     """
     if len(shape) != 4:

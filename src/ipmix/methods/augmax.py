@@ -4,7 +4,7 @@ Source: Wang, Xiao, Kossaifi, Yu, Anandkumar, Wang, "AugMax: Adversarial Composi
 Robust Training", NeurIPS 2021 (arXiv 2110.13771); and its public code (github.com/VITA-Group/AugMax).
 
 An image becomes several views: number 0 is an AugMix of it; the others are single chains of operations, whose
-worst mixture training finds by gradient ascent (:func:`ipmix.attacks.worst_mixture.worst_mixture`) against the network as it is.
+worst mixture training finds by gradient ascent (:func:`ipmix.ascent.worst_mixture`) against the network as it is.
 """
 
 from collections.abc import Callable
