@@ -28,9 +28,8 @@ SUMMARIES = {
 """What ``ipmix --help`` lists; a command whose module isn't there isn't listed."""
 
 TRAIN_EXTRA = frozenset(
-    ("torch", "torchvision", "accelerate", "timm", "yaml", "rich", "matplotlib", "jinja2",
-     "scipy", "sklearn", "safetensors")
-)  # fmt: skip
+    ("torch", "torchvision", "accelerate", "timm", "yaml", "rich", "jinja2", "sklearn", "safetensors")
+)
 """Modules that come with ``pip install "ipmix[train]"``."""
 
 FULL_OR_FORBIDDEN = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)

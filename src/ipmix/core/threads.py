@@ -21,6 +21,11 @@ PIXELS = 2**19
 """Pixels that are worth a part of their own where images are small: 2 ms, of which setting up a part takes 0.1."""
 
 
+def default_threads() -> int:
+    """The processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def in_parts(work: Callable[[int, int], object], count: int, threads: int, size: int = 1) -> None:
     """Call ``work(begin, end)`` for parts of 0 .. count, in ``threads`` threads; the first error is raised.
 

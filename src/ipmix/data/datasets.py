@@ -2,20 +2,25 @@
 
 :func:`load` reads a set into memory (:class:`ArrayDataset`); :func:`scan` only lists a folder's files
 (:class:`FileDataset`), for sets that don't fit. A folder is ``<split>/<class>/<image>``; for evaluation
-alone, ``<class>/<image>`` will do. Classes are numbered by their sorted folder names.
+alone, ``<class>/<image>`` will do. Classes are numbered by their sorted folder names; folders below a class folder
+belong to the class (:mod:`ipmix.data.folders`).
 """
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from ipmix.core.errors import InputError
+from ipmix.core.image_sizes import width_by_height
 from ipmix.core.progress import counting
-from ipmix.data.decoding import BrokenImage, decode, decode_square, is_image_file, square
+from ipmix.core.threads import default_threads
+from ipmix.data.cropping import resize_and_crop
+from ipmix.data.decoding import BrokenImage, decode, decode_square, is_image_file
+from ipmix.data.folders import class_folders, image_files
 
 SPLITS = ("train", "test", "val")
 BUILT_IN = ("digits", "cifar10", "cifar100")
@@ -64,12 +69,16 @@ class FileDataset:
         labels: int64[N], each in 0 .. len(classes)-1.
         classes: the classes' names.
         name: what the set is called in results.
+        hidden: hidden image files and folders, which were left out.
+        root: the folder that holds the class folders, where the files come from one.
     """
 
     paths: tuple[Path, ...]
     labels: np.ndarray
     classes: tuple[str, ...]
     name: str
+    hidden: tuple[Path, ...] = field(default=(), repr=False)
+    root: Path | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not self.paths:
@@ -86,7 +95,7 @@ class FileDataset:
     def whole(self, *, quiet: bool = False) -> tuple["FileDataset", tuple[Path, ...]]:
         """Decode every file once: the files that can be, and the broken ones."""
         with (
-            ThreadPoolExecutor(os.cpu_count()) as pool,
+            ThreadPoolExecutor(default_threads()) as pool,
             counting(f"checking {self.name}", len(self), quiet=quiet) as advance,
         ):
             broken = []
@@ -97,7 +106,7 @@ class FileDataset:
         kept = np.setdiff1d(np.arange(len(self)), broken)
         if not len(kept):
             raise InputError(f"{self.name}: every one of the {len(self)} images is broken")
-        files = FileDataset(tuple(self.paths[i] for i in kept), self.labels[kept], self.classes, self.name)
+        files = replace(self, paths=tuple(self.paths[i] for i in kept), labels=self.labels[kept])
         return files, tuple(self.paths[i] for i in broken)
 
     def read(self, *, size: int | None = None, skip_broken: bool = False, quiet: bool = False) -> ArrayDataset:
@@ -152,22 +161,32 @@ def load(
 def scan(folder: str | Path, split: str) -> FileDataset:
     """List one split of a folder of images without decoding any; errors as :func:`load`."""
     top = _folder_of(Path(folder), split)
-    folders = sorted(p for p in top.iterdir() if p.is_dir() and not p.name.startswith("."))
+    return scan_classes(top, f"{Path(folder).name} {split}")
+
+
+def scan_classes(top: Path, name: str) -> FileDataset:
+    """List a folder ``<class>/.../<image>``; the classes are numbered by their sorted names.
+
+    Raises:
+        InputError: it has no class folder, or one without images.
+    """
+    folders, hidden = class_folders(top)
     if not folders:
         raise InputError(f"{top} has no class folders; expected {top}/<class>/<image>")
-    paths: list[Path] = []
-    counts = []
-    for class_folder in folders:
-        found = sorted(p for p in _files(class_folder) if is_image_file(p))
-        if not found:
+    found = [image_files(folder) for folder in folders]
+    for folder, files in zip(folders, found):
+        if not files.paths:
             raise InputError(
-                f"the class folder {class_folder} holds no image; add images "
-                "(JPEG, PNG, WebP, ...) or remove the folder"
+                f"the class folder {folder} holds no image; add images (JPEG, PNG, WebP, ...) or remove the folder"
             )
-        paths += found
-        counts.append(len(found))
-    labels = np.repeat(np.arange(len(folders), dtype=np.int64), counts)
-    return FileDataset(tuple(paths), labels, tuple(p.name for p in folders), f"{Path(folder).name} {split}")
+    return FileDataset(
+        tuple(path for files in found for path in files.paths),
+        np.repeat(np.arange(len(folders), dtype=np.int64), [len(files.paths) for files in found]),
+        tuple(folder.name for folder in folders),
+        name,
+        (*hidden, *(path for files in found for path in files.hidden)),
+        top,
+    )
 
 
 def splits(source: str | Path) -> tuple[str, ...]:
@@ -219,12 +238,6 @@ def _folder_of(folder: Path, split: str) -> Path:
     return folder
 
 
-def _files(folder: Path) -> Iterable[Path]:
-    for where, _, names in os.walk(folder):
-        for name in names:
-            yield Path(where, name)
-
-
 def _decode_all(
     paths: tuple[Path, ...], size: int | None, skip_broken: bool, description: str, quiet: bool
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -240,7 +253,7 @@ def _decode_all(
             return error
 
     with (
-        ThreadPoolExecutor(os.cpu_count()) as pool,
+        ThreadPoolExecutor(default_threads()) as pool,
         counting(description, len(paths), quiet=quiet) as advance,
     ):
         try:
@@ -257,8 +270,8 @@ def _decode_all(
                     images = np.zeros((len(paths), *result.shape), np.uint8)
                 if result.shape != images.shape[1:]:
                     raise InputError(
-                        f"images differ in size: {first} is {_sides(images[0])}, {paths[i]} is "
-                        f"{_sides(result)}; pass a size (--size) to bring all to one"
+                        f"images differ in size: {first} is {width_by_height(images[0])}, {paths[i]} is "
+                        f"{width_by_height(result)}; pass a size (--size) to bring all to one"
                     )
                 images[i] = result
         except BaseException:
@@ -290,16 +303,12 @@ def _is_broken(path: Path) -> bool:
     return False
 
 
-def _sides(image: np.ndarray) -> str:
-    return f"{image.shape[1]}x{image.shape[0]}"
-
-
 def _resized(dataset: ArrayDataset, size: int | None) -> ArrayDataset:
     if size is None or dataset.images.shape[1:3] == (size, size):
         return dataset
     from PIL import Image
 
-    images = np.stack([np.asarray(square(Image.fromarray(image), size)) for image in dataset.images])
+    images = np.stack([np.asarray(resize_and_crop(Image.fromarray(image), size)) for image in dataset.images])
     return ArrayDataset(images, dataset.labels, dataset.classes, dataset.name)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from ipmix.core.errors import InputError
+from ipmix.data.cropping import resize_and_crop
 
 SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".gif"))
 """Files with one of these endings (in any case) count as images; others are passed over."""
@@ -32,22 +33,20 @@ def decode(path: str | Path) -> np.ndarray:
     return np.asarray(open_rgb(path))
 
 
-def decode_square(path: str | Path, size: int) -> np.ndarray:
-    """Read an image as ``uint8[size, size, 3]``: shorter side to ``size`` (bilinear), then the centre.
+def decode_square(path: str | Path, size: int, crop: float = 1.0) -> np.ndarray:
+    """Read an image as ``uint8[size, size, 3]``, by :func:`ipmix.data.cropping.resize_and_crop`.
 
-    An image of that size comes back untouched. Errors as :func:`decode`.
+    An image of that size comes back untouched where ``crop`` is 1. Errors as :func:`decode`.
     """
-    return np.asarray(square(open_rgb(path), size))
+    return np.asarray(square(open_rgb(path), path, size, crop))
 
 
-def square(image: Image.Image, size: int) -> Image.Image:
-    """The centre of an image whose shorter side was brought to ``size`` (bilinear, anti-aliased)."""
-    width, height = image.size
-    if (width, height) == (size, size):
-        return image
-    side = min(width, height)
-    left, top = (width - side) / 2, (height - side) / 2
-    return image.resize((size, size), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))
+def square(image: Image.Image, path: str | Path, size: int, crop: float = 1.0) -> Image.Image:
+    """An opened image resized and cropped; errors name its file."""
+    try:
+        return resize_and_crop(image, size, crop)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 def open_rgb(path: str | Path) -> Image.Image:

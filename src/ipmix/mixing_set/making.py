@@ -18,6 +18,7 @@ import numpy as np
 
 from ipmix.core.errors import InputError
 from ipmix.core.files import replacing, write_bytes, write_text
+from ipmix.core.threads import default_threads
 from ipmix.fractals.kinds import KINDS, SIZE_LEAST, SIZE_MOST, Painting, paint
 from ipmix.mixing_set import image_files
 from ipmix.mixing_set.composition import EXTERNAL, Painter
@@ -43,11 +44,6 @@ except ImportError:  # Windows
 
 BATCH = 128
 """Images between two flushes of the journal: what an interruption can cost."""
-
-
-def default_threads() -> int:
-    """The processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def check_plan(plan: MixingSetPlan, painters: Mapping[str, Painter]) -> None:

@@ -22,11 +22,12 @@ from PIL import Image
 
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import Key, below
+from ipmix.core.threads import default_threads
 from ipmix.data.decoding import SUFFIXES, decode
 from ipmix.fractals.kinds import PAINTINGS_VERSION
 from ipmix.mixing_set.composition import compose
 from ipmix.mixing_set.folder import find, fit
-from ipmix.mixing_set.making import default_threads, make, reserve
+from ipmix.mixing_set.making import make, reserve
 from ipmix.mixing_set.manifest import VERSION, Entry, MixingSetPlan, read, shard_name
 from ipmix.mixing_set.sources import ArrayFile, ArraySource, FolderSource, MixingSource, ShardSource, open_shard
 

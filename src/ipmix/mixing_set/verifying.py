@@ -8,9 +8,9 @@ from typing import Protocol
 import numpy as np
 
 from ipmix.core.errors import InputError
+from ipmix.core.threads import default_threads
 from ipmix.fractals.kinds import KINDS, PAINTINGS_VERSION, paint
 from ipmix.mixing_set.image_files import digest
-from ipmix.mixing_set.making import default_threads
 from ipmix.mixing_set.manifest import Entry, MixingSetPlan
 
 LOSSLESS = ("png", "shard")

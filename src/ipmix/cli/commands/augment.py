@@ -12,15 +12,13 @@ from ipmix.augmentation.batches import apply, draw
 from ipmix.augmentation.explain import explain as take_apart
 from ipmix.cli.commands.choosing import method_named
 from ipmix.cli.method_figure import compare, methods_named, partner_of, versions
-from ipmix.cli.sheet import SheetRow, draw_sheet
+from ipmix.cli.sheet import FORMATS, SheetRow, draw_sheet
 from ipmix.core.checking import check_count
 from ipmix.core.errors import InputError
 from ipmix.core.files import refuse_existing, write_bytes
 from ipmix.data.decoding import BrokenImage, is_image_file, open_rgb
 from ipmix.mixing_set.mixing_set import MixingSet, margin
 from ipmix.recipe.table import RecipeTable
-
-FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
 
 def augment(

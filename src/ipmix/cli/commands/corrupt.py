@@ -1,5 +1,6 @@
 """``ipmix corrupt``: corrupted or perturbed copies of any images, in the public layouts."""
 
+import sys
 from pathlib import Path
 from typing import Literal
 
@@ -50,9 +51,12 @@ def corrupt(
         threads: How many threads.
         force: Write anew what is there.
     """
-    from ipmix.corruptions.test_sets import planning, sources, writing
+    from ipmix.corruptions.test_sets import planning, writing
+    from ipmix.data.sources import OnDisk, open_images
 
-    source = sources.open_source(data, labels, size)
+    source = open_images(data, labels, size)
+    if isinstance(source, OnDisk) and (hidden := source.files.hidden):
+        sys.stderr.write(f"left out {len(hidden)} hidden files and folders, the first {hidden[0]}\n")
     plan = planning.make_plan(
         source, data, kind=set, names=names, severities=severities, validation=validation, layout=layout,
         seed=seed, form=form, difficulty=difficulty, quality=quality,

@@ -19,8 +19,7 @@ SheetRow = tuple[bool, str]
 
 CORE = ("ipmix", "numpy", "numba", "pillow", "platformdirs")
 TRAIN = (
-    "torch", "torchvision", "accelerate", "timm", "pyyaml", "rich", "matplotlib", "jinja2", "scipy",
-    "scikit-learn", "safetensors",
+    "torch", "torchvision", "accelerate", "timm", "pyyaml", "rich", "jinja2", "scikit-learn", "safetensors",
 )  # fmt: skip
 
 

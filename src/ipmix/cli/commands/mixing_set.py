@@ -132,9 +132,9 @@ def show(
         cell: The side of one image on the sheet, in pixels.
         force: Replace a file that exists.
     """
+    from ipmix.cli.sheet import write_contact_sheet
     from ipmix.core.errors import InputError
     from ipmix.core.files import refuse_existing
-    from ipmix.mixing_set.contact_sheet import write_sheet
     from ipmix.mixing_set.mixing_set import MixingSet
 
     refuse_existing(out, force=force)
@@ -153,7 +153,7 @@ def show(
     if kind is None and first == 0 and len(numbers) > count:
         numbers = [numbers[i * len(numbers) // count] for i in range(count)]
     numbers = numbers[:count]
-    write_sheet([mixing[number] for number in numbers], out, cell)
+    write_contact_sheet([mixing[number] for number in numbers], out, cell)
     sys.stdout.write(f"{out}: {len(numbers)} images\n")
 
 

@@ -21,8 +21,8 @@ from ipmix.corruptions.severities import (
     VALIDATION,
     position,
 )
-from ipmix.corruptions.test_sets.sources import Source
-from ipmix.corruptions.test_sets.writing import TestSetPlan
+from ipmix.corruptions.test_sets.writing import TestSetPlan, image_shape
+from ipmix.data.sources import InMemory, OnDisk
 
 KNOWN = {"c": CORRUPTIONS + VALIDATION, "c-bar": C_BAR, "p": PERTURBATIONS}
 """The names that each set may have."""
@@ -44,7 +44,7 @@ def set_names(kind: str, side: int, *, validation: bool = False) -> tuple[str, .
 
 
 def make_plan(
-    source: Source,
+    source: InMemory | OnDisk,
     data: str,
     *,
     kind: str,
@@ -58,7 +58,8 @@ def make_plan(
     quality: int = 85,
 ) -> TestSetPlan:
     """Check every setting and settle what is left open; InputError names the one that won't do."""
-    usual = set_names(kind, min(source.shape()[:2]), validation=validation)
+    shape = image_shape(source)
+    usual = set_names(kind, min(shape[:2]), validation=validation)
     chosen = usual if names is None else tuple(dict.fromkeys(names))
     unknown = [name for name in chosen if name not in KNOWN[kind]]
     if unknown or not chosen:
@@ -70,9 +71,11 @@ def make_plan(
     if layout not in ("auto", "arrays", "folders"):
         raise InputError(f"layout is auto, arrays or folders, got {layout!r}")
     if layout == "auto":
-        layout = "folders" if source.array is None else "arrays"
-    if layout == "folders" and source.shape()[2] not in (1, 3):
-        raise InputError(f"JPEG files hold 1 or 3 channels, the images have {source.shape()[2]}; use --layout arrays")
+        layout = "folders" if isinstance(source, OnDisk) else "arrays"
+    if layout == "folders" and shape[2] not in (1, 3):
+        raise InputError(f"JPEG files hold 1 or 3 channels, the images have {shape[2]}; use --layout arrays")
+    if layout == "folders" and kind == "p":
+        _check_folders_of_frames(source)
     if form not in ("original", "corrected"):
         raise InputError(f'form is "original" or "corrected", got {form!r}')
     return TestSetPlan(
@@ -83,13 +86,21 @@ def make_plan(
         form=form,
         difficulty=checked_level("difficulty", difficulty, 3),
         quality=checked_level("quality", quality, 100),
-        size=source.size,
+        size=source.size if isinstance(source, OnDisk) else None,
         layout=layout,
         data=Path(data).name,
         count=len(source),
         frost=TestSetPlan.frost_source(chosen),
         version=version("ipmix"),
     )
+
+
+def _check_folders_of_frames(source: InMemory | OnDisk) -> None:
+    """Each image becomes a folder of frames: it must not be one that other images lie in."""
+    stems = {source.stem(place) for place in range(len(source))}
+    for stem in stems:
+        if double := stems.intersection(stem.parents):
+            raise InputError(f"{double.pop()} is an image and a folder of images; rename one, its frames need a folder")
 
 
 def parse_shard(shard: str) -> tuple[int, int]:
