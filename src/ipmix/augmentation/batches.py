@@ -160,7 +160,7 @@ def augment(
     if hasattr(method, "transform"):
         # Recipes that change nothing bring its images into the form that is asked for.
         images = method.transform(images, _keys_for(len(images), seed, epoch, indices, view))
-        table, mixing = RecipeTable.empty(len(images), 1, 1, *images.shape[1:3], rare=False), None
+        table, mixing = RecipeTable.empty(len(images), 1, 1, *images.shape[1:3]), None
     else:
         count = 0 if mixing is None else len(mixing)
         table = draw(method, images.shape, count, seed=seed, epoch=epoch, indices=indices, view=view)

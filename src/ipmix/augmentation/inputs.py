@@ -82,7 +82,7 @@ def _renumbered(table: RecipeTable) -> tuple[RecipeTable, np.ndarray]:
     heads["mixing_image"][used != NO_MIXING_IMAGE] = places
     if not len(chosen):
         chosen = np.zeros(1, np.int64)
-    return RecipeTable(table.height, table.width, heads, table.chains, table.steps, table.rare), chosen
+    return RecipeTable(table.height, table.width, heads, table.chains, table.steps), chosen
 
 
 def as_planes(images: np.ndarray, height: int, width: int, channels: int) -> np.ndarray:

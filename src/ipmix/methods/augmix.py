@@ -15,7 +15,7 @@ import numpy as np
 from ipmix.core.checking import check_count, check_positive, check_severity
 from ipmix.core.compiling import compiled_disjoint
 from ipmix.core.randomness import Keys, below, beta, dirichlet, start
-from ipmix.methods.drawing import DrawPlan, any_rare, draw_level, draw_table, find_preset, make_drawer
+from ipmix.methods.drawing import DrawPlan, draw_level, draw_table, find_preset, make_drawer
 from ipmix.recipe.format import OPERATION, WHOLE
 from ipmix.recipe.operations import AUTOCONTRAST, CODES, operation_names
 from ipmix.recipe.recipe import ImageSpec
@@ -92,9 +92,8 @@ class AugMix:
         return make_drawer(self._plan(scene), seed, scene)
 
     def _plan(self, scene: ImageSpec) -> DrawPlan:
-        rare = any_rare(operation_names(self.operations))
         options = _options(self, max(scene.height, scene.width))
-        return DrawPlan(_draw_table, options, self.k, self.depth or 3, rare)
+        return DrawPlan(_draw_table, options, self.k, self.depth or 3)
 
 
 PRESETS = {

@@ -1,6 +1,6 @@
 """What drawing has in common: a method settles its options for an image size, a compiled kernel fills a table."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from ipmix.core.compiling import direct, part
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import SHARED_VIEW, Key, Keys, below, beta, between, bits, start, uniform
 from ipmix.recipe.format import NO_MIXING_IMAGE
-from ipmix.recipe.operations import OPERATIONS, RARE
+from ipmix.recipe.operations import OPERATIONS
 from ipmix.recipe.recipe import ImageSpec
 from ipmix.recipe.table import RecipeTable
 
@@ -35,13 +35,11 @@ class DrawPlan:
     """A named tuple of numbers and arrays."""
     chains: int
     steps: int
-    rare: bool = False
-    """Whether one of :data:`~ipmix.recipe.operations.RARE` can be drawn."""
 
 
 def draw_table(plan: DrawPlan, keys: Keys, scene: ImageSpec) -> RecipeTable:
     """One recipe for each key, for images of the scene's size."""
-    table = RecipeTable.empty(len(keys), plan.chains, plan.steps, scene.height, scene.width, rare=plan.rare)
+    table = RecipeTable.empty(len(keys), plan.chains, plan.steps, scene.height, scene.width)
     plan.kernel(
         *(keys.seed, keys.epoch, keys.indices, keys.view),
         *(plan.options, scene.height, scene.width, scene.mixing_count),
@@ -91,11 +89,6 @@ def check_images(method: str, scene: ImageSpec, instead: str = "") -> None:
         )
 
 
-def any_rare(names: Iterable[str]) -> bool:
-    """Whether one of these operations is of :data:`~ipmix.recipe.operations.RARE`."""
-    return not RARE.isdisjoint(names)
-
-
 @part
 def draw_mixing_image(state, seed, epoch, index, images, head):  # type: ignore[no-untyped-def]
     """Draw the mixing image and where it is cropped: all views of an image share them (authors' code)."""
@@ -126,7 +119,7 @@ def draw_partners(state, heads):  # type: ignore[no-untyped-def]
 
 @part
 def draw_coefficients(state, strength):  # type: ignore[no-untyped-def]
-    """Coefficients of add and multiply (authors' code, ``get_ab``; the same as PixMix's)."""
+    """Coefficients of add and multiply (authors' code, ``get_ab``, which PixMix's has too)."""
     if below(state, 2) == 0:
         return beta(state, strength, 1.0), beta(state, 1.0, strength)
     return 1.0 + beta(state, 1.0, strength), -beta(state, 1.0, strength)

@@ -18,7 +18,6 @@ from ipmix.core.errors import InputError
 from ipmix.core.randomness import Keys, below, beta, bits, dirichlet, start, uniform
 from ipmix.methods.drawing import (
     DrawPlan,
-    any_rare,
     check_images,
     draw_coefficients,
     draw_level,
@@ -158,8 +157,7 @@ class IPMix:
 
     def _plan(self, scene: ImageSpec) -> DrawPlan:
         chains = self.k if self.framework == "chains" else 1
-        rare = any_rare(operation_names(self.operations))
-        return DrawPlan(_draw_table, _options(self, scene.height, scene.width), chains, self.t, rare)
+        return DrawPlan(_draw_table, _options(self, scene.height, scene.width), chains, self.t)
 
 
 PRESETS = {

@@ -139,7 +139,7 @@ class LayerMix:
 
     def _plan(self, scene: ImageSpec) -> DrawPlan:
         check_images("LayerMix", scene)
-        return DrawPlan(_draw_table, _options(self), 1, LAYERS + 1, rare=True)
+        return DrawPlan(_draw_table, _options(self), 1, LAYERS + 1)
 
 
 PRESETS = {"code": LayerMix()}

@@ -18,7 +18,6 @@ from ipmix.core.randomness import Keys, below, start
 from ipmix.methods.augmix import SMALL_SIDE, THIRTEEN
 from ipmix.methods.drawing import (
     DrawPlan,
-    any_rare,
     check_images,
     draw_coefficients,
     draw_level,
@@ -87,8 +86,7 @@ class PixMix:
 
     def _plan(self, scene: ImageSpec) -> DrawPlan:
         check_images("PixMix", scene)
-        rare = any_rare(operation_names(self.operations))
-        return DrawPlan(_draw_table, _options(self, max(scene.height, scene.width)), 1, self.k + 1, rare)
+        return DrawPlan(_draw_table, _options(self, max(scene.height, scene.width)), 1, self.k + 1)
 
 
 PRESETS = {

@@ -106,7 +106,7 @@ class PRIME:
         return make_drawer(self._plan(scene), seed, scene)
 
     def _plan(self, scene: ImageSpec) -> DrawPlan:
-        return DrawPlan(_draw_table, _options(self, max(scene.height, scene.width)), self.k, self.t, rare=True)
+        return DrawPlan(_draw_table, _options(self, max(scene.height, scene.width)), self.k, self.t)
 
 
 _CIFAR = PRIME(color_frequencies=100, color_temperature=0.01, color_band=0, most_cut=100)

@@ -111,9 +111,6 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 """Named sets: the paper's ten, all fifteen, and the core's that leave every pixel in its place."""
 
-RARE = frozenset(o.name for o in OPERATIONS if o.seeded) | {"color", "contrast", "sharpness"}
-"""Operations of methods beside IPMix with its core: the compiled engine compiles them when a recipe needs one."""
-
 
 def operation_names(chosen: str | Iterable[str]) -> tuple[str, ...]:
     """The names behind a group ("core", "all", "photometric") or a list of names, in order, each once.

@@ -21,9 +21,8 @@ LANES = 16
 
 
 @helper
-def mix_box(step, overflow, current, other, width, stride, origin, powers, wholes, series, masks):  # type: ignore[no-untyped-def]
-    """Carry out one mixing step. ``powers`` float32[2, 256], ``wholes`` int64[256], ``series``
-    float64[256] and ``masks`` uint8[*], of a row of whole lanes or more, are scratch."""
+def mix_box(step, overflow, current, other, width, stride, origin, scratch):  # type: ignore[no-untyped-def]
+    """Carry out one mixing step; ``scratch`` is a :class:`~ipmix.engines.compiled.workspace.MixingScratch`."""
     left, top, right, bottom = (
         np.int64(step.left),
         np.int64(step.top),
@@ -36,8 +35,8 @@ def mix_box(step, overflow, current, other, width, stride, origin, powers, whole
     if step.mixer == ADD:
         _add(step.a, step.b, overflow, current, other, across, down, a0, width, b0, stride)
     elif step.mixer == MULTIPLY:
-        _make_powers(np.float64(step.a), np.float64(step.b), powers, wholes, series)
-        _multiply(powers, overflow, current, other, across, down, a0, width, b0, stride)
+        _make_powers(np.float64(step.a), np.float64(step.b), scratch.powers, scratch.exponents, scratch.series)
+        _multiply(scratch.powers, overflow, current, other, across, down, a0, width, b0, stride)
     elif step.mixer == PASTE:
         _paste(current, other, across, down, a0, width, b0, stride)
     elif step.mixer == FILL:
@@ -45,7 +44,7 @@ def mix_box(step, overflow, current, other, width, stride, origin, powers, whole
     else:
         threshold = np.uint32(step.a * F(65536))
         planes = current.shape[0] if step.mixer == RANDOM_ELEMENTS else 1
-        _choose(step.seed, threshold, planes, current, other, across, down, a0, width, b0, stride, masks)
+        _choose(step.seed, threshold, planes, current, other, across, down, a0, width, b0, stride, scratch.masks)
 
 
 @helper
@@ -85,11 +84,11 @@ _TERMS = np.array([math.log(2.0) ** n / math.factorial(n) for n in range(9, -1, 
 
 
 @separate
-def _make_powers(a_power, b_power, powers, wholes, series):  # type: ignore[no-untyped-def]
+def _make_powers(a_power, b_power, powers, exponents, series):  # type: ignore[no-untyped-def]
     """Both factors of multiply for every byte, float32[2, 256]; their product is the mixed value.
 
     A power is 2**(exponent * log2): the whole part goes into the bits of a float64, the rest through a series.
-    The library's ``pow``, called 512 times, took longer than the mixing. ``wholes`` int64[256] and ``series``
+    The library's ``pow``, called 512 times, took longer than the mixing. ``exponents`` int64[256] and ``series``
     float64[256] are scratch.
     """
     for row in range(2):
@@ -103,9 +102,9 @@ def _make_powers(a_power, b_power, powers, wholes, series):  # type: ignore[no-u
             for n in range(1, 10):
                 total = total * rest + _TERMS[n]
             series[U(v)] = total * factor
-            wholes[U(v)] = np.int64(whole)
+            exponents[U(v)] = np.int64(whole)
         for v in range(256):
-            powers[row, U(v)] = F(series[U(v)] * power_of_two(wholes[U(v)]))
+            powers[row, U(v)] = F(series[U(v)] * power_of_two(exponents[U(v)]))
     if a_power > 0.0:
         powers[0, 0] = F(0)  # an exact zero, for which the logarithm has a stand-in
 
