@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from ipmix.core.errors import InputError
+from ipmix.evaluation.baseline import Baseline
 from ipmix.evaluation.predictions import PredictionFile, PredictionFolder
 from ipmix.evaluation.scorecard import score
 from ipmix.measures import bootstrap, calibration, clean, corruption
-from ipmix.report.measure_names import MEASURES
+from ipmix.measures.table import MEASURES
 
 COUNT, CLASSES = 230, 6
 
@@ -33,14 +34,14 @@ def conditions():
 
 def keep(folder, labels, made):
     kept = PredictionFolder.begin(folder, {"name": "trial"})
-    for part, start in enumerate(range(0, COUNT, 100)):
+    for chunk, start in enumerate(range(0, COUNT, 100)):
         chosen = slice(start, start + 100)
         arrays = {name: array[chosen] for name, array in made.items() if len(array[chosen])}
-        kept.write(part, {"labels": labels[chosen], "indices": np.arange(COUNT)[chosen], **arrays})
+        kept.write(chunk, {"labels": labels[chosen], "indices": np.arange(COUNT)[chosen], **arrays})
     return kept
 
 
-def test_figures_are_the_measures_over_all_parts(tmp_path, conditions):
+def test_figures_are_the_measures_over_all_shards(tmp_path, conditions):
     labels, made = conditions
     card = score(keep(tmp_path / "run", labels, made), samples=50)
     value = {name: figure["value"] for name, figure in card["measures"].items()}
@@ -157,3 +158,56 @@ def test_what_is_wrong_with_a_third_party_s_file_is_said_with_its_name(tmp_path)
     np.savez(file, logits=labels, labels=labels)
     with pytest.raises(InputError, match=r"theirs.npz: logits has the shape \[200\]"):
         score(PredictionFile(file))
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (
+            "corruption/fogg/1",
+            "theirs.npz: the array 'corruption/fogg/1' .* unknown corruption 'fogg'; did you mean 'fog'",
+        ),
+        ("corruption/fog/6", "'corruption/fog/6' .* a severity is 1 to 5, got 6"),
+        ("frames/tlt", "unknown perturbation 'tlt'"),
+        ("atack", "unknown condition 'atack'; did you mean 'attack'"),
+    ],
+)
+def test_an_array_named_like_no_condition_is_refused(tmp_path, array, message):
+    labels = np.arange(200) % CLASSES
+    np.savez(tmp_path / "theirs.npz", labels=labels, logits=logits(1, labels), **{array: logits(2, labels)})
+    with pytest.raises(InputError, match=message):
+        score(PredictionFile(tmp_path / "theirs.npz"), samples=0)
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_a_measure_is_given_where_the_table_says_that_it_can_be(tmp_path, name):
+    """With exactly what it needs a measure is there; without any one of it, it is not."""
+    labels = np.arange(300) % 1000
+    arrays = {"clean": logits_of(1, labels), "attack": logits_of(2, labels), "auto_attack": logits_of(3, labels)}
+    some = "corruption/spatter/1", "corruption/plasma_noise/1"
+    names = [*some, *(f"corruption/{name}/{s}" for name in corruption.ALEXNET for s in range(1, 6))]
+    arrays |= dict.fromkeys(names, arrays["clean"])
+    arrays |= {"frames/tilt": np.arange(300 * 4).reshape(300, 4) % 3, "top5/tilt": np.ones(300)}
+    needs = MEASURES[name].needs
+
+    def given(needed):
+        kinds = {"clean", *needed}
+        folder = tmp_path / "-".join(sorted(kinds))
+        folder.mkdir(exist_ok=True)
+        np.savez(folder / "run.npz", labels=labels, **{k: a for k, a in arrays.items() if k.split("/")[0] in kinds})
+        np.savez(folder / "unknown.npz", labels=labels[:50] * 0, clean=arrays["clean"][:50])
+        card = score(
+            PredictionFile(folder / "run.npz"),
+            anomalies=PredictionFile(folder / "unknown.npz") if "anomalies" in kinds else None,
+            baseline=Baseline("b", {n: dict.fromkeys("12345", 0.5) for n in corruption.ALEXNET}, {"tilt": 0.5})
+            if "baseline" in kinds else None,
+            samples=0,
+        )  # fmt: skip
+        return name in card["measures"] and card["measures"][name]["value"] is not None
+
+    assert given(needs)
+    assert not any(given(set(needs) - {one}) for one in needs if one != "clean")
+
+
+def logits_of(seed, labels):
+    return np.random.default_rng(seed).normal(size=(len(labels), 1000)).astype(np.float32)

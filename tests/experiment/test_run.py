@@ -11,7 +11,7 @@ from PIL import Image
 from ipmix import models
 from ipmix.cli.main import main
 from ipmix.core.errors import InputError
-from ipmix.evaluation.request import Wanted
+from ipmix.evaluation.request import MeasureRequest
 from ipmix.experiment.config import DataConfig, EvaluationConfig, ExperimentConfig, MethodConfig, MixingConfig
 from ipmix.experiment.config_file import read
 from ipmix.experiment.run import open_datasets, train
@@ -65,7 +65,7 @@ def test_the_parts_of_every_experiment_file_fit_each_other(path: Path) -> None:
     # A mixing set is named where, and only where, the method needs one.
     assert ("\nmixing:" in path.read_text()) == (method is not None and method.needs_mixing_images)
     wanted = experiment.evaluation
-    Wanted(wanted.corruptions, wanted.severities, perturbations=wanted.perturbations).plan(32)
+    MeasureRequest(wanted.corruptions, wanted.severities, perturbations=wanted.perturbations).plan(32)
 
 
 def test_every_method_of_the_paper_has_its_experiment_files() -> None:

@@ -1,6 +1,6 @@
 """Images that stand behind the figures: the worst answers, and where the model looks (for the report)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from ipmix.core.errors import InputError
 from ipmix.corruptions import corrupt
 from ipmix.data.sources import ImageSource
 from ipmix.evaluation.cam import grad_cam, last_spatial_layer, overlay
+from ipmix.evaluation.class_outputs import class_of
 from ipmix.evaluation.plan import EvaluationPlan
 from ipmix.report.page import Figure, Panel
 
@@ -78,21 +79,13 @@ def _figures(
     maps: NDArray[np.float32],
     said: NDArray[np.int64],
 ) -> list[Figure]:
-    columns = card["run"].get("columns")
+    class_outputs = card["run"].get("columns")
     figures = [Figure(shown[0][1], "the image")]
     for (name, image), heat, answer in zip(shown, maps, said.tolist()):
-        place = answer if columns is None else _class_of(answer, columns)
+        place = answer if class_outputs is None else class_of(answer, class_outputs)
         called = "another class" if place is None else source.classes[place]
         figures.append(Figure(overlay(image, heat), f"{name}: {called}"))
     return figures
-
-
-def _class_of(output: int, columns: Sequence[int | Sequence[int]]) -> int | None:
-    """The data's class that a model's output stands for, if any."""
-    for place, column in enumerate(columns):
-        if output == column or (not isinstance(column, int) and output in column):
-            return place
-    return None
 
 
 def _width(image: NDArray[np.uint8]) -> int:

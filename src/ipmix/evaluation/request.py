@@ -20,7 +20,7 @@ SMALL_SIDE = 64
 
 
 @dataclass(frozen=True)
-class Request:
+class EvaluationRequest:
     """Which model on which images, and where results go; see ``ipmix evaluate --help``."""
 
     model: str
@@ -45,7 +45,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class MeasureRequest:
     """What to measure, in words such as "test", "bar" and "cifar"; see ``ipmix evaluate --help``."""
 
     corruptions: tuple[str, ...] = ("test",)
@@ -64,14 +64,14 @@ class Wanted:
             "validation": VALIDATION,
             "bar": C_BAR_CIFAR if side <= SMALL_SIDE else C_BAR_IMAGENET,
         }
-        films = {"none": (), "cifar": PERTURBATIONS_CIFAR, "imagenet": PERTURBATIONS_IMAGENET}
+        sequences = {"none": (), "cifar": PERTURBATIONS_CIFAR, "imagenet": PERTURBATIONS_IMAGENET}
         return EvaluationPlan(
             corruptions=_expanded(self.corruptions, groups),
             severities=tuple(self.severities),
             form=self.form,
             attack=self.attack,
             auto_attack=self.auto_attack,
-            perturbations=_expanded(self.perturbations, films),
+            perturbations=_expanded(self.perturbations, sequences),
             seed=self.seed,
         )
 

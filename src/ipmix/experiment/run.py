@@ -81,9 +81,9 @@ def run(
     """
     from ipmix.core.files import write_text
     from ipmix.core.versions import versions
-    from ipmix.evaluation import assessment
+    from ipmix.evaluation import evaluating
     from ipmix.evaluation.plan import AttackConfig
-    from ipmix.evaluation.request import Request, Wanted
+    from ipmix.evaluation.request import EvaluationRequest, MeasureRequest
 
     outcome = train(experiment, out, **options)
     wanted = experiment.evaluation
@@ -92,13 +92,13 @@ def run(
     for name in names:
         if not (out / f"{name}.safetensors").exists() or (name == "best" and same and "last" in names):
             continue
-        measured = Wanted(
+        measured = MeasureRequest(
             corruptions=wanted.corruptions,
             severities=wanted.severities,
             perturbations=wanted.perturbations,
             attack=AttackConfig() if wanted.attack else None,
         )
-        request = Request(
+        request = EvaluationRequest(
             model=str(out / f"{name}.safetensors"),
             data=experiment.data.source,
             out=out / f"measured-{name}",
@@ -111,7 +111,7 @@ def run(
             limit=wanted.limit,
         )
         (out / f"measured-{name}").mkdir(exist_ok=True)
-        cards[name] = assessment.assess(
+        cards[name] = evaluating.evaluate(
             request,
             measured,
             device=options.get("device", "auto"),

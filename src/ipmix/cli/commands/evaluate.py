@@ -100,19 +100,19 @@ def evaluate(
         force: Replace another run's results in --out.
         quiet: Show no progress.
     """
-    from ipmix.evaluation import assessment
+    from ipmix.evaluation import evaluating
     from ipmix.evaluation.plan import AttackConfig, AutoAttackConfig
-    from ipmix.evaluation.request import Request, Wanted
+    from ipmix.evaluation.request import EvaluationRequest, MeasureRequest
 
     reach = epsilon if autoattack_epsilon is None else autoattack_epsilon
     gradient = AttackConfig(epsilon, steps, step_size, centre, norm, restarts, attack_images)
-    wanted = Wanted(
+    wanted = MeasureRequest(
         corruptions=corruptions, severities=severities, form=form, perturbations=perturbations, seed=seed,
         attack=gradient if attack else None,
         auto_attack=AutoAttackConfig(reach, norm, autoattack_images) if autoattack else None,
     )  # fmt: skip
-    assessment.assess(
-        Request(
+    evaluating.evaluate(
+        EvaluationRequest(
             model=model, data=data, out=out, name=name, split=split, size=size, crop=crop, trim=trim, subset=subset,
             class_map=class_map, baseline=baseline, limit=limit, anomalies=anomalies, mean=mean, std=std,
             classes=classes, root=root, trust=trust, skip_broken=skip_broken,

@@ -24,14 +24,14 @@ from ipmix.evaluation.inputs import (
 from ipmix.evaluation.plan import EvaluationPlan, describe
 from ipmix.evaluation.predicting import check_beforehand, predict
 from ipmix.evaluation.predictions import PredictionFolder
-from ipmix.evaluation.request import SMALL_SIDE, Request, Wanted
+from ipmix.evaluation.request import SMALL_SIDE, EvaluationRequest, MeasureRequest
 from ipmix.evaluation.results import read_baseline
 from ipmix.evaluation.scorecard import score
 
 
-def assess(
-    request: Request,
-    wanted: Wanted,
+def evaluate(
+    request: EvaluationRequest,
+    wanted: MeasureRequest,
     *,
     batch_size: int = 128,
     device: str = "auto",
@@ -50,7 +50,7 @@ def assess(
     baseline = None if request.baseline is None else read_baseline(request.baseline)
     if wanted.auto_attack is not None:
         require()
-    model, source, columns = model_and_source(request, quiet)
+    model, source, class_outputs = model_and_source(request, quiet)
     plan = wanted.plan(side_of(source))
     name = request.name or str(getattr(model, "name", Path(request.model).stem))
     if (plan.attack or plan.auto_attack) and getattr(model, "differentiable", True) is False:
@@ -58,12 +58,12 @@ def assess(
         plan = replace(plan, attack=None, auto_attack=None)
     team = Team(device)
     options: dict[str, Any] = {
-        "columns": columns, "batch_size": batch_size, "device": team.device, "threads": threads,
+        "class_outputs": class_outputs, "batch_size": batch_size, "device": team.device, "threads": threads,
         "shard": (team.rank, team.count), "quiet": quiet or team.rank > 0,
     }  # fmt: skip
     folder = request.out / "predictions"
     if team.rank == 0:
-        run = describe(model, source, plan, name=name, columns=columns)
+        run = describe(model, source, plan, name=name, class_outputs=class_outputs)
         check_beforehand(source, plan, folder, run)
         PredictionFolder.begin(folder, run, force=force)
     team.wait()
@@ -82,7 +82,12 @@ def assess(
 
 
 def _report(
-    request: Request, card: dict[str, Any], source: ImageSource, model: nn.Module, plan: EvaluationPlan, device: str
+    request: EvaluationRequest,
+    card: dict[str, Any],
+    source: ImageSource,
+    model: nn.Module,
+    plan: EvaluationPlan,
+    device: str,
 ) -> None:
     from ipmix.evaluation.evidence import attention_panel, worst_panel
     from ipmix.report import print_comparison, write_page
@@ -105,7 +110,12 @@ def _report(
 
 
 def _predict_anomalies(
-    request: Request, model: nn.Module, source: ImageSource, plan: EvaluationPlan, name: str, options: dict[str, Any]
+    request: EvaluationRequest,
+    model: nn.Module,
+    source: ImageSource,
+    plan: EvaluationPlan,
+    name: str,
+    options: dict[str, Any],
 ) -> Any:
     """Predictions on unknown images; their own labels mean nothing, so all are given class 0."""
     assert request.anomalies is not None
