@@ -57,7 +57,7 @@ def glass_blur(task: Task) -> None:
 def motion_blur(task: Task) -> None:
     """Blur along a line at an angle from U(-45, 45) degrees, with the weights of a half Gaussian.
 
-    The original calls ImageMagick, which rounded to the nearest level before October 2019 (7.0.8); so does this.
+    The original calls ImageMagick, which rounded to the nearest level before October 2019; so does this.
     Later versions cut levels off: half a level darker.
     """
     radius, sigma = task.constants()
