@@ -40,7 +40,8 @@ def corrupt(
             threads.
         form: "original" keeps the slips of the public generators, which the published numbers contain;
             "corrected" mends them (``glass_blur`` swaps pixels, ``frost`` uses all six images,
-            ``elastic_transform`` takes its lengths from the image's side and not from 244).
+            ``elastic_transform`` takes its lengths from the image's side and not from 244, ``spatter`` without a
+            drop leaves the image and makes none black, and others in docs/corruptions.md).
         threads: how many threads share the batch.
         out: uint8[N, H, W, C] to write to, C-contiguous, sharing no memory with ``images``.
 

@@ -33,14 +33,17 @@ def perturb(
             :data:`PERTURBATIONS_VALIDATION`.
         seed: any integer of 64 bits.
         difficulty: 1 to 3. For the noises a higher one means more noise (frame 0 is the clean image); for the
-            others it is the stride: every ``difficulty``-th frame is kept. Published numbers use 1.
+            others it is the stride: every ``difficulty``-th frame is kept, from the first. Published numbers use 1.
+            The public evaluation takes such a stride from each of the first frames in turn and averages: make the
+            sequences with 1, and give ``difficulty`` to :func:`ipmix.measures.consistency.flip_rate`.
         indices: int64[N], the name of each image's randomness; 0 .. N-1 where not given.
         threads: how many threads share the batch.
         crop: cut the middle ``crop`` pixels out at the end. ImageNet-P moves, turns and scales images whose
             shorter side is 256 and then crops 224, so that less black comes in: give such images and
             ``crop=224``.
         form: "original" turns and scales about a point half a pixel off the centre, as torchvision did when
-            -P was made; "corrected" about the centre.
+            -P was made; "corrected" about the centre. "original" also has spatter's black frames, where no water is
+            left, and the levels that Gaussian blur cuts off.
 
     Returns:
         uint8[N, T, H, W, C] (H = W = crop where that is given). T is 31 at most sizes and names; motion blur has 21

@@ -25,7 +25,11 @@ STRAIGHT, DIAGONAL, KNIGHT = np.float32(1.0), np.float32(1.4), np.float32(2.1969
 
 
 def spatter(task: Task) -> None:
-    """Smoothed normal noise above a threshold is liquid: water (brightens, embossed) or mud (covers)."""
+    """Smoothed normal noise above a threshold is liquid: water (brightens, embossed) or mud (covers).
+
+    Form "original": an image without a drop of water is black, since the public code divides 0 by 0 there.
+    "corrected": it is left as it is.
+    """
     mean, deviation, sigma, threshold, strength, mud = task.constants()
     spatter_all(
         task.images,
@@ -37,6 +41,7 @@ def spatter(task: Task) -> None:
         gaussian_weights(strength * max(task.side / 224, 1.0)) if mud else gaussian_weights(0.0),
         overlay_color(MUD if mud else WATER, task.channels),
         bool(mud),
+        task.corrected,
     )
 
 
@@ -186,7 +191,10 @@ def _emboss(source, out):  # type: ignore[no-untyped-def]
 
 @compiled
 def water_mask(liquid, mask, strength):  # type: ignore[no-untyped-def]
-    """How much water brightens each pixel, 0 .. strength: float32[H, W] from the liquid's depth in [0, 1]."""
+    """How much water brightens each pixel, 0 .. strength: float32[H, W] from the liquid's depth in [0, 1].
+
+    Returns whether there is any: the public code divides by the largest value, 0 by 0 where there is none.
+    """
     height, width = liquid.shape
     depth = np.empty((height, width), np.uint8)
     marks = np.empty((height, width), np.uint8)
@@ -206,11 +214,11 @@ def water_mask(liquid, mask, strength):  # type: ignore[no-untyped-def]
         for x in range(width):
             mask[y, x] = np.float32(depth[y, x]) * other[y, x]
             most = max(most, mask[y, x])
-    # No liquid at all: the public code divides by zero there; the image stays as it is.
     scale = np.float32(strength) / most if most > 0.0 else np.float32(0.0)
     for y in range(height):
         for x in range(width):
             mask[y, x] *= scale
+    return most > 0.0
 
 
 @compiled
@@ -251,7 +259,7 @@ def lay(image, out, mask, color, mud):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def spatter_all(images, out, indices, seed, salt, numbers, table, weights, mud_weights, color, mud):  # type: ignore[no-untyped-def]
+def spatter_all(images, out, indices, seed, salt, numbers, table, weights, mud_weights, color, mud, corrected):  # type: ignore[no-untyped-def]
     """Spatter uint8[n, H, W, C]."""
     count, height, width, _ = images.shape
     mean, deviation, threshold, strength = numbers
@@ -264,6 +272,7 @@ def spatter_all(images, out, indices, seed, salt, numbers, table, weights, mud_w
         pool(noise, liquid, threshold, weights)
         if mud:
             mud_mask(liquid, mask, threshold, mud_weights)
-        else:
-            water_mask(liquid, mask, strength)
+        elif not water_mask(liquid, mask, strength) and not corrected:
+            out[i] = 0
+            continue
         lay(images[i], out[i], mask, color, mud)

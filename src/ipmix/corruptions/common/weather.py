@@ -5,7 +5,7 @@ import numpy as np
 from ipmix.core.compiling import compiled, inlined
 from ipmix.core.randomness import between, start, uniform
 from ipmix.corruptions.common.zoom import add_zoomed, zoom_line
-from ipmix.corruptions.kernels.filtering import level, motion_weights, smear
+from ipmix.corruptions.kernels.filtering import level, motion_weights, motion_width, smear
 from ipmix.corruptions.kernels.sampling import fill_normal, normal_table
 from ipmix.corruptions.task import VIEW, Task
 
@@ -26,6 +26,7 @@ def snow(task: Task) -> None:
         zoom_line(max(zoom, 1.0), task.height, task.corrected),
         zoom_line(max(zoom, 1.0), task.width, task.corrected),
         motion_weights(radius, sigma),
+        motion_width(radius),
     )
 
 
@@ -81,16 +82,16 @@ def add_snow(image, out, fallen, share):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def fall_all(images, out, layers, weights, degrees, share):  # type: ignore[no-untyped-def]
+def fall_all(images, out, layers, weights, degrees, steps, share):  # type: ignore[no-untyped-def]
     """Flakes (levels, float32[n, H, W]) falling at one angle over uint8[n, H, W, C]."""
     fallen = np.empty(layers.shape[1:], np.float32)
     for i in range(images.shape[0]):
-        smear(layers[i], fallen, 1, weights, degrees)
+        smear(layers[i], fallen, 1, weights, degrees, steps)
         add_snow(images[i], out[i], fallen, share)
 
 
 @compiled
-def snow_all(images, out, indices, seed, salt, numbers, table, down, across, weights):  # type: ignore[no-untyped-def]
+def snow_all(images, out, indices, seed, salt, numbers, table, down, across, weights, steps):  # type: ignore[no-untyped-def]
     """Snow over uint8[n, H, W, C]."""
     count, height, width, _ = images.shape
     mean, deviation, threshold, share = numbers
@@ -100,7 +101,7 @@ def snow_all(images, out, indices, seed, salt, numbers, table, down, across, wei
     for i in range(count):
         start(state, seed, salt, indices[i], VIEW)
         snow_layer(state, layer, mean, deviation, threshold, table, down, across)
-        smear(layer, fallen, 1, weights, between(state, -135.0, -45.0))
+        smear(layer, fallen, 1, weights, between(state, -135.0, -45.0), steps)
         add_snow(images[i], out[i], fallen, share)
 
 
