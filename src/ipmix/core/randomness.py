@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ipmix.core.compiling import compiled, helper, part
+from ipmix.core.compiling import compiled, embedded, helper
 from ipmix.core.errors import InputError
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -89,7 +89,7 @@ def mix(value):  # type: ignore[no-untyped-def]
     return value ^ (value >> np.uint64(31))
 
 
-@part
+@embedded
 def start(state, seed, epoch, index, view):  # type: ignore[no-untyped-def]
     """Set a stream (``uint64[1]``) to the beginning of the key (seed, epoch, index, view)."""
     # Every word is scrambled before the next is added: nearby keys share no structure.
@@ -107,39 +107,39 @@ def stream(seed, epoch, index, view):  # type: ignore[no-untyped-def]
     return state
 
 
-@part
+@embedded
 def bits(state):  # type: ignore[no-untyped-def]
     """The stream's next 64 bits, uint64."""
     state[0] += GOLDEN
     return mix(state[0])
 
 
-@part
+@embedded
 def uniform(state):  # type: ignore[no-untyped-def]
     """A float64 in [0, 1), a multiple of 2**-53."""
     return np.float64(bits(state) >> np.uint64(11)) * 1.1102230246251565e-16
 
 
-@part
+@embedded
 def between(state, low, high):  # type: ignore[no-untyped-def]
     """A float64 in [low, high)."""
     return low + (high - low) * uniform(state)
 
 
-@part
+@embedded
 def below(state, count):  # type: ignore[no-untyped-def]
     """An int64 in 0 .. count-1. The bias is under count / 2**53."""
     return np.int64(uniform(state) * count)
 
 
-@part
+@embedded
 def normal(state):  # type: ignore[no-untyped-def]
     """A standard normal float64 (Box and Muller; two uniforms, one of the pair is used)."""
     radius = math.sqrt(-2.0 * math.log(1.0 - uniform(state)))
     return radius * math.cos(2.0 * math.pi * uniform(state))
 
 
-@part
+@embedded
 def gamma(state, shape):  # type: ignore[no-untyped-def]
     """A float64 from the gamma distribution with this shape > 0 and scale 1 (Marsaglia and Tsang, 2000)."""
     if shape == 1.0:
@@ -158,7 +158,7 @@ def gamma(state, shape):  # type: ignore[no-untyped-def]
             return boost * d * v
 
 
-@part
+@embedded
 def beta(state, a, b):  # type: ignore[no-untyped-def]
     """A float64 in [0, 1] from Beta(a, b), a and b > 0. One uniform where a or b is 1."""
     if a == 1.0:
@@ -172,7 +172,7 @@ def beta(state, a, b):  # type: ignore[no-untyped-def]
     return x / (x + y)
 
 
-@part
+@embedded
 def dirichlet(state, alpha, out):  # type: ignore[no-untyped-def]
     """Fill ``out`` (float64[k]) from Dirichlet(alpha, ..., alpha): numbers in [0, 1] that sum to 1."""
     total = 0.0

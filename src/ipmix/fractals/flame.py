@@ -217,17 +217,17 @@ def _add_light(cells, places, hues):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def paint(seed, salt, index, image, parameters, desk):  # type: ignore[no-untyped-def]
+def paint(seed, salt, index, image, parameters, workspace):  # type: ignore[no-untyped-def]
     """Paint image ``index`` of ``seed`` into ``image``, uint8[s, s, 3]; returns the attempts it took.
 
-    ``desk`` is :func:`desk`'s for this size; what is on it doesn't matter.
+    ``workspace`` is :func:`make_workspace`'s for this size; what is in its arrays doesn't matter.
     """
     size = image.shape[0]
     steps = max(STEPS_LEAST, STEPS_AT_256 * size * size // 65536)
     walkers = np.empty((3, WALKERS))
     scratch = np.empty((3, WALKERS))
     places = np.empty(WALKERS, np.int32)
-    cells, light, palette, clouds, spare = desk
+    cells, light, palette, clouds, spare = workspace
     for attempt in range(ATTEMPTS_MOST):
         last = attempt == ATTEMPTS_MOST - 1
         state = stream(seed, salt, index, attempt)
@@ -249,7 +249,7 @@ def paint(seed, salt, index, image, parameters, desk):  # type: ignore[no-untype
     return ATTEMPTS_MOST
 
 
-def desk(size: int) -> tuple[np.ndarray, ...]:
+def make_workspace(size: int) -> tuple[np.ndarray, ...]:
     """Arrays for :func:`paint` to work in: fresh ones for each image would take as long as its tone mapping."""
     clouds = int(side_of(size)) ** 2
     return (

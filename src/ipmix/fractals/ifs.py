@@ -302,7 +302,7 @@ def _draw_system(state, plain, maps, table):  # type: ignore[no-untyped-def]
     return count if filling_rate(state, maps, table) >= LEAST_FILLING else 0
 
 
-def desk(size: int) -> tuple[np.ndarray, ...]:
+def make_workspace(size: int) -> tuple[np.ndarray, ...]:
     """Arrays for :func:`paint` to work in: fresh ones for each image would cost a quarter of its time."""
     clouds = int(side_of(size)) ** 2
     cells = np.empty(size * size + 1, np.uint64), np.empty((size, size), np.uint64)
@@ -310,12 +310,12 @@ def desk(size: int) -> tuple[np.ndarray, ...]:
 
 
 @compiled
-def paint(seed, salt, index, plain, image, parameters, desk):  # type: ignore[no-untyped-def]
+def paint(seed, salt, index, plain, image, parameters, workspace):  # type: ignore[no-untyped-def]
     """Paint image ``index`` of ``seed`` into ``image``, uint8[s, s, 3]; returns the attempts it took.
 
     ``plain`` chooses FractalDB's sampling. Attempts whose fractal is too small, too large, runs away, or
     whose image is dull are drawn anew from the next stream; the last one is kept whatever it shows.
-    ``desk`` is :func:`desk`'s for this size; what is on it doesn't matter.
+    ``workspace`` is :func:`make_workspace`'s for this size; what is in its arrays doesn't matter.
     """
     size = image.shape[0]
     points = max(20_000, POINTS_AT_256 * size * size // 65536)
@@ -324,7 +324,7 @@ def paint(seed, salt, index, plain, image, parameters, desk):  # type: ignore[no
     box = np.empty(4)
     window = np.empty(4)
     patch = np.empty((3, 3), np.int64)
-    cells, stamped, clouds, spare = desk
+    cells, stamped, clouds, spare = workspace
     for attempt in range(ATTEMPTS_MOST):
         last = attempt == ATTEMPTS_MOST - 1
         state = stream(seed, salt, index, attempt)

@@ -22,6 +22,7 @@ from ipmix.fractals.orbits import (
     CUBIC,
     CX,
     CY,
+    FORMULAS,
     NORM,
     PIXEL,
     QUARTIC,
@@ -129,7 +130,7 @@ def _step(
     }
 
 
-_KERNELS: tuple[Callable[..., Any], ...] = tuple(_escape(formula) for formula in range(5))
+_KERNELS: tuple[Callable[..., Any], ...] = tuple(_escape(formula) for formula in range(len(FORMULAS)))
 _quadratic, _cubic, _quartic, _tricorn, _burning_ship = _KERNELS
 
 
