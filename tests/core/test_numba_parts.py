@@ -19,11 +19,11 @@ from ipmix.core.compiling import embedded, helper, separate
 from ipmix.core.randomness import Key
 
 
-def plain_third(values, index):  # type: ignore[no-untyped-def]
+def plain_third(values, index):
     return values[index] * 3 + 1
 
 
-def plain_total(values, least):  # type: ignore[no-untyped-def]
+def plain_total(values, least):
     total = np.int64(0)
     for i in range(values.size):
         if values[i] >= least:
@@ -36,12 +36,12 @@ total = separate(plain_total)
 
 
 @embedded
-def at_least_five(values):  # type: ignore[no-untyped-def]
+def at_least_five(values):
     return total(values, np.int64(5))
 
 
 @embedded
-def doubled(value, really):  # type: ignore[no-untyped-def]
+def doubled(value, really):
     if really is not None:
         return value * 2.5
     return value
@@ -51,7 +51,7 @@ def caller() -> Any:
     """A fresh compiled function around the embedded functions, not kept on disk."""
 
     @numba.njit
-    def call(values):  # type: ignore[no-untyped-def]
+    def call(values):
         return at_least_five(values) + third(values, 1) + third(values, np.int64(2))
 
     return call
@@ -99,7 +99,7 @@ def test_helpers_vanish_in_their_callers_and_separate_functions_do_not() -> None
 
 def test_what_none_stands_for_is_left_out() -> None:
     @numba.njit
-    def call(value):  # type: ignore[no-untyped-def]
+    def call(value):
         return doubled(value, None), doubled(value, ())
 
     one, two = call(np.int64(3))
@@ -109,7 +109,7 @@ def test_what_none_stands_for_is_left_out() -> None:
 
 def test_keywords_are_refused() -> None:
     @numba.njit
-    def call(values):  # type: ignore[no-untyped-def]
+    def call(values):
         return third(values, index=0)
 
     with pytest.raises(TypingError, match="by position only"):
@@ -124,12 +124,12 @@ def test_the_collection_of_garbage_is_left_as_it_was(collecting: bool) -> None:
         return 1
 
     @overload(asked)
-    def answer():  # type: ignore[no-untyped-def]
+    def answer():
         seen.append(gc.isenabled())
         return lambda: 1
 
     @compiling.compiled_disjoint
-    def call(value):  # type: ignore[no-untyped-def]
+    def call(value):
         return asked() + value.nothing_like_this
 
     before = gc.isenabled()
@@ -153,7 +153,7 @@ def test_without_what_embedded_functions_need_they_are_ordinary_compiled_functio
     ordinary = separate(plain_total)
 
     @compiling.compiled
-    def call(values):  # type: ignore[no-untyped-def]
+    def call(values):
         return ordinary(values, np.int64(5))
 
     assert not isinstance(ordinary, numba_parts.EmbeddedFunction)
@@ -184,18 +184,18 @@ def test_numba_is_left_as_it_was_also_after_an_error() -> None:
     seen: list[bool] = []
 
     @overload(plain_third)
-    def watched(values, index):  # type: ignore[no-untyped-def]
+    def watched(values, index):
         seen.append(asked())
         return plain_third
 
     fresh = numba.njit(pipeline_class=compiling._Disjoint)  # not kept on disk
 
     @fresh
-    def good(values):  # type: ignore[no-untyped-def]
+    def good(values):
         return plain_third(values, 0) + plain_third(values, 1)
 
     @fresh
-    def bad(values):  # type: ignore[no-untyped-def]
+    def bad(values):
         return values.no_such_thing + plain_third(values, 0)
 
     assert good(VALUES) == plain_third(VALUES, 0) + plain_third(VALUES, 1)

@@ -26,7 +26,7 @@ SHARED = ("core", "recipe")
 def kept(function: Callable[..., Any], **options: Any) -> Any:
     """``numba.njit(**options)(function)``, kept on disk for as long as the sources stay as they are."""
     made = numba.njit(cache=True, **options)(function)
-    file = getattr(getattr(made, "_cache", None), "_cache_file", None)
+    file: Any = getattr(getattr(made, "_cache", None), "_cache_file", None)
     if hasattr(file, "_source_stamp"):
         top, _, rest = function.__module__.partition(".")
         own = rest.partition(".")[0] if top == PACKAGE.name else ""

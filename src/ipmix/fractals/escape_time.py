@@ -49,7 +49,7 @@ PARAMETERS = SHADING + SHADES
 
 
 @compiled
-def draw_trap(state, p):  # type: ignore[no-untyped-def]
+def draw_trap(state, p):
     """Draw an orbit trap: a conic's six coefficients (and, for the loops, the constants 1 and bailout)."""
     shape = below(state, len(TRAPS))
     turn = uniform(state)
@@ -97,7 +97,7 @@ def draw_trap(state, p):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def fill(p, size, buffer, places, counts, norms, traps):  # type: ignore[no-untyped-def]
+def fill(p, size, buffer, places, counts, norms, traps):
     """Run all orbits of the view in ``p`` on a ``size`` x ``size`` grid; see :func:`orbits.iterate`.
 
     The buffer's dtype, float32 or float64, is the precision of the orbits.
@@ -137,7 +137,7 @@ def fill(p, size, buffer, places, counts, norms, traps):  # type: ignore[no-unty
 
 
 @compiled
-def zoom(state, p, levels, late_share, buffer, places):  # type: ignore[no-untyped-def]
+def zoom(state, p, levels, late_share, buffer, places):
     """Zoom the view ``levels`` times by 3-6 to one of the ``late_share`` of a coarse grid that escape last.
 
     Returns the share of the last grid's places that escape after 6 or more steps.
@@ -179,7 +179,7 @@ def zoom(state, p, levels, late_share, buffer, places):  # type: ignore[no-untyp
 
 
 @compiled
-def _whole_plane(p, julia):  # type: ignore[no-untyped-def]
+def _whole_plane(p, julia):
     # The view that holds the whole set.
     p[JULIA] = julia
     p[VIEW_X] = 0.0 if julia or DEGREES[int(p[FORMULA])] > 2.0 else -0.5
@@ -188,7 +188,7 @@ def _whole_plane(p, julia):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def draw(state, julia, p, buffer, places):  # type: ignore[no-untyped-def]
+def draw(state, julia, p, buffer, places):
     """Draw a formula, a trap and a view; False if the view shows too little."""
     # Half of all images are the classical z**2 + c.
     p[FORMULA] = QUADRATIC if uniform(state) < 0.5 else below(state, len(FORMULAS))
@@ -210,7 +210,7 @@ def draw(state, julia, p, buffer, places):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _is_striped(p, palette, buffer, places, turns, glows):  # type: ignore[no-untyped-def]
+def _is_striped(p, palette, buffer, places, turns, glows):
     fields = np.empty((3, PREVIEW_SIDE * PREVIEW_SIDE), buffer.dtype)
     image = np.empty((PREVIEW_SIDE, PREVIEW_SIDE, 3), np.uint8)
     fill(p, PREVIEW_SIDE, buffer, places, fields[0], fields[1], fields[2])
@@ -222,7 +222,7 @@ def _is_striped(p, palette, buffer, places, turns, glows):  # type: ignore[no-un
 
 
 @compiled
-def paint(seed, salt, index, julia, image, parameters, workspace):  # type: ignore[no-untyped-def]
+def paint(seed, salt, index, julia, image, parameters, workspace):
     """Paint image ``index`` of ``seed`` into ``image``, uint8[s, s, 3]; returns the attempts it took.
 
     ``workspace`` is :func:`make_workspace`'s for this size; what is in its arrays doesn't matter.

@@ -27,7 +27,7 @@ TINY = 1e-12
 
 
 @compiled
-def vary(variation, weight, first, last, x, y, out_x, out_y):  # type: ignore[no-untyped-def]
+def vary(variation, weight, first, last, x, y, out_x, out_y):
     """Add ``weight`` times a variation of the points ``x``, ``y`` [first:last] to ``out_x``, ``out_y``.
 
     ``variation`` is a code: :data:`LINEAR`, :data:`SINUSOIDAL`, ...

@@ -251,7 +251,7 @@ def _options(method: IPMix, height: int, width: int) -> Options:
 
 
 @compiled_disjoint
-def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, chains, steps, state, weights):  # type: ignore[no-untyped-def]
+def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, chains, steps, state, weights):
     for n in range(indices.size):
         draw_mixing_image(state, seed, epoch, indices[n], images, heads[n])
         heads[n].overflow = o.overflow
@@ -260,7 +260,7 @@ def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, cha
 
 
 @embedded
-def _draw_recipe(state, o, height, width, w, head, chains, steps):  # type: ignore[no-untyped-def]
+def _draw_recipe(state, o, height, width, w, head, chains, steps):
     """Algorithm 1; the comments give its line numbers. Line 21's sum is left to the engine."""
     dirichlet(state, o.alpha, w)  # 1
     m = beta(state, o.alpha, o.alpha)  # 2
@@ -286,7 +286,7 @@ def _draw_recipe(state, o, height, width, w, head, chains, steps):  # type: igno
 
 
 @embedded
-def _draw_patch(state, o, height, width, step):  # type: ignore[no-untyped-def]
+def _draw_patch(state, o, height, width, step):
     size = o.sizes[below(state, o.sizes.size)]  # 9
     mixer = o.mixers[below(state, o.mixers.size)]  # 10
     across, down = min(size, width), min(size, height)

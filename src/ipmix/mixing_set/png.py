@@ -41,7 +41,7 @@ def _chunk(name: bytes, data: bytes) -> bytes:
 
 
 @compiled
-def subtract_left(pixels, lines, counts):  # type: ignore[no-untyped-def]
+def subtract_left(pixels, lines, counts):
     """PNG's filter 1: each byte minus the one a pixel to its left, into ``lines``, uint8[h, 1 + 3 w].
 
     Adds to ``counts``, int64[257], how often each symbol is written (END once).
@@ -72,7 +72,7 @@ def subtract_left(pixels, lines, counts):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def code_lengths(counts, lengths):  # type: ignore[no-untyped-def]
+def code_lengths(counts, lengths):
     """Huffman's code for ``counts``, int64[n]: the bits of each symbol's word, at most 15, to ``lengths``.
 
     Counts are raised to 1/1024 of their sum: by Fibonacci's bound no word then gets longer than 15 bits.
@@ -113,7 +113,7 @@ def code_lengths(counts, lengths):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def code_words(lengths, words):  # type: ignore[no-untyped-def]
+def code_words(lengths, words):
     """Deflate's canonical words for ``lengths``: bits in the order of writing | length << 16, uint64[n]."""
     following = np.zeros(LONGEST + 2, np.int64)
     for length in lengths:
@@ -133,7 +133,7 @@ def code_words(lengths, words):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def deflate(lines, counts, out):  # type: ignore[no-untyped-def]
+def deflate(lines, counts, out):
     """``lines`` as one Deflate block into ``out``, uint64 words; returns the bytes it takes."""
     lengths = np.zeros(SYMBOLS, np.int64)
     code_lengths(counts, lengths)

@@ -109,7 +109,7 @@ def defocus_steps(radius: float, softness: float) -> tuple[np.ndarray, np.ndarra
 
 
 @compiled
-def blur_all(images, out, weights):  # type: ignore[no-untyped-def]
+def blur_all(images, out, weights):
     """Gaussian blur of uint8[n, H, W, C]."""
     count, height, width, channels = images.shape
     rows = np.empty((height, width * channels), np.float32)
@@ -121,7 +121,7 @@ def blur_all(images, out, weights):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def defocus_all(images, out, first, places, heights):  # type: ignore[no-untyped-def]
+def defocus_all(images, out, first, places, heights):
     """Filter with a kernel given by :func:`steps_of`."""
     count, height, width, channels = images.shape
     radius = first.size - 2
@@ -157,7 +157,7 @@ def defocus_all(images, out, first, places, heights):  # type: ignore[no-untyped
 
 
 @compiled
-def displace(image, state, reach, rounds, exchange):  # type: ignore[no-untyped-def]
+def displace(image, state, reach, rounds, exchange):
     """Move each pixel of uint8[H, W, C] in place, from the lower right: up to ``reach`` away, ``rounds``
     times."""
     height, width, channels = image.shape
@@ -176,7 +176,7 @@ def displace(image, state, reach, rounds, exchange):  # type: ignore[no-untyped-
 
 
 @compiled
-def shatter_all(images, out, indices, seed, salt, weights, reach, rounds, exchange):  # type: ignore[no-untyped-def]
+def shatter_all(images, out, indices, seed, salt, weights, reach, rounds, exchange):
     """Glass blur of uint8[n, H, W, C]."""
     count, height, width, channels = images.shape
     rows = np.empty((height, width * channels), np.float32)
@@ -194,7 +194,7 @@ def shatter_all(images, out, indices, seed, salt, weights, reach, rounds, exchan
 
 
 @compiled
-def smear_to(images, out, weights, degrees):  # type: ignore[no-untyped-def]
+def smear_to(images, out, weights, degrees):
     """Motion blur of uint8[n, H, W, C] at one angle, rounded to the nearest level."""
     count, height, width, channels = images.shape
     rows = np.empty((height, width * channels), np.float32)
@@ -209,7 +209,7 @@ def smear_to(images, out, weights, degrees):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def smear_all(images, out, indices, seed, salt, weights):  # type: ignore[no-untyped-def]
+def smear_all(images, out, indices, seed, salt, weights):
     """Motion blur of uint8[n, H, W, C], each at an angle of its own."""
     state = np.empty(1, np.uint64)
     for i in range(images.shape[0]):
