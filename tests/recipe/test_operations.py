@@ -112,7 +112,7 @@ def test_whole_levels_are_as_frequent_as_in_a_plain_version(name: str) -> None:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
-def test_signs(operation) -> None:  # type: ignore[no-untyped-def]
+def test_signs(operation) -> None:
     assert operation.signed == (operation.name in SIGNED)
     levels = drawn(operation.name, 3.0)
     if operation.signed:

@@ -9,7 +9,7 @@ from ipmix.augmentation.inputs import check_images, check_out, mixing_planes
 from ipmix.core.checking import check_count
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import Keys
-from ipmix.core.threads import in_parts
+from ipmix.core.threads import in_ranges
 from ipmix.engines import engine as find_engine
 from ipmix.engines.output import make_output
 from ipmix.methods.protocol import Method
@@ -143,18 +143,18 @@ def augment(
         raise InputError(f"mixing must be a MixingSet or an array uint8[M, h, w, C], got {type(mixing).__name__}")
     check_count("threads", threads, 1)
     if threads > 1 and hasattr(method, "draw") and not method.mixes_labels:
-        # Each thread draws for its own part as well: drawing for all beforehand would keep the others waiting.
+        # Each thread draws for its own range as well: drawing for all beforehand would keep the others waiting.
         form = make_output(output, layout, images.shape[3], mean, std)
         whole = check_out(out, form, images)
         numbers = _keys_for(len(images), seed, epoch, indices, view).indices
 
-        def part(begin: int, end: int) -> None:
+        def augment_range(begin: int, end: int) -> None:
             augment(
                 images[begin:end], method, mixing, seed=seed, epoch=epoch, indices=numbers[begin:end], view=view,
                 engine=engine, output=output, mean=mean, std=std, layout=layout, out=whole[begin:end],
             )  # fmt: skip
 
-        in_parts(part, len(images), threads, images.shape[1] * images.shape[2])
+        in_ranges(augment_range, len(images), threads, images.shape[1] * images.shape[2])
         return whole
     table: Recipes
     if hasattr(method, "transform"):

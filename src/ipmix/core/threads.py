@@ -12,13 +12,13 @@ import numpy as np
 from ipmix.core.errors import InputError
 
 SHARES = 3
-"""Parts for each thread, so that one that is held up does not keep the others waiting for long."""
+"""Ranges for each thread, so that one that is held up does not keep the others waiting for long."""
 
 LEAST = 16
-"""Images that are worth a part of their own."""
+"""Images that are worth a range of their own."""
 
 PIXELS = 2**19
-"""Pixels that are worth a part of their own where images are small: 2 ms, of which setting up a part takes 0.1."""
+"""Pixels that are worth a range of their own where images are small: 2 ms, of which setting up a range takes 0.1."""
 
 
 def default_threads() -> int:
@@ -26,8 +26,8 @@ def default_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def in_parts(work: Callable[[int, int], object], count: int, threads: int, size: int = 1) -> None:
-    """Call ``work(begin, end)`` for parts of 0 .. count, in ``threads`` threads; the first error is raised.
+def in_ranges(work: Callable[[int, int], object], count: int, threads: int, size: int = 1) -> None:
+    """Call ``work(begin, end)`` for ranges of 0 .. count, in ``threads`` threads; the first error is raised.
 
     The calling thread is one of them. ``size`` is how many pixels each of the ``count`` images has.
     """
@@ -35,11 +35,11 @@ def in_parts(work: Callable[[int, int], object], count: int, threads: int, size:
     if threads <= 1:
         work(0, count)
         return
-    # As many for each thread: of three parts, one of two threads would have two.
-    parts = threads * max(1, min(SHARES, count // LEAST // threads, count * size // PIXELS // threads))
+    # As many for each thread: of three ranges, one of two threads would have two.
+    ranges = threads * max(1, min(SHARES, count // LEAST // threads, count * size // PIXELS // threads))
     waiting: SimpleQueue[tuple[int, int]] = SimpleQueue()
-    for part in _edges(count, parts):
-        waiting.put(part)
+    for edges in _edges(count, ranges):
+        waiting.put(edges)
 
     def take() -> None:
         try:
@@ -63,8 +63,8 @@ def in_parts(work: Callable[[int, int], object], count: int, threads: int, size:
             raise error
 
 
-def _edges(count: int, parts: int) -> Iterator[tuple[int, int]]:
-    return pairwise([count * i // parts for i in range(parts + 1)])
+def _edges(count: int, ranges: int) -> Iterator[tuple[int, int]]:
+    return pairwise([count * i // ranges for i in range(ranges + 1)])
 
 
 def _drop_all(waiting: SimpleQueue[tuple[int, int]]) -> None:
@@ -93,10 +93,10 @@ def in_chunks(run: Callable[[slice], None], count: int, threads: int, most: int 
     if isinstance(threads, bool) or not isinstance(threads, int | np.integer) or threads < 1:
         raise InputError(f"threads is a whole number of at least 1, got {threads!r}")
     size = max(min(most, -(-count // int(threads))), 1)
-    parts = [slice(start, min(start + size, count)) for start in range(0, count, size)]
-    if threads == 1 or len(parts) < 2:
-        for part in parts:
-            run(part)
+    chunks = [slice(start, min(start + size, count)) for start in range(0, count, size)]
+    if threads == 1 or len(chunks) < 2:
+        for chunk in chunks:
+            run(chunk)
         return
     with ThreadPoolExecutor(int(threads)) as pool:
-        list(pool.map(run, parts))
+        list(pool.map(run, chunks))

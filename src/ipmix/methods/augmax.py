@@ -129,7 +129,7 @@ def _chain_alone(table: RecipeTable) -> None:
 
 
 @compiled
-def _start_numbers(seed, epoch, indices, count):  # type: ignore[no-untyped-def]
+def _start_numbers(seed, epoch, indices, count):
     numbers = np.empty((indices.size, count), np.float32)
     state = np.empty(1, np.uint64)
     for n in range(indices.size):

@@ -128,7 +128,7 @@ def _options(method: AugMix, side: int) -> Options:
 
 
 @compiled_disjoint
-def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, chains, steps, state, weights):  # type: ignore[no-untyped-def]
+def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, chains, steps, state, weights):
     for n in range(indices.size):
         start(state, seed, epoch, indices[n], view)
         dirichlet(state, o.alpha, weights)

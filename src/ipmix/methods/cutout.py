@@ -91,7 +91,7 @@ class Options(NamedTuple):
 
 
 @compiled_disjoint
-def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, chains, steps, state, weights):  # type: ignore[no-untyped-def]
+def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, chains, steps, state, weights):
     for n in range(indices.size):
         start(state, seed, epoch, indices[n], view)
         heads[n].clean = 0

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ipmix.core.compiling import direct, part
+from ipmix.core.compiling import direct, embedded
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import SHARED_VIEW, Key, Keys, below, beta, between, bits, start, uniform
 from ipmix.recipe.format import NO_MIXING_IMAGE
@@ -89,8 +89,8 @@ def check_images(method: str, scene: ImageSpec, instead: str = "") -> None:
         )
 
 
-@part
-def draw_mixing_image(state, seed, epoch, index, images, head):  # type: ignore[no-untyped-def]
+@embedded
+def draw_mixing_image(state, seed, epoch, index, images, head):
     """Draw the mixing image and where it is cropped: all views of an image share them (authors' code)."""
     start(state, seed, epoch, index, SHARED_VIEW)
     head.mixing_image = below(state, images) if images > 0 else NO_MIXING_IMAGE
@@ -98,15 +98,15 @@ def draw_mixing_image(state, seed, epoch, index, images, head):  # type: ignore[
     head.crop_y = np.uint32(bits(state) >> np.uint64(32))
 
 
-@part
-def start_scope(state, seed, epoch, indices, view):  # type: ignore[no-untyped-def]
+@embedded
+def start_scope(state, seed, epoch, indices, view):
     """Set a stream to the beginning of a whole batch's: that of its first image, its size counted in."""
     start(state, seed, epoch, indices[0], view)
     start(state, np.int64(state[0]), epoch, indices.size, view)
 
 
-@part
-def draw_partners(state, heads):  # type: ignore[no-untyped-def]
+@embedded
+def draw_partners(state, heads):
     """Write a random permutation of the batch's positions to ``heads.partner`` (Fisher and Yates)."""
     for n in range(heads.size):
         heads[n].partner = n
@@ -117,8 +117,8 @@ def draw_partners(state, heads):  # type: ignore[no-untyped-def]
         heads[other].partner = partner
 
 
-@part
-def draw_coefficients(state, strength):  # type: ignore[no-untyped-def]
+@embedded
+def draw_coefficients(state, strength):
     """Coefficients of add and multiply (authors' code, ``get_ab``, which PixMix's has too)."""
     if below(state, 2) == 0:
         return beta(state, strength, 1.0), beta(state, 1.0, strength)
@@ -140,8 +140,8 @@ _SIGNED = np.array([operation.signed for operation in OPERATIONS])
 _SIDE = np.array([("", "height", "width").index(operation.relative) for operation in OPERATIONS])
 
 
-@part
-def draw_level(state, code, severity, height, width):  # type: ignore[no-untyped-def]
+@embedded
+def draw_level(state, code, severity, height, width):
     """Draw the level of operation ``code`` for an image of height x width: float64 in the operation's unit.
 
     ``severity`` bounds the strength L ~ U(0.1, severity) (authors' code, ``sample_level``).

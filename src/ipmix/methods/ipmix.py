@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ipmix.core.checking import check_choice, check_count, check_positive, check_severity, check_subset
-from ipmix.core.compiling import compiled_disjoint, part
+from ipmix.core.compiling import compiled_disjoint, embedded
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import Keys, below, beta, bits, dirichlet, start, uniform
 from ipmix.methods.drawing import (
@@ -251,7 +251,7 @@ def _options(method: IPMix, height: int, width: int) -> Options:
 
 
 @compiled_disjoint
-def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, chains, steps, state, weights):  # type: ignore[no-untyped-def]
+def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, chains, steps, state, weights):
     for n in range(indices.size):
         draw_mixing_image(state, seed, epoch, indices[n], images, heads[n])
         heads[n].overflow = o.overflow
@@ -259,8 +259,8 @@ def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, cha
         _draw_recipe(state, o, height, width, weights, heads[n], chains[n], steps[n])
 
 
-@part
-def _draw_recipe(state, o, height, width, w, head, chains, steps):  # type: ignore[no-untyped-def]
+@embedded
+def _draw_recipe(state, o, height, width, w, head, chains, steps):
     """Algorithm 1; the comments give its line numbers. Line 21's sum is left to the engine."""
     dirichlet(state, o.alpha, w)  # 1
     m = beta(state, o.alpha, o.alpha)  # 2
@@ -285,8 +285,8 @@ def _draw_recipe(state, o, height, width, w, head, chains, steps):  # type: igno
     head.clean = np.uint32(clean)  # 22: (1 - m), and what rounding the shares down leaves over
 
 
-@part
-def _draw_patch(state, o, height, width, step):  # type: ignore[no-untyped-def]
+@embedded
+def _draw_patch(state, o, height, width, step):
     size = o.sizes[below(state, o.sizes.size)]  # 9
     mixer = o.mixers[below(state, o.mixers.size)]  # 10
     across, down = min(size, width), min(size, height)

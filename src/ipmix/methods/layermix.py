@@ -167,7 +167,7 @@ def _options(method: LayerMix) -> Options:
 
 
 @compiled_disjoint
-def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, chains, steps, state, weights):  # type: ignore[no-untyped-def]
+def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, chains, steps, state, weights):
     for n in range(indices.size):
         draw_mixing_image(state, seed, epoch, indices[n], images, heads[n])
         start(state, seed, epoch, indices[n], view)
@@ -190,14 +190,14 @@ def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, cha
 
 
 @inlined
-def _draw_operation(state, variant, magnitude, height, width, step):  # type: ignore[no-untyped-def]
+def _draw_operation(state, variant, magnitude, height, width, step):
     step.mixer = OPERATION
     step.seed = 0
     _draw_level(state, variant, magnitude, height, width, step)
 
 
 @inlined
-def _draw_mixing(state, o, height, width, step):  # type: ignore[no-untyped-def]
+def _draw_mixing(state, o, height, width, step):
     mixer = o.mixers[below(state, o.mixers.size)]
     step.mixer = mixer
     step.right = width
@@ -214,13 +214,13 @@ def _draw_mixing(state, o, height, width, step):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _strength(state, most, magnitude):  # type: ignore[no-untyped-def]
+def _strength(state, most, magnitude):
     """U(0.1, most * magnitude / 10), the 0.1 in the operation's own unit; the ends may come in either order."""
     return between(state, 0.1, most * magnitude / 10.0)
 
 
 @compiled_disjoint
-def _draw_level(state, variant, magnitude, height, width, step):  # type: ignore[no-untyped-def]
+def _draw_level(state, variant, magnitude, height, width, step):
     """Set the step's operation and level to a fresh variation of one of :data:`VARIANTS`."""
     step.operation = _CODES[variant]
     level = 0.0  # greyscale is color at 0; autocontrast at 0 has no cut-off

@@ -120,7 +120,7 @@ def _options(method: PixMix, side: int) -> Options:
 
 
 @compiled_disjoint
-def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, chains, steps, state, weights):  # type: ignore[no-untyped-def]
+def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, chains, steps, state, weights):
     for n in range(indices.size):
         draw_mixing_image(state, seed, epoch, indices[n], images, heads[n])
         start(state, seed, epoch, indices[n], view)
@@ -150,7 +150,7 @@ def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, cha
 
 
 @compiled_disjoint
-def _draw_operation(state, o, height, width, step):  # type: ignore[no-untyped-def]
+def _draw_operation(state, o, height, width, step):
     code = o.operations[below(state, o.operations.size)]
     step.operation = code
     # PixMix's autocontrast has no cut-off.

@@ -161,7 +161,7 @@ def _options(method: PRIME, side: int) -> Options:
 
 
 @compiled_disjoint
-def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, chains, steps, state, weights):  # type: ignore[no-untyped-def]
+def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, chains, steps, state, weights):
     for n in range(indices.size):
         start(state, seed, epoch, indices[n], view)
         dirichlet(state, o.alpha, weights)
@@ -178,7 +178,7 @@ def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, cha
 
 
 @compiled_disjoint
-def _draw_step(state, o, height, width, step):  # type: ignore[no-untyped-def]
+def _draw_step(state, o, height, width, step):
     code = o.primitives[below(state, o.primitives.size)]
     step.mixer = OPERATION
     step.operation = code

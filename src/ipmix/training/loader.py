@@ -185,7 +185,7 @@ class Loader:
 
 
 @compiled
-def _order_keys(seed, epoch, count):  # type: ignore[no-untyped-def]
+def _order_keys(seed, epoch, count):
     """64 hashed bits for each image: sorting by them is the epoch's permutation."""
     keys = np.empty(count, np.uint64)
     state = np.empty(1, np.uint64)

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from typing import Any
 
 
 def doctor() -> int:
@@ -118,7 +119,7 @@ def _corruptions_run() -> str:
     return f"unchanged images: {', '.join(unchanged)}" if unchanged else ""
 
 
-def _samples():  # type: ignore[no-untyped-def]
+def _samples() -> tuple[Any, Any]:
     import numpy as np
 
     from ipmix.mixing_set.mixing_set import MixingSet

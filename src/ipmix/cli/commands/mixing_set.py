@@ -3,7 +3,7 @@
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 
 def make(
@@ -222,7 +222,7 @@ def in_words(mix: dict[str, int]) -> str:
     return ", ".join(f"{count} {kind}" for kind, count in mix.items())
 
 
-def load_model(name: str, weights: Path | None, classes: int, pretrained: bool):  # type: ignore[no-untyped-def]
+def load_model(name: str, weights: Path | None, classes: int, pretrained: bool) -> Any:
     """The network of ``--model``: images in [0, 1] to logits."""
     from ipmix import models
     from ipmix.core.errors import InputError

@@ -122,7 +122,7 @@ def soften_all(images: np.ndarray, out: np.ndarray, sigma: float, truncate: floa
 
 
 @compiled
-def blur_all(images, out, weights):  # type: ignore[no-untyped-def]
+def blur_all(images, out, weights):
     """Gaussian blur of uint8[n, H, W, C]."""
     count, height, width, channels = images.shape
     rows = np.empty((height, width * channels), np.float32)
@@ -134,7 +134,7 @@ def blur_all(images, out, weights):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def blur_all_as_scipy(images, out, weights):  # type: ignore[no-untyped-def]
+def blur_all_as_scipy(images, out, weights):
     """Gaussian blur of uint8[n, H, W, C], cut off as the public code's is."""
     count, height, width, channels = images.shape
     rows, total = np.empty((height, width * channels)), np.empty(width * channels)
@@ -144,7 +144,7 @@ def blur_all_as_scipy(images, out, weights):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def defocus_all(images, out, first, places, heights):  # type: ignore[no-untyped-def]
+def defocus_all(images, out, first, places, heights):
     """Filter with a kernel given by :func:`steps_of`."""
     count, height, width, channels = images.shape
     radius = first.size - 2
@@ -180,7 +180,7 @@ def defocus_all(images, out, first, places, heights):  # type: ignore[no-untyped
 
 
 @compiled
-def displace(image, state, reach, rounds, exchange):  # type: ignore[no-untyped-def]
+def displace(image, state, reach, rounds, exchange):
     """Move each pixel of uint8[H, W, C] in place, from the lower right: up to ``reach`` away, ``rounds``
     times."""
     height, width, channels = image.shape
@@ -199,7 +199,7 @@ def displace(image, state, reach, rounds, exchange):  # type: ignore[no-untyped-
 
 
 @compiled
-def shatter_all(images, out, indices, seed, salt, weights, reach, rounds, exchange):  # type: ignore[no-untyped-def]
+def shatter_all(images, out, indices, seed, salt, weights, reach, rounds, exchange):
     """Glass blur of uint8[n, H, W, C]."""
     count, height, width, channels = images.shape
     rows = np.empty((height, width * channels), np.float32)
@@ -217,7 +217,7 @@ def shatter_all(images, out, indices, seed, salt, weights, reach, rounds, exchan
 
 
 @compiled
-def shatter_as_published(images, out, indices, seed, salt, weights, reach, rounds):  # type: ignore[no-untyped-def]
+def shatter_as_published(images, out, indices, seed, salt, weights, reach, rounds):
     """Glass blur of uint8[n, H, W, C] with the public code's sums and its copies for exchanges."""
     count, height, width, channels = images.shape
     rows, total = np.empty((height, width * channels)), np.empty(width * channels)
@@ -231,7 +231,7 @@ def shatter_as_published(images, out, indices, seed, salt, weights, reach, round
 
 
 @compiled
-def smear_to(images, out, weights, degrees, steps):  # type: ignore[no-untyped-def]
+def smear_to(images, out, weights, degrees, steps):
     """Motion blur of uint8[n, H, W, C] at one angle, rounded to the nearest level."""
     count, height, width, channels = images.shape
     rows = np.empty((height, width * channels), np.float32)
@@ -246,7 +246,7 @@ def smear_to(images, out, weights, degrees, steps):  # type: ignore[no-untyped-d
 
 
 @compiled
-def smear_all(images, out, indices, seed, salt, weights, steps):  # type: ignore[no-untyped-def]
+def smear_all(images, out, indices, seed, salt, weights, steps):
     """Motion blur of uint8[n, H, W, C], each at an angle of its own."""
     state = np.empty(1, np.uint64)
     for i in range(images.shape[0]):

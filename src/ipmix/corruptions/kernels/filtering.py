@@ -29,13 +29,13 @@ def gaussian_weights(sigma: float, truncate: float = 4.0) -> np.ndarray:
 
 
 @inlined
-def level(value):  # type: ignore[no-untyped-def]
+def level(value):
     """A float32 level cut to 0 .. 255 and cut off to uint8."""
     return np.uint8(np.int32(min(max(value + ROUNDING, np.float32(0.0)), np.float32(255.0))))
 
 
 @inlined
-def mirrored(i, n):  # type: ignore[no-untyped-def]
+def mirrored(i, n):
     """Index ``i`` in 0 .. n-1, mirrored about the first and last pixel (which are not repeated)."""
     if n == 1:
         return 0
@@ -45,7 +45,7 @@ def mirrored(i, n):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def to_rows(image, rows):  # type: ignore[no-untyped-def]
+def to_rows(image, rows):
     """uint8[H, W, C] -> float32[H, W * C]."""
     height, width, channels = image.shape
     flat = image.reshape(height, width * channels)
@@ -56,7 +56,7 @@ def to_rows(image, rows):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def to_levels(rows, image):  # type: ignore[no-untyped-def]
+def to_levels(rows, image):
     """float32[H, W * C] -> uint8[H, W, C], cut off."""
     height, width, channels = image.shape
     flat = image.reshape(height, width * channels)
@@ -67,7 +67,7 @@ def to_levels(rows, image):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def blur_across(rows, out, channels, weights, padded):  # type: ignore[no-untyped-def]
+def blur_across(rows, out, channels, weights, padded):
     """Filter every row with a symmetric kernel (one half of it, centre first); the edge pixel is repeated.
 
     rows and out are float32[H, W * C] and may be the same array; ``padded`` is room, float32[(W + 2 radius)
@@ -94,7 +94,7 @@ def blur_across(rows, out, channels, weights, padded):  # type: ignore[no-untype
 
 
 @compiled
-def blur_down(rows, y, weights, total):  # type: ignore[no-untyped-def]
+def blur_down(rows, y, weights, total):
     """Row ``y`` of the columns filtered with a symmetric kernel, edge repeated: into float32[W * C]."""
     height, width = rows.shape
     row = rows[y]
@@ -108,7 +108,7 @@ def blur_down(rows, y, weights, total):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def blur(rows, out, channels, weights):  # type: ignore[no-untyped-def]
+def blur(rows, out, channels, weights):
     """Filter across and down, edge repeated: float32[H, W * C] -> ``out``, another array of that shape."""
     height, width = rows.shape
     if weights.size == 1:
@@ -131,7 +131,7 @@ def scipy_weights(sigma: float, truncate: float = 4.0) -> np.ndarray:
 
 
 @compiled
-def blur_as_scipy(image, out, weights, rows, line, total):  # type: ignore[no-untyped-def]
+def blur_as_scipy(image, out, weights, rows, line, total):
     """``uint8(gaussian_filter(image / 255) * 255)`` bit for bit: uint8[H, W, C] -> ``out``, which may be ``image``.
 
     float64, first down, then across, the edge pixel repeated; the centre first, then the taps from the farthest
@@ -191,7 +191,7 @@ def motion_width(radius: float) -> int:
 
 
 @compiled
-def smear(image, out, channels, weights, degrees, width):  # type: ignore[no-untyped-def]
+def smear(image, out, channels, weights, degrees, width):
     """Motion blur along a line at an angle, edge repeated: float32[H, W * C] -> ``out`` of that shape.
 
     As ImageMagick does it: the step ``i`` reads the pixel ``ceil(i x / hypot(x, y) - 0.5)`` to the right and as much

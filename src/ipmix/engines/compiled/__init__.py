@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ipmix.core.compiling import direct
-from ipmix.core.threads import in_parts
+from ipmix.core.threads import in_ranges
 from ipmix.engines.compiled.blending import OutputForm
 from ipmix.engines.compiled.kernel import apply_range
 from ipmix.engines.compiled.rare import uses_rare
@@ -34,7 +34,7 @@ def apply(
     def carry_out(begin: int, end: int) -> None:
         apply_range(_kept_workspace(table, output), begin, end, *arguments, rare)
 
-    in_parts(carry_out, len(table), threads, table.height * table.width)
+    in_ranges(carry_out, len(table), threads, table.height * table.width)
 
 
 def applier(table: RecipeTable, planes: np.ndarray, output: Output) -> Callable[[np.ndarray, np.ndarray], None]:

@@ -19,7 +19,7 @@ ZERO = np.int64(
 
 
 @separate
-def to_planes(image, planes):  # type: ignore[no-untyped-def]
+def to_planes(image, planes):
     """uint8[H * W * C] in pixel order -> uint8[C, H * W and padding] in planes."""
     channels = planes.shape[0]
     count = image.size // channels
@@ -39,14 +39,14 @@ def to_planes(image, planes):  # type: ignore[no-untyped-def]
 
 
 @helper
-def _split(image, planes, count, channels, first, many):  # type: ignore[no-untyped-def]
+def _split(image, planes, count, channels, first, many):
     for i in range(count):
         for c in range(many):
             planes[U(first + c), U(i)] = image[U(channels * i + first + c)]
 
 
 @separate
-def rows_to_planes(image, planes, begin, end):  # type: ignore[no-untyped-def]
+def rows_to_planes(image, planes, begin, end):
     """:func:`to_planes` for the pixels from ``begin`` to ``end`` only."""
     channels = planes.shape[0]
     for c in range(channels):
@@ -71,7 +71,7 @@ class OutputForm(NamedTuple):
 
 
 @separate
-def blend(height, width, buffers, terms, used, scratch, form, out_bytes, out_floats):  # type: ignore[no-untyped-def]
+def blend(height, width, buffers, terms, used, scratch, form, out_bytes, out_floats):
     """Write the sum of ``terms.shares[q] * buffers[terms.buffers[q]]`` over q < used, in the form asked for.
 
     buffers uint8[B, C, P], of which OTHER is written to. ``terms`` and ``scratch`` are a workspace's. The first term
@@ -108,7 +108,7 @@ def blend(height, width, buffers, terms, used, scratch, form, out_bytes, out_flo
 
 
 @helper
-def _blend_many(buffers, scratch, used, begin, end, area, form, out_bytes, out_floats):  # type: ignore[no-untyped-def]
+def _blend_many(buffers, scratch, used, begin, end, area, form, out_bytes, out_floats):
     """Pixels ``begin`` to ``end`` of ``area``, blended of any number of images: the first ``used`` of ``scratch``."""
     channels = buffers.shape[1]
     for c in range(channels):
@@ -122,7 +122,7 @@ def _blend_many(buffers, scratch, used, begin, end, area, form, out_bytes, out_f
 
 
 @helper
-def _blend_few(buffers, scratch, used, begin, end, area, form, out_bytes, out_floats):  # type: ignore[no-untyped-def]
+def _blend_few(buffers, scratch, used, begin, end, area, form, out_bytes, out_floats):
     """Pixels ``begin`` to ``end`` of ``area``, blended of up to four images: the first ``used`` of ``scratch``."""
     channels = buffers.shape[1]
     chosen, shares = scratch.buffers, scratch.shares
@@ -155,18 +155,18 @@ def _blend_few(buffers, scratch, used, begin, end, area, form, out_bytes, out_fl
 
 
 @helper
-def _share(shares, q):  # type: ignore[no-untyped-def]
+def _share(shares, q):
     # Of two or more images, none has a share of more than 15 bits; saying so lets LLVM multiply in 16-bit lanes.
     return U32(shares[q] & U32(0x7FFF))
 
 
 @helper
-def _to_byte(total):  # type: ignore[no-untyped-def]
+def _to_byte(total):
     return U8(U32(total + U32(16384)) >> U32(15))
 
 
 @separate
-def _blend_bytes(p, r, s, t, shares, used, first, count, out, at):  # type: ignore[no-untyped-def]
+def _blend_bytes(p, r, s, t, shares, used, first, count, out, at):
     p1, r1, s1, t1 = _share(shares, 0), _share(shares, 1), _share(shares, 2), _share(shares, 3)
     if used == 1:
         for i in range(count):
@@ -187,7 +187,7 @@ def _blend_bytes(p, r, s, t, shares, used, first, count, out, at):  # type: igno
 
 
 @separate
-def _blend_floats(p, r, s, t, shares, used, first, count, scale, bias, out, at):  # type: ignore[no-untyped-def]
+def _blend_floats(p, r, s, t, shares, used, first, count, scale, bias, out, at):
     p1, r1, s1, t1 = _share(shares, 0), _share(shares, 1), _share(shares, 2), _share(shares, 3)
     if used == 1:
         for i in range(count):
@@ -208,7 +208,7 @@ def _blend_floats(p, r, s, t, shares, used, first, count, scale, bias, out, at):
 
 
 @separate
-def _interleave_bytes(planes, count, out, at):  # type: ignore[no-untyped-def]
+def _interleave_bytes(planes, count, out, at):
     channels = planes.shape[0]
     if channels == 3:
         _join(planes, count, out, at, 3)
@@ -225,14 +225,14 @@ def _interleave_bytes(planes, count, out, at):  # type: ignore[no-untyped-def]
 
 
 @helper
-def _join(planes, count, out, at, channels):  # type: ignore[no-untyped-def]
+def _join(planes, count, out, at, channels):
     for i in range(count):
         for c in range(channels):
             out[U(at + channels * i + c)] = planes[U(c), U(i)]
 
 
 @separate
-def _interleave_floats(planes, count, out, at):  # type: ignore[no-untyped-def]
+def _interleave_floats(planes, count, out, at):
     channels = planes.shape[0]
     if channels == 3:
         red, green, blue = planes[0], planes[1], planes[2]
@@ -248,7 +248,7 @@ def _interleave_floats(planes, count, out, at):  # type: ignore[no-untyped-def]
 
 
 @separate
-def _sum(buffers, chosen, shares, used, c, first, count, total):  # type: ignore[no-untyped-def]
+def _sum(buffers, chosen, shares, used, c, first, count, total):
     """Any number of images, one after the other."""
     for q in range(used):
         plane, share = buffers[chosen[q], c], U32(shares[q])
@@ -261,7 +261,7 @@ def _sum(buffers, chosen, shares, used, c, first, count, total):  # type: ignore
 
 
 @separate
-def _finish(total, count, as_bytes, scale, bias, start, step, out_bytes, out_floats):  # type: ignore[no-untyped-def]
+def _finish(total, count, as_bytes, scale, bias, start, step, out_bytes, out_floats):
     if as_bytes:
         for i in range(count):
             out_bytes[U(start + step * i)] = _to_byte(total[U(i)])

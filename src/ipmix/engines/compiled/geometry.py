@@ -27,7 +27,7 @@ SLACK = 64
 
 
 @helper
-def move(code, level, source, target, height, width, top, bottom, padded, fractions, runs):  # type: ignore[no-untyped-def]
+def move(code, level, source, target, height, width, top, bottom, padded, fractions, runs):
     """Carry out one geometric operation. ``padded`` uint8[C, *], ``fractions`` uint16[2, *] and ``runs``
     int32[2, W + 1] are scratch (see ``kernel.py``)."""
     if code == MIRROR:
@@ -43,7 +43,7 @@ def move(code, level, source, target, height, width, top, bottom, padded, fracti
 
 
 @helper
-def _between(a, b, fraction):  # type: ignore[no-untyped-def]
+def _between(a, b, fraction):
     """``a + (b - a) * fraction / 65536`` for two bytes, in 256ths: uint16, at most 2 below the exact value."""
     left = high_product(U16(U16(a) << 8), U16(65535 - fraction))
     right = high_product(U16(U16(b) << 8), U16(fraction))
@@ -51,13 +51,13 @@ def _between(a, b, fraction):  # type: ignore[no-untyped-def]
 
 
 @helper
-def _to_byte(value):  # type: ignore[no-untyped-def]
+def _to_byte(value):
     """256ths to bytes. The 4 makes up for what the multiplications cut off: a flat area stays as it is."""
     return np.uint8(U16(value + 4) >> 8)
 
 
 @separate
-def _mirror(source, target, width, top, bottom):  # type: ignore[no-untyped-def]
+def _mirror(source, target, width, top, bottom):
     for c in range(source.shape[0]):
         for y in range(top, bottom):
             row = y * width
@@ -67,7 +67,7 @@ def _mirror(source, target, width, top, bottom):  # type: ignore[no-untyped-def]
 
 
 @separate
-def _translate_columns(source, target, height, width, top, bottom, shift):  # type: ignore[no-untyped-def]
+def _translate_columns(source, target, height, width, top, bottom, shift):
     for c in range(source.shape[0]):
         for y in range(top, bottom):
             row = y * width
@@ -81,7 +81,7 @@ def _translate_columns(source, target, height, width, top, bottom, shift):  # ty
 
 
 @separate
-def _shift_rows(shear, source, target, width, top, bottom, level):  # type: ignore[no-untyped-def]
+def _shift_rows(shear, source, target, width, top, bottom, level):
     """Every row shifted sideways: by ``level`` pixels, or for a shear by level * (y + 1/2)."""
     for y in range(top, bottom):
         shift = level * (y + 0.5) if shear else level
@@ -111,7 +111,7 @@ def _shift_rows(shear, source, target, width, top, bottom, level):  # type: igno
 
 
 @helper
-def _fill(planes, c, first, last, value):  # type: ignore[no-untyped-def]
+def _fill(planes, c, first, last, value):
     i = first
     while i < last:  # a handful of pixels: not worth a vectorised loop, which is what "for" would become
         planes[U(c), U(i)] = value
@@ -119,7 +119,7 @@ def _fill(planes, c, first, last, value):  # type: ignore[no-untyped-def]
 
 
 @separate
-def _shear_columns(source, target, height, width, top, bottom, level, fractions, runs):  # type: ignore[no-untyped-def]
+def _shear_columns(source, target, height, width, top, bottom, level, fractions, runs):
     """Every column shifted by level * (x + 1/2). Neighbouring columns mostly share the whole part of the shift:
     such a run of columns is interpolated between two rows, with a fraction for each column."""
     count = 0
@@ -148,7 +148,7 @@ def _shear_columns(source, target, height, width, top, bottom, level, fractions,
 
 
 @helper
-def _interpolate_run(source, target, c, upper, row, width, begin, end, fractions):  # type: ignore[no-untyped-def]
+def _interpolate_run(source, target, c, upper, row, width, begin, end, fractions):
     for x in range(begin, begin + _whole_lanes(end - begin)):
         k = U(x)
         one, other = source[U(c), U(upper) + k], source[U(c), U(upper + width) + k]
@@ -156,7 +156,7 @@ def _interpolate_run(source, target, c, upper, row, width, begin, end, fractions
 
 
 @helper
-def _whole_lanes(length):  # type: ignore[no-untyped-def]
+def _whole_lanes(length):
     return (length + (LANES - 1)) // LANES * LANES
 
 
@@ -164,7 +164,7 @@ def _whole_lanes(length):  # type: ignore[no-untyped-def]
 
 
 @separate
-def _rotate(source, target, height, width, top, bottom, degrees, padded, fractions, runs):  # type: ignore[no-untyped-def]
+def _rotate(source, target, height, width, top, bottom, degrees, padded, fractions, runs):
     """Turn about the centre (Pillow's matrix), row by row.
 
     For a small angle, neighbouring pixels of a row come from neighbouring pixels of one source row: the row is
@@ -225,7 +225,7 @@ def _rotate(source, target, height, width, top, bottom, degrees, padded, fractio
 
 
 @separate
-def _place_row(width, du, u, dv, v, stride, fractions, offsets):  # type: ignore[no-untyped-def]
+def _place_row(width, du, u, dv, v, stride, fractions, offsets):
     """Where a row's pixels come from, beside the same pixel of the source: whole offsets and fractions."""
     stride = np.int32(stride)
     for x in range(width):
@@ -238,14 +238,14 @@ def _place_row(width, du, u, dv, v, stride, fractions, offsets):  # type: ignore
 
 
 @helper
-def _inside(x, cosine, sine, u0, v0, across, down, height, width):  # type: ignore[no-untyped-def]
+def _inside(x, cosine, sine, u0, v0, across, down, height, width):
     u = cosine * (x + 0.5) + u0 + across
     v = -sine * (x + 0.5) + v0 + down
     return 0.0 <= u and u < width and 0.0 <= v and v < height
 
 
 @helper
-def _steps_until(fraction, steps):  # type: ignore[no-untyped-def]
+def _steps_until(fraction, steps):
     """How many pixels a position stays in its unit interval (at least 1) if it needs ``steps``, which are
     negative for a position that falls, to cross one."""
     left = (1.0 - fraction) * steps if steps > 0.0 else fraction * -steps
@@ -253,7 +253,7 @@ def _steps_until(fraction, steps):  # type: ignore[no-untyped-def]
 
 
 @separate
-def _rows_needed(sine, cosine, down, height, width, top, bottom):  # type: ignore[no-untyped-def]
+def _rows_needed(sine, cosine, down, height, width, top, bottom):
     """The source rows, one past the last, that target rows ``top`` to ``bottom`` can come from."""
     low = np.inf
     high = -np.inf
@@ -266,7 +266,7 @@ def _rows_needed(sine, cosine, down, height, width, top, bottom):  # type: ignor
 
 
 @separate
-def _pad(source, padded, height, width, first, last):  # type: ignore[no-untyped-def]
+def _pad(source, padded, height, width, first, last):
     """Copy rows ``first`` to ``last`` into rows of width + 2 bytes, with the border repeated on all sides."""
     stride = width + 2
     for c in range(source.shape[0]):
@@ -280,7 +280,7 @@ def _pad(source, padded, height, width, first, last):  # type: ignore[no-untyped
 
 
 @separate
-def _interpolate_turned(channels, target, padded, to, start, stride, x, length, fractions):  # type: ignore[no-untyped-def]
+def _interpolate_turned(channels, target, padded, to, start, stride, x, length, fractions):
     """Interpolate ``length`` pixels from ``padded[start:]`` and the row below, with the fractions from ``x`` on."""
     length = _whole_lanes(length)
     c = 0
@@ -300,7 +300,7 @@ def _interpolate_turned(channels, target, padded, to, start, stride, x, length, 
 
 
 @helper
-def _bilinear(a, c, k, stride, across, down):  # type: ignore[no-untyped-def]
+def _bilinear(a, c, k, stride, across, down):
     upper = _between(a[c, k], a[c, k + U(1)], across)
     lower = _between(a[c, k + stride], a[c, k + stride + U(1)], across)
     upper_part = high_product(upper, U16(65535 - down))

@@ -76,7 +76,7 @@ class Box(NamedTuple):
 
 
 @compiled_disjoint
-def apply_range(  # type: ignore[no-untyped-def]
+def apply_range(
     space,
     begin,
     end,
@@ -130,7 +130,7 @@ def apply_range(  # type: ignore[no-untyped-def]
 
 
 @helper
-def _uses_rare(chains, steps):  # type: ignore[no-untyped-def]
+def _uses_rare(chains, steps):
     """Whether one image's recipe has an operation of :data:`~ipmix.engines.compiled.rare.RARE`."""
     for k in range(chains.size):
         for j in range(chains[k].length):
@@ -141,7 +141,7 @@ def _uses_rare(chains, steps):  # type: ignore[no-untyped-def]
 
 
 @helper
-def _run_chains(space, head, chains, steps, sources, rare):  # type: ignore[no-untyped-def]
+def _run_chains(space, head, chains, steps, sources, rare):
     """Carry out one image's chains and write the terms of its weighted sum; returns how many there are."""
     terms = space.terms
     terms.buffers[0] = CLEAN
@@ -166,7 +166,7 @@ def _run_chains(space, head, chains, steps, sources, rare):  # type: ignore[no-u
 
 
 @helper
-def _run_chain(space, steps, length, overflow, sources, places, span, rare):  # type: ignore[no-untyped-def]
+def _run_chain(space, steps, length, overflow, sources, places, span, rare):
     """Carry out one chain and return the buffer that holds its image: CLEAN, or one of the two ``places``.
 
     As long as a chain has only mixed boxes, its buffer holds the rows ``span[0]`` to ``span[1]`` alone, the others
@@ -211,13 +211,13 @@ def _run_chain(space, steps, length, overflow, sources, places, span, rare):  # 
 
 
 @helper
-def _free_place(current, places):  # type: ignore[no-untyped-def]
+def _free_place(current, places):
     """A buffer of the chain's two that doesn't hold its image."""
     return places[1] if current == places[0] else places[0]
 
 
 @helper
-def _box(space, step, mixes):  # type: ignore[no-untyped-def]
+def _box(space, step, mixes):
     """The box that an operation is needed for: the whole image's, or the one that is to be mixed."""
     left, top = (step.left, step.top) if mixes else (np.int32(0), np.int32(0))
     right = np.int64(step.right) if mixes else space.width
@@ -226,7 +226,7 @@ def _box(space, step, mixes):  # type: ignore[no-untyped-def]
 
 
 @helper
-def _mix(space, step, overflow, current, operates, sources):  # type: ignore[no-untyped-def]
+def _mix(space, step, overflow, current, operates, sources):
     """Mix the step's box of the current buffer with the same box of what the step names."""
     width = space.width
     from_partner = step.source == PARTNER
@@ -242,7 +242,7 @@ def _mix(space, step, overflow, current, operates, sources):  # type: ignore[no-
 
 
 @helper
-def changes_nothing(code, level):  # type: ignore[no-untyped-def]
+def changes_nothing(code, level):
     """Whether the operation leaves every image as it is."""
     if code == COLOR or code == CONTRAST or code == BRIGHTNESS or code == SHARPNESS:
         return level == 1.0
@@ -251,7 +251,7 @@ def changes_nothing(code, level):  # type: ignore[no-untyped-def]
 
 
 @helper
-def _settle(space, source, places):  # type: ignore[no-untyped-def]
+def _settle(space, source, places):
     """Bring the chain's image through the pending table; returns the buffer that it is in then."""
     target, table, width = _free_place(source, places), space.lookup.tables[0], space.width
     apply_table(table, space.buffers[source], space.buffers[target], width, ZERO, ZERO, width, space.height)
@@ -259,7 +259,7 @@ def _settle(space, source, places):  # type: ignore[no-untyped-def]
 
 
 @helper
-def _begin_boxes(space, buffer, span, step):  # type: ignore[no-untyped-def]
+def _begin_boxes(space, buffer, span, step):
     """A chain's first mixed box: of its buffer nothing is there as yet, or of a small image all."""
     span[0], span[1] = step.top, step.top
     if space.height * space.width <= SMALL:
@@ -267,7 +267,7 @@ def _begin_boxes(space, buffer, span, step):  # type: ignore[no-untyped-def]
 
 
 @helper
-def _fill_rows(space, buffer, span, top, bottom):  # type: ignore[no-untyped-def]
+def _fill_rows(space, buffer, span, top, bottom):
     """Widen the span to the rows ``top`` to ``bottom``, copying what it lacks from the clean image."""
     if top < span[0]:
         _copy_rows(space, buffer, top, span[0])
@@ -278,7 +278,7 @@ def _fill_rows(space, buffer, span, top, bottom):  # type: ignore[no-untyped-def
 
 
 @helper
-def _copy_rows(space, buffer, top, bottom):  # type: ignore[no-untyped-def]
+def _copy_rows(space, buffer, top, bottom):
     for c in range(space.buffers.shape[1]):
         a, b = space.buffers[CLEAN, c], space.buffers[buffer, c]
         for i in range(top * space.width, bottom * space.width):
@@ -286,7 +286,7 @@ def _copy_rows(space, buffer, top, bottom):  # type: ignore[no-untyped-def]
 
 
 @helper
-def _count(space, buffer):  # type: ignore[no-untyped-def]
+def _count(space, buffer):
     """The place in ``space.lookup.counts`` of a buffer's histograms; the clean image's are counted once."""
     if buffer == CLEAN and space.lookup.counted[0]:
         return 0
@@ -298,7 +298,7 @@ def _count(space, buffer):  # type: ignore[no-untyped-def]
 
 
 @helper
-def _count_for(space, code, level, buffer):  # type: ignore[no-untyped-def]
+def _count_for(space, code, level, buffer):
     """The place in ``space.lookup.counts`` of what :func:`make_table` has to know about a buffer for this operation."""
     if code == AUTOCONTRAST and level == 0.0 and not (buffer == CLEAN and space.lookup.counted[0]):
         extremes(space.buffers[buffer], space.height * space.width, space.lookup.counts[2])
@@ -307,7 +307,7 @@ def _count_for(space, code, level, buffer):  # type: ignore[no-untyped-def]
 
 
 @helper
-def _extend_table(space, code, step, pending, current, rare):  # type: ignore[no-untyped-def]
+def _extend_table(space, code, step, pending, current, rare):
     """Put one more operation behind the chain's pending table, or start one."""
     where = 0
     if is_table(code) and code != BRIGHTNESS:
@@ -328,7 +328,7 @@ def _extend_table(space, code, step, pending, current, rare):  # type: ignore[no
 
 
 @helper
-def _operate_on(space, code, step, source, target, box, rare):  # type: ignore[no-untyped-def]
+def _operate_on(space, code, step, source, target, box, rare):
     """One operation from buffer to buffer, for at least the given box of the target."""
     done = False
     if rare is not None:
@@ -338,7 +338,7 @@ def _operate_on(space, code, step, source, target, box, rare):  # type: ignore[n
 
 
 @helper
-def _operate(space, code, level, source, target, box):  # type: ignore[no-untyped-def]
+def _operate(space, code, level, source, target, box):
     """:func:`_operate_on` for all operations but those of :data:`~ipmix.engines.compiled.rare.RARE`."""
     a, b, width = space.buffers[source], space.buffers[target], space.width
     if is_arithmetic(code):
@@ -357,7 +357,7 @@ def _operate(space, code, level, source, target, box):  # type: ignore[no-untype
 
 
 @helper
-def _operate_rarely(space, code, step, source, target, box):  # type: ignore[no-untyped-def]
+def _operate_rarely(space, code, step, source, target, box):
     """:func:`_operate_on` for operations of :data:`~ipmix.engines.compiled.rare.RARE`; whether it was one of them."""
     a, b, width = space.buffers[source], space.buffers[target], space.width
     if code == SPECTRAL or code == SPATIAL:

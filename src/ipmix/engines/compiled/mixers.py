@@ -21,7 +21,7 @@ LANES = 16
 
 
 @helper
-def mix_box(step, overflow, current, other, width, stride, origin, scratch):  # type: ignore[no-untyped-def]
+def mix_box(step, overflow, current, other, width, stride, origin, scratch):
     """Carry out one mixing step; ``scratch`` is a :class:`~ipmix.engines.compiled.workspace.MixingScratch`."""
     left, top, right, bottom = (
         np.int64(step.left),
@@ -48,18 +48,18 @@ def mix_box(step, overflow, current, other, width, stride, origin, scratch):  # 
 
 
 @helper
-def _clipped(value):  # type: ignore[no-untyped-def]
+def _clipped(value):
     return np.uint8(np.int32(min(max(value, F(0)), F(255))))
 
 
 @helper
-def _wrapped(value):  # type: ignore[no-untyped-def]
+def _wrapped(value):
     # Above 2**32 a float32 is a multiple of 512, so its byte is 0, as is that of infinity by convention.
     return np.uint8(np.int64(value) & 255) if abs(value) < F(4294967296.0) else np.uint8(0)
 
 
 @separate
-def _add(a_weight, b_weight, overflow, current, other, across, down, a0, width, b0, stride):  # type: ignore[no-untyped-def]
+def _add(a_weight, b_weight, overflow, current, other, across, down, a0, width, b0, stride):
     constant = F(127.5) * (F(1) - a_weight - b_weight)
     for c in range(current.shape[0]):
         for y in range(down):
@@ -84,7 +84,7 @@ _TERMS = np.array([math.log(2.0) ** n / math.factorial(n) for n in range(9, -1, 
 
 
 @separate
-def _make_powers(a_power, b_power, powers, exponents, series):  # type: ignore[no-untyped-def]
+def _make_powers(a_power, b_power, powers, exponents, series):
     """Both factors of multiply for every byte, float32[2, 256]; their product is the mixed value.
 
     A power is 2**(exponent * log2): the whole part goes into the bits of a float64, the rest through a series.
@@ -110,7 +110,7 @@ def _make_powers(a_power, b_power, powers, exponents, series):  # type: ignore[n
 
 
 @separate
-def _multiply(powers, overflow, current, other, across, down, a0, width, b0, stride):  # type: ignore[no-untyped-def]
+def _multiply(powers, overflow, current, other, across, down, a0, width, b0, stride):
     for c in range(current.shape[0]):
         for y in range(down):
             i, j = a0 + y * width, b0 + y * stride
@@ -127,7 +127,7 @@ def _multiply(powers, overflow, current, other, across, down, a0, width, b0, str
 
 
 @separate
-def _paste(current, other, across, down, a0, width, b0, stride):  # type: ignore[no-untyped-def]
+def _paste(current, other, across, down, a0, width, b0, stride):
     for c in range(current.shape[0]):
         for y in range(down):
             i, j = a0 + y * width, b0 + y * stride
@@ -136,7 +136,7 @@ def _paste(current, other, across, down, a0, width, b0, stride):  # type: ignore
 
 
 @separate
-def _fill(first, second, further, current, across, down, a0, width):  # type: ignore[no-untyped-def]
+def _fill(first, second, further, current, across, down, a0, width):
     for c in range(current.shape[0]):
         value = first if c == 0 else second if c == 1 else further
         for y in range(down):
@@ -146,7 +146,7 @@ def _fill(first, second, further, current, across, down, a0, width):  # type: ig
 
 
 @separate
-def _choose(seed, threshold, planes, current, other, across, down, a0, width, b0, stride, keep):  # type: ignore[no-untyped-def]
+def _choose(seed, threshold, planes, current, other, across, down, a0, width, b0, stride, keep):
     """Keep a pixel where its 16 hashed bits are below the threshold, else take the other image's.
 
     The masks of several rows are made at once, as bytes of ones (keep) or zeros, in rows of ``pitch`` bytes: small
@@ -173,7 +173,7 @@ def _choose(seed, threshold, planes, current, other, across, down, a0, width, b0
 
 
 @helper
-def _make_masks(seed, threshold, position, rows, pairs, across, pitch, keep):  # type: ignore[no-untyped-def]
+def _make_masks(seed, threshold, position, rows, pairs, across, pitch, keep):
     for y in range(rows):
         start = np.uint32(position + y * pairs)
         for x in range(pairs):
