@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from ipmix.core.threads import in_ranges
+from ipmix.core.threads import default_threads, in_ranges
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 5, 31, 100, 1000])
@@ -28,6 +28,31 @@ def test_every_thread_has_as_many_ranges(threads: int) -> None:
         in_ranges(lambda begin, end, sizes=sizes: sizes.append(end - begin), count, threads, size)  # type: ignore[misc]
         assert len(sizes) % min(threads, count) == 0, (count, size)
         assert max(sizes) - min(sizes) <= 1
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("count", [0, 1, 63, 64, 65, 1000])
+def test_no_range_is_larger_than_allowed(count: int, threads: int) -> None:
+    parts: list[tuple[int, int]] = []
+    in_ranges(lambda begin, end: parts.append((begin, end)), count, threads, most=64)
+    assert max(end - begin for begin, end in parts) <= 64
+    assert sorted(number for begin, end in parts for number in range(begin, end)) == list(range(count))
+    if count > threads:
+        assert len(parts) % threads == 0, "as many for each thread"
+
+
+def test_without_a_limit_one_thread_takes_all() -> None:
+    parts: list[tuple[int, int]] = []
+    in_ranges(lambda begin, end: parts.append((begin, end)), 1000, 1)
+    assert parts == [(0, 1000)]
+
+
+def test_default_threads_are_those_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 3, 5}, raising=False)
+    assert default_threads() == 3
+    monkeypatch.delattr("os.sched_getaffinity")
+    monkeypatch.setattr("os.cpu_count", lambda: None)
+    assert default_threads() == 1
 
 
 def test_several_threads_work() -> None:

@@ -144,8 +144,8 @@ def test_sequences_and_corruptions_draw_different_numbers(images):
     ("change", "words"),
     [
         ({"name": "wobble"}, "unknown perturbation 'wobble'; known are gaussian_noise"),
-        ({"difficulty": 4}, "difficulty is a whole number from 1 to 3"),
-        ({"crop": 33}, "crop is a whole number from 1 to 32"),
+        ({"difficulty": 4}, "difficulty must be a whole number from 1 to 3"),
+        ({"crop": 33}, "crop must be a whole number from 1 to 32"),
         ({"form": "new"}, "form is"),
         ({"seed": "x"}, "seed"),
     ],

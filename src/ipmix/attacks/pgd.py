@@ -11,8 +11,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ipmix.attacks.frozen import frozen
 from ipmix.core.errors import InputError
+from ipmix.core.frozen import frozen
 
 _SALT = 0x50474400  # keeps these draws apart from every other use of the same seed
 

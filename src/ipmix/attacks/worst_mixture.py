@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ipmix.attacks.frozen import frozen
 from ipmix.core.errors import InputError
+from ipmix.core.frozen import frozen
 
 
 def mixture(

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ipmix.augmentation.inputs import check_images, check_out, mixing_planes
+from ipmix.augmentation.inputs import contiguous_images, make_out, mixing_planes
 from ipmix.core.checking import check_count
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import Keys
@@ -69,7 +69,7 @@ def apply(
     out: np.ndarray | None = None,
 ) -> np.ndarray:
     """Carry out ``table[i]`` on ``images[i]``; see :func:`augment` for the arguments and the result."""
-    images = check_images(images)
+    images = contiguous_images(images)
     form = make_output(output, layout, images.shape[3], mean, std)
     check_count("threads", threads, 1)
     if isinstance(table, RecipeSequence):
@@ -85,7 +85,7 @@ def apply(
         raise InputError(
             f"a recipe's partner is {table.heads['partner'].max()}, and the batch has {len(images)} images"
         )
-    out = check_out(out, form, images)
+    out = make_out(out, form, images)
     table, planes = mixing_planes(table, images, mixing)
     if len(images):
         find_engine(engine).apply(table, images, planes, form, threads, out)
@@ -138,14 +138,14 @@ def augment(
     Raises:
         InputError: naming what was expected and what was received.
     """
-    images = check_images(images)
+    images = contiguous_images(images)
     if mixing is not None and not hasattr(mixing, "__len__"):
         raise InputError(f"mixing must be a MixingSet or an array uint8[M, h, w, C], got {type(mixing).__name__}")
     check_count("threads", threads, 1)
     if threads > 1 and hasattr(method, "draw") and not method.mixes_labels:
         # Each thread draws for its own range as well: drawing for all beforehand would keep the others waiting.
         form = make_output(output, layout, images.shape[3], mean, std)
-        whole = check_out(out, form, images)
+        whole = make_out(out, form, images)
         numbers = _keys_for(len(images), seed, epoch, indices, view).indices
 
         def augment_range(begin: int, end: int) -> None:

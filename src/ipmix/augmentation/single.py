@@ -8,9 +8,9 @@ import numpy as np
 from ipmix.augmentation.batches import augment
 from ipmix.augmentation.inputs import (
     as_planes,
-    check_images,
-    check_target,
+    contiguous_images,
 )
+from ipmix.core.checking import check_out, described
 from ipmix.core.errors import InputError
 from ipmix.engines import engine as find_engine
 from ipmix.engines.output import make_output
@@ -61,7 +61,7 @@ class Augmenter:
         }
         self._image = (height, width, channels)
         if mixing is not None and not hasattr(mixing, "planes"):
-            mixing = check_images(mixing, "mixing")
+            mixing = contiguous_images(mixing, "mixing")
         scene = ImageSpec(height, width, channels, 0 if mixing is None else len(mixing))
         if mixing is None:
             planes = np.zeros((1, channels, height, width), np.uint8)
@@ -88,13 +88,12 @@ class Augmenter:
     ) -> np.ndarray:
         """The augmented image, of the output's shape and dtype; written to ``out`` if one is given."""
         if type(image) is not np.ndarray or image.shape != self._image or image.dtype != np.uint8:
-            got = f"{image.dtype}{list(image.shape)}" if isinstance(image, np.ndarray) else type(image).__name__
-            raise InputError(f"this augmenter takes uint8{list(self._image)}, got {got}")
+            raise InputError(f"this augmenter takes uint8{list(self._image)}, got {described(image)}")
         shape, dtype = self._out
         if out is None:
             out = np.empty(shape, dtype)
         else:
-            check_target(out, shape, dtype, image)
+            check_out(out, shape, dtype, image)
         if self._draw is None:
             self._run(image, out, epoch, index, view)
             return out

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ipmix.core.checking import check_int64
 from ipmix.core.compiling import compiled, embedded, helper
 from ipmix.core.errors import InputError
 
@@ -40,10 +41,7 @@ class Key:
     def __post_init__(self) -> None:
         for name in ("seed", "epoch", "index", "view"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | np.integer):
-                raise InputError(f"a key's {name} is an integer, got {value!r} ({type(value).__name__})")
-            if not -(2**63) <= value < 2**63:
-                raise InputError(f"a key's {name} must fit 64 bits, got {value}")
+            check_int64(f"a key's {name}", value)
             object.__setattr__(self, name, int(value))
 
     def stream(self) -> np.ndarray:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ipmix.core.checking import check_images, described
 from ipmix.core.errors import InputError
 from ipmix.core.image_sizes import width_by_height
 from ipmix.core.progress import counting
@@ -45,16 +46,10 @@ class ArrayDataset:
     skipped: tuple[Path, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
-        images = self.images
-        if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 4:
-            got = f"{images.dtype}{list(images.shape)}" if isinstance(images, np.ndarray) else type(images).__name__
-            raise InputError(
-                f"{self.name}: images are uint8[N, H, W, C], got {got}. "
-                "Scale float or 16-bit samples to 0..255 and convert them to uint8 first"
-            )
-        if not len(images):
+        check_images(self.images, where=self.name)
+        if not len(self.images):
             raise InputError(f"{self.name} holds no image")
-        _check_labels(self.labels, len(images), len(self.classes), self.name)
+        _check_labels(self.labels, len(self.images), len(self.classes), self.name)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -206,8 +201,7 @@ def _holds_classes(folder: Path) -> bool:
 
 def _check_labels(labels: np.ndarray, count: int, classes: int, name: str) -> None:
     if not isinstance(labels, np.ndarray) or labels.dtype != np.int64 or labels.shape != (count,):
-        got = f"{labels.dtype}{list(labels.shape)}" if isinstance(labels, np.ndarray) else type(labels).__name__
-        raise InputError(f"{name}: labels are int64[{count}], one for each image, got {got}")
+        raise InputError(f"{name}: labels are int64[{count}], one for each image, got {described(labels)}")
     if labels.min() < 0:
         raise InputError(f"{name}: labels are numbers of classes, 0 or more, got {labels.min()}")
     if labels.max() >= classes:

@@ -11,6 +11,7 @@ from torch import nn
 
 from ipmix.attacks.auto_attack import require
 from ipmix.core.files import write_text
+from ipmix.core.image_sizes import SMALL_SIDE
 from ipmix.core.processes import Team
 from ipmix.data.sources import ImageSource, InMemory
 from ipmix.evaluation.inputs import (
@@ -24,7 +25,7 @@ from ipmix.evaluation.inputs import (
 from ipmix.evaluation.plan import EvaluationPlan, describe
 from ipmix.evaluation.predicting import check_beforehand, predict
 from ipmix.evaluation.predictions import PredictionFolder
-from ipmix.evaluation.request import SMALL_SIDE, EvaluationRequest, MeasureRequest
+from ipmix.evaluation.request import EvaluationRequest, MeasureRequest
 from ipmix.evaluation.results import read_baseline
 from ipmix.evaluation.scorecard import score
 

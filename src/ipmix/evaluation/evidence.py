@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ipmix.core.errors import InputError
+from ipmix.core.image_sizes import SMALL_SIDE
 from ipmix.corruptions import corrupt
 from ipmix.data.sources import ImageSource
 from ipmix.evaluation.cam import grad_cam, last_spatial_layer, overlay
@@ -90,4 +91,4 @@ def _figures(
 
 def _width(image: NDArray[np.uint8]) -> int:
     """Small images are shown enlarged, large ones reduced."""
-    return 72 if max(image.shape[:2]) <= 64 else 128
+    return 72 if max(image.shape[:2]) <= SMALL_SIDE else 128

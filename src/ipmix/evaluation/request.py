@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from ipmix.core.image_sizes import SMALL_SIDE
 from ipmix.corruptions.severities import (
     C_BAR_CIFAR,
     C_BAR_IMAGENET,
@@ -14,9 +15,6 @@ from ipmix.corruptions.severities import (
     VALIDATION,
 )
 from ipmix.evaluation.plan import AttackConfig, AutoAttackConfig, EvaluationPlan
-
-SMALL_SIDE = 64
-"""Up to this side, "bar" and the like mean the CIFAR forms; above it, the ImageNet forms."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import numpy as np
 
 from ipmix.core.checking import check_count, check_positive, check_severity
 from ipmix.core.compiling import compiled_disjoint
+from ipmix.core.image_sizes import SMALL_SIDE
 from ipmix.core.randomness import Keys, below, beta, dirichlet, start
 from ipmix.methods.drawing import DrawPlan, draw_level, draw_table, find_preset, make_drawer
 from ipmix.recipe.format import OPERATION, WHOLE
@@ -36,8 +37,6 @@ NINE = (
 
 THIRTEEN = (*NINE, "color", "contrast", "brightness", "sharpness")
 """AugMix's ``all_ops``; four of them resemble corruptions of the -C test sets."""
-
-SMALL_SIDE = 64
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import numpy as np
 from ipmix.core.checking import check_choice, check_count, check_positive, check_severity, check_subset
 from ipmix.core.compiling import compiled_disjoint, embedded
 from ipmix.core.errors import InputError
+from ipmix.core.image_sizes import SMALL_SIDE
 from ipmix.core.randomness import Keys, below, beta, bits, dirichlet, start, uniform
 from ipmix.methods.drawing import (
     DrawPlan,
@@ -39,9 +40,6 @@ PARTNERS = ("both", "mixing_image", "original")
 FRAMEWORKS = ("chains", "one_chain", "fed_back")
 BOTH = 0  # the code of "both" in SHAPES and PARTNERS
 SQUARE = SHAPES.index("square")
-
-SMALL_SIDE = 64
-"""Up to this longer side, images get the CIFAR settings by default; above it, the ImageNet settings."""
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ import numpy as np
 
 from ipmix.core.checking import check_count, check_positive, check_severity, check_subset
 from ipmix.core.compiling import compiled_disjoint
+from ipmix.core.image_sizes import SMALL_SIDE
 from ipmix.core.randomness import Keys, below, start
-from ipmix.methods.augmix import SMALL_SIDE, THIRTEEN
+from ipmix.methods.augmix import THIRTEEN
 from ipmix.methods.drawing import (
     DrawPlan,
     check_images,

@@ -16,6 +16,7 @@ import numpy as np
 from ipmix.core.checking import check_choice, check_count, check_positive, check_subset
 from ipmix.core.compiling import compiled_disjoint
 from ipmix.core.errors import InputError
+from ipmix.core.image_sizes import SMALL_SIDE
 from ipmix.core.randomness import Keys, below, beta, between, bits, dirichlet, start
 from ipmix.methods.drawing import DrawPlan, draw_table, find_preset, make_drawer
 from ipmix.recipe.format import MOST_FREQUENCY, OPERATION, WHOLE
@@ -26,9 +27,6 @@ from ipmix.recipe.table import RecipeTable
 PRIMITIVES = ("spectral", "color_curve", "spatial")
 FILTERS = ("centred", "off-centre")
 STRENGTHS = ("fixed", "drawn")
-
-SMALL_SIDE = 64
-"""Up to this longer side, images get the CIFAR settings by default; above it, the ImageNet settings."""
 
 
 @dataclass(frozen=True)

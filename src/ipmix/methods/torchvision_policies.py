@@ -16,6 +16,7 @@ import numpy as np
 
 from ipmix.core.checking import check_choice, check_count
 from ipmix.core.errors import InputError
+from ipmix.core.image_sizes import SMALL_SIDE
 from ipmix.core.randomness import Keys, bits, start
 
 SALT = 0x746F726368
@@ -23,9 +24,6 @@ SALT = 0x746F726368
 
 POLICIES = ("cifar10", "imagenet", "svhn")
 INTERPOLATIONS = ("nearest", "bilinear")
-
-SMALL_SIDE = 64
-"""Up to this longer side, AutoAugment takes the CIFAR-10 policy by default; above it, the ImageNet policy."""
 
 
 class _Policy(ABC):

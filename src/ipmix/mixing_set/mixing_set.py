@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ipmix.core.checking import check_images, described
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import Key, below
 from ipmix.core.threads import default_threads
@@ -91,11 +92,9 @@ class MixingSet:
     @classmethod
     def array(cls, images: np.ndarray) -> "MixingSet":
         """Wrap ``images``, uint8[images, height, width, channels], without a copy."""
-        if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 4:
-            got = f"{images.dtype}{list(images.shape)}" if isinstance(images, np.ndarray) else type(images)
-            raise InputError(f"a mixing set wraps an array uint8[images, height, width, channels], got {got}")
-        if 0 in images.shape:
-            raise InputError(f"a mixing set needs at least one image of one pixel, got {list(images.shape)}")
+        check_images(images, where="a mixing set")
+        if not len(images):
+            raise InputError(f"a mixing set needs at least one image, got {described(images)}")
         return cls(ArraySource(images))
 
     @classmethod

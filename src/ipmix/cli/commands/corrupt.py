@@ -51,6 +51,7 @@ def corrupt(
         threads: How many threads.
         force: Write anew what is there.
     """
+    from ipmix.core.checking import check_count, parse_shard
     from ipmix.corruptions.test_sets import planning, writing
     from ipmix.data.sources import OnDisk, open_images
 
@@ -61,8 +62,8 @@ def corrupt(
         source, data, kind=set, names=names, severities=severities, validation=validation, layout=layout,
         seed=seed, form=form, difficulty=difficulty, quality=quality,
     )  # fmt: skip
-    part = planning.parse_shard(shard)
-    planning.check_threads(threads)
+    part = parse_shard(shard)
+    check_count("threads", threads, 1)
     folder = Path(out)
     writing.check_record(plan, folder, force=force)
     write = writing.write_arrays if plan.layout == "arrays" else writing.write_folders

@@ -48,6 +48,7 @@ def make(
             are the whole set.
         threads: How many threads; by default all processors.
     """
+    from ipmix.core.checking import parse_shard
     from ipmix.core.progress import counting
     from ipmix.mixing_set.composition import Painter, compose
     from ipmix.mixing_set.folder import FolderPainter
@@ -205,16 +206,6 @@ def parse_mix(text: str | None) -> dict[str, int] | None:
             )
         mix[name.strip()] = int(number)
     return mix
-
-
-def parse_shard(text: str) -> tuple[int, int]:
-    """``"3/16"`` as (3, 16)."""
-    from ipmix.core.errors import InputError
-
-    part, slash, parts = text.partition("/")
-    if not (slash and part.isdigit() and parts.isdigit() and 1 <= int(part) <= int(parts)):
-        raise InputError(f"--shard is i/n with 1 <= i <= n, such as 3/16; got {text!r}")
-    return int(part), int(parts)
 
 
 def in_words(mix: dict[str, int]) -> str:

@@ -1,14 +1,13 @@
 """From the words of a command to a plan: which names, severities and layout, with every check before any
 work."""
 
-import re
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from ipmix.core.checking import check_count, check_int64
 from ipmix.core.errors import InputError
 from ipmix.corruptions.corrupting import Form
-from ipmix.corruptions.inputs import checked_level, checked_seed
 from ipmix.corruptions.severities import (
     C_BAR,
     C_BAR_CIFAR,
@@ -65,7 +64,12 @@ def make_plan(
     if unknown or not chosen:
         raise InputError(f"unknown {', '.join(unknown) or 'names: none given'}; known are {', '.join(KNOWN[kind])}")
     wanted = tuple(range(1, 6)) if severities is None else tuple(dict.fromkeys(severities))
-    levels = tuple(checked_level("severity", severity, 5) for severity in wanted)
+    for severity in wanted:
+        check_count("severity", severity, 1, 5)
+    levels = tuple(int(severity) for severity in wanted)
+    check_int64("seed", seed)
+    check_count("difficulty", difficulty, 1, 3)
+    check_count("quality", quality, 1, 100)
     if not levels:
         raise InputError("severities is empty; leave it out for all five")
     if layout not in ("auto", "arrays", "folders"):
@@ -82,10 +86,10 @@ def make_plan(
         kind=kind,
         names=chosen,
         severities=levels,
-        seed=checked_seed(seed),
+        seed=int(seed),
         form=form,
-        difficulty=checked_level("difficulty", difficulty, 3),
-        quality=checked_level("quality", quality, 100),
+        difficulty=int(difficulty),
+        quality=int(quality),
         size=source.size if isinstance(source, OnDisk) else None,
         layout=layout,
         data=Path(data).name,
@@ -101,17 +105,3 @@ def _check_folders_of_frames(source: InMemory | OnDisk) -> None:
     for stem in stems:
         if double := stems.intersection(stem.parents):
             raise InputError(f"{double.pop()} is an image and a folder of images; rename one, its frames need a folder")
-
-
-def parse_shard(shard: str) -> tuple[int, int]:
-    """ "2/8" -> (2, 8), or an InputError."""
-    found = re.fullmatch(r"(\d+)/(\d+)", shard.strip())
-    if found and 1 <= int(found[1]) <= int(found[2]):
-        return int(found[1]), int(found[2])
-    raise InputError(f"shard is i/n with i from 1 to n, for example 2/8, got {shard!r}")
-
-
-def check_threads(threads: int) -> None:
-    """Raise InputError unless threads is a whole number of at least 1."""
-    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
-        raise InputError(f"threads is a whole number of at least 1, got {threads!r}")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ipmix.core.checking import check_count
 from ipmix.core.errors import InputError
 from ipmix.corruptions.severities import ALL_CORRUPTIONS, PERTURBATIONS
 from ipmix.data.decoding import decode
@@ -36,8 +37,7 @@ class ArraySet:
 
     def images(self, name: str, severity: int) -> np.ndarray:
         """The N images of one corruption at a severity of 1 to 5: uint8[N, H, W, C], memory-mapped."""
-        if not 1 <= severity <= SEVERITIES:
-            raise InputError(f"severity is a whole number from 1 to {SEVERITIES}, got {severity!r}")
+        check_count("severity", severity, 1, SEVERITIES)
         values, count = self._array(name, 4), len(self.labels)
         if len(values) != SEVERITIES * count:
             raise InputError(
