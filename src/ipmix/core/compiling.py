@@ -1,4 +1,4 @@
-"""How the house compiles its kernels: a few decorators, so that every kernel keeps the same promises."""
+"""How kernels are compiled: a few decorators, so that every kernel keeps the same promises."""
 
 import gc
 from collections.abc import Callable, Iterator

@@ -58,8 +58,8 @@ def check_plan(plan: MixingSetPlan, painters: Mapping[str, Painter]) -> None:
         raise InputError(f"seed must fit 64 bits, got {plan.seed}")
     if plan.files not in FILE_FORMATS:
         raise InputError(f"files must be one of {', '.join(FILE_FORMATS)}, got {plan.files!r}")
-    if not 1 <= plan.part <= plan.parts:
-        raise InputError(f"part {plan.part} of {plan.parts} does not exist; parts count from 1")
+    if not 1 <= plan.shard <= plan.shards:
+        raise InputError(f"shard {plan.shard} of {plan.shards} does not exist; shards count from 1")
     for kind in plan.mix:
         if kind in EXTERNAL and kind not in painters:
             needed = "a network to visualise" if kind == "feature" else "a folder of images"
@@ -74,7 +74,7 @@ def make(
     threads: int | None = None,
     painters: Mapping[str, Painter] | None = None,
 ) -> Iterator[int]:
-    """Make the plan's part of a set in ``folder``; yields how many of its images are done so far.
+    """Make the plan's shard of a set in ``folder``; yields how many of its images are done so far.
 
     ``painters`` paint the plan's external kinds. Goes on where an interrupted run stopped. A finished set of
     the same plan is left as it is; a set of another plan, or a full or unwritable disk, raises
@@ -182,7 +182,7 @@ class _Output:
 
     def write(self, number: int, kind: str, index: int, pixels: np.ndarray) -> str:
         if self.shard is not None:
-            self.shard[place_in_shard(number, self.plan.parts)[1]] = pixels.transpose(2, 0, 1)
+            self.shard[place_in_shard(number, self.plan.shards)[1]] = pixels.transpose(2, 0, 1)
             return ""
         name = f"{kind}/{kind}-{index:05d}.{image_files.EXTENSIONS[self.plan.files]}"
         write_bytes(self.folder / name, image_files.encode(pixels, self.plan.files))
@@ -253,7 +253,7 @@ def _journal(plan: MixingSetPlan, folder: Path, done: dict[int, Entry]) -> Itera
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    # Two processes that make the same part (two ranks of one training) take turns; the second finds it done.
+    # Two processes that make the same shard (two ranks of one training) take turns; the second finds it done.
     if fcntl is None:
         yield
         return
