@@ -3,8 +3,8 @@
     python -m benchmarks.scorecard [--images 256] [--rounds 3] [--model wrn-16-1] [--threads 2] [--parts ...]
 
 Images are CIFAR-10's where IPMIX_TEST_DATA names them, synthetic ones otherwise; the network is untrained (its speed
-doesn't depend on weights). Four parts: the 15 corruptions and C-bar, at 5 severities each, the ten perturbation sequences of CIFAR-P,
-and the attack. The floor of each is the bare model on batches that lie ready as floats, as often as the scorecard
+doesn't depend on weights). Four parts: the 15 corruptions and C-bar, at 5 severities each, the ten perturbation
+sequences of CIFAR-P, and the attack. The floor of each is the bare model on batches that lie ready as floats, as often as the scorecard
 asks it; of the attack, its forward and backward passes. Beyond that the scorecard makes the images, converts them,
 keeps the logits on the disk, and computes the measures with their intervals.
 
