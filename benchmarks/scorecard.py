@@ -4,9 +4,9 @@
 
 Images are CIFAR-10's where IPMIX_TEST_DATA names them, synthetic ones otherwise; the network is untrained (its speed
 doesn't depend on weights). Four parts: the 15 corruptions and C-bar, at 5 severities each, the ten perturbation
-sequences of CIFAR-P, and the attack. The floor of each is the bare model on batches that lie ready as floats, as often as the scorecard
-asks it; of the attack, its forward and backward passes. Beyond that the scorecard makes the images, converts them,
-keeps the logits on the disk, and computes the measures with their intervals.
+sequences of CIFAR-P, and the attack. The floor of each is the bare model on batches that lie ready as floats, as
+often as the scorecard asks it; of the attack, its forward and backward passes. Beyond that the scorecard makes the
+images, converts them, keeps the logits on the disk, and computes the measures with their intervals.
 
 Each round runs every contestant once, the order turned round after each; a first round, on a few images, warms up and
 isn't counted. Printed: the median seconds of the rounds, by the clock and of the processor, and what is added to the
