@@ -40,9 +40,18 @@ def evaluate(
     force: bool = False,
     quiet: bool = False,
 ) -> dict[str, Any]:
-    """Predict, score, print the table, write ``scorecard.json`` and ``report.html``; gives the scorecard.
+    """Predict, score and report: prints the table, writes ``scorecard.json`` and ``report.html``, gives the scorecard.
 
-    Started by torchrun, all processes predict together; the first scores and writes, the others give ``{}``.
+    Started by torchrun, all processes predict together; the first scores and reports, the others give ``{}``.
+
+    Args:
+        request: which model on which images, and where results go.
+        wanted: what to measure.
+        batch_size: images in one forward pass.
+        device: "auto", "cpu", "cuda", "cuda:1", "mps".
+        threads: that make corruptions.
+        force: replace another run's results.
+        quiet: show no progress.
 
     Raises:
         InputError: the model, the data or the settings can't be used; nothing is written then.
@@ -52,15 +61,12 @@ def evaluate(
     if wanted.auto_attack is not None:
         require()
     model, source, class_outputs = model_and_source(request, quiet)
-    plan = wanted.plan(side_of(source))
+    plan = _without_attacks_if_it_has_no_gradients(wanted.plan(side_of(source)), model)
     name = request.name or str(getattr(model, "name", Path(request.model).stem))
-    if (plan.attack or plan.auto_attack) and getattr(model, "differentiable", True) is False:
-        sys.stderr.write("This kind of model has no gradients: the adversarial error is not measured.\n")
-        plan = replace(plan, attack=None, auto_attack=None)
     team = Team(device)
     options: dict[str, Any] = {
-        "class_outputs": class_outputs, "batch_size": batch_size, "device": team.device, "threads": threads,
-        "shard": (team.rank, team.count), "quiet": quiet or team.rank > 0,
+        "name": name, "class_outputs": class_outputs, "batch_size": batch_size, "device": team.device,
+        "threads": threads, "shard": (team.rank, team.count), "quiet": quiet or team.rank > 0,
     }  # fmt: skip
     folder = request.out / "predictions"
     if team.rank == 0:
@@ -68,18 +74,24 @@ def evaluate(
         check_beforehand(source, plan, folder, run)
         PredictionFolder.begin(folder, run, force=force)
     team.wait()
-    kept = predict(model, source, plan, folder, name=name, **options)
+    kept = predict(model, source, plan, folder, **options)
     unknown = None
     if request.anomalies is not None:
-        options["force"] = force and team.count == 1
-        unknown = _predict_anomalies(request, model, source, plan, name, options)
+        unknown = _predict_anomalies(request, model, source, plan, {**options, "force": force and team.count == 1})
     team.wait()
     if team.rank > 0:
         return {}
     card = score(kept, anomalies=unknown, baseline=baseline, seed=plan.seed)
     write_text(request.out / "scorecard.json", json.dumps(card, indent=1, allow_nan=False) + "\n")
-    _report(request, card, source, model, plan, device)
+    _report(request, card, source, model, plan)
     return card
+
+
+def _without_attacks_if_it_has_no_gradients(plan: EvaluationPlan, model: nn.Module) -> EvaluationPlan:
+    if not (plan.attack or plan.auto_attack) or getattr(model, "differentiable", True):
+        return plan
+    sys.stderr.write("This kind of model has no gradients: the adversarial error is not measured.\n")
+    return replace(plan, attack=None, auto_attack=None)
 
 
 def _report(
@@ -88,7 +100,6 @@ def _report(
     source: ImageSource,
     model: nn.Module,
     plan: EvaluationPlan,
-    device: str,
 ) -> None:
     from ipmix.evaluation.evidence import attention_panel, worst_panel
     from ipmix.report import print_comparison, write_page
@@ -115,9 +126,8 @@ def _predict_anomalies(
     model: nn.Module,
     source: ImageSource,
     plan: EvaluationPlan,
-    name: str,
     options: dict[str, Any],
-) -> Any:
+) -> PredictionFolder:
     """Predictions on unknown images; their own labels mean nothing, so all are given class 0."""
     assert request.anomalies is not None
     found = scan_data(request, True, str(request.anomalies), None)
@@ -127,4 +137,4 @@ def _predict_anomalies(
     everything = np.arange(len(found))
     unknown = picked(request, found, form, everything, np.zeros(len(found), np.int64), source.classes)
     alone = replace(plan, corruptions=(), perturbations=(), attack=None, auto_attack=None)
-    return predict(model, unknown, alone, request.out / "predictions-anomalies", name=name, **options)
+    return predict(model, unknown, alone, request.out / "predictions-anomalies", **options)

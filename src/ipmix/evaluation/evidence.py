@@ -24,18 +24,19 @@ CAM_SEVERITY = 3
 
 
 def worst_panel(card: Mapping[str, Any], source: ImageSource) -> list[Panel]:
-    """The most confidently wrong answers, with what was said and what is right; nothing if none is wrong."""
+    """The most confidently wrong answers, each with the predicted class and the label; nothing if none is wrong."""
     figures = []
     for entry in card["worst"][:SHOWN]:
         images, _ = source.read(entry["index"], entry["index"] + 1)
         if not len(images):
             continue
-        said = "no answer" if entry["predicted"] < 0 else source.classes[entry["predicted"]]
-        sure = "" if entry["confidence"] is None else f" {100 * entry['confidence']:.0f}%"
-        figures.append(Figure(images[0], f"said {said}{sure}; is {source.classes[entry['label']]}"))
+        answer = "no answer"
+        if entry["predicted"] >= 0:
+            answer = f"predicted {source.classes[entry['predicted']]} {100 * entry['confidence']:.0f}%"
+        figures.append(Figure(images[0], f"{answer}; is {source.classes[entry['label']]}"))
     if not figures:
         return []
-    return [Panel("The worst answers", "Wrong, and most sure of it.", [("", figures)], _width(figures[0].image))]
+    return [Panel("The worst answers", "Wrong, and most confident.", [("", figures)], _width(figures[0].image))]
 
 
 def attention_panel(
@@ -60,10 +61,10 @@ def attention_panel(
         pixels = torch.from_numpy(batch).to(device).permute(0, 3, 1, 2).float() / 255.0
         try:
             layer = layer or last_spatial_layer(model, pixels)
-            maps, said = grad_cam(model, pixels, layer=layer)
+            maps, predicted = grad_cam(model, pixels, layer=layer)
         except (InputError, RuntimeError, NotImplementedError):
             return []
-        rows.append((f"is {source.classes[source.labels[place]]}", _figures(card, source, shown, maps, said)))
+        rows.append((f"is {source.classes[source.labels[place]]}", _figures(card, source, shown, maps, predicted)))
     if not rows:
         return []
     text = (
@@ -78,11 +79,11 @@ def _figures(
     source: ImageSource,
     shown: list[tuple[str, NDArray[np.uint8]]],
     maps: NDArray[np.float32],
-    said: NDArray[np.int64],
+    predicted: NDArray[np.int64],
 ) -> list[Figure]:
     class_outputs = card["run"].get("columns")
     figures = [Figure(shown[0][1], "the image")]
-    for (name, image), heat, answer in zip(shown, maps, said.tolist()):
+    for (name, image), heat, answer in zip(shown, maps, predicted.tolist()):
         place = answer if class_outputs is None else class_of(answer, class_outputs)
         called = "another class" if place is None else source.classes[place]
         figures.append(Figure(overlay(image, heat), f"{name}: {called}"))

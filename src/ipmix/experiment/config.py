@@ -60,7 +60,7 @@ class EvaluationConfig:
     Attributes:
         corruptions: which, by name or group.
         severities: of each corruption.
-        perturbations: films for the flip probability.
+        perturbations: whose sequences give the flip probability.
         attack: measure the error under PGD.
         limit: take this many test images, evenly spread; all if left out. (The test error after each epoch is
             always that of all images.)

@@ -13,7 +13,7 @@ import numpy as np
 from ipmix.fractals import escape_time, flame, ifs
 
 PAINTINGS_VERSION = 2
-"""Raised whenever a change to this room changes an image; a manifest names the version that made it."""
+"""Raised whenever a change to this package changes an image; a manifest names the version that made it."""
 
 SIZE_LEAST = 8
 SIZE_MOST = 4096

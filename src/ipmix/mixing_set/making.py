@@ -49,7 +49,7 @@ def check_plan(plan: MixingSetPlan, painters: Mapping[str, Painter]) -> None:
     check_int64("seed", plan.seed)
     if plan.files not in FILE_FORMATS:
         raise InputError(f"files must be one of {', '.join(FILE_FORMATS)}, got {plan.files!r}")
-    check_shard(plan.part, plan.parts)
+    check_shard(plan.shard, plan.shards)
     for kind in plan.mix:
         if kind in EXTERNAL and kind not in painters:
             needed = "a network to visualise" if kind == "feature" else "a folder of images"
@@ -64,7 +64,7 @@ def make(
     threads: int | None = None,
     painters: Mapping[str, Painter] | None = None,
 ) -> Iterator[int]:
-    """Make the plan's part of a set in ``folder``; yields how many of its images are done so far.
+    """Make the plan's shard of a set in ``folder``; yields how many of its images are done so far.
 
     ``painters`` paint the plan's external kinds. Goes on where an interrupted run stopped. A finished set of
     the same plan is left as it is; a set of another plan, or a full or unwritable disk, raises
@@ -173,7 +173,7 @@ class _Output:
 
     def write(self, number: int, kind: str, index: int, pixels: np.ndarray) -> str:
         if self.shard is not None:
-            self.shard[place_in_shard(number, self.plan.parts)[1]] = pixels.transpose(2, 0, 1)
+            self.shard[place_in_shard(number, self.plan.shards)[1]] = pixels.transpose(2, 0, 1)
             return ""
         name = f"{kind}/{kind}-{index:05d}.{image_files.EXTENSIONS[self.plan.files]}"
         write_bytes(self.folder / name, image_files.encode(pixels, self.plan.files))

@@ -125,7 +125,7 @@ class MixingSet:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, cache: str | os.PathLike[str] | None = None) -> "MixingSet":
-        """Open a set made by ``ipmix mixing-set make`` (all its parts present), or any folder of images."""
+        """Open a set made by ``ipmix mixing-set make`` (all its shards present), or any folder of images."""
         root = Path(path)
         manifests = sorted(root.glob("manifest*.json"))
         if not manifests:
@@ -134,11 +134,11 @@ class MixingSet:
             return cls.folder(root, cache=cache)
         plans, entries, identity = [], [], hashlib.sha256()
         for manifest in manifests:
-            plan, part = read(manifest)
+            plan, listed = read(manifest)
             plans.append(plan)
-            entries += part
+            entries += listed
             identity.update(manifest.read_bytes())
-        _check_parts(root, plans)
+        _check_shards(root, plans)
         entries.sort(key=lambda entry: entry.number)
         if plans[0].files == "shard":
             mapped = [open_shard(root / shard_name(plan), plan) for plan in plans]
@@ -223,7 +223,7 @@ class MixingSet:
     def _make_planes(self, side: int, channels: int) -> "np.ndarray | ArrayFile":
         source = self._source
         if isinstance(source, ShardSource) and source.fits(side, channels):
-            return source.parts[0]
+            return source.shards[0]
         shape = (len(self), channels, side, side)
         if int(np.prod(shape)) <= MEMORY_MOST:
             planes = np.empty(shape, np.uint8)
@@ -290,12 +290,12 @@ def _decodes(path: Path) -> bool:
     return True
 
 
-def _check_parts(root: Path, plans: list[MixingSetPlan]) -> None:
+def _check_shards(root: Path, plans: list[MixingSetPlan]) -> None:
     first = plans[0]
-    alike = {(plan.seed, plan.size, str(plan.mix), plan.files, plan.parts, plan.pictures_version) for plan in plans}
+    alike = {(plan.seed, plan.size, str(plan.mix), plan.files, plan.shards, plan.paintings_version) for plan in plans}
     if len(alike) > 1:
-        raise InputError(f"{root} holds parts of different mixing sets; put each set into its own folder")
-    missing = sorted(set(range(1, first.parts + 1)) - {plan.part for plan in plans})
+        raise InputError(f"{root} holds shards of different mixing sets; put each set into its own folder")
+    missing = sorted(set(range(1, first.shards + 1)) - {plan.shard for plan in plans})
     if missing:
-        raise InputError(f"{root} lacks part {', '.join(map(str, missing))} of {first.parts} of its mixing set")
-    plans.sort(key=lambda plan: plan.part)
+        raise InputError(f"{root} lacks shard {', '.join(map(str, missing))} of {first.shards} of its mixing set")
+    plans.sort(key=lambda plan: plan.shard)

@@ -237,13 +237,13 @@ class _Run:
         self.optimizer.zero_grad()
         total = self.loader.batch_length(number)
         figures = torch.zeros(5, dtype=torch.float64, device=processes.device)
-        slices = [part for part in np.array_split(np.arange(len(batch)), config.accumulate) if len(part)]
-        for part in slices:
-            with processes.synchronising(self.network, part is slices[-1]):
-                loss, wrong = self.objective(batch, part, epoch)
+        micro_batches = [m for m in np.array_split(np.arange(len(batch)), config.accumulate) if len(m)]
+        for micro_batch in micro_batches:
+            with processes.synchronising(self.network, micro_batch is micro_batches[-1]):
+                loss, wrong = self.objective(batch, micro_batch, epoch)
                 # Gradients are averaged over processes: each counts by its share of the whole batch.
-                processes.backward(loss * (len(part) * processes.count / total))
-            figures[0] += loss.detach() * len(part)
+                processes.backward(loss * (len(micro_batch) * processes.count / total))
+            figures[0] += loss.detach() * len(micro_batch)
             figures[1] += wrong
         if config.clip_norm is not None:
             processes.clip(self.network, config.clip_norm)

@@ -42,7 +42,7 @@ def views_of(config: TrainingConfig, method: Any) -> int:
 
 
 class Objective:
-    """The loss of a part of a batch, computed by ``network`` (``classifier``, made ready for all processes)."""
+    """The loss of a micro-batch, computed by ``network`` (``classifier``, made ready for all processes)."""
 
     def __init__(
         self, config: TrainingConfig, method: Any, classifier: nn.Module, network: nn.Module, device: torch.device
@@ -54,22 +54,22 @@ class Objective:
         self.config, self.method, self.device = config, method, device
         self.classifier, self.network = classifier, network
 
-    def __call__(self, batch: Batch, part: np.ndarray, epoch: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """The mean loss of some images of a batch, and how many of them are classified wrongly.
+    def __call__(self, batch: Batch, micro_batch: np.ndarray, epoch: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """The mean loss of the images of a batch at the places ``micro_batch`` (int[n]), and how many are wrong.
 
         Where labels are mixed, an image counts as wrong if its largest label is not the network's answer.
         """
         config = self.config
-        whole = len(part) == len(batch)
-        targets = torch.from_numpy(batch.labels if whole else batch.labels[part]).to(self.device)
-        views = [images if whole else images[part] for images in batch.images]
+        whole = len(micro_batch) == len(batch)
+        targets = torch.from_numpy(batch.labels if whole else batch.labels[micro_batch]).to(self.device)
+        views = [images if whole else images[micro_batch] for images in batch.images]
         images = [on_device(view, self.device, channels_last=config.channels_last) for view in views]
         if not config.jsd:
             clean = self.network(images[0])
             loss = cross_entropy(clean, targets, smoothing=config.smoothing)
         else:
             if isinstance(self.method, AugMax):
-                keys = Keys.of(config.seed, epoch, batch.indices[part])
+                keys = Keys.of(config.seed, epoch, batch.indices[micro_batch])
                 logits = self._logits_with_the_worst(self.method, images, targets, keys)
             else:
                 logits = self.network(torch.cat(images))

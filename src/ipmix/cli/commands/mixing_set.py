@@ -44,7 +44,7 @@ def make(
         classes: The classes of --model NAME.
         pretrained: Take the weights that torchvision or timm publishes (downloads them).
         files: png (lossless), jpeg, webp, or shard: one array that training maps into memory.
-        shard: i/n makes the i-th of n parts, each on a machine of its own; put into one folder the parts
+        shard: i/n makes the i-th of n shards, each on a machine of its own; put into one folder the shards
             are the whole set.
         threads: How many threads; by default all processors.
     """
@@ -73,17 +73,17 @@ def make(
         painters["feature"], sources["feature"] = painter, painter.identity
         if chosen is None:
             chosen = {"ifs": 3000, "escape": 3000, "flame": 3000, "feature": 4000}
-    part, parts = parse_shard(shard)
+    number, shards = parse_shard(shard)
     composed = compose(count, chosen)
     sources = {kind: source for kind, source in sources.items() if kind in composed}
-    plan = MixingSetPlan(seed=seed, size=size, mix=composed, files=files, part=part, parts=parts, sources=sources)
+    plan = MixingSetPlan(seed=seed, size=size, mix=composed, files=files, shard=number, shards=shards, sources=sources)
     made = 0
     with counting("mixing set", len(plan.numbers())) as advance:
         for done in make_set(plan, out, threads, painters):
             advance(done - made)
             made = done
     what = f"{made} images of {size} x {size}"
-    where = f"part {part} of {parts} of " if parts > 1 else ""
+    where = f"shard {number} of {shards} of " if shards > 1 else ""
     sys.stdout.write(f"{where}{out}: {what} from seed {seed}: {in_words(plan.mix)}\n")
 
 
@@ -101,9 +101,9 @@ def info(path: Path) -> None:
     if mixing.plan is not None:
         plan = mixing.plan
         retried = sum(entry.attempts > 1 for entry in mixing.entries)
-        parts = f", in {plan.parts} parts" if plan.parts > 1 else ""
+        shards = f", in {plan.shards} shards" if plan.shards > 1 else ""
         lines = [
-            f"{path}: {len(mixing)} images of {plan.size} x {plan.size} from seed {plan.seed}{parts}",
+            f"{path}: {len(mixing)} images of {plan.size} x {plan.size} from seed {plan.seed}{shards}",
             f"files      {plan.files}, {_bytes_of(path) / 2**20:.1f} MiB",
             f"kinds      {in_words(dict(Counter(entry.kind for entry in mixing.entries)))}",
             f"drawn anew {retried} images whose first draft was dull or empty",
