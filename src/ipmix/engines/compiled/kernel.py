@@ -12,6 +12,7 @@ import numpy as np
 from ipmix.core.compiling import compiled_disjoint, helper
 from ipmix.engines.compiled.blending import BLOCK, ZERO, blend, rows_to_planes, to_planes
 from ipmix.engines.compiled.enhance import color, contrast_table, sharpness
+from ipmix.engines.compiled.filled import is_filled, move_filled
 from ipmix.engines.compiled.geometry import SLACK, move
 from ipmix.engines.compiled.lookup import apply_table, compose
 from ipmix.engines.compiled.mixers import mix_box
@@ -392,6 +393,8 @@ def _operate_rarely(desk, code, step, source, target, left, top, right, bottom):
     elif code == CONTRAST:
         contrast_table(a, desk.height * width, step.level, desk.tables[1])
         apply_table(desk.tables[1], a, b, width, left, top, right, bottom)
+    elif is_filled(code):
+        move_filled(code, step, a, b, desk.height, width, desk.padded, desk.fractions, desk.runs)
     else:
         return False
     return True
