@@ -14,7 +14,7 @@ from ipmix.engines import engine as find_engine
 from ipmix.engines.output import make_output
 from ipmix.methods.protocol import Method
 from ipmix.recipe.recipe import ImageSpec
-from ipmix.recipe.table import Recipes, RecipeSequence, RecipeTable
+from ipmix.recipe.table import Recipes, RecipeSequence
 
 
 def draw(
@@ -42,8 +42,6 @@ def draw(
     """
     if len(shape) != 4:
         raise InputError(f"shape must be (N, H, W, C), got {tuple(shape)}")
-    if hasattr(method, "transform"):
-        raise InputError(f"{method.name} draws no recipes, since another library carries it out: use augment()")
     keys = _keys_for(int(shape[0]), seed, epoch, indices, view)
     return method.draw(keys, ImageSpec(int(shape[1]), int(shape[2]), int(shape[3]), int(mixing_count)))
 
@@ -142,7 +140,7 @@ def augment(
     if mixing is not None and not hasattr(mixing, "__len__"):
         raise InputError(f"mixing must be a MixingSet or an array uint8[M, h, w, C], got {type(mixing).__name__}")
     check_count("threads", threads, 1)
-    if threads > 1 and hasattr(method, "draw") and not method.mixes_labels:
+    if threads > 1 and not method.mixes_labels:
         # Each thread draws for its own part as well: drawing for all beforehand would keep the others waiting.
         form = make_output(output, layout, images.shape[3], mean, std)
         whole = check_out(out, form, images)
@@ -156,14 +154,8 @@ def augment(
 
         in_parts(part, len(images), threads, images.shape[1] * images.shape[2])
         return whole
-    table: Recipes
-    if hasattr(method, "transform"):
-        # Recipes that change nothing bring its images into the form that is asked for.
-        images = method.transform(images, _keys_for(len(images), seed, epoch, indices, view))
-        table, mixing = RecipeTable.empty(len(images), 1, 1, *images.shape[1:3], rare=False), None
-    else:
-        count = 0 if mixing is None else len(mixing)
-        table = draw(method, images.shape, count, seed=seed, epoch=epoch, indices=indices, view=view)
+    count = 0 if mixing is None else len(mixing)
+    table = draw(method, images.shape, count, seed=seed, epoch=epoch, indices=indices, view=view)
     return apply(
         table,
         images,

@@ -1,6 +1,5 @@
 """What the sheets of ``ipmix augment`` show of a method: versions of one image, and every method side by side."""
 
-import importlib.util
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -23,22 +22,13 @@ LEAST_SHARE, MOST_SHARE = 0.2, 0.6
 PARTNER_SEED = 0x706172746E6572
 
 
-def methods_named(names: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
-    """The methods behind names or "all", with their defaults; and those left out for want of torchvision.
-
-    Raises :class:`InputError` for an unknown name, or one that is asked for and can't be carried out.
-    """
+def methods_named(names: Sequence[str]) -> dict[str, Any]:
+    """The methods behind names or "all", with their defaults. Raises :class:`InputError` for an unknown name."""
     every = list(names) == ["all"]
-    chosen = {name: METHODS[name]() for name in METHODS if every or name in names}
     for name in names:
         if name not in METHODS and not every:
             raise InputError(f"--methods: there is no method {name!r}; methods are all, {', '.join(METHODS)}")
-    missing = [name for name, method in chosen.items() if hasattr(method, "transform")]
-    if not missing or importlib.util.find_spec("torchvision"):
-        return chosen, []
-    if not every:
-        raise InputError(f'{missing[0]} runs on torchvision, which is not installed: pip install "ipmix[train]"')
-    return {name: method for name, method in chosen.items() if name not in missing}, missing
+    return {name: METHODS[name]() for name in METHODS if every or name in names}
 
 
 def versions(

@@ -1,12 +1,10 @@
-"""DRAW: what each method does to an image, as recipes. One file each; METHODS is a plain dict.
-
-torchvision's policies are no recipes: in place of ``draw`` they have ``transform``.
-"""
+"""DRAW: what each method does to an image, as recipes. One file each; METHODS is a plain dict."""
 
 from typing import Any
 
 from ipmix.methods.augmax import AugMax
 from ipmix.methods.augmix import AugMix
+from ipmix.methods.autoaugment import AutoAugment
 from ipmix.methods.combined import Combined
 from ipmix.methods.cutmix import CutMix
 from ipmix.methods.cutout import CutOut
@@ -15,7 +13,8 @@ from ipmix.methods.layermix import LayerMix
 from ipmix.methods.mixup import MixUp
 from ipmix.methods.pixmix import PixMix
 from ipmix.methods.prime import PRIME
-from ipmix.methods.torchvision_policies import AutoAugment, RandAugment, TrivialAugmentWide
+from ipmix.methods.randaugment import RandAugment
+from ipmix.methods.trivialaugment import TrivialAugmentWide
 from ipmix.methods.vanilla import Vanilla
 
 METHODS: dict[str, Any] = {

@@ -76,13 +76,12 @@ def augment(
         raise InputError(f"--out {out}: expected a name that ends in {', '.join(FORMATS)}")
     refuse_existing(out, force=force)
     where: dict[str, Any] = {"seed": seed, "epoch": epoch}
-    left_out: list[str] = []
     if methods:
         if preset or method_option or explain or method != "ipmix":
             raise InputError(
                 "--methods shows methods with their defaults: leave out --method, its options and --explain"
             )
-        chosen, left_out = methods_named(methods)
+        chosen = methods_named(methods)
     else:
         one = method_named(method, preset, method_option or {})
         if one is None:
@@ -110,8 +109,6 @@ def augment(
     buffer = io.BytesIO()
     draw_sheet(lines, cell=cell, title=f"{shown}, seed {seed}, epoch {epoch}").save(buffer, form)
     write_bytes(out, buffer.getvalue())
-    if left_out:
-        sys.stderr.write(f'left out {", ".join(left_out)}: they run on torchvision (pip install "ipmix[train]")\n')
     sys.stdout.write(f"wrote {out}\n")
 
 
