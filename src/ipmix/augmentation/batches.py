@@ -13,6 +13,7 @@ from ipmix.core.threads import in_parts
 from ipmix.engines import engine as find_engine
 from ipmix.engines.output import make_output
 from ipmix.methods.protocol import Method
+from ipmix.recipe.mixing_images import MixingImages
 from ipmix.recipe.recipe import ImageSpec
 from ipmix.recipe.table import Recipes, RecipeSequence
 
@@ -56,7 +57,7 @@ def _keys_for(count: int, seed: int, epoch: int, indices: Any, view: int) -> Key
 def apply(
     table: Recipes,
     images: np.ndarray,
-    mixing: Any = None,
+    mixing: MixingImages | None = None,
     *,
     engine: str = "compiled",
     output: str = "uint8",
@@ -93,7 +94,7 @@ def apply(
 def augment(
     images: np.ndarray,
     method: Method,
-    mixing: Any = None,
+    mixing: MixingImages | None = None,
     *,
     seed: int,
     epoch: int = 0,

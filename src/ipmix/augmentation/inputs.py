@@ -7,6 +7,7 @@ import numpy as np
 from ipmix.core.errors import InputError
 from ipmix.engines.output import Output
 from ipmix.recipe.format import NO_MIXING_IMAGE
+from ipmix.recipe.mixing_images import MixingImages
 from ipmix.recipe.table import RecipeTable
 
 
@@ -45,7 +46,9 @@ def check_target(out: Any, shape: tuple[int, ...], dtype: np.dtype, images: np.n
         raise InputError("out must not share memory with images: engines read an image while they write")
 
 
-def mixing_planes(table: RecipeTable, images: np.ndarray, mixing: Any) -> tuple[RecipeTable, np.ndarray]:
+def mixing_planes(
+    table: RecipeTable, images: np.ndarray, mixing: MixingImages | None
+) -> tuple[RecipeTable, np.ndarray]:
     """The mixing images as planes uint8[M, C, h, w], and the table with its image numbers fitting them."""
     height, width, channels = images.shape[1:]
     used = table.heads["mixing_image"]
@@ -55,7 +58,7 @@ def mixing_planes(table: RecipeTable, images: np.ndarray, mixing: Any) -> tuple[
         return table, np.zeros((1, channels, height, width), np.uint8)
     if len(used) and used.max(initial=NO_MIXING_IMAGE) >= len(mixing):
         raise InputError(f"a recipe uses mixing image {used.max()}, and the set has {len(mixing)}")
-    if hasattr(mixing, "planes"):
+    if not isinstance(mixing, np.ndarray) and hasattr(mixing, "planes"):
         planes = mixing.planes(height, width, channels)
         if not isinstance(planes, np.memmap):
             return table, planes

@@ -12,7 +12,9 @@ from ipmix.cli.sheet import SheetRow
 from ipmix.core.errors import InputError
 from ipmix.engines import reference
 from ipmix.methods import METHODS, IPMix, Vanilla
+from ipmix.methods.protocol import Method
 from ipmix.mixing_set.mixing_set import MixingSet, margin
+from ipmix.recipe.mixing_images import MixingImages
 
 LEAST_COLUMNS = 4
 TRIES = 200
@@ -22,7 +24,7 @@ LEAST_SHARE, MOST_SHARE = 0.2, 0.6
 PARTNER_SEED = 0x706172746E6572
 
 
-def methods_named(names: Sequence[str]) -> dict[str, Any]:
+def methods_named(names: Sequence[str]) -> dict[str, Method]:
     """The methods behind names or "all", with their defaults. Raises :class:`InputError` for an unknown name."""
     every = list(names) == ["all"]
     for name in names:
@@ -32,7 +34,15 @@ def methods_named(names: Sequence[str]) -> dict[str, Any]:
 
 
 def versions(
-    method: Any, pair: np.ndarray, mixing: Any, count: int, *, seed: int, epoch: int, index: int, engine: str
+    method: Method,
+    pair: np.ndarray,
+    mixing: MixingImages | None,
+    count: int,
+    *,
+    seed: int,
+    epoch: int,
+    index: int,
+    engine: str,
 ) -> Iterator[tuple[str, np.ndarray]]:
     """``count`` versions of the first of a pair of images, each with a few words about it ("" for none).
 
@@ -78,10 +88,10 @@ def partner_of(number: int, images: Sequence[np.ndarray], seed: int) -> np.ndarr
 
 
 def compare(
-    methods: dict[str, Any],
+    methods: dict[str, Method],
     name: str,
     pair: np.ndarray,
-    mixing: Any,
+    mixing: MixingSet | None,
     count: int,
     *,
     seed: int,
@@ -97,7 +107,7 @@ def compare(
     cells = [("the image itself (Vanilla)" if vanilla else "the image", pair[0])]
     if any(method.mixes_labels for method in methods.values()):
         cells.append(("its partner, for methods that mix labels", pair[1]))
-    if any(method.needs_mixing_images for method in methods.values()):
+    if mixing is not None and any(method.needs_mixing_images for method in methods.values()):
         cells.append(("its mixing image", _mixing_image(pair, mixing, seed, epoch, index)))
     lines = [] if count == 1 else [SheetRow(name, cells)]
     for method in methods.values():
@@ -119,7 +129,7 @@ def compare(
     return lines
 
 
-def _mixing_image(pair: np.ndarray, mixing: Any, seed: int, epoch: int, index: int) -> np.ndarray:
+def _mixing_image(pair: np.ndarray, mixing: MixingSet, seed: int, epoch: int, index: int) -> np.ndarray:
     """The part of the mixing image that methods take for this key: the same for all of them."""
     recipe: Any = draw(IPMix(), (1, *pair.shape[1:]), len(mixing), seed=seed, epoch=epoch, indices=[index])[0]
     image = reference.crop(recipe, mixing.planes(*pair.shape[1:]))

@@ -17,7 +17,9 @@ from ipmix.core.checking import check_count
 from ipmix.core.errors import InputError
 from ipmix.core.files import refuse_existing, write_bytes
 from ipmix.data.decoding import BrokenImage, is_image_file, open_rgb
+from ipmix.methods.protocol import Method
 from ipmix.mixing_set.mixing_set import MixingSet, margin
+from ipmix.recipe.mixing_images import MixingImages
 from ipmix.recipe.table import RecipeTable
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
@@ -112,7 +114,9 @@ def augment(
     sys.stdout.write(f"wrote {out}\n")
 
 
-def _taken_apart(method: Any, name: str, image: np.ndarray, mixing: Any, **where: Any) -> list[SheetRow]:
+def _taken_apart(
+    method: Method, name: str, image: np.ndarray, mixing: MixingImages | None, **where: Any
+) -> list[SheetRow]:
     """The lines that take the first version of an image apart, one stage after the other."""
     if method.mixes_labels:
         raise InputError(f"--explain takes apart what becomes of single images; {method.name} mixes those of a batch")
