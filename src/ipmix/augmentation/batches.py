@@ -38,8 +38,8 @@ def draw(
         indices: int[N], the images' own numbers in their data set; 0 .. N-1 if left out.
 
     Returns:
-        A :class:`~ipmix.recipe.table.RecipeTable`, or a :class:`~ipmix.recipe.table.RecipeSequence` of them for a method that
-        works in stages. Where the method mixes labels, ``.labels(labels, classes)`` gives the images' new ones.
+        A :class:`~ipmix.recipe.table.RecipeTable`, or a :class:`~ipmix.recipe.table.RecipeSequence` of them for a
+        method that works in stages. Where the method mixes labels, ``.labels(labels, classes)`` gives the images' new ones.
     """
     if len(shape) != 4:
         raise InputError(f"shape must be (N, H, W, C), got {tuple(shape)}")
