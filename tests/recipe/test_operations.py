@@ -140,8 +140,9 @@ def test_groups() -> None:
     assert GROUPS["all"] == (*core, "autocontrast", "color", "contrast", "brightness", "sharpness")
     assert GROUPS["photometric"] == ("equalize", "posterize", "solarize", "invert")
     assert [o.name for o in OPERATIONS if o.in_test_set] == ["color", "contrast", "brightness", "sharpness"]
-    assert list(CODES) == [*GROUPS["all"], "spectral", "color_curve", "spatial"]
-    assert list(CODES.values()) == list(range(18))
+    filled = [f"{name}_filled" for name in ("rotate", "shear_x", "shear_y", "translate_x", "translate_y")]
+    assert list(CODES) == [*GROUPS["all"], "spectral", "color_curve", "spatial", *filled]
+    assert list(CODES.values()) == list(range(23))
 
 
 @pytest.mark.parametrize("name", GROUPS["all"])

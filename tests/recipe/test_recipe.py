@@ -93,6 +93,10 @@ def steps(draw: st.DrawFn, height: int, width: int, image: int) -> Step:
     )
     names = [*GROUPS["all"], ""] if mixer else [*CODES]
     operation = draw(st.sampled_from(names)) if source != "partner" else ""
+    if operation.endswith("_filled"):
+        level = draw(st.floats(-400, 400, **FLOAT32))
+        level = float(int(level)) if operation.startswith("translate") else level
+        return Step(operation=operation, level=level, a=draw(st.integers(0, 255)), b=draw(st.integers(0, 1)))
     if operation not in GROUPS["all"] and operation:  # a seeded operation, with parameters of its own
         level = draw(st.floats(0, 400, **FLOAT32))
         first, second = (draw(st.integers(0, 1 if operation == "spectral" else 4096)) for _ in range(2))

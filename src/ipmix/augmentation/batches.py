@@ -13,8 +13,9 @@ from ipmix.core.threads import in_ranges
 from ipmix.engines import engine as find_engine
 from ipmix.engines.output import make_output
 from ipmix.methods.protocol import Method
+from ipmix.recipe.mixing_images import MixingImages
 from ipmix.recipe.recipe import ImageSpec
-from ipmix.recipe.table import Recipes, RecipeSequence, RecipeTable
+from ipmix.recipe.table import Recipes, RecipeSequence
 
 
 def draw(
@@ -42,8 +43,6 @@ def draw(
     """
     if len(shape) != 4:
         raise InputError(f"shape must be (N, H, W, C), got {tuple(shape)}")
-    if hasattr(method, "transform"):
-        raise InputError(f"{method.name} draws no recipes, since another library carries it out: use augment()")
     keys = _keys_for(int(shape[0]), seed, epoch, indices, view)
     return method.draw(keys, ImageSpec(int(shape[1]), int(shape[2]), int(shape[3]), int(mixing_count)))
 
@@ -58,7 +57,7 @@ def _keys_for(count: int, seed: int, epoch: int, indices: Any, view: int) -> Key
 def apply(
     table: Recipes,
     images: np.ndarray,
-    mixing: Any = None,
+    mixing: MixingImages | None = None,
     *,
     engine: str = "compiled",
     output: str = "uint8",
@@ -95,7 +94,7 @@ def apply(
 def augment(
     images: np.ndarray,
     method: Method,
-    mixing: Any = None,
+    mixing: MixingImages | None = None,
     *,
     seed: int,
     epoch: int = 0,
@@ -142,7 +141,7 @@ def augment(
     if mixing is not None and not hasattr(mixing, "__len__"):
         raise InputError(f"mixing must be a MixingSet or an array uint8[M, h, w, C], got {type(mixing).__name__}")
     check_count("threads", threads, 1)
-    if threads > 1 and hasattr(method, "draw") and not method.mixes_labels:
+    if threads > 1 and not method.mixes_labels:
         # Each thread draws for its own range as well: drawing for all beforehand would keep the others waiting.
         form = make_output(output, layout, images.shape[3], mean, std)
         whole = make_out(out, form, images)
@@ -156,14 +155,8 @@ def augment(
 
         in_ranges(augment_range, len(images), threads, images.shape[1] * images.shape[2])
         return whole
-    table: Recipes
-    if hasattr(method, "transform"):
-        # Recipes that change nothing bring its images into the form that is asked for.
-        images = method.transform(images, _keys_for(len(images), seed, epoch, indices, view))
-        table, mixing = RecipeTable.empty(len(images), 1, 1, *images.shape[1:3]), None
-    else:
-        count = 0 if mixing is None else len(mixing)
-        table = draw(method, images.shape, count, seed=seed, epoch=epoch, indices=indices, view=view)
+    count = 0 if mixing is None else len(mixing)
+    table = draw(method, images.shape, count, seed=seed, epoch=epoch, indices=indices, view=view)
     return apply(
         table,
         images,

@@ -8,6 +8,7 @@ from ipmix.core.checking import check_images, check_out
 from ipmix.core.errors import InputError
 from ipmix.engines.output import Output
 from ipmix.recipe.format import NO_MIXING_IMAGE
+from ipmix.recipe.mixing_images import MixingImages
 from ipmix.recipe.table import RecipeTable
 
 
@@ -26,7 +27,9 @@ def make_out(out: np.ndarray | None, form: Output, images: np.ndarray) -> np.nda
     return out
 
 
-def mixing_planes(table: RecipeTable, images: np.ndarray, mixing: Any) -> tuple[RecipeTable, np.ndarray]:
+def mixing_planes(
+    table: RecipeTable, images: np.ndarray, mixing: MixingImages | None
+) -> tuple[RecipeTable, np.ndarray]:
     """The mixing images as planes uint8[M, C, h, w], and the table with its image numbers fitting them."""
     height, width, channels = images.shape[1:]
     used = table.heads["mixing_image"]
@@ -36,7 +39,7 @@ def mixing_planes(table: RecipeTable, images: np.ndarray, mixing: Any) -> tuple[
         return table, np.zeros((1, channels, height, width), np.uint8)
     if len(used) and used.max(initial=NO_MIXING_IMAGE) >= len(mixing):
         raise InputError(f"a recipe uses mixing image {used.max()}, and the set has {len(mixing)}")
-    if hasattr(mixing, "planes"):
+    if not isinstance(mixing, np.ndarray) and hasattr(mixing, "planes"):
         planes = mixing.planes(height, width, channels)
         if not isinstance(planes, np.memmap):
             return table, planes

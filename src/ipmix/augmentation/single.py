@@ -15,6 +15,7 @@ from ipmix.core.errors import InputError
 from ipmix.engines import engine as find_engine
 from ipmix.engines.output import make_output
 from ipmix.methods.protocol import Method
+from ipmix.recipe.mixing_images import MixingImages
 from ipmix.recipe.recipe import ImageSpec
 
 MAPPED_MOST = 128 * 2**20
@@ -36,7 +37,7 @@ class Augmenter:
     def __init__(
         self,
         method: Method,
-        mixing: Any = None,
+        mixing: MixingImages | None = None,
         *,
         shape: Sequence[int],
         seed: int,
@@ -109,5 +110,5 @@ class Augmenter:
         return _make_augmenter, (self._method, self._mixing, self._settings)
 
 
-def _make_augmenter(method: Method, mixing: Any, settings: dict[str, Any]) -> Augmenter:
+def _make_augmenter(method: Method, mixing: MixingImages | None, settings: dict[str, Any]) -> Augmenter:
     return Augmenter(method, mixing, **settings)

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from ipmix.core.randomness import mask_hash
-from ipmix.engines import prime_reference
+from ipmix.engines import filled_reference, prime_reference
 from ipmix.engines.output import Output
 from ipmix.recipe.format import NO_MIXING_IMAGE, NO_PARTNER, WHOLE
 from ipmix.recipe.recipe import Chain, Recipe, Step
@@ -70,8 +70,12 @@ def run(
     current = clean
     for step in chain.steps:
         if not step.mixer:
-            prime = step.operation in prime_reference.OPERATIONS
-            current = prime_reference.operate(step, current) if prime else operate(step.operation, current, step.level)
+            if step.operation in prime_reference.OPERATIONS:
+                current = prime_reference.operate(step, current)
+            elif step.operation in filled_reference.OPERATIONS:
+                current = filled_reference.operate(step, current)
+            else:
+                current = operate(step.operation, current, step.level)
         else:
             other = other_of(step, clean, image, partner)
             box = (slice(step.top, step.bottom), slice(step.left, step.right))

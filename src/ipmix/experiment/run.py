@@ -16,6 +16,7 @@ from ipmix.data.datasets import ArrayDataset, FileDataset
 from ipmix.data.sources import OnDisk
 from ipmix.experiment.config import TEST_CROP, DataConfig, ExperimentConfig
 from ipmix.methods.choosing import chosen_method
+from ipmix.methods.protocol import Method
 from ipmix.mixing_set.mixing_set import MixingSet, margin
 from ipmix.training.loop import Outcome
 from ipmix.training.loop import train as train_network
@@ -174,7 +175,9 @@ def _tell_skipped(name: str, skipped: Sequence[Path]) -> None:
         sys.stderr.write(f"{name}: passed over {len(skipped)} broken images, the first {skipped[0]}\n")
 
 
-def _mixing_set(experiment: ExperimentConfig, method: Any, dataset: ArrayDataset | FileDataset) -> MixingSet | None:
+def _mixing_set(
+    experiment: ExperimentConfig, method: Method | None, dataset: ArrayDataset | FileDataset
+) -> MixingSet | None:
     if method is None or not method.needs_mixing_images:
         return None
     if experiment.mixing.folder is not None:

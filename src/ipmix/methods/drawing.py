@@ -144,7 +144,8 @@ _SIDE = np.array([("", "height", "width").index(operation.relative) for operatio
 def draw_level(state, code, severity, height, width):
     """Draw the level of operation ``code`` for an image of height x width: float64 in the operation's unit.
 
-    ``severity`` bounds the strength L ~ U(0.1, severity) (authors' code, ``sample_level``).
+    ``severity`` bounds the strength L ~ U(0.1, severity) (authors' code, ``sample_level``). The seeded and the filled
+    operations have no such level: 0.
     """
     if _SCALE[code] == 0.0:
         return 0.0

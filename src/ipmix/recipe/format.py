@@ -20,6 +20,10 @@ MOST = 65536
 MOST_FREQUENCY = 4096
 """The highest frequency of a color curve or a displacement."""
 
+INTERPOLATIONS = ("nearest", "bilinear")
+"""How an operation that reads its fill from the step finds values between pixels; the place here is the step's b."""
+NEAREST, BILINEAR = range(len(INTERPOLATIONS))
+
 NO_OPERATION = 255
 NO_MIXING_IMAGE = -1
 NO_PARTNER = -1

@@ -25,6 +25,8 @@ from ipmix.core.processes import Processes
 from ipmix.core.randomness import Key
 from ipmix.data.datasets import ArrayDataset, FileDataset
 from ipmix.data.sources import OnDisk
+from ipmix.methods.protocol import Method
+from ipmix.recipe.mixing_images import MixingImages
 from ipmix.training.checkpoint import RunFolder
 from ipmix.training.config import TrainingConfig
 from ipmix.training.display import TrainingDisplay
@@ -81,8 +83,8 @@ def train(
     test: ArrayDataset | OnDisk | None = None,
     out: str | Path | None = None,
     *,
-    method: Any = None,
-    mixing: Any = None,
+    method: Method | None = None,
+    mixing: MixingImages | None = None,
     resume: bool = False,
     force: bool = False,
     threads: int = 1,
@@ -151,8 +153,8 @@ class _Run:
         dataset: ArrayDataset | FileDataset,
         test: ArrayDataset | OnDisk | None,
         processes: Processes,
-        method: Any,
-        mixing: Any,
+        method: Method | None,
+        mixing: MixingImages | None,
         threads: int,
         engine: str,
     ) -> None:

@@ -5,8 +5,6 @@
 * the same with AugMax's worst mixture as one of the views, found against the network as it is now.
 """
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch import nn
@@ -15,6 +13,7 @@ from ipmix.attacks.worst_mixture import worst_mixture
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import Keys
 from ipmix.methods.augmax import AugMax
+from ipmix.methods.protocol import Method
 from ipmix.models.dual_norm import ADVERSARIAL, MAIN, has_dual_norms, routed
 from ipmix.training.config import TrainingConfig
 from ipmix.training.loader import Batch
@@ -22,14 +21,13 @@ from ipmix.training.losses import cross_entropy, jsd_loss
 from ipmix.training.validation import on_device
 
 
-def views_of(config: TrainingConfig, method: Any) -> int:
+def views_of(config: TrainingConfig, method: Method | None) -> int:
     """How many augmented views of each image a step needs.
 
     Raises:
         InputError: a method and a loss that don't go together.
     """
-    mixes_labels = getattr(method, "mixes_labels", False)
-    if config.jsd and mixes_labels:
+    if config.jsd and method is not None and method.mixes_labels:
         raise InputError(
             f"{method.name} mixes labels, and Jensen-Shannon consistency compares views of one image with one "
             "label: leave out jsd"
@@ -45,7 +43,12 @@ class Objective:
     """The loss of a micro-batch, computed by ``network`` (``classifier``, made ready for all processes)."""
 
     def __init__(
-        self, config: TrainingConfig, method: Any, classifier: nn.Module, network: nn.Module, device: torch.device
+        self,
+        config: TrainingConfig,
+        method: Method | None,
+        classifier: nn.Module,
+        network: nn.Module,
+        device: torch.device,
     ) -> None:
         if isinstance(method, AugMax) and not has_dual_norms(classifier):
             raise InputError(

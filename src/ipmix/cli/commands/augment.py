@@ -17,7 +17,9 @@ from ipmix.core.checking import check_count
 from ipmix.core.errors import InputError
 from ipmix.core.files import refuse_existing, write_bytes
 from ipmix.data.decoding import BrokenImage, is_image_file, open_rgb
+from ipmix.methods.protocol import Method
 from ipmix.mixing_set.mixing_set import MixingSet, margin
+from ipmix.recipe.mixing_images import MixingImages
 from ipmix.recipe.table import RecipeTable
 
 
@@ -74,13 +76,12 @@ def augment(
         raise InputError(f"--out {out}: expected a name that ends in {', '.join(FORMATS)}")
     refuse_existing(out, force=force)
     where: dict[str, Any] = {"seed": seed, "epoch": epoch}
-    left_out: list[str] = []
     if methods:
         if preset or method_option or explain or method != "ipmix":
             raise InputError(
                 "--methods shows methods with their defaults: leave out --method, its options and --explain"
             )
-        chosen, left_out = methods_named(methods)
+        chosen = methods_named(methods)
     else:
         one = method_named(method, preset, method_option or {})
         if one is None:
@@ -108,12 +109,12 @@ def augment(
     buffer = io.BytesIO()
     draw_sheet(lines, cell=cell, title=f"{shown}, seed {seed}, epoch {epoch}").save(buffer, form)
     write_bytes(out, buffer.getvalue())
-    if left_out:
-        sys.stderr.write(f'left out {", ".join(left_out)}: they run on torchvision (pip install "ipmix[train]")\n')
     sys.stdout.write(f"wrote {out}\n")
 
 
-def _taken_apart(method: Any, name: str, image: np.ndarray, mixing: Any, **where: Any) -> list[SheetRow]:
+def _taken_apart(
+    method: Method, name: str, image: np.ndarray, mixing: MixingImages | None, **where: Any
+) -> list[SheetRow]:
     """The lines that take the first version of an image apart, one stage after the other."""
     if method.mixes_labels:
         raise InputError(f"--explain takes apart what becomes of single images; {method.name} mixes those of a batch")

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ipmix.methods.choosing import chosen_method
+from ipmix.methods.protocol import Method
 
 
-def method_named(name: str, preset: str | None, options: Mapping[str, str]) -> Any:
+def method_named(name: str, preset: str | None, options: Mapping[str, str]) -> Method | None:
     """The method of this name with its options, or None for "none".
 
     Options are JSON (``4``, ``[4, 8]``, ``"wrap"``); a word without quotes is text.

@@ -1,9 +1,10 @@
 """Operations that move pixels: mirror, translate, shear, rotate.
 
 Planes are ``uint8[C, P]`` with rows of ``width`` bytes; only rows ``top`` to ``bottom`` of the target are
-computed. Bilinear values follow Pillow: a pixel's centre is at half coordinates, what falls outside is black,
-and a position within half a pixel of the border takes the border's value. Fractions are counted in 65536ths,
-so a result is Pillow's or, close to a whole number, one level beside it; flat areas are exact.
+computed. Bilinear values follow Pillow: a pixel's centre is at half coordinates, what falls outside is black
+(``filled.py`` has other fills), and a position within half a pixel of the border takes the border's value.
+Fractions are counted in 65536ths, so a result is Pillow's or, close to a whole number, one level beside it; flat
+areas are exact.
 """
 
 import math
@@ -22,6 +23,8 @@ LANES = 16
 """Where rows are cut into runs, a run's length is rounded up to a multiple of this, so that it is vectorised to
 its end. What spills over is overwritten by the next run, row or plane."""
 
+BLACK = np.uint8(0)
+
 SLACK = 64
 """Padding behind every plane: room for the spill, and a multiple of a cache line."""
 
@@ -33,13 +36,13 @@ def move(code, level, source, target, height, width, top, bottom, padded, fracti
     if code == MIRROR:
         _mirror(source, target, width, top, bottom)
     elif code == ROTATE:
-        _rotate(source, target, height, width, top, bottom, np.float64(level), padded, fractions, runs)
+        rotate(source, target, height, width, top, bottom, np.float64(level), BLACK, padded, fractions, runs)
     elif code == SHEAR_X or code == TRANSLATE_X:
-        _shift_rows(code == SHEAR_X, source, target, width, top, bottom, np.float64(level))
+        shift_rows(code == SHEAR_X, source, target, width, top, bottom, np.float64(level), BLACK)
     elif code == SHEAR_Y:
-        _shear_columns(source, target, height, width, top, bottom, np.float64(level), fractions, runs)
+        shear_columns(source, target, height, width, top, bottom, np.float64(level), BLACK, fractions, runs)
     else:
-        _translate_columns(source, target, height, width, top, bottom, int(level))
+        translate_columns(source, target, height, width, top, bottom, int(level), BLACK)
 
 
 @helper
@@ -67,7 +70,7 @@ def _mirror(source, target, width, top, bottom):
 
 
 @separate
-def _translate_columns(source, target, height, width, top, bottom, shift):
+def translate_columns(source, target, height, width, top, bottom, shift, fill):
     for c in range(source.shape[0]):
         for y in range(top, bottom):
             row = y * width
@@ -77,11 +80,11 @@ def _translate_columns(source, target, height, width, top, bottom, shift):
                     target[U(c), U(row + x)] = source[U(c), U(other + x)]
             else:
                 for x in range(width):
-                    target[U(c), U(row + x)] = 0
+                    target[U(c), U(row + x)] = fill
 
 
 @separate
-def _shift_rows(shear, source, target, width, top, bottom, level):
+def shift_rows(shear, source, target, width, top, bottom, level, fill):
     """Every row shifted sideways: by ``level`` pixels, or for a shear by level * (y + 1/2)."""
     for y in range(top, bottom):
         shift = level * (y + 0.5) if shear else level
@@ -98,16 +101,16 @@ def _shift_rows(shear, source, target, width, top, bottom, level):
         other = row + offset
         for c in range(source.shape[0]):
             if fraction == 0:
-                for x in range(begin, begin + _whole_lanes(end - begin)):
+                for x in range(begin, begin + whole_lanes(end - begin)):
                     target[U(c), U(row + x)] = source[U(c), U(other + x)]
             else:
-                for x in range(begin, begin + _whole_lanes(end - begin)):
+                for x in range(begin, begin + whole_lanes(end - begin)):
                     left, right = source[U(c), U(other + x)], source[U(c), U(other + x + 1)]
                     target[U(c), U(row + x)] = _to_byte(_between(left, right, fraction))
-            _fill(target, c, row, row + inside, np.uint8(0))
+            _fill(target, c, row, row + inside, fill)
             _fill(target, c, row + inside, row + begin, source[U(c), U(row)])
             _fill(target, c, row + end, row + outside, source[U(c), U(row + width - 1)])
-            _fill(target, c, row + outside, row + width, np.uint8(0))
+            _fill(target, c, row + outside, row + width, fill)
 
 
 @helper
@@ -119,7 +122,7 @@ def _fill(planes, c, first, last, value):
 
 
 @separate
-def _shear_columns(source, target, height, width, top, bottom, level, fractions, runs):
+def shear_columns(source, target, height, width, top, bottom, level, fill, fractions, runs):
     """Every column shifted by level * (x + 1/2). Neighbouring columns mostly share the whole part of the shift:
     such a run of columns is interpolated between two rows, with a fraction for each column."""
     count = 0
@@ -144,19 +147,19 @@ def _shear_columns(source, target, height, width, top, bottom, level, fractions,
                     nearest = min(max(upper, 0), height - 1) * width
                     for x in range(begin, end):
                         position = y + 0.5 + level * (x + 0.5)
-                        target[U(c), U(row + x)] = source[U(c), U(nearest + x)] if 0.0 <= position < height else 0
+                        target[U(c), U(row + x)] = source[U(c), U(nearest + x)] if 0.0 <= position < height else fill
 
 
 @helper
 def _interpolate_run(source, target, c, upper, row, width, begin, end, fractions):
-    for x in range(begin, begin + _whole_lanes(end - begin)):
+    for x in range(begin, begin + whole_lanes(end - begin)):
         k = U(x)
         one, other = source[U(c), U(upper) + k], source[U(c), U(upper + width) + k]
         target[U(c), U(row) + k] = _to_byte(_between(one, other, fractions[U(0), k]))
 
 
 @helper
-def _whole_lanes(length):
+def whole_lanes(length):
     return (length + (LANES - 1)) // LANES * LANES
 
 
@@ -164,7 +167,7 @@ def _whole_lanes(length):
 
 
 @separate
-def _rotate(source, target, height, width, top, bottom, degrees, padded, fractions, runs):
+def rotate(source, target, height, width, top, bottom, degrees, fill, padded, fractions, runs):
     """Turn about the centre (Pillow's matrix), row by row.
 
     For a small angle, neighbouring pixels of a row come from neighbouring pixels of one source row: the row is
@@ -219,9 +222,9 @@ def _rotate(source, target, height, width, top, bottom, degrees, padded, fractio
             x += length
         for c in range(source.shape[0]):
             for i in range(row, row + begin):
-                target[U(c), U(i)] = 0
+                target[U(c), U(i)] = fill
             for i in range(row + end, row + width):
-                target[U(c), U(i)] = 0
+                target[U(c), U(i)] = fill
 
 
 @separate
@@ -282,7 +285,7 @@ def _pad(source, padded, height, width, first, last):
 @separate
 def _interpolate_turned(channels, target, padded, to, start, stride, x, length, fractions):
     """Interpolate ``length`` pixels from ``padded[start:]`` and the row below, with the fractions from ``x`` on."""
-    length = _whole_lanes(length)
+    length = whole_lanes(length)
     c = 0
     while c + 3 <= channels:  # three at a time: most runs are short, and starting a loop costs as much as they do
         for i in range(length):

@@ -12,6 +12,7 @@ import numpy as np
 from ipmix.core.compiling import compiled_disjoint, helper
 from ipmix.engines.compiled.blending import ZERO, blend, rows_to_planes, to_planes
 from ipmix.engines.compiled.enhance import color, contrast_table, sharpness
+from ipmix.engines.compiled.filled import is_filled, move_filled
 from ipmix.engines.compiled.geometry import move
 from ipmix.engines.compiled.lookup import apply_table, compose
 from ipmix.engines.compiled.mixers import mix_box
@@ -370,6 +371,9 @@ def _operate_rarely(space, code, step, source, target, box):
         table = space.lookup.tables[1]
         contrast_table(a, space.height * width, step.level, table)
         apply_table(table, a, b, width, box.left, box.top, box.right, box.bottom)
+    elif is_filled(code):
+        scratch = space.moving
+        move_filled(code, step, a, b, space.height, width, scratch.padded, scratch.fractions, scratch.runs)
     else:
         return False
     return True

@@ -3,7 +3,7 @@
 from ipmix.recipe.operations import CODES, OPERATIONS
 from ipmix.recipe.table import RecipeTable
 
-RARE = frozenset(o.name for o in OPERATIONS if o.seeded) | {"color", "contrast", "sharpness"}
+RARE = frozenset(o.name for o in OPERATIONS if o.seeded or o.filled) | {"color", "contrast", "sharpness"}
 """Operations of methods beside IPMix with its core."""
 
 _OTHERS = bytes(sorted(set(range(256)) - {CODES[name] for name in RARE}))
