@@ -79,8 +79,10 @@ def translated(state: Mapping[str, torch.Tensor], renames: Renames, classifier: 
     for prefix in PREFIXES:
         chosen = {bare(key[len(prefix) :]): value for key, value in state.items() if key.startswith(prefix)}
         named = {key: value for key, value in _named(chosen, renames, expected).items() if not _NEEDLESS.search(key)}
-        if wanted <= named.keys():
-            return named if not prefix else {key: value for key, value in named.items() if key in expected}
+        if wanted <= named.keys() <= expected.keys():
+            return named
+        if prefix and wanted <= named.keys() and not {"mean", "std"} <= state.keys():  # which only our files have
+            return {key: value for key, value in named.items() if key in expected}
         if not prefix or len(wanted & named.keys()) > len(wanted & best.keys()):
             best = named
     return best
