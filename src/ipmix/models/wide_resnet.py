@@ -48,7 +48,7 @@ class WideResNet(nn.Module):
         if depth > DEEPEST or parameters > MOST_PARAMETERS:
             raise InputError(
                 f"a wide ResNet has at most depth {DEEPEST:,} and {MOST_PARAMETERS:,} parameters; depth {depth:,} and "
-                f"width {width:,} would have {parameters:,} ({4 * parameters / 1e9:,.1f} GB)"
+                f"width {width:,} would have about {parameters:,} ({4 * parameters / 1e9:,.1f} GB)"
             )
         self.stem = nn.Conv2d(channels, 16, 3, 1, 1, bias=False)
         self.stages = nn.Sequential()
