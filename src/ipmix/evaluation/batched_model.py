@@ -7,10 +7,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ipmix.core.errors import InputError
+from ipmix.core.errors import InputError, first_line
 from ipmix.core.progress import Counter
 from ipmix.evaluation.class_outputs import ClassOutputs, Restricted, largest_output, restricted
 from ipmix.measures.outputs import refuse_probabilities
+from ipmix.models.advice import failure, out_of_memory
+from ipmix.models.outputs import Logits, shown
 
 
 class BatchedModel:
@@ -20,7 +22,7 @@ class BatchedModel:
         self, model: nn.Module, device: torch.device, batch_size: int, class_outputs: ClassOutputs | None
     ) -> None:
         # Convolutions on NHWC memory are up to twice as fast on a CPU; the results' shapes don't change.
-        self.model = model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        self.model = Logits(model.to(device, memory_format=torch.channels_last).eval())  # type: ignore[call-overload]
         self.device, self.batch_size, self.class_outputs = device, batch_size, class_outputs
         self._checked = False
 
@@ -33,15 +35,15 @@ class BatchedModel:
         """Try one image: a model that doesn't fit the data should say so in the first second."""
         if self._checked:
             return
+        pixels = self.tensor(image)
         try:
-            found = self.logits(image, lambda finished=1: None, restrict=False)
-        except (RuntimeError, ValueError, IndexError) as error:
-            height, width, channels = image.shape[1:]
-            reason = str(error).splitlines()[0]
-            raise InputError(
-                f"the model can't take an image of {width}x{height} with {channels} channels ({reason}); "
-                "pass the --size it was trained on"
-            ) from error
+            with torch.inference_mode():
+                logits = self.model(pixels)
+        except InputError:
+            raise
+        except Exception as error:  # a model of somebody else's may fail in any way
+            raise failure(self.model, pixels, error) from error
+        found = logits.cpu().numpy()
         if found.ndim != 2:
             raise InputError(f"the model must give logits [images, classes], got shape {list(found.shape)}")
         refuse_probabilities(found)
@@ -69,7 +71,21 @@ class BatchedModel:
     def answer(self, pixels: torch.Tensor, restrict: bool = True) -> NDArray[np.float32]:
         """Logits float32[B, K] of a batch."""
         with torch.inference_mode():
-            logits = self.model(pixels).float()
+            try:
+                logits = self.model(pixels)
+            except Exception as error:
+                if out_of_memory(error):
+                    raise InputError(
+                        f"not enough memory for a batch of {shown(pixels)} on {self.device}; lower --batch-size "
+                        f"({self.batch_size})"
+                    ) from error
+                if isinstance(error, InputError):
+                    raise
+                told = f"{type(error).__name__}: {first_line(error)}"
+                raise InputError(
+                    f"the model failed on a batch of {shown(pixels)} ({told}); if it takes fewer images at once, "
+                    f"lower --batch-size ({self.batch_size})"
+                ) from error
             if restrict and self.class_outputs is not None:
                 logits = restricted(logits, self.class_outputs)
             array: NDArray[np.float32] = logits.cpu().numpy()
@@ -98,6 +114,6 @@ def device_named(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise InputError(f"device {name!r} can't be used ({reason}); try cpu, cuda, cuda:1 or mps") from None
     return device

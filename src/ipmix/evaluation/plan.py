@@ -1,12 +1,10 @@
 """What to measure (corruptions, perturbation sequences, attacks), what that costs, and how a run is described."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import nn
 
@@ -14,6 +12,7 @@ from ipmix.core.errors import InputError
 from ipmix.corruptions import ALL_CORRUPTIONS, CORRUPTIONS, PERTURBATIONS
 from ipmix.data.sources import ImageSource
 from ipmix.evaluation.class_outputs import ClassOutputs
+from ipmix.models.hashing import weights_hash
 
 CHUNK = 256
 """Images in a chunk: what memory holds at a time, and what an interruption can cost."""
@@ -96,15 +95,6 @@ def describe(
         "columns": None if class_outputs is None else [c if isinstance(c, int) else list(c) for c in class_outputs],
         "part": CHUNK,
     }
-
-
-def weights_hash(model: nn.Module) -> str:
-    """A hash of a model's parameters and buffers, and of its file where those can't be seen (ONNX, exported)."""
-    digest = hashlib.sha256(str(getattr(model, "sha256", "")).encode())
-    for key, value in sorted(model.state_dict().items()):
-        digest.update(f"{key} {value.dtype} {list(value.shape)}".encode())
-        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()
 
 
 def passes(plan: EvaluationPlan, count: int, starts: Sequence[int]) -> int:
