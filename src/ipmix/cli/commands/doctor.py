@@ -17,7 +17,7 @@ def doctor() -> int:
 
 SheetRow = tuple[bool, str]
 
-CORE = ("ipmix", "numpy", "numba", "pillow", "platformdirs")
+CORE = ("ipmix", "numpy", "numba", "pillow", "platformdirs", "tyro")
 TRAIN = (
     "torch", "torchvision", "accelerate", "timm", "pyyaml", "rich", "matplotlib", "jinja2", "scipy",
     "scikit-learn", "safetensors",
