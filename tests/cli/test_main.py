@@ -110,7 +110,7 @@ def test_help_lists_what_there_is_and_loads_little():
 LIGHT = ("augment", "mixing-set make", "mixing-set info", "corrupt", "score", "report", "doctor", "train", "evaluate")
 
 
-@pytest.mark.parametrize("name", (*LIGHT, "experiment", "quickstart"))
+@pytest.mark.parametrize("name", [*LIGHT, "experiment", "quickstart"])
 def test_the_help_of_a_command_loads_nothing_heavy(name):
     script = (
         "import sys\n"

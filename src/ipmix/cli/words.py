@@ -74,13 +74,13 @@ def parse(program: str, function: Callable[..., Any], words: Sequence[str]) -> C
         if not stop.code:
             raise
         known = _options(program, function)
-        unknown = [word for word in words if word.startswith("--") and word.partition("=")[0] not in known]
+        unknown = [word for word in words if word.startswith("--") and word.partition("=")[0].replace("_", "-") not in known]
         if not unknown:
             raise InputError(_one_line(program, complaint.getvalue(), _cause(stop))) from None
     if unknown:
         raise InputError(_unexpected(program, unknown[0], _options(program, function)))
     if [] in call.positional:
-        raise InputError(f"{program} needs at least one of what it works on; see {program} --help")
+        raise InputError(f"{program.removeprefix('ipmix ')} needs at least one of what it works on; see {program} --help")
     return call
 
 
@@ -110,8 +110,8 @@ CONFIG = (OmitArgPrefixes, OmitSubcommandPrefixes, PositionalMetavarFromFieldNam
 
 def _read(program: str, function: Callable[..., Any], words: Sequence[str]) -> tuple[Call, list[str]]:
     return tyro.cli(
-        _collecting(function), prog=program, description=_prose(function), args=list(words), registry=_rules(), config=CONFIG,
-        return_unknown_args=True,
+        _collecting(function), prog=program, description=_prose(function), args=list(words), registry=_rules(),
+        config=CONFIG, return_unknown_args=True,
     )  # fmt: skip
 
 
@@ -159,7 +159,7 @@ def _one_line(program: str, box: str, cause: InputError | None) -> str:
     first = list(itertools.takewhile(lambda row: not rule(row), itertools.dropwhile(rule, rows)))
     needed = [row.strip() for row in first if re.match(r" {5}\S", row)]
     if needed:
-        return f"{program} needs {' and '.join(needed)}"
+        return f"{program.removeprefix('ipmix ')} needs {' and '.join(needed)}"
     text = " ".join(" ".join(first).split())
     option = re.match(r"Error parsing (--[\w-]+|[A-Z][A-Z-]*)", text)
     if cause is not None:

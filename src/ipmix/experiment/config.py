@@ -29,8 +29,8 @@ class DataConfig:
     """Bring all images to this side."""
 
     crop: Literal["pad", "resized"] = "pad"
-    """pad keeps images in memory and shifts them; resized reads files in every epoch and brings a random part of each to
-    the training's crop_size (ImageNet)."""
+    """pad keeps images in memory and shifts them; resized reads files in every epoch and brings a random part of each
+    to the training's crop_size (ImageNet)."""
 
     test_split: str | None = None
     """What to test on after each epoch; test or val, whichever is there, if left out."""
@@ -102,8 +102,8 @@ class EvaluationConfig:
     """Measure the error under PGD."""
 
     limit: int | None = None
-    """Take this many test images, evenly spread; all if left out. (The test error after each epoch is always that of all
-    images.)"""
+    """Take this many test images, evenly spread; all if left out. (The test error after each epoch is always that of
+    all images.)"""
 
     def __post_init__(self) -> None:
         if self.limit is not None and self.limit < 1:

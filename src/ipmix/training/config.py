@@ -36,7 +36,7 @@ class TrainingConfig:
     """The learning rate climbs linearly from 0 over this many epochs first."""
 
     schedule: Schedule = "cosine"
-    """How the learning rate falls: cosine at each step, steps (a tenth after each third of the epochs) or not at all."""
+    """How the learning rate falls: cosine at each step, steps (a tenth after each third of the epochs), not at all."""
 
     optimizer: OptimizerName = "sgd"
     """What follows the gradient."""

@@ -74,7 +74,7 @@ def evaluate(
             or names.
         severities: Which severities of the corruptions.
         form: original keeps the slips of the public generators, which published figures contain.
-        perturbations: Films of small changes: cifar or imagenet (ten each), or names. Ten cost 310 passes an image.
+        perturbations: Sequences of small changes: cifar or imagenet (ten each), or names. Ten cost 310 passes an image.
         anomalies: A folder of images of nothing the model knows: how well does it notice?
         attack: Measure the error under a PGD attack.
         attack_images: Attack only so many of the images, evenly spread.
