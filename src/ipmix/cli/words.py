@@ -74,13 +74,17 @@ def parse(program: str, function: Callable[..., Any], words: Sequence[str]) -> C
         if not stop.code:
             raise
         known = _options(program, function)
-        unknown = [word for word in words if word.startswith("--") and word.partition("=")[0].replace("_", "-") not in known]
+        unknown = [
+            word for word in words if word.startswith("--") and word.partition("=")[0].replace("_", "-") not in known
+        ]
         if not unknown:
             raise InputError(_one_line(program, complaint.getvalue(), _cause(stop))) from None
     if unknown:
         raise InputError(_unexpected(program, unknown[0], _options(program, function)))
     if [] in call.positional:
-        raise InputError(f"{program.removeprefix('ipmix ')} needs at least one of what it works on; see {program} --help")
+        raise InputError(
+            f"{program.removeprefix('ipmix ')} needs at least one of what it works on; see {program} --help"
+        )
     return call
 
 
