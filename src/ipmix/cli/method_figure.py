@@ -1,6 +1,7 @@
 """What the sheets of ``ipmix augment`` show of a method: versions of one image, and every method side by side."""
 
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from ipmix.augmentation.batches import apply, augment, draw
+from ipmix.augmentation.explain import explain
 from ipmix.cli.sheet import SheetRow
 from ipmix.core.errors import InputError
 from ipmix.engines import reference
@@ -15,6 +17,7 @@ from ipmix.methods import METHODS, IPMix, Vanilla
 from ipmix.methods.protocol import Method
 from ipmix.mixing_set.mixing_set import MixingSet, margin
 from ipmix.recipe.mixing_images import MixingImages
+from ipmix.recipe.table import RecipeTable
 
 LEAST_COLUMNS = 4
 TRIES = 200
@@ -135,3 +138,19 @@ def _mixing_image(pair: np.ndarray, mixing: MixingSet, seed: int, epoch: int, in
     image = reference.crop(recipe, mixing.planes(*pair.shape[1:]))
     assert image is not None, "IPMix names an image whenever there are any"
     return image
+
+
+def taken_apart(
+    method: Method, name: str, image: np.ndarray, mixing: MixingImages | None, **where: Any
+) -> list[SheetRow]:
+    """The lines that take the first version of an image apart, one stage after the other."""
+    if method.mixes_labels:
+        raise InputError(f"--explain takes apart what becomes of single images; {method.name} mixes those of a batch")
+    drawn = draw(method, (1, *image.shape), 0 if mixing is None else len(mixing), **where)
+    tables = (drawn,) if isinstance(drawn, RecipeTable) else drawn.tables
+    lines: list[SheetRow] = []
+    for table in tables:
+        sys.stdout.write(f"{name}: {table[0]}\n")
+        lines += [SheetRow(row.label, row.images) for row in explain(image, table[0], mixing)]
+        image = apply(table, image[None], mixing)[0]
+    return lines

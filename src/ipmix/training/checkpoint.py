@@ -27,7 +27,7 @@ from ipmix.core.files import FileLock, replacing, write_text
 from ipmix.models import Classifier, save
 from ipmix.training.run_record import difference
 
-STATE_FORMAT = 1
+STATE_FORMAT = 2
 LOGS = ("metrics.jsonl", "speed.jsonl")
 FILES = ("experiment.json", *LOGS, "last.safetensors", "best.safetensors", "state.pt")
 

@@ -158,6 +158,8 @@ class _Run:
         threads: int,
         engine: str,
     ) -> None:
+        if config.sync_batchnorm and processes.device.type != "cuda":
+            raise InputError(f"sync_batchnorm needs CUDA; this run is on {processes.device.type}: leave it out")
         self.config, self.test, self.processes = config, test, processes
         self.loader = Loader(
             dataset,
@@ -169,7 +171,7 @@ class _Run:
             clean=config.jsd,
             flip=config.flip,
             pad=config.pad,
-            size=config.size,
+            size=config.crop_size,
             threads=threads,
             engine=engine,
             shard=(processes.rank, processes.count),
@@ -177,7 +179,7 @@ class _Run:
         if not len(self.loader):
             raise InputError(f"{dataset.name} has too few images ({len(dataset)}) for one batch")
         torch.manual_seed(config.seed)
-        channels, size = 3, config.size
+        channels, size = 3, config.crop_size
         if isinstance(dataset, ArrayDataset):
             channels, size = dataset.images.shape[3], dataset.images.shape[1]
         self.classifier = models.build(
@@ -198,7 +200,7 @@ class _Run:
             self.classifier, make_optimizer(config, self.classifier), compile=config.compile
         )
         self.objective = Objective(config, method, self.classifier, self.network, processes.device)
-        self.average = copy.deepcopy(self.classifier).requires_grad_(False) if config.average else None
+        self.ema = copy.deepcopy(self.classifier).requires_grad_(False) if config.ema_decay else None
         self.facts: dict[str, Any] = {"size": size}
         self.position = _Position()
 
@@ -250,8 +252,8 @@ class _Run:
         if config.clip_norm is not None:
             processes.clip(self.network, config.clip_norm)
         self.optimizer.step()
-        if self.average is not None:
-            _follow(self.average, self.classifier, config.average or 0.0)
+        if self.ema is not None:
+            _follow(self.ema, self.classifier, config.ema_decay or 0.0)
         figures[2], figures[3], figures[4] = len(batch), float(stop), float(save)
         processes.add_up(figures)
         return figures
@@ -318,7 +320,7 @@ class _Run:
 
     def published(self) -> models.Classifier:
         """The network that is measured and kept: the moving average where there is one."""
-        return self.classifier if self.average is None else self.average
+        return self.classifier if self.ema is None else self.ema
 
     def _save(self, folder: RunFolder | None) -> None:
         if folder:
@@ -326,7 +328,7 @@ class _Run:
                 {
                     "position": dataclasses.asdict(self.position),
                     "network": self.classifier.state_dict(),
-                    "average": None if self.average is None else self.average.state_dict(),
+                    "ema": None if self.ema is None else self.ema.state_dict(),
                     "optimizer": self.optimizer.state_dict(),
                     "scaler": self.processes.scaler_state(),
                 }
@@ -337,8 +339,8 @@ class _Run:
         if state is None:
             return
         self.classifier.load_state_dict(state["network"])
-        if self.average is not None:
-            self.average.load_state_dict(state["average"])
+        if self.ema is not None:
+            self.ema.load_state_dict(state["ema"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.processes.restore_scaler(state["scaler"])
         self.position = _Position(**state["position"])

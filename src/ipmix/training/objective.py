@@ -69,7 +69,7 @@ class Objective:
         images = [on_device(view, self.device, channels_last=config.channels_last) for view in views]
         if not config.jsd:
             clean = self.network(images[0])
-            loss = cross_entropy(clean, targets, smoothing=config.smoothing)
+            loss = cross_entropy(clean, targets, label_smoothing=config.label_smoothing)
         else:
             if isinstance(self.method, AugMax):
                 keys = Keys.of(config.seed, epoch, batch.indices[micro_batch])
@@ -83,7 +83,7 @@ class Objective:
                 view2,
                 targets,
                 coefficient=config.jsd_coefficient,
-                smoothing=config.smoothing,
+                label_smoothing=config.label_smoothing,
             )
         labels = targets.argmax(1) if targets.is_floating_point() else targets
         return loss, (clean.detach().argmax(1) != labels).sum()

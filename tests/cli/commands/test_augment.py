@@ -11,8 +11,10 @@ from ipmix.augmentation.batches import augment as augment_batch
 from ipmix.augmentation.batches import draw
 from ipmix.cli import method_figure
 from ipmix.cli.commands.augment import augment as command
+from ipmix.cli.commands.choosing import MethodWords
 from ipmix.cli.method_figure import compare, methods_named, partner_of, versions
 from ipmix.cli.sheet import SheetRow
+from ipmix.cli.words import Assignment
 from ipmix.core.errors import InputError
 from ipmix.methods import METHODS, IPMix, MixUp, Vanilla
 from ipmix.mixing_set.mixing_set import MixingSet
@@ -37,13 +39,13 @@ def size_of(path: Path) -> tuple[int, int]:
 
 def test_one_method(files: list[Path], tmp_path: Path, capsys: Any) -> None:
     out = tmp_path / "sheet.png"
-    command(files, out=out, method="augmix", count=3, **QUICK)
+    command(files, out=out, method=MethodWords("augmix"), count=3, **QUICK)
     assert "wrote" in capsys.readouterr().out
     width, height = size_of(out)
     assert width >= 4 * 32
     with pytest.raises(InputError, match="exist"):
-        command(files, out=out, method="augmix", **QUICK)
-    command(files, out=out, method="augmix", force=True, count=1, **QUICK)
+        command(files, out=out, method=MethodWords("augmix"), **QUICK)
+    command(files, out=out, method=MethodWords("augmix"), force=True, count=1, **QUICK)
     assert size_of(out)[0] <= width
     assert height > 64
 
@@ -51,7 +53,7 @@ def test_one_method(files: list[Path], tmp_path: Path, capsys: Any) -> None:
 @pytest.mark.parametrize("method", sorted(METHODS))
 def test_any_method_by_its_name(method: str, files: list[Path], tmp_path: Path) -> None:
     out = tmp_path / "sheet.jpg"
-    command(files[:1], out=out, method=method, count=2, **QUICK)
+    command(files[:1], out=out, method=MethodWords(method), count=2, **QUICK)
     with Image.open(out) as image:
         assert image.format == "JPEG"
 
@@ -129,9 +131,17 @@ def test_the_mixing_image_shown_is_the_one_used(make_images: Any) -> None:
 def test_taken_apart(files: list[Path], tmp_path: Path, capsys: Any) -> None:
     command(files[:1], out=tmp_path / "a.png", explain=True, **QUICK)
     assert "clean" in capsys.readouterr().out
-    command(files[:1], out=tmp_path / "b.png", explain=True, method_option={"framework": "fed_back"}, **QUICK)
+    command(
+        files[:1],
+        out=tmp_path / "b.png",
+        explain=True,
+        method=MethodWords(method_option=(Assignment("framework", "fed_back"),)),
+        **QUICK,
+    )
     assert capsys.readouterr().out.count("24x32 image") == 3  # k rounds, each with a recipe of its own
-    command(files[:1], out=tmp_path / "c.png", explain=True, method="randaugment", count=1, seed=4, **QUICK)
+    command(
+        files[:1], out=tmp_path / "c.png", explain=True, method=MethodWords("randaugment"), count=1, seed=4, **QUICK
+    )
     assert "filled" in capsys.readouterr().out
 
 
@@ -139,11 +149,11 @@ def test_taken_apart(files: list[Path], tmp_path: Path, capsys: Any) -> None:
     ("options", "text"),
     [
         ({"methods": ("all",), "explain": True}, "leave out --method"),
-        ({"methods": ("ipmix",), "preset": "paper-cifar"}, "leave out --method"),
+        ({"methods": ("ipmix",), "method": MethodWords(preset="paper-cifar")}, "leave out --method"),
         ({"methods": ("ipmix", "mixop")}, "there is no method 'mixop'; methods are all, vanilla"),
-        ({"method": "none"}, "choose a method"),
-        ({"method": "vanilla", "preset": "paper"}, "has no presets"),
-        ({"method": "mixup", "explain": True}, "mixes those of a batch"),
+        ({"method": MethodWords("none")}, "choose a method"),
+        ({"method": MethodWords("vanilla", "paper")}, "has no presets"),
+        ({"method": MethodWords("mixup"), "explain": True}, "mixes those of a batch"),
         ({"count": 0}, "--count must be"),
         ({"out": Path("sheet.txt")}, "ends in"),
     ],

@@ -8,6 +8,7 @@ from typing import Literal
 def corrupt(
     data: str,
     out: str,
+    /,
     *,
     set: Literal["c", "c-bar", "p"] = "c",
     names: list[str] | None = None,

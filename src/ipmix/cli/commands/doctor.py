@@ -18,7 +18,7 @@ def doctor() -> int:
 
 SheetRow = tuple[bool, str]
 
-CORE = ("ipmix", "numpy", "numba", "pillow", "platformdirs")
+CORE = ("ipmix", "numpy", "numba", "pillow", "platformdirs", "tyro")
 TRAIN = (
     "torch", "torchvision", "accelerate", "timm", "pyyaml", "rich", "jinja2", "scikit-learn", "safetensors",
 )  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Literal
 def evaluate(
     model: str,
     data: str,
+    /,
     *,
     out: Path,
     name: str | None = None,

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 def make(
     out: Path,
+    /,
     *,
     count: int = 13_000,
     size: int = 256,
@@ -87,7 +88,7 @@ def make(
     sys.stdout.write(f"{where}{out}: {what} from seed {seed}: {in_words(plan.mix)}\n")
 
 
-def info(path: Path) -> None:
+def info(path: Path, /) -> None:
     """What a mixing set holds.
 
     Args:
@@ -114,6 +115,7 @@ def info(path: Path) -> None:
 
 def show(
     path: Path,
+    /,
     *,
     out: Path = Path("mixing-set.png"),
     count: int = 64,
@@ -158,7 +160,7 @@ def show(
     sys.stdout.write(f"{out}: {len(numbers)} images\n")
 
 
-def verify(path: Path, *, sample: int = 100, threads: int | None = None) -> int:
+def verify(path: Path, /, *, sample: int = 100, threads: int | None = None) -> int:
     """Check a mixing set against its manifest; exit code 1 if an image differs.
 
     Every file must be there and decode. A sample, spread over the set, is painted again from the seed and
