@@ -66,7 +66,7 @@ class IPMix:
     mixers: tuple[str, ...] = MIXES
     """Out of add, multiply, random_pixels, random_elements (Table 2)."""
     mix_with: str = "both"
-    """A patch is mixed with the mixing "image", with the "original" after an operation, or "both", each half
+    """A patch is mixed with the "mixing_image", with the "original" after an operation, or "both", each half
     of the time (Algorithm 1, lines 11 to 16; the authors' CIFAR code knows only the image)."""
     levels: tuple[str, ...] = LEVELS
     """Out of image, patch, pixel (Table 10 leaves out one at a time)."""
