@@ -17,12 +17,19 @@ def test_a_model_is_put_back_as_it_was() -> None:
         return [m.training for m in model.modules()] + [p.requires_grad for p in model.parameters()]
 
     before = state()
-    with pytest.raises(ZeroDivisionError), torch.no_grad(), frozen(model):
+    images = torch.ones(1, 3, requires_grad=True)
+    with torch.no_grad(), frozen(model):
         assert not any(state())
-        images = torch.ones(1, 3, requires_grad=True)
         model(images).sum().backward()
-        assert images.grad is not None
-        raise ZeroDivisionError
+    assert images.grad is not None
+    assert state() == before
+
+    def fails() -> None:
+        with frozen(model):
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fails()
     assert state() == before
     assert any(before)
     assert not all(before)
