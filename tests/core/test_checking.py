@@ -119,9 +119,9 @@ def test_images_pass_in_any_number() -> None:
 def test_what_is_no_batch_of_images_is_refused(images: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         check_images(images)
-    with pytest.raises(InputError, match="^mixing must be"):
+    with pytest.raises(InputError, match=r"^mixing must be"):
         check_images(images, "mixing")
-    with pytest.raises(InputError, match="^a set: mixing must be"):
+    with pytest.raises(InputError, match=r"^a set: mixing must be"):
         check_images(images, "mixing", "a set")
 
 

@@ -97,6 +97,12 @@ def test_folders_that_are_no_folders_or_closed(tree: Path, monkeypatch: pytest.M
         image_files(tree / "a")
 
 
+def test_a_link_that_leads_nowhere_is_named(tree: Path) -> None:
+    (tree / "b" / "gone.png").symlink_to("nowhere.png")
+    with pytest.raises(InputError, match=r"gone\.png is a link to nowhere\.png, which is not there"):
+        scan(tree, "test")
+
+
 def test_class_folders(tree: Path) -> None:
     (tree / ".hidden").mkdir()
     put(tree / "loose.png")

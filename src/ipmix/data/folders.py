@@ -29,7 +29,7 @@ def image_files(folder: Path) -> ImageFiles:
     """All image files in a folder and the folders below it.
 
     Raises:
-        InputError: it is not a folder, or one below it can't be read.
+        InputError: it is not a folder, one below it can't be read, or a link leads nowhere.
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder; expected a folder of images")
@@ -67,6 +67,8 @@ def _walk(folder: Path, within: tuple[tuple[int, int], ...], found: list[Path], 
             else:
                 _walk(path, (*within, here), found, hidden)
         elif is_image_file(path):
+            if entry.is_symlink() and not path.exists():
+                raise InputError(f"{path} is a link to {os.readlink(path)}, which is not there; mend or remove it")
             found.append(path)
         elif entry.name.startswith(".") and path.suffix.lower() in SUFFIXES:
             hidden.append(path)

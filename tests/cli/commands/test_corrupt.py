@@ -239,7 +239,7 @@ def test_labels_that_will_not_do(array, tmp_path):
 
 
 def test_without_labels(array, tmp_path):
-    path, images = array
+    path, _ = array
     (tmp_path / "labels.npy").unlink()
     command(str(path), str(tmp_path / "out"), names=["fog"], severities=[2])
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"fog.npy", "settings.json"}
