@@ -37,7 +37,7 @@ PASSED_OVER = {
     "RewriteSemanticConstants",
     "WithLifting",
 }
-"""Numba's passes for what these functions don't have: closures, ``with``, expressions of arrays, ``inline="always"``."""
+"""Numba's passes for what these don't have: closures, ``with``, expressions of arrays, ``inline="always"``."""
 
 _NEEDED = (
     (JITCodeLibrary, ("_finalize_dynamic_globals", "_get_module_for_linking", "add_llvm_module", "finalize")),
