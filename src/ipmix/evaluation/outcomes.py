@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmix.core.errors import InputError
-from ipmix.evaluation.predictions import PredictionFile, PredictionFolder, Predictions
+from ipmix.evaluation.predictions import PredictionFile, PredictionFolder, Predictions, PredictionShard
 from ipmix.measures import anomaly, calibration, clean, outputs
 
 
@@ -17,6 +17,8 @@ class Outcomes:
 
     correct: list[NDArray[np.bool_]] = field(default_factory=list)
     correct_top5: list[NDArray[np.bool_]] = field(default_factory=list)
+    before: list[NDArray[np.bool_]] = field(default_factory=list)
+    """Of an attack: whether the answer on the same images untouched is correct."""
     confidence: list[NDArray[np.float64]] = field(default_factory=list)
     loss: list[NDArray[np.float64]] = field(default_factory=list)
     brier: list[NDArray[np.float64]] = field(default_factory=list)
@@ -69,6 +71,8 @@ def read_outcomes(
                 found = part.predictions(name)
                 try:
                     conditions.setdefault(name, Outcomes()).add(found, brief=name != "clean")
+                    if "attack" in name and "clean" in part.names():
+                        conditions[name].before.append(_correct_before(part, name, len(found.labels)))
                 except InputError as error:
                     raise InputError(f"{part.path}, {name}: {error}") from None
     if not labels:
@@ -81,3 +85,12 @@ def read_outcomes(
         np.concatenate(indices),
         np.concatenate(labels),
     )
+
+
+def _correct_before(part: PredictionShard, attack: str, count: int) -> NDArray[np.bool_]:
+    plain = part.predictions("clean")
+    right = clean.correct(plain.logits, plain.labels)
+    places = f"places/{attack}"
+    # Which images were attacked, as in PredictionShard.predictions: the named ones, or the first.
+    chosen: NDArray[np.bool_] = right[part.array(places)] if places in part.names() else right[:count]
+    return chosen

@@ -66,7 +66,12 @@ def score(
     _add_corruption(measures, levels, interval, imagenet)
     for attack in ("attack", "auto_attack"):
         if attack in conditions:
-            measures[f"{attack}_error"] = mean_figure(~conditions[attack].whole("correct"), interval)
+            # An untouched image lies in the ball: one that is answered wrongly needs no attack.
+            attacked = ~conditions[attack].whole("correct")
+            wrong = attacked | ~conditions[attack].whole("before").astype(bool)
+            measures[f"{attack}_error"] = mean_figure(wrong, interval)
+            if attack == "attack":
+                measures["attack_error_published"] = mean_figure(attacked, interval)
     _add_consistency(measures, frames, top5, interval)
     if baseline is not None:
         _add_against(measures, baseline, levels, frames, interval)

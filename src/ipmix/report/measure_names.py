@@ -28,8 +28,13 @@ MEASURES: dict[str, Measure] = {
         "Validation corruptions", "wrong answers under speckle, blur, spatter, saturate"
     ),
     "c_bar_error": Measure("C-bar error", "wrong answers, mean over the C-bar corruptions"),
-    "attack_error": Measure("Adversarial error", "wrong answers after a gradient attack (PGD)"),
-    "auto_attack_error": Measure("AutoAttack error", "wrong answers after the standard AutoAttack, four attacks"),
+    "attack_error": Measure("Adversarial error", "wrong answers before or after a gradient attack (PGD)"),
+    "attack_error_published": Measure(
+        "PGD, attacked images alone", "the same as published code counts it, to compare with papers"
+    ),
+    "auto_attack_error": Measure(
+        "AutoAttack error", "wrong answers before or after the standard AutoAttack, four attacks"
+    ),
     "rms_calibration_error": Measure(
         "Calibration error (RMS)", "distance of confidence from accuracy, bins of 100 images"
     ),
