@@ -112,3 +112,29 @@ def test_without_mixing_images_it_says_what_is_missing() -> None:
         draw(PixMix(), (2, 8, 8, 3), 0, seed=0)
     with pytest.raises(InputError, match="PixMix has no preset 'big'"):
         PixMix.preset("big")
+
+
+def test_rounding_keeps_the_brightness_of_floats(make_images: Any) -> None:
+    """The public code's floats, from the same recipes: cut to bytes, each round takes nearly half a level."""
+    images, mixing = make_images(80, 16, 16), make_images(4, 16, 16, seed=9)
+    darker = {}
+    for overflow in ("round", "clip"):
+        method = PixMix(mixers=("add",), operations=("invert",), overflow=overflow)
+        table = draw(method, images.shape, len(mixing), seed=3)
+        found: list[list[float]] = [[] for _ in range(5)]
+        for image, recipe, got in zip(images, table, augment(images, method, mixing, seed=3)):
+            mixed, count = image / 255, 0
+            for step in recipe.chains[0].steps:
+                source = image if step.source == "original" else mixing[recipe.mixing_image]
+                if not step.mixer:
+                    mixed = 1 - mixed
+                    continue
+                other = (255 - source if step.operation else source) / 255
+                mixed = np.clip(((2 * mixed - 1) * step.a + (2 * other - 1) * step.b + 1) / 2, 0, 1)
+                count += 1
+            found[count].append(float(got.mean() - 255 * mixed.mean()))
+        darker[overflow] = [float(np.mean(values)) for values in found]
+    assert np.abs(darker["round"]).max() < 0.05
+    assert darker["clip"][0] == pytest.approx(0, abs=1e-6)
+    assert darker["clip"][1] < -0.3
+    assert darker["clip"][4] < darker["clip"][2] < darker["clip"][1]
