@@ -17,7 +17,7 @@ from ipmix.engines.compiled import kernel
 from ipmix.engines.compiled.rare import RARE, uses_rare
 from ipmix.engines.compiled.workspace import make_workspace
 from ipmix.engines.output import make_output
-from ipmix.recipe.format import MIXERS, WHOLE
+from ipmix.recipe.format import MIXERS, OVERFLOWS, WHOLE
 from ipmix.recipe.operations import CODES, GROUPS
 from ipmix.recipe.recipe import Chain, Recipe, Step
 from ipmix.recipe.table import RecipeTable
@@ -134,7 +134,7 @@ EVERY_BYTE = np.arange(256, dtype=np.uint8)
 EVERY_PAIR = np.stack([np.repeat(EVERY_BYTE, 256), np.tile(EVERY_BYTE, 256)]).reshape(2, 1, 256, 256, 1)
 
 
-@pytest.mark.parametrize("overflow", ["clip", "wrap"])
+@pytest.mark.parametrize("overflow", OVERFLOWS)
 @pytest.mark.parametrize("mixer", ["add", "multiply"])
 def test_mixers_on_every_pair_of_bytes(mixer: str, overflow: str) -> None:
     draws = np.random.default_rng(0)
@@ -154,7 +154,7 @@ def test_recipes_without_steps_that_may_differ_are_equal_as_a_whole(make_images:
     names = [name for name in GROUPS["all"] if name not in BESIDE]
     mixers = [name for name in IPMix().mixers if name not in BESIDE]
     images, mixing = make_images(250, 32, 32), make_images(IMAGES, 36, 36, seed=5)
-    for overflow in ("clip", "wrap"):
+    for overflow in OVERFLOWS:
         method = IPMix(k=4, operations=tuple(names), mixers=tuple(mixers), overflow=overflow, severity=10.0)
         forms = [augment(images, method, mixing, seed=1, engine=engine) for engine in ("compiled", "reference")]
         assert np.array_equal(*forms)

@@ -48,7 +48,10 @@ def test_figures_are_the_measures_over_all_shards(tmp_path, conditions):
     assert set(value) <= set(MEASURES)
     assert value["clean_error"] == pytest.approx(clean.error(made["clean"], labels))
     assert value["clean_error_top5"] == pytest.approx(clean.error(made["clean"], labels, top=5))
-    assert value["attack_error"] == pytest.approx(clean.error(made["attack"], labels[:50]))
+    assert value["attack_error_published"] == pytest.approx(clean.error(made["attack"], labels[:50]))
+    stood = clean.correct(made["attack"], labels[:50]) & clean.correct(made["clean"][:50], labels[:50])
+    assert value["attack_error"] == pytest.approx(1 - stood.mean())
+    assert value["attack_error"] > value["attack_error_published"]
     assert card["measures"]["attack_error"]["pictures"] == 50
     errors = {n: [clean.error(made[f"corruption/{n}/{s}"], labels) for s in (1, 3)] for n in ("fog", "snow")}
     assert value["mean_corruption_error"] == pytest.approx(np.mean(list(errors.values())))
@@ -59,6 +62,49 @@ def test_figures_are_the_measures_over_all_shards(tmp_path, conditions):
     assert value["mean_flip_probability"] == pytest.approx(flips)
     assert value["top5_distance"] == pytest.approx(made["top5/tilt"].mean())
     assert value["brier_score"] == pytest.approx(calibration.brier_score(made["clean"], labels))
+
+
+def answers(wrong):
+    """Logits of two classes for labels of 0."""
+    made = np.zeros((len(wrong), 2), np.float32)
+    made[np.arange(len(wrong)), np.asarray(wrong, int)] = 3
+    return made
+
+
+@pytest.mark.parametrize("attack", ["attack", "auto_attack"])
+def test_an_image_is_wrong_before_or_after_the_attack(tmp_path, attack):
+    """78 % wrong untouched, 82 % attacked, 88 % either: six are wrong until the attack repairs them."""
+    order = np.random.default_rng(0).permutation(100)
+    before, after = np.zeros(100, bool), np.zeros(100, bool)
+    before[order[:78]] = True
+    after[order[6:88]] = True
+    labels = np.zeros(100, int)
+    np.savez(tmp_path / "all.npz", logits=answers(before), labels=labels, **{attack: answers(after)})
+    measures = score(PredictionFile(tmp_path / "all.npz"), samples=0)["measures"]
+    assert measures["clean_error"]["value"] == pytest.approx(0.78)
+    assert measures[f"{attack}_error"]["value"] == pytest.approx(0.88)
+    if attack == "attack":
+        assert measures["attack_error_published"]["value"] == pytest.approx(0.82)
+    else:
+        assert "auto_attack_error_published" not in measures
+
+
+def test_the_answers_before_are_of_the_attacked_images(tmp_path):
+    """Three shards, each with some images attacked: the places say which."""
+    random = np.random.default_rng(1)
+    kept = PredictionFolder.begin(tmp_path / "run", {"name": "trial"})
+    expected, alone = [], []
+    for part in range(3):
+        before, places = random.random(50) < 0.4, np.sort(random.choice(50, 11, replace=False))
+        after = random.random(11) < 0.4
+        expected.append(before[places] | after)
+        alone.append(after)
+        arrays = {"clean": answers(before), "attack": answers(after), "places/attack": places}
+        kept.write(part, {"labels": np.zeros(50, int), "indices": np.arange(50) + 50 * part, **arrays})
+    measures = score(kept, samples=0)["measures"]
+    assert measures["attack_error"]["value"] == pytest.approx(np.concatenate(expected).mean())
+    assert measures["attack_error_published"]["value"] == pytest.approx(np.concatenate(alone).mean())
+    assert measures["attack_error"]["pictures"] == 33
 
 
 def test_intervals_hold_the_value_and_are_the_bootstrap_s(tmp_path, conditions):

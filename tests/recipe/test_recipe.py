@@ -126,7 +126,7 @@ def recipes(draw: st.DrawFn, height: int | None = None, width: int | None = None
     while chains and chains[-1] == Chain(0):  # the same as no chain, which is how a table gives it back
         chains.pop()
     crops = st.integers(0, 2**32 - 1)
-    overflow = draw(st.sampled_from(["clip", "wrap"]))
+    overflow = draw(st.sampled_from(["clip", "wrap", "round"]))
     partner, label = draw(st.integers(0, 2**31 - 1)), draw(st.integers(0, WHOLE))
     crop = (draw(crops), draw(crops))
     return Recipe(height, width, shares[0], tuple(chains), image, *crop, overflow, partner, label)
@@ -290,7 +290,7 @@ def test_another_format_is_refused(text: str) -> None:
         ("mixing_image", -1, 'chain 1, step 0: source is "image", and the recipe\'s image is -1'),
         ("crop_x", 2**32, "recipe: crop_x must be in 0 .. 4294967295, got 4294967296"),
         ("crop_y", -1, "recipe: crop_y must be in"),
-        ("overflow", "saturate", "recipe: unknown overflow 'saturate'; known are clip, wrap"),
+        ("overflow", "saturate", "recipe: unknown overflow 'saturate'; known are clip, wrap, round"),
         ("overflow", 3, "recipe: overflow must be str, got 3"),
     ],
 )

@@ -129,9 +129,10 @@ def multiply(a: np.ndarray, b: np.ndarray, power_a: float, power_b: float) -> np
 
 
 def to_bytes(values: np.ndarray, overflow: str) -> np.ndarray:
-    """float32 to bytes, cutting the fraction; outside 0..255 clipped, or wrapped modulo 256."""
-    if overflow == "clip":
-        return np.clip(values, 0, 255).astype(np.uint8)
+    """float32 to bytes: clipped to 0..255 and cut, clipped and rounded, or cut and wrapped modulo 256."""
+    if overflow != "wrap":
+        half = np.float32(0.5 if overflow == "round" else 0.0)
+        return (np.clip(values, 0, 255) + half).astype(np.uint8)
     # A float32 of 2**32 and above is a multiple of 512: its byte is 0. So is that of infinity, by convention.
     whole = np.trunc(np.where(np.abs(values) < 2.0**32, values, 0))
     return (whole.astype(np.int64) & 255).astype(np.uint8)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ipmix.core.errors import InputError
 from ipmix.evaluation.conditions import CLEAN, Condition
-from ipmix.evaluation.predictions import PredictionFile, PredictionFolder, Predictions
+from ipmix.evaluation.predictions import PredictionFile, PredictionFolder, Predictions, PredictionShard
 from ipmix.measures import anomaly, calibration, clean, corruption, outputs
 
 
@@ -18,6 +18,8 @@ class Outcomes:
 
     correct: list[NDArray[np.bool_]] = field(default_factory=list)
     correct_top5: list[NDArray[np.bool_]] = field(default_factory=list)
+    before: list[NDArray[np.bool_]] = field(default_factory=list)
+    """Of an attack: whether the answer on the same images untouched is correct."""
     confidence: list[NDArray[np.float64]] = field(default_factory=list)
     loss: list[NDArray[np.float64]] = field(default_factory=list)
     brier: list[NDArray[np.float64]] = field(default_factory=list)
@@ -103,6 +105,8 @@ def read_outcomes(kept: PredictionFolder | PredictionFile) -> RunOutcomes:
             found = shard.predictions(condition)
             try:
                 conditions.setdefault(condition, Outcomes()).add(found, brief=condition != CLEAN)
+                if condition.is_attack:
+                    conditions[condition].before.append(_correct_before(shard, condition, len(found.labels)))
             except InputError as error:
                 raise InputError(f"{shard.path}, {condition.key}: {error}") from None
     if not labels:
@@ -117,3 +121,13 @@ def read_outcomes(kept: PredictionFolder | PredictionFile) -> RunOutcomes:
         indices=np.concatenate(indices),
         labels=np.concatenate(labels),
     )
+
+
+def _correct_before(shard: PredictionShard, attack: Condition, count: int) -> NDArray[np.bool_]:
+    """Whether the images that an attack had were answered correctly without it."""
+    plain = shard.predictions(CLEAN)
+    correct = clean.correct(plain.logits, plain.labels)
+    places = f"places/{attack.key}"
+    # Which images were attacked, as in PredictionShard.predictions: the named ones, or the first.
+    chosen: NDArray[np.bool_] = correct[shard.array(places)] if places in shard.names() else correct[:count]
+    return chosen

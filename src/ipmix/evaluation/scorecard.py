@@ -59,7 +59,10 @@ def score(
     arguments = _of_clean(found.clean) | _of_corruptions(levels, imagenet)
     for kind in ATTACKS:
         if (attacked := found.conditions.get(Condition(kind))) is not None:
-            arguments[f"{kind}_error"] = (_wrong(attacked),)
+            # An untouched image lies in the ball: one that is answered wrongly needs no attack.
+            arguments[f"{kind}_error"] = (_wrong(attacked) | ~attacked.whole("before").astype(bool),)
+            if kind == "attack":
+                arguments["attack_error_published"] = (_wrong(attacked),)
     arguments |= _of_sequences(found)
     if baseline is not None:
         arguments |= _against_baseline(baseline, levels, found.frames)

@@ -72,9 +72,16 @@ MEASURES: dict[str, Measure] = {
         "Validation corruptions", "wrong answers under speckle, blur, spatter, saturate", needs=("corruption",)
     ),
     "c_bar_error": Measure("C-bar error", "wrong answers, mean over the C-bar corruptions", needs=("corruption",)),
-    "attack_error": Measure("Adversarial error", "wrong answers after a gradient attack (PGD)", needs=("attack",)),
+    "attack_error": Measure(
+        "Adversarial error", "wrong answers before or after a gradient attack (PGD)", needs=("attack",)
+    ),
+    "attack_error_published": Measure(
+        "PGD, attacked images alone", "the same as published code counts it, to compare with papers", needs=("attack",)
+    ),
     "auto_attack_error": Measure(
-        "AutoAttack error", "wrong answers after the standard AutoAttack, four attacks", needs=("auto_attack",)
+        "AutoAttack error",
+        "wrong answers before or after the standard AutoAttack, four attacks",
+        needs=("auto_attack",),
     ),
     "rms_calibration_error": Measure(
         "Calibration error (RMS)",

@@ -77,7 +77,8 @@ class IPMix:
     beta: float | None = None
     """Parameter of the coefficients of add and multiply. None: 3 on small images, 4 above (authors' code)."""
     overflow: str = "clip"
-    """What happens to mixed values outside 0..255: "clip", or "wrap" modulo 256 as in the authors' code."""
+    """What happens to mixed values outside 0..255: "clip", or "wrap" modulo 256 as in the authors' code. Both cut
+    fractions, as they do; "round" clips and rounds."""
     framework: str = "chains"
     """How it fits together (paper, Figure 4): "chains", Algorithm 1; "one_chain", a single chain in which every
     step is of a level of its own; "fed_back", k rounds of one chain, each mixed with the image before it."""

@@ -11,7 +11,7 @@ import numpy as np
 from ipmix.core.compiling import helper, separate
 from ipmix.core.randomness import mask_hash
 from ipmix.engines.compiled.fixed_point import power_of_two
-from ipmix.recipe.format import ADD, FILL, MULTIPLY, PASTE, RANDOM_ELEMENTS
+from ipmix.recipe.format import ADD, FILL, MULTIPLY, PASTE, RANDOM_ELEMENTS, ROUND, WRAP
 
 U = np.uintp
 F = np.float32
@@ -48,8 +48,8 @@ def mix_box(step, overflow, current, other, width, stride, origin, scratch):
 
 
 @helper
-def _clipped(value):
-    return np.uint8(np.int32(min(max(value, F(0)), F(255))))
+def _clipped(value, half):
+    return np.uint8(np.int32(min(max(value, F(0)), F(255)) + half))
 
 
 @helper
@@ -61,13 +61,14 @@ def _wrapped(value):
 @separate
 def _add(a_weight, b_weight, overflow, current, other, across, down, a0, width, b0, stride):
     constant = F(127.5) * (F(1) - a_weight - b_weight)
+    half = F(0.5) if overflow == ROUND else F(0)
     for c in range(current.shape[0]):
         for y in range(down):
             i, j = a0 + y * width, b0 + y * stride
-            if overflow == 0:
+            if overflow != WRAP:
                 for x in range(across):
                     current[U(c), U(i + x)] = _clipped(
-                        a_weight * F(current[U(c), U(i + x)]) + b_weight * F(other[U(c), U(j + x)]) + constant
+                        a_weight * F(current[U(c), U(i + x)]) + b_weight * F(other[U(c), U(j + x)]) + constant, half
                     )
             else:
                 for x in range(across):
@@ -111,13 +112,14 @@ def _make_powers(a_power, b_power, powers, exponents, series):
 
 @separate
 def _multiply(powers, overflow, current, other, across, down, a0, width, b0, stride):
+    half = F(0.5) if overflow == ROUND else F(0)
     for c in range(current.shape[0]):
         for y in range(down):
             i, j = a0 + y * width, b0 + y * stride
-            if overflow == 0:
+            if overflow != WRAP:
                 for x in range(across):
                     current[U(c), U(i + x)] = _clipped(
-                        powers[U(0), current[U(c), U(i + x)]] * powers[U(1), other[U(c), U(j + x)]]
+                        powers[U(0), current[U(c), U(i + x)]] * powers[U(1), other[U(c), U(j + x)]], half
                     )
             else:
                 for x in range(across):
