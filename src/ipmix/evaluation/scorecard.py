@@ -60,7 +60,7 @@ def score(
     for kind in ATTACKS:
         if (attacked := found.conditions.get(Condition(kind))) is not None:
             # An untouched image lies in the ball: one that is answered wrongly needs no attack.
-            arguments[f"{kind}_error"] = (_wrong(attacked) | ~attacked.whole("before").astype(bool),)
+            arguments[f"{kind}_error"] = (np.maximum(_wrong(attacked), 1.0 - attacked.whole("before")),)
             if kind == "attack":
                 arguments["attack_error_published"] = (_wrong(attacked),)
     arguments |= _of_sequences(found)
