@@ -2,7 +2,6 @@
 
 import json
 import socket
-import time
 from pathlib import Path
 from typing import Any
 
@@ -88,12 +87,10 @@ def test_what_a_file_says_of_itself_is_checked(
     about = {**GOOD, key: value}
     if value is MISSING:
         del about[key]
-    begun = time.monotonic()
     with pytest.raises(InputError, match=message) as caught:
         open_model(str(write(tmp_path / "a.safetensors", about)), classes=9)
     assert "a.safetensors" in str(caught.value)
     assert "\x1b" not in str(caught.value)
-    assert time.monotonic() - begun < 20
 
 
 @pytest.mark.parametrize(
