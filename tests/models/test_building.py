@@ -102,23 +102,24 @@ def test_networks_with_auxiliary_heads_train_and_answer_like_others(name: str, t
     torch.manual_seed(0)
     network = models.build(f"torchvision:{name}", 4).train()
     assert network.mean.flatten().tolist() == [0.5, 0.5, 0.5], "ImageNet's and the one inside it, together"
+    images = torch.rand(4, 3, 128, 128)
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
-            module.momentum = 1.0  # one step is enough to know how large a new network's values are
-    images = torch.rand(2, 3, 96, 96)
+            module.momentum = 1.0  # one batch tells how large a new network's values are
+    with torch.no_grad():
+        network(images)
+        models.save(tmp_path / "a.safetensors", network)
+        answer = network.eval()(images)
+        assert torch.isfinite(answer).all()
+        assert torch.equal(models.load(tmp_path / "a.safetensors")(images), answer)
+    network.train()
     before = network.network.fc.weight.clone()  # type: ignore[union-attr, operator]
     optimizer = torch.optim.SGD(network.parameters(), lr=1e-3)
-    loss = torch.nn.functional.cross_entropy(network(images), torch.tensor([0, 3]))
+    loss = torch.nn.functional.cross_entropy(network(images), torch.tensor([0, 3, 1, 2]))
     loss.backward()
     optimizer.step()
     assert torch.isfinite(loss)
     assert not torch.equal(before, network.network.fc.weight)  # type: ignore[union-attr, arg-type]
-    network.eval()
-    models.save(tmp_path / "a.safetensors", network)
-    with torch.no_grad():
-        answer = network(images)
-        assert torch.isfinite(answer).all()
-        assert torch.equal(models.load(tmp_path / "a.safetensors")(images), answer)
 
 
 @pytest.mark.parametrize("name", ["squeezenet1_1", "resnet18", "vit_b_16", "densenet121"])
