@@ -60,7 +60,7 @@ def test_models_that_wrap_their_logits(wrap):
     target.check(images[:1], 4)
     expected = batched(Net()).logits(images, quiet)
     assert target.logits(images, quiet) == pytest.approx(expected, abs=1e-6)
-    found = pgd(target.of_the_data, target.tensor(images), torch.zeros(5, dtype=torch.int64), **ATTACK)
+    found = pgd(target.on_data_classes, target.tensor(images), torch.zeros(5, dtype=torch.int64), **ATTACK)
     assert found.shape == (5, 3, 8, 8)
 
 
