@@ -230,7 +230,7 @@ def _told_by_names(
             raise InputError(
                 f"{request.data}: the label {largest} is none of the model's outputs, which are 0 to {total - 1}"
             )
-        return {name: place for name, place in by_order.items() if place < total}
+        return {name: place for place, name in enumerate(source.classes[:total])}
     if names is not None:
         missing = [name for name in source.classes if name not in names]
         raise InputError(
@@ -264,7 +264,7 @@ def _without_unknown(
     if len(kept) < len(source.classes):
         if request.class_map is not None:
             sys.stderr.write(
-                f"{len(source.classes) - len(kept)} of the data's {len(source.classes)} classes are not in the class "
+                f"{len(source.classes) - len(kept)} of the data's {len(source.classes)} folders are not in the class "
                 f"map {request.class_map}: their images are left out.\n"
             )
         source = _only_classes(source, kept)

@@ -126,7 +126,7 @@ def read_outcomes(kept: PredictionFolder | PredictionFile, given: GivenScores = 
             found = shard.predictions(condition)
             try:
                 if scores != "logits":
-                    found = Predictions(outputs.logits_of_probabilities(found.logits), found.labels)
+                    found = Predictions(outputs.logits_of_probabilities(found.logits).astype(np.float32), found.labels)
                 elif given == "auto":
                     outputs.refuse_probabilities(found.logits)
                 conditions.setdefault(condition, Outcomes()).add(found, brief=condition != CLEAN)

@@ -34,9 +34,7 @@ def check_card(card: Any, where: str) -> None:
         if not sizes["edges"] - 1 == sizes["count"] == sizes["confidence"] == sizes["accuracy"]:
             raise InputError(f"{where}: reliability has lists of lengths that don't go together ({sizes})")
     if (curve := card["risk_coverage"]) is not None and len(curve["coverage"]) != len(curve["risk"]):
-        raise InputError(
-            f"{where}: risk_coverage has {len(curve['coverage'])} coverages and {len(curve['risk'])} risks"
-        )
+        raise InputError(f"{where}: risk_coverage must have as many entries in coverage as in risk")
 
 
 @cache
