@@ -82,6 +82,8 @@ class MeasureRequest:
 
     def __post_init__(self) -> None:
         check_count("seed", self.seed, 0, 2**63 - 1)
+        if not self.corruptions:
+            raise InputError("corruptions is empty; give at least one, or none for clean images alone")
         for severity in self.severities:
             check_count("each of the severities", severity, 1, 5)
         check_choice("form", self.form, ("original", "corrected"))
