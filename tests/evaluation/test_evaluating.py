@@ -114,6 +114,70 @@ def test_broken_images(folder, network, tmp_path, capsys):
     assert json.loads((tmp_path / "r" / "scorecard.json").read_text())["pictures"] == 24
 
 
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        (["--limit", "-5"], "limit must be a whole number of at least 1, got -5"),
+        (["--attack-images", "0"], "images to attack must be a whole number of at least 1, got 0"),
+        (["--steps", "-1"], "steps must be a whole number of at least 1, got -1"),
+        (["--epsilon", "nan"], "epsilon is a finite number of at least 0"),
+        (["--step-size", "inf"], "step_size is a finite number of at least 0"),
+        (["--restarts", "0"], "restarts must be a whole number of at least 1, got 0"),
+        (["--seed", str(2**63)], "seed must be a whole number from 0 to"),
+        (["--seed", "-1"], "seed must be a whole number from 0 to"),
+        (["--threads", "0"], "threads must be a whole number of at least 1, got 0"),
+        (["--batch-size", "0"], "batch_size must be a whole number of at least 1, got 0"),
+        (["--corruptions", ""], "corruptions is empty"),
+        (["--severities", "9"], "severities must be a whole number from 1 to 5, got 9"),
+        (["--severities", ""], "severities is empty"),
+        (["--device", "foo"], "device 'foo' can't be used"),
+        (["--anomalies", "missing"], "there is no missing"),
+        (["--size", "-5"], "size must be a whole number of at least 1, got -5"),
+        (["--crop", "2"], "crop is a share of the side"),
+        (["--interpolation", "cubic"], "cubic"),
+        (["--mean", "0.4,0.4,0.4", "--std", "0.2,0.2,0.2"], "normalises images itself"),
+        (["--mean", "0.5,0.5,0.5", "--std", "0,0,0"], "std is a finite number above 0"),
+        (["--mean", "0.5,0.5,0.5"], "given together"),
+    ],
+)
+def test_options_are_refused_before_anything_is_written(folder, network, tmp_path, capsys, option, message):
+    assert main(words(network, folder, "--out", tmp_path / "r", "--quiet", *option)) == 2
+    complaint = capsys.readouterr().err
+    assert message in complaint
+    assert len(complaint.strip().splitlines()) == 1
+    assert not (tmp_path / "r").exists()
+
+
+def test_anomalies_that_can_not_be_read_leave_nothing_behind(folder, network, tmp_path, capsys):
+    (tmp_path / "strange" / "empty").mkdir(parents=True)
+    assert main(words(network, folder, "--out", tmp_path / "r", "--anomalies", tmp_path / "strange", *QUICK)) == 2
+    assert "holds no image" in capsys.readouterr().err
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_network_of_nan_is_never_right(folder, tmp_path, monkeypatch):
+    """Its answers are class 0 to argmax, and half of the images are of class 0."""
+    network = models.build("wrn-10-1", ("bright", "dark"))
+    with torch.no_grad():
+        network.network.head.bias.fill_(torch.nan)
+    monkeypatch.setattr(inputs, "open_model", lambda *_, **__: network.eval())  # files of such weights are refused
+    more = ["--perturbations", "brightness", "--size", "16"]
+    assert main(words("n.safetensors", folder, "--out", tmp_path / "r", *more, *QUICK)) == 0
+    measures = json.loads((tmp_path / "r" / "scorecard.json").read_text())["measures"]
+    for name in ("clean_error", "mean_corruption_error", "attack_error", "mean_flip_probability"):
+        assert measures[name]["value"] == 1.0, name
+    assert measures["brier_score"]["value"] is None
+
+
+def test_a_grey_model_from_words_to_page(folder, tmp_path):
+    torch.manual_seed(0)
+    models.save(tmp_path / "g.safetensors", models.build("wrn-10-1", ("bright", "dark"), channels=1), {"size": 16})
+    assert main(words(tmp_path / "g.safetensors", folder, "--out", tmp_path / "r", *QUICK)) == 0
+    card = json.loads((tmp_path / "r" / "scorecard.json").read_text())
+    assert card["run"]["form"]["channels"] == 1
+    assert "Where it looks" in (tmp_path / "r" / "report.html").read_text(encoding="utf-8")
+
+
 def test_anomalies(folder, network, tmp_path):
     strange = tmp_path / "strange" / "anything"
     strange.mkdir(parents=True)
