@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from ipmix.cli.main import main  # noqa: E402
 from ipmix.core.errors import InputError  # noqa: E402
 from ipmix.evaluation import class_maps, inputs  # noqa: E402
 from ipmix.evaluation.request import EvaluationRequest, MeasureRequest  # noqa: E402
+from ipmix.evaluation.shaping import Form  # noqa: E402
 
 QUICK = ["--corruptions", "brightness,contrast", "--severities", "1,5", "--steps", "2", "--device", "cpu", "--quiet"]
 
@@ -93,7 +93,10 @@ def test_classes_are_matched_by_name(folder, tmp_path):
     built = models.build("wrn-10-1", ("cat", "dark", "bright"))
     models.save(tmp_path / "wide.safetensors", built, {"size": 16})
     assert main(words(tmp_path / "wide.safetensors", folder, "--out", tmp_path / "r", *QUICK)) == 0
-    assert json.loads((tmp_path / "r" / "scorecard.json").read_text())["run"]["columns"] == [2, 1]
+    card = json.loads((tmp_path / "r" / "scorecard.json").read_text())
+    assert card["run"]["columns"] is None  # all three outputs compete
+    assert card["among"] == {"classes": 3, "outputs": 3, "all": True}
+    assert {entry["label"] for entry in card["worst"]} <= {1, 2}
 
 
 def test_classes_the_model_does_not_know(folder, tmp_path, capsys):
@@ -109,6 +112,70 @@ def test_broken_images(folder, network, tmp_path, capsys):
     assert "99.png" in capsys.readouterr().err
     assert main(words(network, folder, "--out", tmp_path / "r", "--skip-broken", *QUICK)) == 0
     assert json.loads((tmp_path / "r" / "scorecard.json").read_text())["pictures"] == 24
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        (["--limit", "-5"], "limit must be a whole number of at least 1, got -5"),
+        (["--attack-images", "0"], "images to attack must be a whole number of at least 1, got 0"),
+        (["--steps", "-1"], "steps must be a whole number of at least 1, got -1"),
+        (["--epsilon", "nan"], "epsilon is a finite number of at least 0"),
+        (["--step-size", "inf"], "step_size is a finite number of at least 0"),
+        (["--restarts", "0"], "restarts must be a whole number of at least 1, got 0"),
+        (["--seed", str(2**63)], "seed must be a whole number from 0 to"),
+        (["--seed", "-1"], "seed must be a whole number from 0 to"),
+        (["--threads", "0"], "threads must be a whole number of at least 1, got 0"),
+        (["--batch-size", "0"], "batch_size must be a whole number of at least 1, got 0"),
+        (["--corruptions", ""], "corruptions is empty"),
+        (["--severities", "9"], "severities must be a whole number from 1 to 5, got 9"),
+        (["--severities", ""], "severities is empty"),
+        (["--device", "foo"], "device 'foo' can't be used"),
+        (["--anomalies", "missing"], "there is no missing"),
+        (["--size", "-5"], "size must be a whole number of at least 1, got -5"),
+        (["--crop", "2"], "crop is a share of the side"),
+        (["--interpolation", "cubic"], "cubic"),
+        (["--mean", "0.4,0.4,0.4", "--std", "0.2,0.2,0.2"], "normalises images itself"),
+        (["--mean", "0.5,0.5,0.5", "--std", "0,0,0"], "std is a finite number above 0"),
+        (["--mean", "0.5,0.5,0.5"], "given together"),
+    ],
+)
+def test_options_are_refused_before_anything_is_written(folder, network, tmp_path, capsys, option, message):
+    assert main(words(network, folder, "--out", tmp_path / "r", "--quiet", *option)) == 2
+    complaint = capsys.readouterr().err
+    assert message in complaint
+    assert len(complaint.strip().splitlines()) == 1
+    assert not (tmp_path / "r").exists()
+
+
+def test_anomalies_that_can_not_be_read_leave_nothing_behind(folder, network, tmp_path, capsys):
+    (tmp_path / "strange" / "empty").mkdir(parents=True)
+    assert main(words(network, folder, "--out", tmp_path / "r", "--anomalies", tmp_path / "strange", *QUICK)) == 2
+    assert "holds no image" in capsys.readouterr().err
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_network_of_nan_is_never_right(folder, tmp_path, monkeypatch):
+    """Its answers are class 0 to argmax, and half of the images are of class 0."""
+    network = models.build("wrn-10-1", ("bright", "dark"))
+    with torch.no_grad():
+        network.network.head.bias.fill_(torch.nan)
+    monkeypatch.setattr(inputs, "open_model", lambda *_, **__: network.eval())  # files of such weights are refused
+    more = ["--perturbations", "brightness", "--size", "16"]
+    assert main(words("n.safetensors", folder, "--out", tmp_path / "r", *more, *QUICK)) == 0
+    measures = json.loads((tmp_path / "r" / "scorecard.json").read_text())["measures"]
+    for name in ("clean_error", "mean_corruption_error", "attack_error", "mean_flip_probability"):
+        assert measures[name]["value"] == 1.0, name
+    assert measures["brier_score"]["value"] is None
+
+
+def test_a_grey_model_from_words_to_page(folder, tmp_path):
+    torch.manual_seed(0)
+    models.save(tmp_path / "g.safetensors", models.build("wrn-10-1", ("bright", "dark"), channels=1), {"size": 16})
+    assert main(words(tmp_path / "g.safetensors", folder, "--out", tmp_path / "r", *QUICK)) == 0
+    card = json.loads((tmp_path / "r" / "scorecard.json").read_text())
+    assert card["run"]["form"]["channels"] == 1
+    assert "Where it looks" in (tmp_path / "r" / "report.html").read_text(encoding="utf-8")
 
 
 def test_anomalies(folder, network, tmp_path):
@@ -183,14 +250,22 @@ def test_a_subset_of_imagenet(tmp_path):
     labels = np.arange(0, 1000, 2, dtype=np.int64)
     source = InMemory(ArrayDataset(np.zeros((500, 4, 4, 3), np.uint8), labels, classes, "sample"))
     request = EvaluationRequest(model="m", data="d", out=tmp_path, subset="imagenet-r")
-    found, class_outputs = class_maps.match_classes(source, request, torch.nn.Identity())
+    found, class_outputs = class_maps.match_classes(source, request, None, 1000)
     wanted = subset("imagenet-r")
-    assert class_outputs == wanted.tolist()
+    assert list(class_outputs) == wanted.tolist()
+    assert class_outputs.total == 1000
     assert len(found.classes) == 200
     assert wanted[found.labels].tolist() == [c for c in wanted.tolist() if c % 2 == 0]
     two = InMemory(ArrayDataset(np.zeros((2, 4, 4, 3), np.uint8), labels[:2] // 2, ("a", "b"), "two"))
     with pytest.raises(InputError, match="200 classes"):
-        class_maps.match_classes(two, request, torch.nn.Identity())
+        class_maps.match_classes(two, request, None, 1000)
+    with pytest.raises(InputError, match="models of ImageNet's 1,000 classes; this one has 10"):
+        class_maps.match_classes(source, request, None, 10)
+    goldfish, strange = source_of(["n01443537", "n01440764"]), source_of(["n01440764"])
+    found, class_outputs = class_maps.match_classes(goldfish, request, None, 1000)  # -R's first class; none of -R's
+    assert (found.labels.tolist(), len(found.classes), found.classes[0]) == ([0], 200, "n01443537")
+    with pytest.raises(InputError, match="no image of the subset's classes"):
+        class_maps.match_classes(strange, request, None, 1000)
 
 
 def numbered(tmp_path, names):
@@ -209,9 +284,9 @@ def source_of(names, per_class=1):
     return InMemory(ArrayDataset(np.zeros((len(labels), 4, 4, 3), np.uint8), labels, tuple(names), "sample"))
 
 
-def matched(source, model=None, **options):
-    request = EvaluationRequest(model="m", data="d", out=None, **options)
-    return class_maps.match_classes(source, request, torch.nn.Identity() if model is None else model)
+def matched(source, total, names=None, data="d", **options):
+    request = EvaluationRequest(model="m", data=data, out=None, **options)
+    return class_maps.match_classes(source, request, names, total)
 
 
 def test_folders_named_by_numbers_are_never_guessed(tmp_path, capsys):
@@ -221,31 +296,94 @@ def test_folders_named_by_numbers_are_never_guessed(tmp_path, capsys):
     assert main(words(tmp_path / "n.safetensors", data, "--out", tmp_path / "r", *QUICK)) == 2
     assert "--class-map numbers" in capsys.readouterr().err
     assert not (tmp_path / "r").exists()
-    for name, class_outputs in (("numbers", [0, 1, 10, 11, *range(2, 10)]), ("sorted", None)):
+    for name, third in (("numbers", 10), ("sorted", 2)):  # the third folder in sorted order is called "10"
         out = tmp_path / name
         assert main(words(tmp_path / "n.safetensors", data, "--out", out, "--class-map", name, *QUICK)) == 0
-        assert json.loads((out / "scorecard.json").read_text())["run"]["columns"] == class_outputs
+        assert json.loads((out / "scorecard.json").read_text())["run"]["columns"] is None
+        with np.load(next((out / "predictions").glob("part-*.npz"))) as shard:
+            assert shard["labels"][2] == third
 
 
 def test_a_class_map_leaves_out_what_it_does_not_name(capsys):
-    found, class_outputs = matched(
-        source_of(["air_freshener", "alarm_clock", "banana", "wok"], 2), class_map="objectnet"
-    )
-    assert class_outputs == [(409, 530), 954, 909]
+    source = source_of(["air_freshener", "alarm_clock", "banana", "wok"], 2)
+    found, class_outputs = matched(source, 1000, class_map="objectnet", restrict=True)
+    assert class_outputs == ((409, 530), 954, 909)
     assert found.classes == ("alarm_clock", "banana", "wok")
     assert found.labels.tolist() == [0, 0, 1, 1, 2, 2]
     assert "1 of the data's 4 folders" in capsys.readouterr().err
+    found, class_outputs = matched(source, 1000, class_map="objectnet")  # all 1,000 compete; two of them as one
+    assert (len(class_outputs), class_outputs[409], class_outputs[530]) == (999, (409, 530), 531)
+    assert found.labels.tolist() == [409, 409, 953, 953, 908, 908]
+    assert [found.classes[label] for label in (409, 953, 908, 0)] == ["alarm_clock", "banana", "wok", "0"]
     with pytest.raises(InputError, match="leave out --class-map"):
-        matched(source_of(["a", "b"]), class_map="objectnet", subset="imagenet-r")
+        matched(source_of(["a", "b"]), 1000, class_map="objectnet", subset="imagenet-r")
+    with pytest.raises(InputError, match="'banana' needs output 954 of the model, which has 900"):
+        matched(source, 900, class_map="objectnet")
 
 
 def test_a_part_of_imagenet_is_found_by_its_folders():
-    class Thousand(torch.nn.Identity):
-        classes = tuple(map(str, range(1000)))
-
     source = source_of(["n01443537", "n15075141"])
-    assert matched(source, Thousand())[1] == [1, 999]
-    assert matched(source)[1] is None  # how many outputs there are is not known: nothing is assumed
+    for names in (None, tuple(map(str, range(1000)))):
+        found, class_outputs = matched(source, 1000, names)
+        assert class_outputs is None
+        assert found.labels.tolist() == [1, 999]
+    with pytest.raises(InputError, match=r"900 outputs without names .* --class-map sorted, numbers or FILE"):
+        matched(source, 900)
+    assert matched(source, 2)[0] is source  # as many classes as outputs: in sorted order
+
+
+def test_labels_in_a_file_are_the_model_s_outputs():
+    """Also those of a file that has some of the classes only, for models with names and without."""
+    source = source_of(["0", "1", "2"])
+    for names in (None, tuple("abcdef"), tuple("012345")):
+        found, class_outputs = matched(source, 6, names, data="theirs.npz")
+        assert class_outputs is None
+        assert found.labels.tolist() == [0, 1, 2]
+        assert len(found.classes) == 6
+    with pytest.raises(InputError, match=r"theirs.npz: the label 2 is none of the model's outputs, which are 0 to 1"):
+        matched(source, 2, data="theirs.npz")
+    named = source_of(["c", "a"])
+    assert matched(named, 4, tuple("abcd"), data="theirs.npz")[0].labels.tolist() == [2, 0]
+    with pytest.raises(InputError, match="does not know 1 of the data's classes, such as 'z'"):
+        matched(source_of(["a", "z"]), 4, tuple("abcd"), data="theirs.npz")
+
+
+def test_restricted_to_the_data_s_classes():
+    found, class_outputs = matched(source_of(["c", "a"]), 4, tuple("abcd"), restrict=True)
+    assert (class_outputs, class_outputs.total, found.labels.tolist()) == ((2, 0), 4, [0, 1])
+    with pytest.raises(InputError, match="leaves one class, 'a'"):
+        matched(source_of(["a"]), 4, tuple("abcd"), restrict=True)
+    assert matched(source_of(["a"]), 4, tuple("abcd"))[0].labels.tolist() == [0]  # one class is a test set
+    with pytest.raises(InputError, match="two of the data's classes are called 'a'"):
+        matched(source_of(["a", "a"]), 4, tuple("abcd"))
+
+
+def test_all_outputs_compete_unless_asked_otherwise(tmp_path, capsys):
+    """A network that always answers "cat" is right on none of the two others' images, or on one where only they count.
+
+    The error in full, the network's outputs being known, is what must come out.
+    """
+    scores = np.random.default_rng(0).normal(size=4)
+    names, order = ("cat", "dog", "bird", "fish"), np.argsort(-scores)
+    missing, data = names[order[0]], tmp_path / "data"
+    for name in set(names) - {missing}:
+        (data / name).mkdir(parents=True)
+        Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save(data / name / "0.png")
+    network = models.build("wrn-10-1", names)
+    with torch.no_grad():
+        network.network.head.weight.zero_()
+        network.network.head.bias.copy_(torch.from_numpy(scores))
+    models.save(tmp_path / "n.safetensors", network, {"size": 16})
+    for restrict, error in ((False, 1.0), (True, 2 / 3)):
+        out = tmp_path / str(restrict)
+        assert main(words(tmp_path / "n.safetensors", data, "--out", out, *QUICK, *["--restrict"] * restrict)) == 0
+        printed, card = capsys.readouterr().out, json.loads((out / "scorecard.json").read_text())
+        assert card["measures"]["clean_error"]["value"] == pytest.approx(error)
+        assert ("among 3 of 4 classes" in printed) is restrict
+        assert ("among 3 of 4 classes" in (out / "report.html").read_text(encoding="utf-8")) is restrict
+        assert card["among"] == {"classes": 3 if restrict else 4, "outputs": 4, "all": not restrict}
+        assert main(["score", str(out), "--samples", "0"]) == 0  # the predictions alone say the same
+        assert ("among 3 of 4 classes" in capsys.readouterr().out) is restrict
 
 
 def test_bar_needs_no_size(folder, network, tmp_path):
@@ -259,23 +397,23 @@ def test_the_set_of_bar_is_that_of_the_images_side():
         size = 224
 
     request = EvaluationRequest(model="m.onnx", data="d", out=None)
-    assert inputs.usual_form(request, Sized()) == inputs.Form(224, 1.0)
-    assert inputs.usual_form(request, torch.nn.Identity()) == inputs.Form(None, 1.0)
+    assert inputs.usual_form(request, Sized()) == Form(224, 1.0)
+    assert inputs.usual_form(request, torch.nn.Identity()) == Form(None, 1.0)
     assert inputs.side_of(source_of(["a", "b"])) == 4
 
 
 def test_published_networks_bring_their_form():
     pytest.importorskip("torchvision")
     request = EvaluationRequest(model="torchvision:resnet50", data="d", out=None)
-    assert inputs.usual_form(request, torch.nn.Identity()) == inputs.Form(224, 224 / 232)
+    mean = (0.485, 0.456, 0.406)
+    assert inputs.usual_form(request, torch.nn.Identity()) == Form(224, 224 / 232, "bilinear", "center", mean)
     other = EvaluationRequest(model="torchvision:resnet50", data="d", out=None, size=160, crop=0.5)
-    assert inputs.usual_form(other, torch.nn.Identity()) == inputs.Form(160, 0.5)
-
-    class Timm(torch.nn.Identity):
-        pretrained_cfg: ClassVar = {"input_size": (3, 240, 240), "crop_pct": 0.9}
-
-    timm = EvaluationRequest(model="timm:some_network", data="d", out=None)
-    assert inputs.usual_form(timm, Timm()) == inputs.Form(240, 0.9)
+    assert inputs.usual_form(other, torch.nn.Identity()) == Form(160, 0.5, "bilinear", "center", mean)
+    pytest.importorskip("timm")
+    timm = EvaluationRequest(model="timm:resnet50.a1_in1k", data="d", out=None)
+    assert inputs.usual_form(timm, torch.nn.Identity()) == Form(224, 0.95, "bicubic", "center", mean)
+    asked = EvaluationRequest(model="timm:resnet50.a1_in1k", data="d", out=None, interpolation="bilinear")
+    assert inputs.usual_form(asked, torch.nn.Identity()).interpolation == "bilinear"
 
 
 def test_a_baseline_on_the_command_line(folder, network, tmp_path, capsys):

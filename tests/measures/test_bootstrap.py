@@ -80,3 +80,14 @@ def test_a_centred_interval_holds_the_figure_of_binned_errors():
     assert 0 <= centred[0] <= figure <= centred[1]
     mean = bootstrap.interval(lambda drawn: float(confidence[drawn].mean()), 2_000, seed=0, centred=True)
     assert mean == pytest.approx(bootstrap.mean_interval(confidence, seed=0), abs=1e-3)
+
+
+@pytest.mark.parametrize("seed", [2**70, -1, None, 1.5, True])
+def test_a_seed_is_a_whole_number_that_is_not_negative(seed):
+    with pytest.raises(InputError, match="seed must be a whole number from 0"):
+        bootstrap.mean_interval([0.0, 1.0], seed=seed)
+
+
+def test_resamples_have_a_limit():
+    with pytest.raises(InputError, match="samples must be a whole number from 0 to 100000, got 1000000000"):
+        bootstrap.mean_interval([0.0, 1.0], seed=0, samples=10**9)

@@ -111,3 +111,12 @@ def test_brier_and_likelihood_are_their_formulas():
     assert calibration.brier_score(logits, labels) == pytest.approx(brier)
     assert calibration.negative_log_likelihood(logits, labels) == pytest.approx(likelihood)
     assert calibration.brier_score([[1000.0, 0.0]], [1]) == pytest.approx(2.0)
+
+
+def test_values_of_another_kind_are_refused():
+    with pytest.raises(InputError, match="bin_size must be a whole number"):
+        calibration.rms_calibration_error(np.full(200, 0.5), np.ones(200, bool), bin_size=1.5)
+    with pytest.raises(InputError, match="confidence must be numbers"):
+        calibration.rms_calibration_error(["a"] * 200, np.ones(200, bool))
+    with pytest.raises(InputError, match="two tables"):
+        calibration.mean_rms_calibration_error(np.ones((200, 2)), np.ones((200, 3)))

@@ -86,6 +86,19 @@ def test_means():
         consistency.mean_flip_probability({})
 
 
+def test_no_answer_is_as_far_as_can_be_from_every_answer():
+    order = np.array([[[0, 1, 2, 3, 4], [-1] * 5, [-1] * 5, [0, 1, 2, 3, 4], [0, 1, 2, 3, 4]]])
+    assert consistency.top5_distances(order).tolist() == [[15, 15, 15, 0]]
+
+
+@pytest.mark.parametrize("order", [np.full((1, 2, 5), np.nan), np.zeros((1, 2, 5)), [[["a"] * 5] * 2], [[[1], [1, 2]]]])
+def test_an_order_of_classes_is_of_whole_numbers(order):
+    with pytest.raises(InputError, match="order must be"):
+        consistency.top5_distances(order)
+    with pytest.raises(InputError, match="predictions must be"):
+        consistency.flips(order)
+
+
 def plain_top5_distance(before, after):
     """The definition: for each place i = 1..5 of the reference, the steps j from there to its new place."""
     total = 0

@@ -70,3 +70,16 @@ def test_relative_error_subtracts_clean():
 def test_bad_input_is_named(errors, baseline, message):
     with pytest.raises(InputError, match=message):
         corruption.mean_corruption_error(errors, baseline=baseline)
+
+
+def test_errors_that_are_no_numbers_are_refused_by_name():
+    with pytest.raises(InputError, match="errors of 'fog' must be numbers"):
+        corruption.mean_corruption_error({"fog": "x"})
+    with pytest.raises(InputError, match="no dict of corruption"):
+        corruption.corruption_errors([0.5])
+    with pytest.raises(InputError, match="clean must be a fraction"):
+        corruption.relative_mean_corruption_error({"fog": 0.5}, float("nan"))
+    with pytest.raises(InputError, match="the baseline has no error for fog"):
+        corruption.relative_mean_corruption_error({"fog": 0.5}, 0.1, baseline={"snow": 0.5}, baseline_clean=0.1)
+    with pytest.raises(InputError, match="nothing can be divided by 0"):
+        corruption.relative_mean_corruption_error({"fog": 0.5}, 0.1, baseline={"fog": 0.1}, baseline_clean=0.1)

@@ -69,3 +69,49 @@ def test_probabilities_are_not_taken_for_logits():
     nearly[4, 2] = np.nan
     for fine in (logits, np.log(probabilities), probabilities * 2, nearly, np.abs(logits)):
         outputs.refuse_probabilities(fine)
+
+
+def test_the_likeliest_classes_of_no_answer_are_none():
+    logits = np.array([[0.0, 3.0, 1.0], [np.nan, 3.0, 1.0], [2.0, 2.0, np.inf]])
+    assert outputs.ranked(logits, 2).tolist() == [[1, 2], [-1, -1], [-1, -1]]
+
+
+def test_what_scores_are_is_told_from_all_rows():
+    random = np.random.default_rng(0)
+    logits = random.normal(scale=2.0, size=(500, 6))
+    exact = outputs.softmax(logits)
+    assert outputs.kind_of_scores(logits) == "logits"
+    assert outputs.kind_of_scores(np.maximum(logits, 0.0)) == "logits"  # a network that ends in a ReLU
+    assert outputs.kind_of_scores(np.zeros((3, 4))) == "logits"
+    assert outputs.kind_of_scores(exact.round(2)) == "probabilities"
+    assert outputs.kind_of_scores((100 * exact).round()) in ("percent", None)
+    assert outputs.kind_of_scores((100 * exact).round(1)) == "percent"
+    mixed = np.where(np.arange(500)[:, None] < 300, exact, 3.0)
+    assert outputs.kind_of_scores(mixed) is None
+    assert outputs.kind_of_scores(random.random((50, 4))) is None
+    exact[7], exact[8] = 0.0, np.nan
+    assert outputs.kind_of_scores(exact) == "probabilities"
+
+
+def test_probabilities_are_as_good_as_logits():
+    logits = np.random.default_rng(0).normal(size=(20, 6))
+    exact = outputs.softmax(logits)
+    exact[3] = 0.0
+    for probabilities in (exact, 100 * exact):
+        again = outputs.logits_of_probabilities(probabilities)
+        assert np.isnan(again[3]).all()
+        np.testing.assert_allclose(np.delete(outputs.softmax(again), 3, 0), np.delete(outputs.softmax(logits), 3, 0))
+    with pytest.raises(InputError, match="0 or more"):
+        outputs.logits_of_probabilities(logits)
+    with pytest.raises(InputError, match="sum to 1"):
+        outputs.logits_of_probabilities(7 * exact)
+
+
+@pytest.mark.parametrize("values", [["a"], [[1.0], [1.0, 2.0]], [object()], None])
+def test_what_is_no_number_is_refused(values):
+    with pytest.raises(InputError, match="numbers"):
+        outputs.as_numbers(["a"], "values")
+    with pytest.raises(InputError, match="confidence"):
+        outputs.as_confidence_and_correct(values, [True])
+    with pytest.raises(InputError, match="logits"):
+        outputs.as_logits(values)

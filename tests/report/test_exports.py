@@ -1,47 +1,101 @@
 import json
-from importlib.resources import files
 
 import pytest
 
 from ipmix.core.errors import InputError
 from ipmix.evaluation import results
 from ipmix.report import exports
-
-
-def checked(value, schema, place="scorecard"):
-    """A small part of JSON Schema, enough for the scorecard's: type, required, const, enum, bounds, items."""
-    kinds = {"object": dict, "array": list, "string": str, "null": type(None), "number": (int, float), "integer": int}
-    wanted = schema.get("type")
-    if wanted is not None:
-        allowed = wanted if isinstance(wanted, list) else [wanted]
-        assert any(isinstance(value, kinds[kind]) for kind in allowed), f"{place}: {value!r} is no {wanted}"
-    if "const" in schema:
-        assert value == schema["const"], place
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        assert value >= schema.get("minimum", value), place
-        assert value <= schema.get("maximum", value), place
-    if isinstance(value, list):
-        assert schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", len(value)), place
-        for i, item in enumerate(value):
-            checked(item, schema.get("items", {}), f"{place}[{i}]")
-    if isinstance(value, dict):
-        assert set(schema.get("required", ())) <= set(value), place
-        named = schema.get("properties", {})
-        rest = schema.get("additionalProperties", {})
-        for key, item in value.items():
-            if key not in named:
-                assert rest is not False, f"{place} has {key!r}"
-                assert key in schema.get("propertyNames", {}).get("enum", [key]), f"{place} has {key!r}"
-            checked(item, named.get(key, rest if isinstance(rest, dict) else {}), f"{place}.{key}")
+from ipmix.report.scorecards import check_card
 
 
 def test_scorecards_follow_the_schema(cards, tmp_path, made_card):
-    schema = json.loads(files("ipmix.report").joinpath("scorecard.schema.json").read_text(encoding="utf-8"))
     for card in [*cards, made_card(tmp_path / "few", "few", count=20)]:
-        checked(json.loads(json.dumps(card)), schema)
-    for broken in ({**cards[0], "pictures": 0}, {**cards[0], "more": 1}, {"schema": "ipmix scorecard 1"}):
-        with pytest.raises(AssertionError):
-            checked(broken, schema)
+        check_card(json.loads(json.dumps(card)), "card.json")
+        older = {key: value for key, value in card.items() if key not in ("among", "scores")}
+        check_card(json.loads(json.dumps(older)), "card.json")
+
+
+def changed(card, path, value):
+    """The card as JSON, with another value at a path of keys; without the last key for ``...``."""
+    card = json.loads(json.dumps(card))
+    *way, last = path
+    inner = card
+    for key in way:
+        inner = inner[key]
+    if value is ...:
+        del inner[last]
+    else:
+        inner[last] = value
+    return card
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (["pictures"], 0, "pictures must be at least 1, got 0"),
+        (["pictures"], "many", "pictures must be a whole number, got 'many'"),
+        (["pictures"], True, "pictures must be a whole number"),
+        (["more"], 1, "more is no key of a scorecard"),
+        (["run"], ..., "it lacks run"),
+        (["measures"], ..., "it lacks measures"),
+        (["measures"], [], "measures must be an object"),
+        (["without_answer"], ..., "it lacks without_answer"),
+        (["bootstrap"], ..., "it lacks bootstrap"),
+        (["bootstrap", "level"], ..., "bootstrap lacks level"),
+        (["flips"], ..., "it lacks flips"),
+        (["flips", "tilt"], [], "flips.tilt must be a list of 1 or more entries"),
+        (["flips", "tilt"], ["a"], r"flips.tilt\[0\] must be a number"),
+        (["corruptions"], ..., "it lacks corruptions"),
+        (["corruptions", "fog"], {}, "corruptions.fog is empty"),
+        (["corruptions", "fog", "x"], 0.5, "corruptions.fog.x is no key"),
+        (["measures", "clean_error", "value"], "low", "measures.clean_error.value must be a number or null"),
+        (["measures", "clean_error", "value"], 10**400, "measures.clean_error.value must be a finite number"),
+        (["measures", "clean_error", "interval"], [0.1], "measures.clean_error.interval must be a list of 2 to 2"),
+        (["reliability", "evil"], [1], "reliability.evil is no key"),
+        (["reliability", "edges"], [0.0], "lists of lengths that don't go together"),
+        (["risk_coverage", "risk"], "x", "risk_coverage.risk must be a list"),
+        (["risk_coverage", "risk"], [0.1], "as many entries in coverage as in risk"),
+        (["run", "plan"], 3, "run.plan must be an object"),
+        (["run", "name"], 3, "run.name must be a text or null"),
+        (["worst"], [{"index": 0}], r"worst\[0\] lacks label, predicted, confidence"),
+    ],
+)
+def test_a_scorecard_that_is_none_is_refused_by_file_and_key(cards, tmp_path, path, value, message):
+    file = tmp_path / "theirs.json"
+    file.write_text(json.dumps(changed(cards[0], path, value)))
+    with pytest.raises(InputError, match=f"theirs.json.*{message}"):
+        results.read_cards(file)
+    file.write_text(json.dumps({"runs": {"first": cards[0], "second": changed(cards[0], path, value)}}))
+    with pytest.raises(InputError, match=f"theirs.json, run 'second'.*{message}"):
+        results.read_cards(file)
+
+
+@pytest.mark.parametrize("figure", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_figures_that_are_no_numbers_are_refused(cards, tmp_path, figure):
+    text = json.dumps(changed(cards[0], ["measures", "clean_error", "value"], "HERE")).replace('"HERE"', figure)
+    (tmp_path / "theirs.json").write_text(text)
+    with pytest.raises(InputError, match=r"theirs.json.*(no JSON|finite)"):
+        results.read_cards(tmp_path / "theirs.json")
+
+
+def test_json_that_is_too_deep_or_of_another_form_is_refused(cards, tmp_path):
+    file = tmp_path / "theirs.json"
+    for text, message in (
+        ("[" * 100_000, "not JSON|too deep"),
+        (json.dumps(changed(cards[0], ["run", "data"], {**DATA, "deep": nested(30)})), "nested deeper"),
+        (json.dumps({"runs": [cards[0]]}), "runs must be an object"),
+        (json.dumps({"runs": {}}), "runs must be an object"),
+    ):  # fmt: skip
+        file.write_text(text)
+        with pytest.raises(InputError, match=f"theirs.json.*({message})"):
+            results.read_cards(file)
+
+
+DATA = {"name": "d", "pictures": 1, "classes": ["a"]}
+
+
+def nested(depth):
+    return [nested(depth - 1)] if depth else []
 
 
 def test_both_kinds_of_result_are_read(cards, tmp_path):

@@ -35,6 +35,24 @@ class BatchedModel:
         """Try one image: a model that doesn't fit the data should say so in the first second."""
         if self._checked:
             return
+        outputs = self.width(image)
+        width = outputs if self.class_outputs is None else len(self.class_outputs)
+        if width != classes:
+            raise InputError(
+                f"the model has {width} classes and the data {classes}: which is which can't be guessed. "
+                "Use data with the model's classes, name the subset (--subset), or say which folder is which of "
+                "the model's outputs (--class-map)"
+            )
+        if self.class_outputs is not None and (largest := largest_output(self.class_outputs)) >= outputs:
+            raise InputError(f"the data needs class {largest} of the model, which has {outputs}")
+        self._checked = True
+
+    def width(self, image: NDArray[np.uint8]) -> int:
+        """How many outputs the model has, found by trying an image uint8[1, H, W, C].
+
+        Raises:
+            InputError: the model can't take it, or gives no logits.
+        """
         pixels = self.tensor(image)
         try:
             with torch.inference_mode():
@@ -47,16 +65,7 @@ class BatchedModel:
         if found.ndim != 2:
             raise InputError(f"the model must give logits [images, classes], got shape {list(found.shape)}")
         refuse_probabilities(found)
-        width = found.shape[1] if self.class_outputs is None else len(self.class_outputs)
-        if width != classes:
-            raise InputError(
-                f"the model has {width} classes and the data {classes}: which is which can't be guessed. "
-                "Use data with the model's classes, name the subset (--subset), or say which folder is which of "
-                "the model's outputs (--class-map)"
-            )
-        if self.class_outputs is not None and (largest := largest_output(self.class_outputs)) >= found.shape[1]:
-            raise InputError(f"the data needs class {largest} of the model, which has {found.shape[1]}")
-        self._checked = True
+        return int(found.shape[1])
 
     def batches(self, count: int) -> Iterator[slice]:
         """Slices of at most ``batch_size``."""

@@ -15,16 +15,15 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
-from torch import nn
 
 from ipmix.core.errors import InputError
 from ipmix.data.sources import InMemory, OnDisk
-from ipmix.evaluation.class_outputs import ClassOutputs
+from ipmix.evaluation.class_outputs import ClassOutputs, CompetingOutputs
 from ipmix.evaluation.request import EvaluationRequest
 from ipmix.measures.subsets import subset as subset_classes
 
@@ -102,7 +101,12 @@ def _refuse_shared(class_map: str, found: ClassMap) -> None:
 
 @cache
 def _places() -> dict[str, int]:
-    return {name: place for place, name in enumerate(_data()["imagenet"])}
+    return {name: place for place, name in enumerate(_identifiers())}
+
+
+@cache
+def _identifiers() -> tuple[str, ...]:
+    return tuple(_data()["imagenet"])
 
 
 @cache
@@ -120,10 +124,20 @@ def read_class_map(path: str) -> ClassMap:
     if not Path(path).is_file():
         raise InputError(f"there is no class map {path!r}: expected {', '.join(NAMED)}, or a JSON file that exists")
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
+        content = json.loads(Path(path).read_text(encoding="utf-8"), object_pairs_hook=partial(_once, path))
+    except InputError:
+        raise
+    except (ValueError, OSError, RecursionError) as error:
         raise InputError(f"{path} is not JSON ({error}); a class map is {_EXAMPLE}") from None
     return _as_map(path, content)
+
+
+def _once(path: str, pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(key for place, (key, _) in enumerate(pairs) if key in dict(pairs[:place]))
+        raise InputError(f"{path} names {twice!r} twice; which of the two is meant can't be told")
+    return found
 
 
 def _as_map(name: str, content: object) -> ClassMap:
@@ -142,78 +156,176 @@ _EXAMPLE = '{"folder": 5, "other folder": [7, 9]}'
 
 
 def match_classes(
-    source: InMemory | OnDisk, request: EvaluationRequest, model: nn.Module
+    source: InMemory | OnDisk, request: EvaluationRequest, names: Sequence[str] | None, total: int
 ) -> tuple[InMemory | OnDisk, ClassOutputs | None]:
-    """Bring data and model to the same classes: by subset, by class map, by name, or as they are."""
+    """Bring data and model to the same classes: by subset, by class map, by name, or as they are.
+
+    Args:
+        source: the images, labelled by the data's classes.
+        request: ``subset``, ``class_map`` and ``restrict`` are looked at, and the file's name in ``data``.
+        names: the model's classes, if they were named.
+        total: how many outputs the model has.
+
+    Returns:
+        The images, labelled by what competes; and the outputs that do: None for all of the model's, one by one.
+
+    Raises:
+        InputError: which of the model's outputs the data's classes are can't be told, or the model lacks them.
+    """
+    if len(set(source.classes)) < len(source.classes):
+        twice = next(name for name in source.classes if source.classes.count(name) > 1)
+        raise InputError(f"{request.data}: two of the data's classes are called {twice!r}")
     if request.subset is not None:
-        if request.class_map is not None:
-            raise InputError("--subset names both the classes and their order: leave out --class-map")
-        class_outputs = subset_classes(request.subset).tolist()
-        if len(source.classes) == len(class_outputs):
-            return source, class_outputs
-        if len(source.classes) == 1000:
-            return _only_classes(source, class_outputs), class_outputs
-        raise InputError(
-            f"--subset {request.subset} needs data with 200 classes (the set itself) or all 1,000 (of which 200 "
-            f"are taken); {source.name} has {len(source.classes)}"
-        )
+        return _of_subset(source, request, total)
     if request.class_map is not None:
-        return _mapped(source, request.class_map)
-    names = getattr(model, "classes", None)
-    if names is None or _numbered(names):
-        return _guessed(source, names)
-    if tuple(names) == source.classes:
-        return source, None
-    missing = [name for name in source.classes if name not in names]
-    if missing:
+        found = outputs_of(request.class_map, source.classes)
+    else:
+        found = _told_by_names(source, request, None if names is None or _numbered(names) else names, total)
+    for name, outputs in found.items():
+        largest = outputs if isinstance(outputs, int) else max(outputs)
+        if largest >= total:
+            raise InputError(f"the data's class {name!r} needs output {largest} of the model, which has {total}")
+    source, kept = _without_unknown(source, found, request)
+    if request.restrict:
+        return _among_its_own(source, kept, request, total)
+    return _among_all(source, kept, names, total)
+
+
+def _of_subset(
+    source: InMemory | OnDisk, request: EvaluationRequest, total: int
+) -> tuple[InMemory | OnDisk, ClassOutputs]:
+    """ImageNet-A, -O, -R as published: 200 of the 1,000 outputs compete."""
+    if request.class_map is not None or request.restrict:
+        raise InputError("--subset names both the classes and their order: leave out --class-map and --restrict")
+    chosen = subset_classes(str(request.subset)).tolist()
+    if total != 1000:
+        raise InputError(f"--subset {request.subset} is for models of ImageNet's 1,000 classes; this one has {total}")
+    competing = CompetingOutputs(chosen, total)
+    if is_wordnet(source.classes):  # whole or in part: the folders say themselves which they are
+        place = {output: number for number, output in enumerate(chosen)}
+        places = [place.get(_wordnet(folder), -1) for folder in source.classes]
+        names = [_identifiers()[output] for output in chosen]
+        return _relabelled(source, places, names), competing
+    if len(source.classes) == len(chosen):
+        return source, competing
+    if len(source.classes) == total:
+        return _only_classes(source, chosen), competing
+    raise InputError(
+        f"--subset {request.subset} needs data with 200 classes (the set itself) or all 1,000 (of which 200 "
+        f"are taken), or folders named by WordNet identifiers; {source.name} has {len(source.classes)} classes"
+    )
+
+
+def _told_by_names(
+    source: InMemory | OnDisk, request: EvaluationRequest, names: Sequence[str] | None, total: int
+) -> ClassMap:
+    """Which output each class of the data is, without a map: by the model's names, or by what can't be mistaken."""
+    by_order: ClassMap = {name: place for place, name in enumerate(source.classes)}
+    of_file = Path(request.data).suffix == ".npz"
+    if names is not None and all(name in names for name in source.classes):
+        place = {name: output for output, name in enumerate(names)}
+        return {name: place[name] for name in source.classes}
+    if of_file and (names is None or _numbered(source.classes)):  # labels in a file are the model's outputs
+        if (largest := int(source.labels.max())) >= total:
+            raise InputError(
+                f"{request.data}: the label {largest} is none of the model's outputs, which are 0 to {total - 1}"
+            )
+        return {name: place for place, name in enumerate(source.classes[:total])}
+    if names is not None:
+        missing = [name for name in source.classes if name not in names]
         raise InputError(
             f"the model does not know {len(missing)} of the data's classes, such as {missing[0]!r}; "
             f"it knows {', '.join(map(str, names[:4]))}, ... ({len(names)}). If the folders only have other names, "
             "say which is which with --class-map"
         )
-    return source, [list(names).index(name) for name in source.classes]
-
-
-def _mapped(source: InMemory | OnDisk, class_map: str) -> tuple[InMemory | OnDisk, ClassOutputs | None]:
-    """By a class map; images of folders that it leaves out are not measured."""
-    outputs = outputs_of(class_map, source.classes)
-    kept = [place for place, folder in enumerate(source.classes) if folder in outputs]
-    class_outputs = [outputs[source.classes[place]] for place in kept]
-    if len(kept) < len(source.classes):
-        sys.stderr.write(
-            f"{len(source.classes) - len(kept)} of the data's {len(source.classes)} folders are not in the class map "
-            f"{class_map}: their images are left out.\n"
-        )
-        source = _only_classes(source, kept)
-    return source, None if class_map == "sorted" else class_outputs
-
-
-def _guessed(source: InMemory | OnDisk, names: Sequence[str] | None) -> tuple[InMemory | OnDisk, ClassOutputs | None]:
-    """For a model whose classes have no names: their order is all there is to go by."""
+    if is_wordnet(source.classes) and total == 1000:
+        return outputs_of("imagenet", source.classes)
     if is_numbered_out_of_order(source.classes):
         raise InputError(
             f"{source.name} has folders named by numbers, whose sorted order is not that of the numbers "
             f"({', '.join(source.classes[:4])}, ...). Pass --class-map numbers if a folder's name is the number of the "
             "model's output (ImageNet-V2), or --class-map sorted if the model was trained on folders so sorted"
         )
-    if names is not None and len(names) == 1000 > len(source.classes) and is_wordnet(source.classes):
-        return _mapped(source, "imagenet")
-    return source, None
+    if len(source.classes) != total:
+        raise InputError(
+            f"the model has {total} outputs without names and {source.name} {len(source.classes)} classes "
+            f"({', '.join(source.classes[:3])}{', ...' if len(source.classes) > 3 else ''}): say which is which with "
+            "--class-map sorted, numbers or FILE"
+        )
+    return by_order
 
 
-def _only_classes(source: InMemory | OnDisk, classes_kept: list[int]) -> InMemory | OnDisk:
-    """Only the images of some classes, relabelled 0, 1, ... in the order of ``classes_kept``."""
-    place = np.full(len(source.classes), -1, np.int64)
-    place[classes_kept] = np.arange(len(classes_kept))
-    chosen = np.flatnonzero(place[source.labels] >= 0)
-    labels, classes = place[source.labels[chosen]], tuple(source.classes[c] for c in classes_kept)
+def _without_unknown(
+    source: InMemory | OnDisk, found: ClassMap, request: EvaluationRequest
+) -> tuple[InMemory | OnDisk, list[int | tuple[int, ...]]]:
+    """Without the images of classes that have no output; and the outputs of the others, in the data's order."""
+    kept = [place for place, name in enumerate(source.classes) if name in found]
+    outputs = [found[source.classes[place]] for place in kept]
+    if len(kept) < len(source.classes):
+        if request.class_map is not None:
+            sys.stderr.write(
+                f"{len(source.classes) - len(kept)} of the data's {len(source.classes)} folders are not in the class "
+                f"map {request.class_map}: their images are left out.\n"
+            )
+        source = _only_classes(source, kept)
+    return source, outputs
+
+
+def _among_its_own(
+    source: InMemory | OnDisk, outputs: list[int | tuple[int, ...]], request: EvaluationRequest, total: int
+) -> tuple[InMemory | OnDisk, ClassOutputs]:
+    """Only the outputs of the data's classes compete."""
+    if _numbered(source.classes) and Path(request.data).suffix == ".npz":  # without names: the labels that are there
+        present = np.unique(source.labels).tolist()
+        source, outputs = _only_classes(source, present), [outputs[place] for place in present]
+    if len(outputs) < 2:
+        raise InputError(f"--restrict leaves one class, {source.classes[0]!r}: every answer would be right")
+    return source, CompetingOutputs(outputs, total)
+
+
+def _among_all(
+    source: InMemory | OnDisk, outputs: list[int | tuple[int, ...]], names: Sequence[str] | None, total: int
+) -> tuple[InMemory | OnDisk, ClassOutputs | None]:
+    """All outputs compete; several that mean the same class compete as one."""
+    groups = [(output,) if isinstance(output, int) else output for output in outputs]
+    owner = {output: place for place, group in enumerate(groups) for output in group}
+    # A class stands in the place of its first output; its others are merged into that one.
+    merged = {output for group in groups for output in group if output != min(group)}
+    competing = [output for output in range(total) if output not in merged]
+    place_of = {output: place for place, output in enumerate(competing)}
+    places = [place_of[min(group)] for group in groups]
+    known = [str(output) for output in range(total)] if names is None else names
+    shown = [source.classes[owner[output]] if output in owner else str(known[output]) for output in competing]
+    whole = None if not merged else CompetingOutputs([_entry(groups, owner, o) for o in competing], total)
+    if whole is None and places == list(range(total)):
+        return source, None
+    return _relabelled(source, places, shown), whole
+
+
+def _entry(groups: list[tuple[int, ...]], owner: dict[int, int], output: int) -> int | tuple[int, ...]:
+    group = groups[owner[output]] if output in owner else (output,)
+    return group if len(group) > 1 else output
+
+
+def _relabelled(source: InMemory | OnDisk, places: Sequence[int], names: Sequence[str]) -> InMemory | OnDisk:
+    """The images, the class ``c`` now called ``places[c]`` among ``names``; those of -1 are left out."""
+    labels = np.asarray(places, np.int64)[source.labels]
+    chosen, classes = np.flatnonzero(labels >= 0), tuple(names)
     if not len(chosen):
         raise InputError(f"{source.name} has no image of the subset's classes")
     if isinstance(source, InMemory):
         dataset = source.dataset
-        return InMemory(replace(dataset, images=dataset.images[chosen], labels=labels, classes=classes))
+        images = dataset.images if len(chosen) == len(labels) else dataset.images[chosen]
+        return InMemory(replace(dataset, images=images, labels=labels[chosen], classes=classes))
     paths = tuple(source.files.paths[i] for i in chosen)
-    return replace(source, files=replace(source.files, paths=paths, labels=labels, classes=classes))
+    return replace(source, files=replace(source.files, paths=paths, labels=labels[chosen], classes=classes))
+
+
+def _only_classes(source: InMemory | OnDisk, classes_kept: list[int]) -> InMemory | OnDisk:
+    """Only the images of some classes, relabelled 0, 1, ... in the order of ``classes_kept``."""
+    places = np.full(len(source.classes), -1, np.int64)
+    places[classes_kept] = np.arange(len(classes_kept))
+    return _relabelled(source, places.tolist(), [source.classes[c] for c in classes_kept])
 
 
 def _numbered(names: Sequence[str]) -> bool:

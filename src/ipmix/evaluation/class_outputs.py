@@ -1,12 +1,23 @@
 """Which of a model's outputs stand for each of the data's classes, for models that know other classes than the data."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import nn
 
 ClassOutputs = Sequence[int | Sequence[int]]
-"""For each of the data's classes the model's output that stands for it, or several that mean the same."""
+"""For each class that competes the model's output that stands for it, or several that mean the same."""
+
+
+class CompetingOutputs(tuple[int | tuple[int, ...], ...]):
+    """The outputs that compete, an entry for each class that labels count in; and how many the model has in all."""
+
+    total: int
+
+    def __new__(cls, outputs: Iterable[int | Sequence[int]], total: int) -> "CompetingOutputs":
+        made = super().__new__(cls, (o if isinstance(o, int) else tuple(o) for o in outputs))
+        made.total = total
+        return made
 
 
 def restricted(logits: torch.Tensor, class_outputs: ClassOutputs) -> torch.Tensor:

@@ -10,24 +10,20 @@ import numpy as np
 from torch import nn
 
 from ipmix.attacks.auto_attack import require
+from ipmix.core.checking import check_count
 from ipmix.core.files import write_text
 from ipmix.core.image_sizes import SMALL_SIDE
 from ipmix.core.processes import Team
-from ipmix.data.sources import ImageSource, InMemory
-from ipmix.evaluation.inputs import (
-    Form,
-    model_and_source,
-    picked,
-    scan_data,
-    side_of,
-    usual_form,
-)
+from ipmix.data.sources import ImageSource, InMemory, OnDisk
+from ipmix.evaluation.batched_model import device_named
+from ipmix.evaluation.inputs import first_image, model_and_source, picked, scan_data, side_of, told_form, usual_form
 from ipmix.evaluation.plan import EvaluationPlan, describe
 from ipmix.evaluation.predicting import check_beforehand, predict
 from ipmix.evaluation.predictions import PredictionFolder
 from ipmix.evaluation.request import EvaluationRequest, MeasureRequest
 from ipmix.evaluation.results import read_baseline
 from ipmix.evaluation.scorecard import score
+from ipmix.evaluation.shaping import with_channels
 
 
 def evaluate(
@@ -56,12 +52,16 @@ def evaluate(
     Raises:
         InputError: the model, the data or the settings can't be used; nothing is written then.
     """
+    check_count("batch_size", batch_size, 1)
+    check_count("threads", threads, 1)
     wanted.plan(SMALL_SIDE)  # unknown words are refused before anything is opened
+    device_named(device)
     baseline = None if request.baseline is None else read_baseline(request.baseline)
     if wanted.auto_attack is not None:
         require()
     model, source, class_outputs = model_and_source(request, quiet)
     plan = _without_attacks_if_it_has_no_gradients(wanted.plan(side_of(source)), model)
+    strange = None if request.anomalies is None else _anomalies(request, model, source)
     name = request.name or str(getattr(model, "name", Path(request.model).stem))
     team = Team(device)
     options: dict[str, Any] = {
@@ -72,12 +72,17 @@ def evaluate(
     if team.rank == 0:
         run = describe(model, source, plan, name=name, class_outputs=class_outputs)
         check_beforehand(source, plan, folder, run)
+        if (told := told_form(request, model, source)) is not None and not quiet:
+            sys.stderr.write(f"Images: {told}.\n")
         PredictionFolder.begin(folder, run, force=force)
     team.wait()
     kept = predict(model, source, plan, folder, **options)
     unknown = None
-    if request.anomalies is not None:
-        unknown = _predict_anomalies(request, model, source, plan, {**options, "force": force and team.count == 1})
+    if strange is not None:
+        alone = replace(plan, corruptions=(), perturbations=(), attack=None, auto_attack=None)
+        unknown = predict(
+            model, strange, alone, request.out / "predictions-anomalies", **options, force=force and team.count == 1
+        )
     team.wait()
     if team.rank > 0:
         return {}
@@ -121,20 +126,12 @@ def _report(
     )
 
 
-def _predict_anomalies(
-    request: EvaluationRequest,
-    model: nn.Module,
-    source: ImageSource,
-    plan: EvaluationPlan,
-    options: dict[str, Any],
-) -> PredictionFolder:
-    """Predictions on unknown images; their own labels mean nothing, so all are given class 0."""
-    assert request.anomalies is not None
+def _anomalies(request: EvaluationRequest, model: nn.Module, source: InMemory | OnDisk) -> InMemory | OnDisk:
+    """Images of nothing the model knows, in the form of ``source``; their own labels mean nothing: all are class 0."""
     found = scan_data(request, True, str(request.anomalies), None)
     form = usual_form(request, model)
     if form.size is None and isinstance(source, InMemory):
-        form = Form(source.dataset.images.shape[1])
+        form = replace(form, size=source.dataset.images.shape[1])
     everything = np.arange(len(found))
     unknown = picked(request, found, form, everything, np.zeros(len(found), np.int64), source.classes)
-    alone = replace(plan, corruptions=(), perturbations=(), attack=None, auto_attack=None)
-    return predict(model, unknown, alone, request.out / "predictions-anomalies", **options)
+    return with_channels(unknown, first_image(source).shape[-1])

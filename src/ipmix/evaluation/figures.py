@@ -5,6 +5,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from ipmix.core.checking import check_count
 from ipmix.core.errors import InputError
 from ipmix.measures import bootstrap
 from ipmix.measures.table import Measure
@@ -19,6 +20,12 @@ class Intervals:
 
     seed: int
     samples: int
+
+    def __post_init__(self) -> None:
+        check_count("seed", self.seed, 0, 2**63 - 1)
+        check_count("samples", self.samples, 0, bootstrap.MOST_SAMPLES)
+        if 0 < self.samples < 20:
+            raise InputError(f"an interval needs at least 20 samples (0 for no intervals), got {self.samples}")
 
 
 def figure(measure: Measure, arguments: Arguments, intervals: Intervals) -> dict[str, Any]:

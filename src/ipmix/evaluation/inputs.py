@@ -1,71 +1,114 @@
 """What an evaluation works on: the model, its images in the form that it wants, and which outputs count."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from ipmix.core.errors import InputError
 from ipmix.data import datasets
 from ipmix.data.sources import ImageSource, InMemory, OnDisk, read_arrays
+from ipmix.evaluation.batched_model import BatchedModel
 from ipmix.evaluation.class_maps import match_classes
 from ipmix.evaluation.class_outputs import ClassOutputs
 from ipmix.evaluation.request import EvaluationRequest
+from ipmix.evaluation.shaping import Form, ShapedFiles, described_form, in_channels, with_channels
+from ipmix.models.advice import first_channels
+from ipmix.models.forms import form_of
 from ipmix.models.loading import open_model
 
 
 def model_and_source(
     request: EvaluationRequest, quiet: bool
 ) -> tuple[nn.Module, InMemory | OnDisk, ClassOutputs | None]:
-    """The model, the images, and which of the model's outputs are the data's classes."""
+    """The model, the images as it wants them, and which of its outputs compete (None for all of them)."""
     published = request.model.startswith(("timm:", "torchvision:"))
+    form_of(request.model)  # a name that the library doesn't know is refused before the data is read
     found = scan_data(request, quiet, request.data, request.split)
     count = request.classes or (1000 if published and request.model.count(":") == 1 else len(found.classes))
     model = open_model(request.model, classes=count, mean=request.mean, std=request.std, trust=request.trust)
-    usual = usual_form(request, model)
-    source, class_outputs = match_classes(_source(request, found, usual), request, model)
+    source = _source(request, found, usual_form(request, model))
+    source = with_channels(source, _channels_of(model))
+    names = getattr(model, "classes", None)
+    if names is None:
+        source, total = _tried(model, source)
+    else:
+        total = len(names)
+    source, class_outputs = match_classes(source, request, names, total)
     return model, source, class_outputs
-
-
-@dataclass(frozen=True)
-class Form:
-    """The form that a model wants its images in: the side, and the share of the shorter side that is kept."""
-
-    size: int | None
-    crop: float = 1.0
 
 
 def usual_form(request: EvaluationRequest, model: nn.Module) -> Form:
     """What was asked for, or else what the model is known to have been made for."""
     known = Form(getattr(model, "size", None) or _own_size(request.model))
-    if request.model.startswith(("timm:", "torchvision:")) and request.model.count(":") == 1:
-        known = _published_form(request.model, model)
-    if request.size is not None:  # another size: its share of the side is not the published one
-        known = Form(request.size, known.crop if request.size == known.size else 1.0)
-    return known if request.crop is None else replace(known, crop=request.crop)
+    if (published := form_of(request.model)) is not None:
+        known = Form(published.size, published.crop, published.interpolation, published.mode, published.mean)
+    if request.size is not None and request.size != known.size:  # its share of the side is not the published one
+        known = replace(known, size=request.size, crop=1.0)
+    if request.crop is not None:
+        known = replace(known, crop=request.crop)
+    return known if request.interpolation is None else replace(known, interpolation=request.interpolation)
 
 
-def _published_form(spec: str, model: nn.Module) -> Form:
-    """How the published weights' own figures were measured."""
-    library, _, name = spec.partition(":")
-    if library == "timm":
-        facts = getattr(getattr(model, "network", model), "pretrained_cfg", {})
-        return Form(int(facts.get("input_size", (3, 224, 224))[-1]), float(facts.get("crop_pct", 0.875)))
-    from torchvision.models import get_model_weights
+def told_form(request: EvaluationRequest, model: nn.Module, source: InMemory | OnDisk) -> str | None:
+    """The form that published weights brought along, in one line; None for other models, and for arrays."""
+    published = form_of(request.model)
+    if published is None or not isinstance(source, ShapedFiles) or source.size is None:
+        return None
+    library, _, name = request.model.partition(":")
+    changed = [
+        word
+        for word, given in (
+            ("--size", request.size), ("--crop", request.crop), ("--interpolation", request.interpolation),
+            ("--mean", request.mean), ("--std", request.std),
+        )
+        if given is not None
+    ]  # fmt: skip
+    normalisation = ""
+    if isinstance(mean := getattr(model, "mean", None), torch.Tensor):
+        numbers = [", ".join(f"{n:.3g}" for n in t.flatten().tolist()) for t in (mean, model.std)]  # type: ignore[operator]
+        normalisation = f", mean {numbers[0]}, std {numbers[1]}"
+    source_of_it = f"as {library} says of {name}" + (f", but for {', '.join(changed)}" if changed else "")
+    return f"{described_form(source)}{normalisation}, {source_of_it}"
 
-    made = get_model_weights(name).DEFAULT.transforms()
-    size, outer = made.crop_size[0], made.resize_size[0]
-    return Form(size, min(1.0, size / outer))
+
+def first_image(source: ImageSource) -> NDArray[np.uint8]:
+    """The first image that can be read, uint8[1, H, W, C]."""
+    for start in range(len(source.labels)):
+        images, _ = source.read(start, start + 1)
+        if len(images):
+            return images
+    raise InputError(f"{source.name}: every one of the {len(source.labels)} images is broken")
+
+
+def _channels_of(model: nn.Module) -> int | None:
+    """How many channels of an image the model takes, where that can be seen."""
+    mean = getattr(model, "mean", None)
+    known = first_channels(model)
+    return mean.numel() if known is None and isinstance(mean, torch.Tensor) else known
+
+
+def _tried(model: nn.Module, source: InMemory | OnDisk) -> tuple[InMemory | OnDisk, int]:
+    """How many outputs a model has that doesn't say, found by trying an image; a grey one if it takes no other."""
+    trial = BatchedModel(model, torch.device("cpu"), 1, None)
+    image = first_image(source)
+    try:
+        return source, trial.width(image)
+    except InputError as error:
+        if image.shape[-1] != 3:
+            raise
+        try:
+            return with_channels(source, 1), trial.width(in_channels(image, 1))
+        except InputError:
+            raise error from None
 
 
 def side_of(source: ImageSource) -> int:
     """The shorter side of the first image that can be read; the others have the same."""
-    for start in range(len(source.labels)):
-        images, _ = source.read(start, start + 1)
-        if len(images):
-            return min(images.shape[1:3])
-    raise InputError(f"{source.name}: every one of the {len(source.labels)} images is broken")
+    return min(first_image(source).shape[1:3])
 
 
 def scan_data(
@@ -84,11 +127,8 @@ def _source(
     request: EvaluationRequest, found: datasets.ArrayDataset | datasets.FileDataset, form: Form
 ) -> InMemory | OnDisk:
     chosen = np.arange(len(found))
-    if request.limit is not None:
-        if request.limit < 1:
-            raise InputError(f"--limit must be at least 1, got {request.limit}")
-        if request.limit < len(found):
-            chosen = np.linspace(0, len(found) - 1, request.limit).round().astype(np.int64)
+    if request.limit is not None and request.limit < len(found):
+        chosen = np.linspace(0, len(found) - 1, request.limit).round().astype(np.int64)
     return picked(request, found, form, chosen, found.labels[chosen], found.classes)
 
 
@@ -101,6 +141,9 @@ def picked(
     classes: tuple[str, ...],
 ) -> InMemory | OnDisk:
     if isinstance(found, datasets.ArrayDataset):
+        for word, given in (("--crop", request.crop), ("--interpolation", request.interpolation)):
+            if given is not None:
+                raise InputError(f"{word} is for folders of images; those of {found.name} are taken as they are")
         if request.size is not None and found.images.shape[1:3] != (request.size, request.size):
             raise InputError(
                 f"{found.name} has images of {found.images.shape[1]} pixels; --size {request.size} is for folders"
@@ -108,7 +151,12 @@ def picked(
         return InMemory(replace(found, images=found.images[chosen], labels=labels, classes=classes))
     paths = tuple(found.paths[i] for i in chosen)
     files = replace(found, paths=paths, labels=labels, classes=classes)
-    return OnDisk(files, size=form.size, crop=form.crop, skip_broken=request.skip_broken, trim=request.trim)
+    if form.size is None and request.interpolation is not None:
+        raise InputError("--interpolation says how images are brought to a size: pass --size")
+    return ShapedFiles(
+        files, size=form.size, crop=form.crop, skip_broken=request.skip_broken, trim=request.trim,
+        interpolation=form.interpolation, mode=form.mode, filling=form.filling,
+    )  # fmt: skip
 
 
 def _own_size(model: str) -> int | None:

@@ -1,15 +1,20 @@
 """Predictions reduced to a few numbers per image, over all shards of a folder."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ipmix.core.checking import check_choice
 from ipmix.core.errors import InputError
+from ipmix.evaluation.checked_shard import CheckedShard
 from ipmix.evaluation.conditions import CLEAN, Condition
-from ipmix.evaluation.predictions import PredictionFile, PredictionFolder, Predictions, PredictionShard
+from ipmix.evaluation.predictions import PredictionFile, PredictionFolder, Predictions
 from ipmix.measures import anomaly, calibration, clean, corruption, outputs
+
+GivenScores = Literal["auto", "logits", "probabilities"]
+"""What predictions are said to be."""
 
 
 @dataclass(eq=False)
@@ -29,8 +34,10 @@ class Outcomes:
 
     def add(self, found: Predictions, *, brief: bool) -> None:
         """Take in a shard; ``brief`` keeps only what corruptions need, of which there are dozens."""
-        self.classes = outputs.as_logits(found.logits).shape[1]
-        outputs.refuse_probabilities(found.logits)
+        classes = outputs.as_logits(found.logits).shape[1]
+        if self.classes not in (0, classes):
+            raise InputError(f"there are outputs for {classes} classes here and for {self.classes} before")
+        self.classes = classes
         self.correct.append(clean.correct(found.logits, found.labels))
         self.confidence.append(outputs.confidence(found.logits))
         if brief:
@@ -58,6 +65,7 @@ class RunOutcomes:
         top5: perturbation -> float64[N], the mean top-5 distance of each sequence.
         indices: int64[N], each image's place in the data.
         labels: int64[N].
+        scores: what the predictions are; all but logits were turned into logits.
     """
 
     conditions: dict[Condition, Outcomes]
@@ -65,6 +73,7 @@ class RunOutcomes:
     top5: dict[str, NDArray[np.float64]]
     indices: NDArray[np.int64]
     labels: NDArray[np.int64]
+    scores: outputs.Scores = "logits"
 
     @property
     def clean(self) -> Outcomes:
@@ -82,52 +91,115 @@ class RunOutcomes:
         return {name: dict(sorted(levels[name].items())) for name in names}
 
 
-def read_outcomes(kept: PredictionFolder | PredictionFile) -> RunOutcomes:
+def read_outcomes(kept: PredictionFolder | PredictionFile, given: GivenScores = "auto") -> RunOutcomes:
     """Read predictions a shard and a condition at a time, and reduce them.
 
+    Args:
+        kept: the predictions.
+        given: what they are. "auto" decides for somebody else's file from all of its rows; a folder of
+            ``ipmix evaluate`` holds logits.
+
     Raises:
-        InputError: there are none, none on clean images, or a file's arrays aren't predictions.
+        InputError: there are none, none on clean images, a file's arrays aren't predictions, or what they are can't
+            be told.
     """
+    check_choice("scores", given, get_args(GivenScores))
+    scores = _told(kept, given)
     conditions: dict[Condition, Outcomes] = {}
     sequences: dict[Condition, list[NDArray[Any]]] = {}
     indices: list[NDArray[np.int64]] = []
     labels: list[NDArray[np.int64]] = []
     count = 0
-    for shard in kept.shards():
-        of_shard = shard.array("labels")
-        labels.append(of_shard)
-        indices.append(shard.array("indices") if "indices" in shard.names() else count + np.arange(len(of_shard)))
-        count += len(of_shard)
+    for shard in map(CheckedShard, kept.shards()):
+        labels.append(shard.labels)
+        own = shard.indices()
+        indices.append(count + np.arange(len(shard.labels)) if own is None else own)
+        count += len(shard.labels)
         for condition in shard.conditions():
             if not condition.holds_logits:
-                sequences.setdefault(condition, []).append(shard.array(condition.key))
+                before = sequences.setdefault(condition, [])
+                before.append(shard.sequences(condition))
+                if before[-1].shape[1:] != before[0].shape[1:]:
+                    raise InputError(
+                        f"{shard.path}: {condition.key} has {before[-1].shape[1]} frames, earlier files have "
+                        f"{before[0].shape[1]}"
+                    )
                 continue
             found = shard.predictions(condition)
             try:
+                if scores != "logits":
+                    found = _as_logits(found)
+                elif given == "auto":
+                    outputs.refuse_probabilities(found.logits)
                 conditions.setdefault(condition, Outcomes()).add(found, brief=condition != CLEAN)
                 if condition.is_attack:
-                    conditions[condition].before.append(_correct_before(shard, condition, len(found.labels)))
+                    conditions[condition].before.append(_correct_before(shard, condition, len(found.labels), scores))
             except InputError as error:
                 raise InputError(f"{shard.path}, {condition.key}: {error}") from None
     if not labels:
         raise InputError(f"{kept.path} holds no predictions yet; run ipmix evaluate to the end")
     if CLEAN not in conditions:
         raise InputError(f"{kept.path} holds no predictions on clean images yet")
+    for condition, outcomes in conditions.items():
+        if outcomes.classes != conditions[CLEAN].classes:
+            raise InputError(
+                f"{kept.path}: {condition.key} is about {outcomes.classes} classes, clean about "
+                f"{conditions[CLEAN].classes}"
+            )
+        if not condition.is_attack and len(outcomes.whole("correct")) != count:
+            raise InputError(
+                f"{kept.path}: {condition.key} is there for {len(outcomes.whole('correct'))} of {count} images"
+            )
     joined = {condition: np.concatenate(arrays) for condition, arrays in sequences.items()}
+    for condition, array in joined.items():
+        if len(array) != count:
+            raise InputError(f"{kept.path}: {condition.key} is there for {len(array)} of {count} images")
     return RunOutcomes(
         conditions,
         frames={condition.name: array for condition, array in joined.items() if condition.kind == "frames"},
         top5={condition.name: array for condition, array in joined.items() if condition.kind == "top5"},
         indices=np.concatenate(indices),
         labels=np.concatenate(labels),
+        scores=scores,
     )
 
 
-def _correct_before(shard: PredictionShard, attack: Condition, count: int) -> NDArray[np.bool_]:
+def _as_logits(found: Predictions) -> Predictions:
+    return Predictions(outputs.logits_of_probabilities(found.logits).astype(np.float32), found.labels)
+
+
+def _correct_before(shard: CheckedShard, attack: Condition, count: int, scores: outputs.Scores) -> NDArray[np.bool_]:
     """Whether the images that an attack had were answered correctly without it."""
     plain = shard.predictions(CLEAN)
+    if scores != "logits":
+        plain = _as_logits(plain)
     correct = clean.correct(plain.logits, plain.labels)
-    places = f"places/{attack.key}"
+    places = shard.places(attack)
     # Which images were attacked, as in PredictionShard.predictions: the named ones, or the first.
-    chosen: NDArray[np.bool_] = correct[shard.array(places)] if places in shard.names() else correct[:count]
+    chosen: NDArray[np.bool_] = correct[:count] if places is None else correct[places]
     return chosen
+
+
+def _told(kept: PredictionFolder | PredictionFile, given: GivenScores) -> outputs.Scores:
+    """What predictions are: as given, or decided from all rows of somebody else's file."""
+    if given == "logits" or (given == "auto" and isinstance(kept, PredictionFolder)):
+        return "logits"
+    clean: outputs.Scores | None = None
+    for shard in map(CheckedShard, kept.shards()):
+        # Clean images come first: what they are the others must be.
+        for condition in sorted((c for c in shard.conditions() if c.holds_logits), key=lambda c: c != CLEAN):
+            found = outputs.kind_of_scores(shard.predictions(condition).logits)
+            if given == "probabilities":
+                return "percent" if found == "percent" else "probabilities"
+            clean = clean if condition != CLEAN else found
+            if clean is None:
+                raise InputError(
+                    f"{shard.path}: whether {condition.key} holds logits or probabilities can't be told (no value is "
+                    "below 0, and not all rows sum to 1 or 100): pass --scores logits or --scores probabilities"
+                )
+            if found not in (clean, None):
+                raise InputError(
+                    f"{shard.path}: clean looks like {clean} and {condition.key} like {found}: pass --scores logits or "
+                    "--scores probabilities if all are the same"
+                )
+    return clean or "logits"

@@ -12,6 +12,7 @@ from ipmix.core.errors import InputError
 from ipmix.corruptions import ALL_CORRUPTIONS, CORRUPTIONS, PERTURBATIONS
 from ipmix.data.sources import ImageSource
 from ipmix.evaluation.class_outputs import ClassOutputs
+from ipmix.evaluation.shaping import about
 from ipmix.models.hashing import weights_hash
 
 CHUNK = 256
@@ -94,6 +95,7 @@ def describe(
         "plan": settings,
         "columns": None if class_outputs is None else [c if isinstance(c, int) else list(c) for c in class_outputs],
         "part": CHUNK,
+        **about(model, source, class_outputs),
     }
 
 

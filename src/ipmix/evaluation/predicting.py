@@ -223,7 +223,7 @@ def _answers(
         logits = batched.logits(images.reshape(count * length, *images.shape[2:]), advance)
         found.setdefault(condition, []).append(outputs.predicted(logits).reshape(count, length))
         if logits.shape[1] >= 5:
-            order = np.argsort(-logits, axis=1, kind="stable")[:, :5].reshape(count, length, 5)
+            order = outputs.ranked(logits, 5).reshape(count, length, 5)
             reference = consistency.reference_of(condition.name)
             distances = consistency.top5_distances(order, reference=reference).mean(axis=1)
             found.setdefault(Condition("top5", condition.name), []).append(distances.astype(np.float32))

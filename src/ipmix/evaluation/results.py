@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ipmix.core.errors import InputError
+from ipmix.core.errors import InputError, first_line, plain
 from ipmix.evaluation.baseline import Baseline
 from ipmix.evaluation.predictions import open_predictions
-from ipmix.evaluation.scorecard import SCHEMA, score
+from ipmix.evaluation.scorecard import score
+from ipmix.report.scorecards import check_card
 
 
 def read_cards(path: str | Path) -> list[dict[str, Any]]:
@@ -22,14 +23,26 @@ def read_cards(path: str | Path) -> list[dict[str, Any]]:
     if not file.is_file():
         raise InputError(f"{path} holds no results; expected scorecard.json of ipmix evaluate, or such a folder")
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{file} is not JSON ({error}); expected a scorecard of ipmix evaluate") from None
-    cards = list(content["runs"].values()) if isinstance(content, dict) and "runs" in content else [content]
-    for card in cards:
-        if not isinstance(card, dict) or card.get("schema") != SCHEMA:
-            raise InputError(f"{file} is not a scorecard (expected schema {SCHEMA!r})")
-    return cards
+        content = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refused)
+    except (ValueError, OSError) as error:
+        raise InputError(f"{file} is not JSON ({first_line(error)}); expected a scorecard of ipmix evaluate") from None
+    except RecursionError:
+        raise InputError(f"{file} is nested too deeply to be a scorecard of ipmix evaluate") from None
+    if not isinstance(content, dict) or "runs" not in content:
+        check_card(content, str(file))
+        return [content]
+    runs = content["runs"]
+    if not isinstance(runs, dict) or not runs:
+        raise InputError(
+            f"{file}: runs must be an object of name to scorecard, at least one, got {type(runs).__name__}"
+        )
+    for name, card in runs.items():
+        check_card(card, f"{file}, run {plain(repr(name), most=60)}")
+    return list(runs.values())
+
+
+def _refused(word: str) -> float:
+    raise ValueError(f"it holds {word}, which is no JSON; figures that can't be had are null")
 
 
 def read_baseline(path: str | Path) -> Baseline:

@@ -16,7 +16,7 @@ from ipmix.corruptions.severities import C_BAR, VALIDATION
 from ipmix.evaluation.baseline import Baseline
 from ipmix.evaluation.conditions import ATTACKS, Condition
 from ipmix.evaluation.figures import Arguments, Intervals, figure
-from ipmix.evaluation.outcomes import Outcomes, RunOutcomes, read_outcomes
+from ipmix.evaluation.outcomes import GivenScores, Outcomes, RunOutcomes, read_outcomes
 from ipmix.evaluation.predictions import PredictionFile, PredictionFolder
 from ipmix.measures import calibration, consistency, selective
 from ipmix.measures.corruption import ALEXNET
@@ -34,6 +34,7 @@ def score(
     baseline: Baseline | None = None,
     seed: int = 0,
     samples: int = SAMPLES,
+    scores: GivenScores = "auto",
 ) -> dict[str, Any]:
     """The scorecard of kept predictions.
 
@@ -43,6 +44,8 @@ def score(
         baseline: another run, by whose errors and flip rates this one's are divided as well.
         seed: of the bootstrap intervals.
         samples: how often images are drawn for an interval; 0 for no intervals.
+        scores: what predictions in somebody else's file are: logits, or probabilities, also in percent; "auto" decides
+            from all rows.
 
     Returns:
         JSON data: ``measures`` (name -> value, interval, images, reason), ``corruptions`` (name -> error at
@@ -51,11 +54,13 @@ def score(
     Raises:
         InputError: there are no predictions, or labels are outside the classes.
     """
-    found = read_outcomes(kept)
-    unknown = None if anomalies is None else read_outcomes(anomalies).clean
+    intervals = Intervals(seed, samples)
+    found = read_outcomes(kept, scores)
+    unknown = None if anomalies is None else read_outcomes(anomalies, scores).clean
     levels = found.by_corruption()
     # AlexNet's table was measured on ImageNet: for other data, dividing by it means nothing.
-    imagenet = found.clean.classes == 1000 or bool(kept.run.get("columns") and found.clean.classes == 200)
+    among = _among(kept.run, found.clean.classes)
+    imagenet = found.clean.classes == 1000 or (found.clean.classes == 200 and among["outputs"] in (1000, None))
     arguments = _of_clean(found.clean) | _of_corruptions(levels, imagenet)
     for kind in ATTACKS:
         if (attacked := found.conditions.get(Condition(kind))) is not None:
@@ -68,13 +73,14 @@ def score(
         arguments |= _against_baseline(baseline, levels, found.frames)
     if unknown is not None:
         arguments |= _of_anomalies(found.clean, unknown)
-    intervals = Intervals(seed, samples)
     answered = not np.isnan(found.clean.whole("confidence")).any()
     about = {} if baseline is None else {"baseline": baseline.name}
     return {
         "schema": SCHEMA,
         "run": {key: value for key, value in kept.run.items() if key != "format"} | about,
         "pictures": len(found.labels),
+        "among": among,
+        "scores": found.scores,
         "without_answer": _without_answer(found.conditions),
         "measures": {name: figure(MEASURES[name], given, intervals) for name, given in arguments.items()},
         "corruptions": {
@@ -192,6 +198,15 @@ def _test_corruptions(levels: Mapping[str, Mapping[int, Outcomes]]) -> dict[str,
 
 def _flips(perturbation: str, frames: NDArray[np.int64]) -> NDArray[np.bool_]:
     return consistency.flips(frames, reference=consistency.reference_of(perturbation))
+
+
+def _among(run: Mapping[str, Any], classes: int) -> dict[str, int | bool | None]:
+    """How many classes competed, how many outputs the model has (None: not known), and whether all of them did."""
+    columns, outputs = run.get("columns"), run.get("outputs")
+    if not columns:
+        return {"classes": classes, "outputs": classes, "all": True}
+    competing = sum(1 if isinstance(entry, int) else len(entry) for entry in columns)
+    return {"classes": classes, "outputs": outputs, "all": competing == outputs}
 
 
 # --- what is shown beside the measures -----------------------------------------------------------------------

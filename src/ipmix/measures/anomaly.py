@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ipmix.core.errors import InputError
-from ipmix.measures.outputs import as_logits, confidence, invalid, refuse_nan
+from ipmix.measures.outputs import as_logits, as_numbers, confidence, invalid, refuse_nan
 
 
 def maximum_softmax_score(logits: ArrayLike) -> NDArray[np.float64]:
@@ -94,7 +94,7 @@ def _counts(
 
     ``reverse``: known images and anomalies at or below each, lowest first.
     """
-    values = np.asarray(score, dtype=np.float64)
+    values = as_numbers(score, "score")
     positive = np.asarray(anomalous)
     if values.ndim != 1 or positive.shape != values.shape:
         raise InputError(

@@ -9,7 +9,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ipmix.core.checking import check_count
 from ipmix.core.errors import InputError
+from ipmix.measures.outputs import as_numbers
+
+MOST_SAMPLES = 100_000
+"""The most resamples for an interval: more move its ends less than they can be shown, and take hours."""
 
 _SALT = 0x626F6F74  # "boot": keeps these draws apart from every other use of the same seed
 
@@ -38,7 +43,7 @@ def interval(
         centred: take away what resampling by itself adds in the mean, but nothing below 0. For errors that are
             gathered in bins: an image drawn twice agrees with itself, so that every bin looks further off.
     """
-    _check(count, level, samples)
+    _check(count, level, samples, seed)
     sizes = [count] if groups is None else [int(size) for size in groups]
     if sum(sizes) != count or min(sizes) < 1:
         raise InputError(f"groups must be sizes of at least 1 that sum to {count}, got {sizes}")
@@ -56,7 +61,7 @@ def interval(
 
 def mean_interval(values: ArrayLike, *, seed: int, level: float = 0.95, samples: int = 1000) -> tuple[float, float]:
     """:func:`interval` for the mean of one number per image, ``values`` [N]: errors, flips, losses."""
-    numbers = np.asarray(values, dtype=np.float64)
+    numbers = as_numbers(values, "values")
     if numbers.ndim != 1:
         raise InputError(f"values must be one number per image, got shape {list(numbers.shape)}")
     if np.isnan(numbers).any():
@@ -64,7 +69,9 @@ def mean_interval(values: ArrayLike, *, seed: int, level: float = 0.95, samples:
     return interval(lambda drawn: float(numbers[drawn].mean()), numbers.size, seed=seed, level=level, samples=samples)
 
 
-def _check(count: int, level: float, samples: int) -> None:
+def _check(count: int, level: float, samples: int, seed: int) -> None:
+    check_count("seed", seed, 0, 2**63 - 1)
+    check_count("samples", samples, 0, MOST_SAMPLES)
     if count < 2:
         raise InputError(f"an interval needs at least 2 images, got {count}")
     if not 0.0 < level < 1.0:

@@ -10,8 +10,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ipmix.core.checking import check_count
 from ipmix.core.errors import InputError
-from ipmix.measures.outputs import as_confidence_and_correct, as_labels, as_logits, log_softmax, refuse_nan
+from ipmix.measures.outputs import as_confidence_and_correct, as_labels, as_logits, as_numbers, log_softmax, refuse_nan
 
 
 def rms_calibration_error(
@@ -41,8 +42,7 @@ def rms_calibration_error(
     confidence, correct = as_confidence_and_correct(confidence, correct)
     if last_bin not in ("count", "skip"):
         raise InputError(f'last_bin must be "count" or "skip", got {last_bin!r}')
-    if bin_size < 1:
-        raise InputError(f"bin_size must be at least 1, got {bin_size}")
+    check_count("bin_size", bin_size, 1)
     if confidence.size < bin_size:
         raise InputError(f"RMS calibration error needs at least {bin_size} images (one bin), got {confidence.size}")
     order = np.argsort(confidence, kind="stable")
@@ -57,7 +57,13 @@ def rms_calibration_error(
 
 def mean_rms_calibration_error(confidence: ArrayLike, correct: ArrayLike) -> float:
     """Mean over conditions of :func:`rms_calibration_error`, from float [N, conditions] and bool [N, conditions]."""
-    columns = zip(np.asarray(confidence).T, np.asarray(correct).T, strict=True)
+    tables = as_numbers(confidence, "confidence"), as_numbers(correct, "correct")
+    if tables[0].ndim != 2 or tables[0].shape != tables[1].shape:
+        raise InputError(
+            "confidence and correct must be two tables [images, conditions] of the same shape, "
+            f"got {list(tables[0].shape)} and {list(tables[1].shape)}"
+        )
+    columns = zip(tables[0].T, tables[1].T, strict=True)
     return float(np.mean([rms_calibration_error(*pair) for pair in columns]))
 
 
@@ -78,8 +84,7 @@ class Reliability:
 def reliability(confidence: ArrayLike, correct: ArrayLike, *, bins: int = 15) -> Reliability:
     """Sort images into ``bins`` equally wide bins of confidence; see :class:`Reliability`."""
     confidence, correct = as_confidence_and_correct(confidence, correct)
-    if bins < 1:
-        raise InputError(f"bins must be at least 1, got {bins}")
+    check_count("bins", bins, 1)
     edges = np.linspace(0.0, 1.0, bins + 1)
     place = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
     count = np.bincount(place, minlength=bins)

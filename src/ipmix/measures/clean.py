@@ -21,8 +21,8 @@ def correct(logits: ArrayLike, labels: ArrayLike, *, top: int = 1) -> NDArray[np
     """
     array = as_logits(logits)
     labels = as_labels(labels, *array.shape)
-    if not 1 <= top <= array.shape[1]:
-        raise InputError(f"top must be 1..{array.shape[1]} (the number of classes), got {top}")
+    if not isinstance(top, int | np.integer) or not 1 <= top <= array.shape[1]:
+        raise InputError(f"top must be 1..{array.shape[1]} (the number of classes), got {top!r}")
     own = array[np.arange(labels.size), labels][:, None]
     ahead = (array > own).sum(axis=1)
     ahead += ((array == own) & (np.arange(array.shape[1]) < labels[:, None])).sum(axis=1)

@@ -69,7 +69,7 @@ def mean_flip_rate(rates: Mapping[str, float], baseline: Mapping[str, float]) ->
     if missing:
         raise InputError(f"the baseline has no flip rate for {', '.join(missing)}")
     for name in rates:
-        if not 0.0 < baseline[name] <= 1.0:
+        if not isinstance(baseline[name], (int, float, np.number)) or not 0.0 < baseline[name] <= 1.0:
             raise InputError(f"the baseline's flip rate for {name!r} must be in (0, 1], got {baseline[name]}")
     return float(np.mean([rates[name] / baseline[name] for name in rates]))
 
@@ -83,15 +83,16 @@ def top5_distances(order: ArrayLike, *, reference: Reference = "previous", diffi
 
     Args:
         order: integers [N, T, K >= 5], each frame's classes from most to least likely. Only the first five
-            of the frame compared are looked at, so K may be 5.
+            of the frame compared are looked at, so K may be 5. -1 stands for no valid answer: such a frame is as far
+            as can be (15) from every other, itself included.
         reference, difficulty: as for :func:`flip_rate`.
     """
-    frames = np.asarray(order)
+    frames = _integers(order, "order")
     if frames.ndim != 3 or frames.shape[1] < 2 or frames.shape[2] < 5:
         raise InputError(f"order must be [sequences, frames >= 2, classes >= 5], got shape {list(frames.shape)}")
     best = frames[:, :, :5]
     before, after = _before(best, reference, difficulty), best[:, difficulty:]
-    same = before[..., :, None] == after[..., None, :]
+    same = (before[..., :, None] == after[..., None, :]) & (before >= 0)[..., :, None]
     place = np.where(same.any(axis=-1), same.argmax(axis=-1), 5)
     distance: NDArray[np.int64] = np.abs(place - np.arange(5)).sum(axis=-1)
     return distance
@@ -103,12 +104,20 @@ def top5_distance(order: ArrayLike, *, reference: Reference = "previous", diffic
 
 
 def _frames(predictions: ArrayLike) -> NDArray[np.integer]:
-    frames = np.asarray(predictions)
+    frames = _integers(predictions, "predictions")
     if frames.ndim != 2 or frames.shape[0] < 1 or frames.shape[1] < 2:
         raise InputError(f"predictions must be [sequences, frames >= 2], got shape {list(frames.shape)}")
-    if not np.issubdtype(frames.dtype, np.integer):
-        raise InputError(f"predictions must be class indices (integers), got {frames.dtype}")
     return frames
+
+
+def _integers(values: ArrayLike, name: str) -> NDArray[np.integer]:
+    try:
+        array = np.asarray(values)
+    except ValueError as error:  # rows of several lengths
+        raise InputError(f"{name} must be one array of class indices ({error})") from None
+    if not np.issubdtype(array.dtype, np.integer):
+        raise InputError(f"{name} must be class indices (integers), got {array.dtype}")
+    return array
 
 
 def _before(frames: NDArray[np.integer], reference: str, difficulty: int) -> NDArray[np.integer]:
@@ -128,8 +137,8 @@ def _before(frames: NDArray[np.integer], reference: str, difficulty: int) -> NDA
 
 
 def _check_rates(rates: Mapping[str, float]) -> None:
-    if not rates:
-        raise InputError("there are no perturbations to average: rates is empty")
+    if not isinstance(rates, Mapping) or not rates:
+        raise InputError("there are no perturbations to average: rates is empty, or no dict of name to rate")
     for name, rate in rates.items():
-        if not 0.0 <= rate <= 1.0:
+        if not isinstance(rate, (int, float, np.number)) or not 0.0 <= rate <= 1.0:
             raise InputError(f"the flip rate of {name!r} must be a fraction in [0, 1], got {rate}")

@@ -7,9 +7,10 @@ corruptions as they are (CIFAR) or after dividing each by a baseline model's (Im
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ipmix.core.errors import InputError
+from ipmix.measures.outputs import as_numbers
 
 ALEXNET: dict[str, float] = {
     "gaussian_noise": 0.886428,
@@ -45,11 +46,11 @@ def corruption_errors(errors: Mapping[str, ArrayLike]) -> dict[str, float]:
     Args:
         errors: per corruption, the error (fraction) at each severity, or one number already averaged.
     """
-    if not errors:
-        raise InputError("there are no corruptions to average: errors is empty")
+    if not isinstance(errors, Mapping) or not errors:
+        raise InputError("there are no corruptions to average: errors is empty, or no dict of corruption to errors")
     result = {}
     for name, value in errors.items():
-        levels = np.atleast_1d(np.asarray(value, dtype=np.float64))
+        levels = np.atleast_1d(as_numbers(value, f"errors of {name!r}"))
         if levels.ndim != 1 or not levels.size:
             raise InputError(f"errors of {name!r} must be one number per severity, got shape {levels.shape}")
         if not np.isfinite(levels).all() or levels.min() < 0.0 or levels.max() > 1.0:
@@ -78,7 +79,7 @@ def mean_corruption_error(
         InputError: an error is outside [0, 1] or NaN, or the baseline lacks a corruption.
     """
     if not isinstance(errors, Mapping):
-        errors = {str(row): values for row, values in enumerate(np.asarray(errors, dtype=np.float64))}
+        errors = {str(row): values for row, values in enumerate(_rows(errors))}
         if baseline is not None:
             raise InputError("a baseline is looked up by corruption: pass errors as a dict of name to errors")
     own = corruption_errors(errors)
@@ -104,11 +105,31 @@ def relative_mean_corruption_error(
     ImageNet is 0.435). The published relative mCE is 100 times that.
     """
     own = corruption_errors(errors)
+    _check_fraction("clean", clean)
     if baseline is None:
         return float(np.mean([value - clean for value in own.values()]))
     if baseline_clean is None:
         raise InputError("a relative mCE against a baseline needs the baseline's clean error too")
+    _check_fraction("baseline_clean", baseline_clean)
+    if missing := [name for name in own if name not in baseline]:
+        raise InputError(f"the baseline has no error for {', '.join(missing)}")
+    for name in own:
+        _check_fraction(f"the baseline's error for {name!r}", baseline[name])
+        if baseline[name] == baseline_clean:
+            raise InputError(f"the baseline's error for {name!r} is its clean error: nothing can be divided by 0")
     return float(np.mean([(own[name] - clean) / (baseline[name] - baseline_clean) for name in own]))
+
+
+def _rows(errors: ArrayLike) -> NDArray[np.float64]:
+    table = as_numbers(errors, "errors")
+    if table.ndim not in (1, 2):
+        raise InputError(f"errors must be a table [corruptions, severities], got shape {list(table.shape)}")
+    return table
+
+
+def _check_fraction(name: str, value: object) -> None:
+    if not isinstance(value, (int, float, np.number)) or not 0.0 <= value <= 1.0:
+        raise InputError(f"{name} must be a fraction in [0, 1], got {value!r}")
 
 
 def _baseline(baseline: Mapping[str, float] | str) -> Mapping[str, float]:
@@ -117,6 +138,6 @@ def _baseline(baseline: Mapping[str, float] | str) -> Mapping[str, float]:
             raise InputError(f"the only baseline with a name is 'alexnet', got {baseline!r}; or pass a dict")
         return {**ALEXNET, **ALEXNET_VALIDATION}
     for name, value in baseline.items():
-        if not 0.0 < value <= 1.0:
+        if not isinstance(value, (int, float, np.number)) or not 0.0 < value <= 1.0:
             raise InputError(f"the baseline's error for {name!r} must be in (0, 1], got {value}")
     return baseline

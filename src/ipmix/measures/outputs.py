@@ -1,14 +1,19 @@
 """Reading logits: probabilities, confidence, the predicted class, and which rows are broken."""
 
+from typing import Any, Literal
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ipmix.core.errors import InputError
 
+Scores = Literal["logits", "probabilities", "percent"]
+"""What a classifier's outputs are: before the softmax, behind it, or behind it and times 100."""
+
 
 def as_logits(logits: ArrayLike) -> NDArray[np.floating]:
     """``logits`` as a floating array of shape [N, K], K at least 2; InputError otherwise."""
-    array = np.asarray(logits)
+    array = _array(logits, "logits")
     if array.ndim != 2 or array.shape[1] < 2 or not np.issubdtype(array.dtype, np.floating):
         raise InputError(
             "logits must be a floating array of shape [images, classes] with at least 2 classes, "
@@ -19,7 +24,7 @@ def as_logits(logits: ArrayLike) -> NDArray[np.floating]:
 
 def as_labels(labels: ArrayLike, count: int, classes: int) -> NDArray[np.int64]:
     """``labels`` as int64[count] with values in 0 .. classes-1; InputError naming the first that is not."""
-    array = np.asarray(labels)
+    array = _array(labels, "labels")
     if array.shape != (count,) or not np.issubdtype(array.dtype, np.integer):
         raise InputError(
             f"labels must be one integer for each of the {count} images, got {array.dtype} of shape {list(array.shape)}"
@@ -59,6 +64,55 @@ def refuse_probabilities(logits: ArrayLike) -> None:
         )
 
 
+def kind_of_scores(scores: ArrayLike) -> Scores | None:
+    """What a classifier's outputs [N, K] are, decided from all rows; None where it can't be told.
+
+    Probabilities have no value below 0, and at least 99% of their rows sum to 1 within 2% (to 100 for percent): they
+    may have been rounded. Rows of zeros (no answer) and rows with NaN say nothing. None: all values lie in [0, 1] but
+    the rows don't sum to 1 (probabilities of many classes, rounded hard, or outputs of a sigmoid), or half of the rows
+    do.
+    """
+    array = as_logits(scores)
+    rows = array[np.isfinite(array).all(axis=1) & (array != 0.0).any(axis=1)].astype(np.float64)
+    if not len(rows) or rows.min() < -1e-6:
+        return "logits"
+    sums = rows.sum(axis=1)
+    shares = {1.0: float(np.mean(np.abs(sums - 1.0) <= 0.02)), 100.0: float(np.mean(np.abs(sums - 100.0) <= 2.0))}
+    if shares[1.0] >= 0.99:
+        return "probabilities"
+    if shares[100.0] >= 0.99:
+        return "percent"
+    return None if rows.max() <= 1.0 or max(shares.values()) >= 0.5 else "logits"
+
+
+def logits_of_probabilities(probabilities: ArrayLike) -> NDArray[np.float64]:
+    """Logits float64[N, K] with the softmax ``probabilities`` [N, K]: their logarithms, each row brought to the sum 1.
+
+    Percent are taken as such where most rows sum to some 100. Rows of zeros and rows with NaN become NaN: no answer.
+
+    Raises:
+        InputError: a value is below 0, or rows sum neither to some 1 nor to some 100.
+    """
+    array = as_logits(probabilities).astype(np.float64)
+    broken = ~np.isfinite(array).all(axis=1) | (array == 0.0).all(axis=1)
+    if (~broken).any():
+        rows = array[~broken]
+        if rows.min() < -1e-6:
+            raise InputError(f"probabilities are 0 or more, got {rows.min():.6g}; are these logits?")
+        middle = float(np.median(rows.sum(axis=1)))
+        if not (0.5 <= middle <= 1.5 or 50.0 <= middle <= 150.0):
+            raise InputError(
+                f"rows of probabilities sum to 1 (percent: to 100), these to {middle:.4g}; are they logits?"
+            )
+    array = np.maximum(array, 0.0)
+    array[broken] = 1.0
+    array /= array.sum(axis=1, keepdims=True)
+    with np.errstate(divide="ignore"):
+        array = np.log(array)
+    array[broken] = np.nan
+    return array
+
+
 def log_softmax(logits: ArrayLike) -> NDArray[np.float64]:
     """Logarithms of the probabilities, float64[N, K]; rows that are :func:`invalid` become NaN."""
     array = as_logits(logits).astype(np.float64)
@@ -94,6 +148,14 @@ def predicted(logits: ArrayLike) -> NDArray[np.int64]:
     return classes
 
 
+def ranked(logits: ArrayLike, count: int) -> NDArray[np.int64]:
+    """The ``count`` likeliest classes of each row, the likeliest first, int64[N, count]; -1 for invalid rows."""
+    array = as_logits(logits)
+    order = np.argsort(-array, axis=1, kind="stable")[:, :count].astype(np.int64)
+    order[invalid(array)] = -1
+    return order
+
+
 def restrict(logits: ArrayLike, classes: ArrayLike) -> NDArray[np.floating]:
     """Only the columns ``classes`` (distinct indices), in that order: how the 200-class sets are scored.
 
@@ -117,7 +179,7 @@ def as_confidence_and_correct(
     confidence: ArrayLike, correct: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Check a pair of equally long vectors: confidence in [0, 1] without NaN, and correct (1) or not (0)."""
-    confidence, correct = np.asarray(confidence, dtype=np.float64), np.asarray(correct)
+    confidence, correct = as_numbers(confidence, "confidence"), _array(correct, "correct")
     if confidence.ndim != 1 or correct.shape != confidence.shape or not confidence.size:
         raise InputError(
             "confidence and correct must be two vectors of the same length, at least 1, "
@@ -132,6 +194,21 @@ def as_confidence_and_correct(
             "pass the largest softmax probability, not a logit or a percentage"
         )
     return np.minimum(confidence, 1.0), correct.astype(np.float64)
+
+
+def as_numbers(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    """``values`` as float64, of any shape; InputError for text, rows of several lengths and other things."""
+    array = _array(values, name)
+    if array.dtype.kind not in "biuf":
+        raise InputError(f"{name} must be numbers, got {array.dtype} of shape {list(array.shape)}")
+    return array.astype(np.float64)
+
+
+def _array(values: ArrayLike, name: str) -> NDArray[Any]:
+    try:
+        return np.asarray(values)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{name} can't be read as an array ({error})") from None
 
 
 def refuse_nan(values: NDArray[np.floating], name: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ipmix.core.versions import versions
+from ipmix.report.numbers import among
 
 
 def facts_of(card: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -16,6 +17,13 @@ def facts_of(card: Mapping[str, Any]) -> list[tuple[str, str]]:
         facts.append(("weights", f"sha256 {model['sha256'][:16]}…"))
     if data := run.get("data"):
         facts.append(("data", f"{data['name']}, {data['pictures']} images, {len(data['classes'])} classes"))
+    competing = card.get("among", {}).get("outputs")
+    if answers := among(card) or (f"all {competing:,} outputs of the model compete" if competing else ""):
+        facts.append(("classes", answers))
+    if form := run.get("form"):
+        facts.append(("form of the images", ", ".join(f"{key} {_plainly(value)}" for key, value in form.items())))
+    if card.get("scores", "logits") != "logits":
+        facts.append(("predictions", f"taken as {card['scores']}"))
     if plan := run.get("plan"):
         facts += _plan_facts(plan)
     if baseline := run.get("baseline"):
@@ -52,6 +60,12 @@ def _images_of(attack: Mapping[str, Any]) -> int | None:
     """How many images an attack was limited to; earlier scorecards call them pictures."""
     limit: int | None = attack["images"] if "images" in attack else attack["pictures"]
     return limit
+
+
+def _plainly(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_plainly, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _in_255(value: float) -> str:

@@ -45,6 +45,17 @@ def run_names(cards: Sequence[Mapping[str, Any]]) -> list[str]:
     return names
 
 
+def among(card: Mapping[str, Any]) -> str:
+    """ "among 200 of 1,000 classes" where not all of the model's outputs competed; else empty."""
+    columns = card["run"].get("columns")
+    # Earlier scorecards say only which outputs competed: the data's, and never others.
+    found = card.get("among") or {"classes": len(columns or ()), "outputs": None, "all": not columns}
+    if found["all"]:
+        return ""
+    whole = "the model's" if found["outputs"] is None else f"{found['outputs']:,}"
+    return f"among {found['classes']:,} of {whole} classes"
+
+
 def clearly_apart(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
     """Whether two figures' intervals don't overlap: a cautious "this is no accident of the test images"."""
     a, b = first["interval"], second["interval"]

@@ -87,7 +87,7 @@ def render_page(
     names = numbers.run_names(cards)
     page: str = template.render(
         title=title,
-        lead=lead,
+        lead=" ".join(filter(None, (lead, f"All answers {numbers.among(cards[0])}." if _restricted(cards) else ""))),
         style=Markup(folder.joinpath("style.css").read_text(encoding="utf-8")),
         runs=[{"name": name, "color": _color(i, len(cards))} for i, name in enumerate(names)],
         headline=_bars(cards, names, [n for n in HEADLINE if n in numbers.measure_names(cards)]),
@@ -104,6 +104,11 @@ def render_page(
         warnings=_warnings(cards, names),
     )
     return page
+
+
+def _restricted(cards: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the same part of the model's outputs competed in all runs."""
+    return len(found := {numbers.among(card) for card in cards}) == 1 and "" not in found
 
 
 def _color(position: int, count: int) -> int:
@@ -275,6 +280,9 @@ def _warnings(cards: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[
                 f"{name}: {count} images have no valid answer (NaN or infinite logits) under {condition}. "
                 "They count as wrong; measures that need a probability are not given."
             )
+    if len({numbers.among(card) for card in cards}) > 1:
+        told = ", ".join(f"{name}: {numbers.among(card) or 'all outputs compete'}" for card, name in zip(cards, names))
+        found.append(f"The runs were scored among different classes: their figures don't compare ({told}).")
     if len({card["pictures"] for card in cards}) > 1:
         found.append("The runs were measured on different numbers of images: their figures don't compare.")
     return found

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 from ipmix.measures.table import HEADLINE, MEASURES
-from ipmix.report.numbers import figure_of, measure_names, run_names, verdicts, written, written_interval
+from ipmix.report.numbers import among, figure_of, measure_names, run_names, verdicts, written, written_interval
 
 
 def comparison(
@@ -54,6 +54,8 @@ def notes(cards: Sequence[Mapping[str, Any]], names: Sequence[str] = HEADLINE) -
     found = []
     for run, card in zip(run_names(cards), cards):
         prefix = f"{run}: " if len(cards) > 1 else ""
+        if competing := among(card):
+            found.append(f"{prefix}all answers {competing}.")
         for condition, count in card["without_answer"].items():
             found.append(f"{prefix}no answer (NaN or infinite logits) for {count} images under {condition}: wrong.")
         for name in names:

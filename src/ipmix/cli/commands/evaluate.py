@@ -14,9 +14,11 @@ def evaluate(
     split: str | None = None,
     size: int | None = None,
     crop: float | None = None,
+    interpolation: Literal["bilinear", "bicubic"] | None = None,
     trim: int = 0,
     subset: str | None = None,
     class_map: str | None = None,
+    restrict: bool = False,
     limit: int | None = None,
     corruptions: tuple[str, ...] = ("test",),
     severities: tuple[int, ...] = (1, 2, 3, 4, 5),
@@ -65,10 +67,12 @@ def evaluate(
         crop: The share of the shorter side that is kept: 0.875 with --size 224 is ImageNet's usual 256 and 224. If
             left out, all of it, or what published weights were measured with.
         trim: Pixels to cut off each side of a file's image first; 2 for ObjectNet, whose images have a red frame.
+        interpolation: How images are resized; bilinear, or what published weights were measured with, if left out.
         subset: imagenet-a, imagenet-o or imagenet-r: score 1,000-class models on these sets' 200 classes.
         class_map: Which folder is which of the model's outputs, for sets with other folders than the training set:
             imagenet (WordNet identifiers: Sketch, Stylized), numbers (ImageNet-V2), objectnet, sorted, or a JSON
             file such as {"folder": 5, "other": [7, 9]}.
+        restrict: Let only the outputs of the data's classes compete; all of the model's do otherwise.
         limit: Use only this many images, evenly spread.
         corruptions: test (the 15 of -C), validation (4 more), bar (C-bar, the set for the images' size), none,
             or names.
@@ -89,7 +93,8 @@ def evaluate(
         autoattack_images: Let AutoAttack have only so many of the images, evenly spread.
         autoattack_epsilon: AutoAttack's reach; --epsilon if left out. Published claims for CIFAR use 0.03137 (8/255).
         baseline: Another run (its folder, scorecard.json or predictions) to divide by: mCE and mFR against it.
-        mean: Subtracted from each channel of [0, 1] first, for models that don't normalise themselves.
+        mean: Subtracted from each channel of [0, 1] first, for models that don't normalise themselves and instead of
+            what published weights bring.
         std: Divided by afterwards.
         classes: How many classes a timm or torchvision model has; 1000 for published weights.
         batch_size: Images in one forward pass.
@@ -116,6 +121,7 @@ def evaluate(
     evaluating.evaluate(
         EvaluationRequest(
             model=model, data=data, out=out, name=name, split=split, size=size, crop=crop, trim=trim, subset=subset,
+            interpolation=interpolation, restrict=restrict,
             class_map=class_map, baseline=baseline, limit=limit, anomalies=anomalies, mean=mean, std=std,
             classes=classes, root=root, trust=trust, skip_broken=skip_broken,
         ),

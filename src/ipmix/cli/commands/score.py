@@ -1,6 +1,7 @@
 """``ipmix score``: the scorecard from saved predictions, without the model."""
 
 from pathlib import Path
+from typing import Literal
 
 
 def score(
@@ -13,6 +14,7 @@ def score(
     name: str | None = None,
     seed: int = 0,
     samples: int = 1000,
+    scores: Literal["auto", "logits", "probabilities"] = "auto",
     force: bool = False,
 ) -> None:
     """Score predictions that are already there: somebody else's .npz, or a folder of ipmix evaluate.
@@ -28,9 +30,11 @@ def score(
         name: What the run is called; the file's name if left out.
         seed: Of the bootstrap intervals.
         samples: Resamples for an interval; 0 for no intervals.
+        scores: What the .npz holds: logits or probabilities (also in percent); auto tells from all rows, or asks.
         force: Replace what is in --out.
     """
     import json
+    import sys
 
     from ipmix.core.files import refuse_existing, write_text
     from ipmix.evaluation import scorecard
@@ -46,11 +50,13 @@ def score(
     unknown = None if anomalies is None else open_predictions(anomalies)
     card = scorecard.score(
         open_predictions(predictions), anomalies=unknown, seed=seed, samples=samples,
-        baseline=None if baseline is None else read_baseline(baseline),
+        baseline=None if baseline is None else read_baseline(baseline), scores=scores,
     )  # fmt: skip
     if name is not None:
         card["run"]["name"] = name
     print_comparison([card])
+    if predictions.is_file():
+        sys.stdout.write(f"Taken as {card['scores']}{'' if scores != 'auto' else ', told from all rows'}.\n")
     if out is None:
         return
     out.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,107 @@
+"""A shard of predictions whose every array is checked before it is used: files of others may hold anything."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipmix.core.errors import InputError, first_line
+from ipmix.evaluation.conditions import Condition
+from ipmix.evaluation.predictions import Predictions, PredictionShard
+
+Read = TypeVar("Read")
+
+
+class CheckedShard:
+    """A shard, its arrays checked; every error names the file and the array."""
+
+    def __init__(self, shard: PredictionShard) -> None:
+        self._shard = shard
+        self.path = shard.path
+        self.labels = self._integers("labels")
+        if not len(self.labels):
+            raise InputError(f"{self.path}: labels is empty; expected one label an image, at least one")
+        if self.labels.min() < 0:
+            raise InputError(f"{self.path}: labels are numbers of classes from 0, got {self.labels.min()}")
+
+    def conditions(self) -> list[Condition]:
+        """Which conditions there are predictions under; an array of an unknown name is refused."""
+        return self._shard.conditions()
+
+    def indices(self) -> NDArray[np.int64] | None:
+        """Each image's place in the data, int64[n]; None where the file doesn't say."""
+        if "indices" not in self._shard.names():
+            return None
+        indices = self._integers("indices")
+        if len(indices) != len(self.labels) or indices.min() < 0:
+            raise InputError(
+                f"{self.path}: indices are the places of the {len(self.labels)} images from 0, got {len(indices)}, "
+                f"the lowest {indices.min(initial=0)}"
+            )
+        return indices
+
+    def predictions(self, condition: Condition) -> Predictions:
+        """Floating outputs [m, K] of the images that a condition covers, at least one, and their labels, below K."""
+        self.places(condition)
+        found = self._read(condition.key, lambda: self._shard.predictions(condition))
+        if not len(found.labels):
+            raise InputError(f"{self.path}: {condition.key} holds no image; leave the array out, or give at least one")
+        if found.logits.dtype.kind != "f" or found.logits.shape[1] < 2:
+            raise InputError(
+                f"{self.path}: {condition.key} must be floating numbers [images, classes >= 2], got "
+                f"{found.logits.dtype}{list(found.logits.shape)}"
+            )
+        return found
+
+    def places(self, condition: Condition) -> NDArray[np.int64] | None:
+        """Which of the shard's images a condition covers, int64[m]; None where the file names none."""
+        name = f"places/{condition.key}"
+        if name not in self._shard.names():
+            return None
+        chosen = self._integers(name)
+        if len(chosen) and not 0 <= chosen.min() <= chosen.max() < len(self.labels):
+            raise InputError(
+                f"{self.path}: {name} are places among the {len(self.labels)} images, got {chosen.min()} to "
+                f"{chosen.max()}"
+            )
+        return chosen
+
+    def sequences(self, condition: Condition) -> NDArray[Any]:
+        """The classes int[n, T >= 2] of a perturbation's frames, or its top-5 distances float[n]."""
+        array = self._array(condition.key)
+        count = len(self.labels)
+        if condition.kind == "frames":
+            if array.ndim != 2 or array.dtype.kind not in "iu" or array.shape[1] < 2 or len(array) != count:
+                raise InputError(
+                    f"{self.path}: {condition.key} must be whole numbers [{count} sequences, frames >= 2], the class "
+                    f"of each frame (-1 for none), got {array.dtype}{list(array.shape)}"
+                )
+            return array
+        if array.shape != (count,) or array.dtype.kind not in "fiu":
+            raise InputError(
+                f"{self.path}: {condition.key} must be numbers [{count}], the mean distance of each sequence, got "
+                f"{array.dtype}{list(array.shape)}"
+            )
+        if not (np.isfinite(array).all() and array.min() >= 0.0 and array.max() <= 15.0):
+            raise InputError(f"{self.path}: {condition.key} must hold distances in 0 .. 15, without NaN")
+        return array
+
+    def _integers(self, name: str) -> NDArray[np.int64]:
+        array = self._array(name)
+        if array.ndim != 1 or array.dtype.kind not in "iu":
+            raise InputError(f"{self.path}: {name} must be whole numbers [n], got {array.dtype}{list(array.shape)}")
+        return array.astype(np.int64)
+
+    def _array(self, name: str) -> NDArray[Any]:
+        return self._read(name, lambda: self._shard.array(name))
+
+    def _read(self, name: str, read: Callable[[], Read]) -> Read:
+        try:
+            return read()
+        except InputError:
+            raise
+        except MemoryError:
+            raise InputError(f"{self.path}: {name} claims to be larger than this machine's memory") from None
+        except Exception as error:  # encrypted members, unknown compression, damaged headers: a dozen kinds
+            raise InputError(f"{self.path}: {name} can't be read ({first_line(error)})") from None
