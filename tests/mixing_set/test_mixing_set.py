@@ -280,7 +280,7 @@ def resident():
     with open("/proc/self/status") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024
 
-mixing = MixingSet(ShardSource([ArrayFile(sys.argv[1])], "x"), cache=sys.argv[3])
+mixing = MixingSet(ShardSource([ArrayFile(sys.argv[1])]), cache=sys.argv[3])
 rng = np.random.default_rng(0)
 mixing.gather(rng.integers(0, 16, 128), 56, 56).sum()
 if sys.argv[2].startswith("augmenter"):

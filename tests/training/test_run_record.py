@@ -31,7 +31,7 @@ def test_every_part_of_an_experiment_counts() -> None:
         "data.crc32": record_of(TrainingConfig(), dataset(1), dataset(), method, mixing),
         "test": record_of(TrainingConfig(), dataset(), None, method, mixing),
         "method.k": record_of(TrainingConfig(), dataset(), dataset(), METHODS["ipmix"](k=2), mixing),
-        "mixing.crc32": record_of(TrainingConfig(), dataset(), dataset(), method, other),
+        "mixing.sha256": record_of(TrainingConfig(), dataset(), dataset(), method, other),
     }
     assert difference(base, record_of(TrainingConfig(), dataset(), dataset(), method, mixing)) == []
     for key, variant in variants.items():

@@ -10,6 +10,7 @@ from PIL import Image
 
 from ipmix.core.errors import InputError
 from ipmix.core.threads import default_threads
+from ipmix.data.contents import content_hashes
 from ipmix.data.decoding import SUFFIXES, decode
 from ipmix.data.folders import image_files
 from ipmix.fractals.kinds import Painting
@@ -57,8 +58,10 @@ class FolderPainter:
         if not self.paths:
             raise InputError(f"{self.root} holds no images ({', '.join(sorted(SUFFIXES))})")
         self._check()
-        names = "\n".join(f"{path.relative_to(self.root)} {path.stat().st_size}" for path in self.paths)
-        self.identity = f"{len(self.paths)} images {hashlib.sha256(names.encode()).hexdigest()[:16]}"
+        digest = hashlib.sha256()
+        for path, content in zip(self.paths, content_hashes(self.paths, self.root)):
+            digest.update(os.fsencode(path.relative_to(self.root).as_posix()) + b"\0" + content)
+        self.identity = f"{len(self.paths)} images {digest.hexdigest()[:16]}"
 
     def __len__(self) -> int:
         return len(self.paths)

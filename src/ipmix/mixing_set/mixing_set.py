@@ -119,42 +119,55 @@ class MixingSet:
             paths = sorted(set(paths) - set(skipped))
         if not paths:
             raise InputError(f"{root} holds no images that can be read ({', '.join(sorted(SUFFIXES))})")
-        mixing = cls(FolderSource(paths), cache)
+        mixing = cls(FolderSource(paths, root), cache)
         mixing.skipped = skipped
         return mixing
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str], *, cache: str | os.PathLike[str] | None = None) -> "MixingSet":
-        """Open a set made by ``ipmix mixing-set make`` (all its shards present), or any folder of images."""
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        skip_broken: bool = False,
+        cache: str | os.PathLike[str] | None = None,
+    ) -> "MixingSet":
+        """Open a set made by ``ipmix mixing-set make`` (all its shards present), or any folder of images.
+
+        ``skip_broken`` is for the latter, as in :meth:`folder`.
+        """
         root = Path(path)
         manifests = sorted(root.glob("manifest*.json"))
         if not manifests:
             if list(root.glob("manifest*.journal")):
                 raise InputError(f"{root} holds an unfinished mixing set; run the same 'make' again to finish it")
-            return cls.folder(root, cache=cache)
-        plans, entries, identity = [], [], hashlib.sha256()
+            return cls.folder(root, skip_broken=skip_broken, cache=cache)
+        plans, entries = [], []
         for manifest in manifests:
             plan, listed = read(manifest)
             plans.append(plan)
             entries += listed
-            identity.update(manifest.read_bytes())
         _check_shards(root, plans)
         entries.sort(key=lambda entry: entry.number)
         if plans[0].files == "shard":
             mapped = [open_shard(root / shard_name(plan), plan) for plan in plans]
-            mixing = cls(ShardSource(mapped, identity.hexdigest()), cache)
+            mixing = cls(ShardSource(mapped), cache)
         else:
             paths = [root / entry.file for entry in entries]
             for file in paths:
                 if not file.is_file():
                     raise InputError(f"{file} is listed in the manifest but missing; remove the manifest, make again")
-            mixing = cls(FolderSource(paths), cache)
+            mixing = cls(FolderSource(paths, root), cache)
         mixing.plan = plans[0]
         mixing.entries = entries
         return mixing
 
     def __len__(self) -> int:
         return len(self._source)
+
+    @property
+    def identity(self) -> str:
+        """A hash of all images: equal for equal sets, whatever their folders are called."""
+        return self._source.identity
 
     @property
     def channels(self) -> int:
