@@ -64,6 +64,21 @@ def sweep(folder: str | os.PathLike[str]) -> None:
             _remove_if_dead(path)
 
 
+def reserve(file: BinaryIO, size: int) -> None:
+    """Make an open file ``size`` bytes long, with all its space taken where the system can do that.
+
+    A disk too small for it shows here, as an error, and not hours later.
+    """
+    try:
+        os.posix_fallocate(file.fileno(), 0, size)
+    except AttributeError:  # Windows, macOS
+        file.truncate(size)
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):  # a file system that can't
+            raise
+        file.truncate(size)
+
+
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
     """Replace ``path`` by ``content`` in one step."""
     with replacing(path) as file:

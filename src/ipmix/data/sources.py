@@ -2,7 +2,7 @@
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -16,7 +16,7 @@ from ipmix.core.threads import default_threads
 from ipmix.data.contents import digest_of
 from ipmix.data.cropping import IMAGENET_CROP
 from ipmix.data.datasets import ArrayDataset, FileDataset, scan_classes, splits
-from ipmix.data.decoding import BrokenImage, open_rgb, square
+from ipmix.data.decoding import BrokenImage, decode, open_rgb, square
 from ipmix.data.npy import checked_labels, read_array, read_npy, read_npz
 
 RESIZING = 2
@@ -156,6 +156,20 @@ class OnDisk:
     def fingerprint(self) -> str:
         form = (RESIZING, self.size, self.crop, self.trim)
         return hashlib.sha256(f"{form} {digest_of(self.files)}".encode()).hexdigest()
+
+    def whole(self, *, skip_broken: bool) -> tuple["OnDisk", tuple[Path, ...]]:
+        """Decode every file once: the source without the broken ones, and these.
+
+        Raises:
+            InputError: one is broken, and ``skip_broken`` is not set; it names the first.
+        """
+        files, broken = self.files.whole()
+        if broken and not skip_broken:
+            try:
+                decode(broken[0])
+            except BrokenImage as error:
+                raise InputError(f"{error}, or pass --skip-broken to go on without it") from None
+        return replace(self, files=files), broken
 
     def image(self, place: int) -> NDArray[np.uint8]:
         """One image, uint8[H, W, 3]; errors as :func:`ipmix.data.decoding.decode`."""

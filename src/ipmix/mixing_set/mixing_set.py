@@ -24,11 +24,11 @@ from ipmix.core.checking import check_images, described
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import Key, below
 from ipmix.core.threads import default_threads
-from ipmix.data.decoding import SUFFIXES, decode
+from ipmix.data.decoding import SUFFIXES, BrokenImage, decode
 from ipmix.fractals.kinds import PAINTINGS_VERSION
 from ipmix.mixing_set.composition import compose
 from ipmix.mixing_set.folder import find, fit
-from ipmix.mixing_set.making import make, reserve
+from ipmix.mixing_set.making import make, new_array_file
 from ipmix.mixing_set.manifest import VERSION, Entry, MixingSetPlan, read, shard_name
 from ipmix.mixing_set.sources import ArrayFile, ArraySource, FolderSource, MixingSource, ShardSource, open_shard
 
@@ -115,7 +115,7 @@ class MixingSet:
         skipped: list[Path] = []
         if skip_broken:
             with ThreadPoolExecutor(default_threads()) as pool:
-                skipped = [p for p, whole in zip(paths, pool.map(_decodes, paths)) if not whole]
+                skipped = [p for p, broken in zip(paths, pool.map(_is_broken, paths)) if broken]
             paths = sorted(set(paths) - set(skipped))
         if not paths:
             raise InputError(f"{root} holds no images that can be read ({', '.join(sorted(SUFFIXES))})")
@@ -269,7 +269,7 @@ class MixingSet:
             if not (folder / name).exists():
                 with tempfile.TemporaryDirectory(dir=folder) as scratch:
                     partial = Path(scratch) / name
-                    reserve(partial, shape)
+                    new_array_file(partial, shape)
                     # Written, not mapped: pages of a map count as memory until they are on disk.
                     with open(partial, "r+b") as file:
                         file.seek(-int(np.prod(shape)), os.SEEK_END)
@@ -295,12 +295,12 @@ def cache_folder(cache: str | os.PathLike[str] | None = None) -> Path:
     return Path(platformdirs.user_cache_dir("ipmix", appauthor=False))
 
 
-def _decodes(path: Path) -> bool:
+def _is_broken(path: Path) -> bool:
     try:
         decode(path)
-    except InputError:
-        return False
-    return True
+    except BrokenImage:
+        return True
+    return False
 
 
 def _check_shards(root: Path, plans: list[MixingSetPlan]) -> None:
