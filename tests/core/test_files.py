@@ -285,7 +285,7 @@ def test_one_process_works_in_a_folder(tmp_path: Path) -> None:
     place = tmp_path / "new" / "results"
     with alone(place):
         assert names(place) == [".lock"]
-        with pytest.raises(InputError, match="another process is writing to .*results"), alone(place):
+        with pytest.raises(InputError, match=r"another process is writing to .*results"), alone(place):
             pass
         assert names(place) == [".lock"], "who is refused takes nothing away"
         (place / ".left.01234567.part").touch()

@@ -2,8 +2,8 @@
 
 ``settings.json`` tells the truth at every moment. Where it changes (``--force``), all that was written under the old
 one is removed before the new one is there; a run that is stopped in between finds nothing to take for its own.
-Each shard has a folder ``.unfinished-i-of-n`` for what is half written: locked as long as its process lives, and removed
-with all it holds by the next run where a process was killed.
+Each shard has a folder ``.unfinished-i-of-n`` for what is half written: locked as long as its process lives; where that
+was killed, the next run removes it with all it holds.
 """
 
 import json
