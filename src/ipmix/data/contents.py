@@ -32,7 +32,7 @@ _WIDTH = 16
 """Bytes of a hash, of a content and of a file's status."""
 _FORGOTTEN = 4
 """A folder's memory is cut down to the files asked for when it has grown to so many times as many."""
-_AT_ONCE = 2**24
+_AT_ONCE = 2**20
 
 
 def digest_of(dataset: ArrayDataset | FileDataset) -> str:
