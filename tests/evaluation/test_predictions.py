@@ -137,3 +137,39 @@ def test_an_attack_may_be_on_some_of_the_images(tmp_path):
     assert PredictionShard(tmp_path / "first.npz").predictions(Condition("attack")).labels.tolist() == [0, 1]
     np.savez(tmp_path / "some.npz", labels=labels, attack=rows, **{"places/attack": np.array([1, 4])})
     assert PredictionShard(tmp_path / "some.npz").predictions(Condition("attack")).labels.tolist() == [1, 4]
+
+
+ABOUT = {"name": "trial", "part": 4, "data": {"name": "photos", "pictures": 10, "sha256": "aa"}}
+
+
+def test_an_unfinished_run_is_not_scored_by_mistake(tmp_path):
+    kept = PredictionFolder.begin(tmp_path / "run", ABOUT)
+    kept.write(0, arrays(4))
+    kept.write(2, arrays(2))
+    assert kept.progress() == (6, 10)
+    with pytest.raises(InputError, match=r"run holds 6 of 10 images: run the same ipmix evaluate .* --partial"):
+        open_predictions(tmp_path / "run")
+    assert len(list(open_predictions(tmp_path / "run", partial=True).shards())) == 2
+    kept.write(1, arrays(3))  # one was broken and passed over
+    assert open_predictions(tmp_path / "run").progress() == (10, 10)
+    assert len(kept.places()) == 9
+
+
+def test_what_the_data_is_called_makes_no_other_run(tmp_path):
+    PredictionFolder.begin(tmp_path / "run", ABOUT).write(1, arrays(4))
+    renamed = {**ABOUT, "data": {**ABOUT["data"], "name": "moved"}}
+    assert PredictionFolder.of(tmp_path / "run", renamed).has(1)
+    assert PredictionFolder.begin(tmp_path / "run", renamed).has(1)
+    changed = {**ABOUT, "data": {**ABOUT["data"], "sha256": "bb"}}
+    assert not PredictionFolder.of(tmp_path / "run", changed).has(1)
+    with pytest.raises(InputError, match="different: data"):
+        PredictionFolder.begin(tmp_path / "run", changed)
+
+
+def test_a_run_that_was_killed_in_its_first_write_goes_on(tmp_path):
+    (tmp_path / ".run.json.0123abcd.part").write_text("{")
+    (tmp_path / ".lock").touch()
+    PredictionFolder.begin(tmp_path, RUN).write(0, arrays(2))
+    (tmp_path / "run.json").unlink()
+    with pytest.raises(InputError, match="not empty and holds no predictions"):
+        PredictionFolder.begin(tmp_path, RUN)

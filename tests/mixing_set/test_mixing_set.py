@@ -1,5 +1,6 @@
 """Mixing sets: generated, folders, arrays, shards; planes; memory; bad input."""
 
+import os
 import pickle
 import subprocess
 import sys
@@ -172,6 +173,36 @@ def test_a_folder_with_a_broken_image(tmp_path):
     kept = MixingSet.folder(tmp_path, skip_broken=True)
     assert len(kept) == 2
     assert [path.name for path in kept.skipped] == ["1.png", "3.jpg", "4.webp"]
+    assert len(MixingSet.open(tmp_path, skip_broken=True)) == 2
+
+
+def test_a_set_is_known_by_its_images(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    arrays = write_images(tmp_path / "one", [(10, 12), (9, 9)])
+    first = MixingSet.folder(tmp_path / "one").identity
+    (tmp_path / "one").rename(tmp_path / "two")
+    assert MixingSet.open(tmp_path / "two").identity == first
+    path = tmp_path / "two" / "class" / "1.png"
+    before = path.stat()
+    Image.fromarray(255 - arrays[1]).save(path)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert MixingSet.folder(tmp_path / "two").identity != first
+    shards = MixingSet.generate(4, 16, 0, mix=MIX, cache=tmp_path / "here").identity
+    assert MixingSet.generate(4, 16, 0, mix=MIX, cache=tmp_path / "there").identity == shards
+    assert MixingSet.generate(4, 16, 1, mix=MIX, cache=tmp_path / "there").identity != shards
+
+
+def test_planes_in_the_cache_are_of_these_very_images(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("ipmix.mixing_set.mixing_set.MEMORY_MOST", 0)
+    write_images(tmp_path / "own", [(9, 9)])
+    path = tmp_path / "own" / "class" / "0.png"
+    pixels = np.zeros((9, 9, 3), np.uint8)
+    for fill in (10, 200):
+        before = path.stat()
+        Image.fromarray(pixels + np.uint8(fill)).save(path, compress_level=0)
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        assert MixingSet.folder(tmp_path / "own", cache=tmp_path / "planes").planes(8, 8).max() == fill
 
 
 def test_folders_that_are_none(tmp_path):
@@ -280,7 +311,7 @@ def resident():
     with open("/proc/self/status") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024
 
-mixing = MixingSet(ShardSource([ArrayFile(sys.argv[1])], "x"), cache=sys.argv[3])
+mixing = MixingSet(ShardSource([ArrayFile(sys.argv[1])]), cache=sys.argv[3])
 rng = np.random.default_rng(0)
 mixing.gather(rng.integers(0, 16, 128), 56, 56).sum()
 if sys.argv[2].startswith("augmenter"):

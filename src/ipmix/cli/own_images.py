@@ -1,6 +1,5 @@
 """A user's own images, from files and folders, for commands that show what becomes of them."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,16 +7,18 @@ import numpy as np
 from PIL import Image
 
 from ipmix.core.errors import InputError
+from ipmix.data.broken import list_broken
 from ipmix.data.decoding import BrokenImage, is_image_file, open_rgb
 
 
-def read_images(paths: Sequence[Path], size: int, skip_broken: bool) -> list[tuple[str, np.ndarray]]:
+def read_images(paths: Sequence[Path], size: int, skip_broken: bool, out: Path) -> list[tuple[str, np.ndarray]]:
     """Every image's name and pixels (uint8[H, W, 3]), the longer side at most ``size``.
 
     Args:
         paths: image files, and folders of them.
         size: larger images are brought to this longer side.
-        skip_broken: pass over images that can't be decoded, and say so on stderr.
+        skip_broken: pass over images that can't be decoded.
+        out: the folder in which ``broken.txt`` then names them.
 
     Raises:
         InputError: a folder without images, a broken image, or no image at all.
@@ -46,8 +47,8 @@ def read_images(paths: Sequence[Path], size: int, skip_broken: bool) -> list[tup
             sides = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
             image = image.resize(sides, Image.Resampling.LANCZOS)
         images.append((file.name, np.asarray(image)))
-    if skipped:
-        sys.stderr.write(f"passed over {len(skipped)} broken images, the first {skipped[0]}\n")
     if not images:
         raise InputError(f"none of the {len(files)} images can be decoded")
+    if skipped:
+        list_broken(skipped, out)
     return images

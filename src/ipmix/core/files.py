@@ -2,7 +2,7 @@
 
 import errno
 import os
-import tempfile
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,12 +11,27 @@ from typing import BinaryIO
 
 from ipmix.core.errors import InputError
 
+FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG)
+"""Of errors that say that a file finds no room."""
+
+LOCK = ".lock"
+"""The file of :func:`alone`."""
+
 
 @contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+def replacing(path: str | os.PathLike[str], *, scratch: str | os.PathLike[str] | None = None) -> Iterator[BinaryIO]:
     """Open a temporary file beside ``path``; when the block ends well, flush it to disk and put it in place.
 
-    If the block raises, ``path`` is untouched and the temporary file is removed. The folder must exist.
+    If the block raises, ``path`` is untouched and the temporary file is removed; one that a killed process left behind
+    is removed by :func:`sweep`. The folder must exist. The file has the permissions of any new file.
+
+    Args:
+        path: the file.
+        scratch: the folder for the temporary file, on the same disk; by default the file's own.
+
+    Raises:
+        InputError: the folder does not exist.
+        OSError: as writing raises it; where the disk is full, it names ``path``.
 
     >>> with replacing("figures.json") as file:
     ...     file.write(b"{}")
@@ -24,18 +39,44 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     target = Path(path)
     if not target.parent.is_dir():
         raise InputError(f"can't write {target}: the folder {target.parent} does not exist; create it first")
-    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+    file, temporary = _temporary(target.parent if scratch is None else Path(scratch), target.name)
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, target)
-    except BaseException:
+            if os.name == "posix":  # as long as the file is open, nobody sweeps it away
+                os.replace(temporary, target)
+        if os.name != "posix":  # Windows moves no open file
+            os.replace(temporary, target)
+    except BaseException as error:
         with suppress(FileNotFoundError):
             os.unlink(temporary)
+        if isinstance(error, OSError) and error.errno in FULL and error.filename is None:
+            error.filename = str(target)
         raise
+
+
+def sweep(folder: str | os.PathLike[str]) -> None:
+    """Remove the temporary files of :func:`replacing` in a folder whose writers have died; nothing below it."""
+    for path in Path(folder).glob(".*.part"):
+        with suppress(OSError):  # somebody's who lives, or not ours to remove
+            _remove_if_dead(path)
+
+
+def reserve(file: BinaryIO, size: int) -> None:
+    """Make an open file ``size`` bytes long, with all its space taken where the system can do that.
+
+    A disk too small for it shows here, as an error, and not hours later.
+    """
+    try:
+        os.posix_fallocate(file.fileno(), 0, size)
+    except AttributeError:  # Windows, macOS
+        file.truncate(size)
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):  # a file system that can't
+            raise
+        file.truncate(size)
 
 
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
@@ -70,18 +111,25 @@ class FileLock:
 
     def __init__(self, path: str | os.PathLike[str], *, wait: bool = True) -> None:
         self.path = Path(path)
-        self._file = self.path.open("a+b")
-        try:
-            while not _try_lock(self._file, wait):
-                if not wait:
-                    raise BlockingIOError(errno.EAGAIN, "another process holds the lock", str(self.path))
-                time.sleep(0.05)
-        except BaseException:
-            self._file.close()
-            raise
+        while True:
+            self._file = self.path.open("a+b")
+            try:
+                while not _try_lock(self._file, wait):
+                    if not wait:
+                        raise BlockingIOError(errno.EAGAIN, "another process holds the lock", str(self.path))
+                    time.sleep(0.05)
+            except BaseException:
+                self._file.close()
+                raise
+            if _is_at(self._file.fileno(), self.path):
+                return
+            self._file.close()  # the holder before removed it, and with it what was waited for
 
-    def release(self) -> None:
-        """Let go of it; more than once does no harm."""
+    def release(self, *, remove: bool = False) -> None:
+        """Let go of it, and with ``remove`` leave no file behind; more than once does no harm."""
+        if remove and not self._file.closed:
+            with suppress(OSError):  # Windows removes no open file: there it stays
+                self.path.unlink()
         self._file.close()
 
     def __enter__(self) -> "FileLock":
@@ -89,6 +137,42 @@ class FileLock:
 
     def __exit__(self, *_: object) -> None:
         self.release()
+
+
+@contextmanager
+def alone(folder: str | os.PathLike[str]) -> Iterator[None]:
+    """Be the only process that works in a folder; what killed ones left half written there is removed first.
+
+    The folder is made where there is none; if nothing has been written to it in the end, it is removed again. Whoever
+    holds it has a file ``.lock`` in it.
+
+    Raises:
+        InputError: another process holds it, or it is no folder.
+    """
+    folder = Path(folder)
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / LOCK, wait=False)
+    except (FileExistsError, NotADirectoryError):
+        raise InputError(f"{folder} can't be a folder, for there is a file; choose another name") from None
+    except BlockingIOError:
+        raise InputError(
+            f"another process is writing to {folder}; wait until it has ended, or choose another folder"
+        ) from None
+    try:
+        sweep(folder)
+        yield
+    finally:
+        lock.release(remove=True)
+        for path in made:
+            with suppress(OSError):  # it holds something
+                path.rmdir()
+
+
+def is_beside(path: Path) -> bool:
+    """Whether a file is only what writing needs: a lock, or a file that a killed process left half written."""
+    return path.name == LOCK or (path.name.startswith(".") and path.suffix == ".part")
 
 
 def _try_lock(file: BinaryIO, wait: bool) -> bool:
@@ -113,8 +197,54 @@ def _try_lock(file: BinaryIO, wait: bool) -> bool:
     return True
 
 
-def _umask() -> int:
-    # The mask can only be read by setting it; mkstemp's own 0600 would hide results from a group.
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Whether an open file is the one of this name."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path, follow_symlinks=True))
+    except FileNotFoundError:
+        return False
+
+
+def _temporary(folder: Path, name: str) -> tuple[BinaryIO, Path]:
+    """A new file, locked while it is open: what :func:`sweep` can lock is nobody's any more."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    while True:
+        path = folder / f".{name}.{secrets.token_hex(4)}.part"
+        try:
+            descriptor = os.open(path, flags, 0o666)  # less the process's mask, which the system takes off
+        except FileExistsError:
+            continue
+        file = os.fdopen(descriptor, "wb")
+        if _lock_temporary(descriptor) and _is_at(descriptor, path):
+            return file, path
+        file.close()  # swept away between its making and its locking
+
+
+def _lock_temporary(descriptor: int) -> bool:
+    """Lock it where that is needed (an open file can't be removed on Windows) and can be done."""
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks: there, nothing is swept
+        return True
+    return True
+
+
+def _remove_if_dead(path: Path) -> None:
+    """Remove a temporary file; OSError if its writer lives."""
+    try:
+        import fcntl
+    except ImportError:
+        path.unlink()  # Windows removes no open file
+        return
+    descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink()
+    finally:
+        os.close(descriptor)

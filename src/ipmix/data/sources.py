@@ -2,7 +2,7 @@
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -13,9 +13,10 @@ from PIL import Image
 from ipmix.core.errors import InputError
 from ipmix.core.image_sizes import width_by_height
 from ipmix.core.threads import default_threads
+from ipmix.data.contents import digest_of
 from ipmix.data.cropping import IMAGENET_CROP
 from ipmix.data.datasets import ArrayDataset, FileDataset, scan_classes, splits
-from ipmix.data.decoding import BrokenImage, open_rgb, square
+from ipmix.data.decoding import BrokenImage, decode, open_rgb, square
 from ipmix.data.npy import checked_labels, read_array, read_npy, read_npz
 
 RESIZING = 2
@@ -37,7 +38,11 @@ class ImageSource(Protocol):
         ...
 
     def fingerprint(self) -> str:
-        """A hash that changes when the images or their labels do."""
+        """A hash that changes when the images, their order or their labels do, and not when their folder is renamed.
+
+        Raises:
+            InputError: a file can't be read.
+        """
         ...
 
 
@@ -80,10 +85,7 @@ class InMemory:
         return Path(self.classes[self.labels[place]], f"{place:08d}")
 
     def fingerprint(self) -> str:
-        digest = hashlib.sha256(repr(self.dataset.images.shape).encode())
-        digest.update(np.ascontiguousarray(self.dataset.images).data)
-        digest.update(np.ascontiguousarray(self.dataset.labels).data)
-        return digest.hexdigest()
+        return digest_of(self.dataset)
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,10 +155,21 @@ class OnDisk:
 
     def fingerprint(self) -> str:
         form = (RESIZING, self.size, self.crop, self.trim)
-        digest = hashlib.sha256(repr(form).encode())
-        for path in self.files.paths:
-            digest.update(f"{path.parent.name}/{path.name} {path.stat().st_size}\n".encode())
-        return digest.hexdigest()
+        return hashlib.sha256(f"{form} {digest_of(self.files)}".encode()).hexdigest()
+
+    def whole(self, *, skip_broken: bool) -> tuple["OnDisk", tuple[Path, ...]]:
+        """Decode every file once: the source without the broken ones, and these.
+
+        Raises:
+            InputError: one is broken, and ``skip_broken`` is not set; it names the first.
+        """
+        files, broken = self.files.whole()
+        if broken and not skip_broken:
+            try:
+                decode(broken[0])
+            except BrokenImage as error:
+                raise InputError(f"{error}, or pass --skip-broken to go on without it") from None
+        return replace(self, files=files), broken
 
     def image(self, place: int) -> NDArray[np.uint8]:
         """One image, uint8[H, W, 3]; errors as :func:`ipmix.data.decoding.decode`."""

@@ -1,22 +1,35 @@
 """From a model's name and a folder of images to predictions, a scorecard and a page: ``ipmix evaluate``."""
 
 import json
+import os
 import sys
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 from torch import nn
 
 from ipmix.attacks.auto_attack import require
 from ipmix.core.checking import check_count
-from ipmix.core.files import write_text
+from ipmix.core.files import alone, write_text
 from ipmix.core.image_sizes import SMALL_SIDE
 from ipmix.core.processes import Team
+from ipmix.data.broken import list_broken
 from ipmix.data.sources import ImageSource, InMemory, OnDisk
 from ipmix.evaluation.batched_model import device_named
-from ipmix.evaluation.inputs import first_image, model_and_source, picked, scan_data, side_of, told_form, usual_form
+from ipmix.evaluation.inputs import (
+    first_image,
+    model_and_source,
+    picked,
+    scan_data,
+    side_of,
+    told_form,
+    usual_form,
+)
 from ipmix.evaluation.plan import EvaluationPlan, describe
 from ipmix.evaluation.predicting import check_beforehand, predict
 from ipmix.evaluation.predictions import PredictionFolder
@@ -25,7 +38,22 @@ from ipmix.evaluation.results import read_baseline
 from ipmix.evaluation.scorecard import score
 from ipmix.evaluation.shaping import with_channels
 
+P = ParamSpec("P")
+R = TypeVar("R")
 
+
+def _alone(function: Callable[Concatenate[EvaluationRequest, P], R]) -> Callable[Concatenate[EvaluationRequest, P], R]:
+    """Let nobody else write to the results' folder meanwhile; torchrun's first process holds it for all of them."""
+
+    @wraps(function)
+    def holding(request: EvaluationRequest, /, *arguments: P.args, **options: P.kwargs) -> R:
+        with alone(request.out) if os.environ.get("RANK", "0") == "0" else nullcontext():
+            return function(request, *arguments, **options)
+
+    return holding
+
+
+@_alone
 def evaluate(
     request: EvaluationRequest,
     wanted: MeasureRequest,
@@ -50,7 +78,8 @@ def evaluate(
         quiet: show no progress.
 
     Raises:
-        InputError: the model, the data or the settings can't be used; nothing is written then.
+        InputError: the model, the data or the settings can't be used, or another process writes to the same folder;
+            nothing is written then.
     """
     check_count("batch_size", batch_size, 1)
     check_count("threads", threads, 1)
@@ -87,6 +116,10 @@ def evaluate(
     if team.rank > 0:
         return {}
     card = score(kept, anomalies=unknown, baseline=baseline, seed=plan.seed)
+    if isinstance(source, OnDisk):
+        broken = np.setdiff1d(np.arange(len(source)), kept.places())
+        list_broken([source.files.paths[place] for place in broken], request.out)
+        card["broken"] = len(broken)
     write_text(request.out / "scorecard.json", json.dumps(card, indent=1, allow_nan=False) + "\n")
     _report(request, card, source, model, plan)
     return card

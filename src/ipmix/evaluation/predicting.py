@@ -19,6 +19,7 @@ from torch import nn
 from ipmix.attacks.auto_attack import auto_attack, check_classes, require
 from ipmix.attacks.pgd import pgd
 from ipmix.core.checking import check_count
+from ipmix.core.files import alone
 from ipmix.core.progress import Counter, counting
 from ipmix.corruptions import corrupt, perturb
 from ipmix.data.sources import ImageSource
@@ -84,39 +85,55 @@ def predict(
             same folder; with several, ``force`` must have been settled by one of them beforehand.
 
     Raises:
-        InputError: the model's outputs don't match the data's classes, the folder holds another run, or the
-            disk is too full for it.
+        InputError: the model's outputs don't match the data's classes, the folder holds another run, another process
+            is writing to it, or the disk is too full for it.
     """
     check_count("batch_size", batch_size, 1)
     run = describe(model, source, plan, name=name, class_outputs=class_outputs)
     check_beforehand(source, plan, folder, run)
     batched = BatchedModel(model, device_named(device), batch_size, class_outputs)
     rank, processes = shard
-    kept = PredictionFolder.begin(folder, run, force=force and processes == 1)
-    count = len(source.labels)
-    todo = [chunk for chunk in range(rank, -(-count // CHUNK), processes) if not kept.has(chunk)]
-    # A processor is busy with the model already: images made beside it would make its threads wait for each other.
-    beside = nullcontext() if batched.device.type == "cpu" else ThreadPoolExecutor(1)
-    with (
-        counting(f"{name}: images", passes(plan, count, [CHUNK * chunk for chunk in todo]), quiet=quiet) as advance,
-        beside as ahead,
-    ):
-        for chunk in todo:
-            images, indices = source.read(CHUNK * chunk, CHUNK * (chunk + 1))
-            labels = source.labels[indices]
-            arrays: dict[str, NDArray[Any]] = {"labels": labels, "indices": indices}
-            if len(indices):
-                batched.check(images[:1], len(source.classes))
-                made = _ready(_conditions(plan, images, indices, threads), ahead)
-                arrays |= {condition.key: array for condition, array in _answers(batched, made, advance).items()}
-                for name_of_attack, attack in (("attack", plan.attack), ("auto_attack", plan.auto_attack)):
-                    if attack is not None and len(places := attacked_places(attack, indices, count)):
-                        arrays[name_of_attack] = _attacked(
-                            batched, attack, images[places], labels[places], indices[places], plan.seed, advance
-                        )
-                        arrays[f"places/{name_of_attack}"] = places
-            kept.write(chunk, arrays)
+    # Processes of one run share the folder: the first holds it for all of them.
+    with alone(folder) if rank == 0 else nullcontext():
+        kept = PredictionFolder.begin(folder, run, force=force and processes == 1)
+        count = len(source.labels)
+        todo = [chunk for chunk in range(rank, -(-count // CHUNK), processes) if not kept.has(chunk)]
+        # A processor is busy with the model already: images made beside it would make its threads wait for each other.
+        beside = nullcontext() if batched.device.type == "cpu" else ThreadPoolExecutor(1)
+        with (
+            counting(f"{name}: images", passes(plan, count, [CHUNK * chunk for chunk in todo]), quiet=quiet) as advance,
+            beside as ahead,
+        ):
+            for chunk in todo:
+                kept.write(chunk, _chunk(batched, source, plan, chunk, threads, ahead, advance))
     return kept
+
+
+def _chunk(
+    batched: BatchedModel,
+    source: ImageSource,
+    plan: EvaluationPlan,
+    chunk: int,
+    threads: int,
+    ahead: ThreadPoolExecutor | None,
+    advance: Counter,
+) -> dict[str, NDArray[Any]]:
+    """The arrays of a chunk's shard."""
+    images, indices = source.read(CHUNK * chunk, CHUNK * (chunk + 1))
+    labels = source.labels[indices]
+    arrays: dict[str, NDArray[Any]] = {"labels": labels, "indices": indices}
+    if not len(indices):
+        return arrays
+    batched.check(images[:1], len(source.classes))
+    made = _ready(_conditions(plan, images, indices, threads), ahead)
+    arrays |= {condition.key: array for condition, array in _answers(batched, made, advance).items()}
+    for name_of_attack, attack in (("attack", plan.attack), ("auto_attack", plan.auto_attack)):
+        if attack is not None and len(places := attacked_places(attack, indices, len(source.labels))):
+            arrays[name_of_attack] = _attacked(
+                batched, attack, images[places], labels[places], indices[places], plan.seed, advance
+            )
+            arrays[f"places/{name_of_attack}"] = places
+    return arrays
 
 
 def check_beforehand(source: ImageSource, plan: EvaluationPlan, folder: str | Path, run: Mapping[str, Any]) -> None:

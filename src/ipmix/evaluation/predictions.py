@@ -25,12 +25,15 @@ from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from ipmix.core.errors import InputError
-from ipmix.core.files import replacing, write_text
+from ipmix.core.files import is_beside, replacing, write_text
 from ipmix.evaluation.conditions import Condition
 
 FORMAT = "ipmix predictions 2"
 OLDER = "ipmix predictions 1"
 """Of folders whose shards' names carry no hash: they can be scored, but a run can't go on in them."""
+
+RUN = "run.json"
+"""What was asked of which model on which data."""
 
 BESIDE = ("labels", "indices", "places/attack", "places/auto_attack")
 """Arrays of a shard that are about its images, or about a condition, and no condition themselves."""
@@ -52,8 +55,11 @@ class PredictionFolder:
 
     @classmethod
     def of(cls, path: str | Path, run: Mapping[str, Any]) -> "PredictionFolder":
-        """The folder as ``run`` would use it; nothing is read or written."""
-        return cls(Path(path), {"format": FORMAT, **run})
+        """The folder as ``run`` would use it; nothing is written."""
+        folder, manifest = Path(path), {"format": FORMAT, **run}
+        described = folder / RUN
+        before = _read_json(described) if described.is_file() else {}
+        return cls(folder, manifest if _differing(before, manifest) else before)
 
     @classmethod
     def begin(cls, path: str | Path, run: Mapping[str, Any], *, force: bool = False) -> "PredictionFolder":
@@ -64,12 +70,12 @@ class PredictionFolder:
         """
         folder = Path(path)
         manifest = {"format": FORMAT, **run}
-        described = folder / "run.json"
+        described = folder / RUN
         if described.exists():
             before = _read_json(described)
-            differing = sorted(key for key in {*before, *manifest} if before.get(key) != manifest.get(key))
+            differing = _differing(before, manifest)
             if not differing:
-                return cls(folder, manifest)
+                return cls(folder, before)
             if before.get("format") == OLDER and not force:
                 raise InputError(
                     f"{folder} holds predictions of an earlier version of ipmix, which ipmix score can read but no "
@@ -82,7 +88,7 @@ class PredictionFolder:
                 )
             for shard in folder.glob("part-*.npz"):
                 shard.unlink()
-        elif folder.is_dir() and any(folder.iterdir()) and not force:
+        elif folder.is_dir() and not all(map(is_beside, folder.iterdir())) and not force:
             raise InputError(f"{folder} is not empty and holds no predictions; choose another folder")
         folder.mkdir(parents=True, exist_ok=True)
         write_text(described, json.dumps(manifest, indent=1))
@@ -93,12 +99,12 @@ class PredictionFolder:
         """The predictions in a folder, complete or not.
 
         Raises:
-            InputError: there are none.
+            InputError: there are none. See :meth:`progress` for how many.
         """
         folder = Path(path)
-        if not (folder / "run.json").is_file():
+        if not (folder / RUN).is_file():
             raise InputError(f"{folder} holds no predictions (no run.json); expected what ipmix evaluate wrote")
-        manifest = _read_json(folder / "run.json")
+        manifest = _read_json(folder / RUN)
         if manifest.get("format") not in (FORMAT, OLDER):
             raise InputError(f"{folder}/run.json is of format {manifest.get('format')!r}; expected {FORMAT!r}")
         return cls(folder, manifest)
@@ -106,6 +112,21 @@ class PredictionFolder:
     def has(self, chunk: int) -> bool:
         """Whether the shard of a chunk of the images is there."""
         return self._file(chunk).is_file()
+
+    def progress(self) -> tuple[int, int]:
+        """Of how many images there are predictions, and of how many there will be (those that are broken count)."""
+        data = self.run.get("data")
+        about: Mapping[str, Any] = data if isinstance(data, dict) else {}
+        count, size = about.get("images", about.get("pictures")), self.run.get("part")
+        if not isinstance(count, int) or not isinstance(size, int) or size < 1:
+            return 0, 0
+        starts = range(0, count, size)
+        return sum(min(size, count - start) for start in starts if self.has(start // size)), count
+
+    def places(self) -> NDArray[np.int64]:
+        """The places in the data, int64[n], of the images that there are predictions of: broken ones are left out."""
+        found = [np.asarray(shard.array("indices")) for shard in self.shards() if "indices" in shard.names()]
+        return np.concatenate([np.zeros(0, np.int64), *found])
 
     def write(self, chunk: int, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Keep a chunk's shard: ``labels`` int64[n], ``indices`` int64[n] and its conditions."""
@@ -150,15 +171,31 @@ class PredictionFile:
         yield PredictionShard(self.path)
 
 
-def open_predictions(path: str | Path) -> PredictionFolder | PredictionFile:
-    """Predictions in a folder (also that of a whole evaluation) or in somebody else's ``.npz``."""
+def open_predictions(path: str | Path, *, partial: bool = False) -> PredictionFolder | PredictionFile:
+    """Predictions in a folder (also that of a whole evaluation) or in somebody else's ``.npz``.
+
+    Args:
+        path: the folder or file.
+        partial: take the predictions of a run that has not ended; those of the first images are there, so of some
+            classes there may be none.
+
+    Raises:
+        InputError: there is nothing, or (without ``partial``) the run has not ended.
+    """
     given = Path(path)
     if not given.exists():
         raise InputError(f"there is no {given}; expected a folder that ipmix evaluate wrote, or an .npz of predictions")
     if not given.is_dir():
         return PredictionFile(given)
     inside = given / "predictions"
-    return PredictionFolder.open(inside if inside.is_dir() else given)
+    kept = PredictionFolder.open(inside if inside.is_dir() else given)
+    done, count = kept.progress()
+    if done < count and not partial:
+        raise InputError(
+            f"{given} holds {done:,} of {count:,} images: run the same ipmix evaluate again to finish it, or pass "
+            "--partial to score what is there"
+        )
+    return kept
 
 
 class PredictionShard:
@@ -259,6 +296,18 @@ def _reason(error: Exception) -> str:
 
 def _size(count: int) -> str:
     return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.1f} MiB"
+
+
+def _differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """The keys in which two runs differ. What their data is called is none: it may lie in a renamed folder."""
+    return sorted(key for key in {*before, *now} if _unnamed(before, key) != _unnamed(now, key))
+
+
+def _unnamed(run: Mapping[str, Any], key: str) -> Any:
+    value = run.get(key)
+    if key != "data" or not isinstance(value, dict):
+        return value
+    return {name: each for name, each in value.items() if name != "name"}
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -5,13 +5,14 @@ decides the figures is in it, and nothing else (not the number of threads, not t
 """
 
 import json
-import sys
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ipmix.core.errors import InputError
 from ipmix.data import datasets
+from ipmix.data.broken import LIST, list_broken
 from ipmix.data.datasets import ArrayDataset, FileDataset
 from ipmix.data.sources import OnDisk
 from ipmix.experiment.config import TEST_CROP, DataConfig, ExecutionConfig, ExperimentConfig
@@ -35,16 +36,25 @@ def train(experiment: ExperimentConfig, out: Path, execution: ExecutionConfig | 
     elif experiment.mixing.folder is not None:
         MixingSet.open(experiment.mixing.folder)
     refuse_taken(out, resume=how.resume, force=how.force)
+    broken: list[Path] = []
     dataset, test = open_datasets(
-        experiment.data, experiment.training.crop_size, root=how.root, download=how.download, quiet=how.quiet
+        experiment.data,
+        experiment.training.crop_size,
+        root=how.root,
+        download=how.download,
+        quiet=how.quiet,
+        broken=broken,
     )
-    return train_network(
+    mixing = _mixing_set(experiment, method, dataset)
+    if mixing is not None:
+        broken += mixing.skipped
+    outcome = train_network(
         experiment.training,
         dataset,
         test,
         out,
         method=method,
-        mixing=_mixing_set(experiment, method, dataset),
+        mixing=mixing,
         resume=how.resume,
         force=how.force,
         threads=how.threads,
@@ -54,6 +64,9 @@ def train(experiment: ExperimentConfig, out: Path, execution: ExecutionConfig | 
         trackers=how.trackers,
         quiet=how.quiet,
     )
+    if os.environ.get("RANK", "0") == "0":
+        list_broken(broken, out)
+    return outcome
 
 
 def run_experiment(
@@ -120,17 +133,25 @@ def run_experiment(
         "last": outcome.last,
         "best": outcome.best,
         "measured": cards,
+        "broken": len((out / LIST).read_bytes().splitlines()) if (out / LIST).exists() else 0,
     }
     write_text(out / "results.json", json.dumps(results, indent=1) + "\n")
     return results
 
 
 def open_datasets(
-    data: DataConfig, size: int, *, root: Path | None = None, download: bool = False, quiet: bool = False
+    data: DataConfig,
+    size: int,
+    *,
+    root: Path | None = None,
+    download: bool = False,
+    quiet: bool = False,
+    broken: list[Path] | None = None,
 ) -> tuple[ArrayDataset | FileDataset, ArrayDataset | OnDisk | None]:
-    """The images to train on, and those to test on (None if there are none)."""
+    """The images to train on, and those to test on (None if there are none); broken files are added to ``broken``."""
+    broken = [] if broken is None else broken
     if data.crop == "resized":
-        return _open_files(data, size, quiet)
+        return _open_files(data, size, quiet, broken)
     where: dict[str, Any] = {
         "root": root, "download": download, "skip_broken": data.skip_broken, "quiet": quiet,
     }  # fmt: skip
@@ -142,20 +163,23 @@ def open_datasets(
     test = None if split is None else datasets.load(data.source, split, size=side, **where)
     for loaded in (dataset, test):
         if loaded is not None:
-            _tell_skipped(loaded.name, loaded.skipped)
+            broken += loaded.skipped
     return dataset, test
 
 
-def _open_files(data: DataConfig, size: int, quiet: bool) -> tuple[FileDataset, OnDisk | None]:
+def _open_files(data: DataConfig, size: int, quiet: bool, broken: list[Path]) -> tuple[FileDataset, OnDisk | None]:
     files = datasets.scan(data.source, "train")
     if data.skip_broken:
-        files, broken = files.whole(quiet=quiet)
-        _tell_skipped(files.name, broken)
+        files, found = files.whole(quiet=quiet)
+        broken += found
     split = _test_split(data)
     if split is None:
         return files, None
-    test = datasets.scan(data.source, split)
-    return files, OnDisk(test, size, TEST_CROP, data.skip_broken)
+    test = OnDisk(datasets.scan(data.source, split), size, TEST_CROP, data.skip_broken)
+    if data.skip_broken:
+        test, found = test.whole(skip_broken=True)
+        broken += found
+    return files, test
 
 
 def _test_split(data: DataConfig) -> str | None:
@@ -164,18 +188,13 @@ def _test_split(data: DataConfig) -> str | None:
     return next((name for name in ("test", "val") if name in datasets.splits(data.source)), None)
 
 
-def _tell_skipped(name: str, skipped: Sequence[Path]) -> None:
-    if skipped:
-        sys.stderr.write(f"{name}: passed over {len(skipped)} broken images, the first {skipped[0]}\n")
-
-
 def _mixing_set(
     experiment: ExperimentConfig, method: Method | None, dataset: ArrayDataset | FileDataset
 ) -> MixingSet | None:
     if method is None or not method.needs_mixing_images:
         return None
     if experiment.mixing.folder is not None:
-        return MixingSet.open(experiment.mixing.folder)
+        return MixingSet.open(experiment.mixing.folder, skip_broken=experiment.data.skip_broken)
     height = width = experiment.training.crop_size
     if isinstance(dataset, ArrayDataset):
         height, width = dataset.images.shape[1:3]

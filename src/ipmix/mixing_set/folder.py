@@ -10,7 +10,8 @@ from PIL import Image
 
 from ipmix.core.errors import InputError
 from ipmix.core.threads import default_threads
-from ipmix.data.decoding import SUFFIXES, decode
+from ipmix.data.contents import content_hashes
+from ipmix.data.decoding import SUFFIXES, BrokenImage, decode
 from ipmix.data.folders import image_files
 from ipmix.fractals.kinds import Painting
 
@@ -48,28 +49,41 @@ SHOWN = 10
 class FolderPainter:
     """Paints the kind ``image``: image i of the folder, resized and cropped; more than there are repeat.
 
-    All are decoded once at the start, for one that can't be should not stop a long run: :class:`InputError` names it.
+    All are decoded once at the start, for one that can't be should not stop a long run: :class:`InputError` names it,
+    or with ``skip_broken`` those that are broken are left out, and listed in ``skipped``.
     """
 
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
+    def __init__(self, folder: str | os.PathLike[str], *, skip_broken: bool = False) -> None:
         self.root = Path(folder)
         self.paths = find(self.root)
         if not self.paths:
             raise InputError(f"{self.root} holds no images ({', '.join(sorted(SUFFIXES))})")
-        self._check()
-        names = "\n".join(f"{path.relative_to(self.root)} {path.stat().st_size}" for path in self.paths)
-        self.identity = f"{len(self.paths)} images {hashlib.sha256(names.encode()).hexdigest()[:16]}"
+        self.skipped: list[Path] = []
+        self._check(skip_broken)
+        digest = hashlib.sha256()
+        for path, content in zip(self.paths, content_hashes(self.paths, self.root)):
+            digest.update(os.fsencode(path.relative_to(self.root).as_posix()) + b"\0" + content)
+        self.identity = f"{len(self.paths)} images {digest.hexdigest()[:16]}"
 
     def __len__(self) -> int:
         return len(self.paths)
 
-    def _check(self) -> None:
+    def _check(self, skip_broken: bool) -> None:
         with ThreadPoolExecutor(default_threads()) as pool:
-            complaints = [complaint for complaint in pool.map(_complaint, self.paths) if complaint]
+            found = list(pool.map(_complaint, self.paths))
+        if skip_broken:
+            self.skipped = [path for path, error in zip(self.paths, found) if isinstance(error, BrokenImage)]
+            self.paths = [path for path, error in zip(self.paths, found) if not isinstance(error, BrokenImage)]
+            found = [error for error in found if not isinstance(error, BrokenImage)]
+            if not self.paths:
+                raise InputError(f"every one of the {len(self.skipped)} images in {self.root} is broken")
+        complaints = [str(error) for error in found if error is not None]
         if complaints:
             more = "" if len(complaints) <= SHOWN else f"\nand {len(complaints) - SHOWN} more"
             count = f"{len(complaints)} of {len(self.paths)} images in {self.root} can't be used"
-            raise InputError(f"{count}:\n" + "\n".join(complaints[:SHOWN]) + more)
+            raise InputError(
+                f"{count} (--skip-broken passes over those that are broken):\n" + "\n".join(complaints[:SHOWN]) + more
+            )
 
     def __call__(self, seed: int, indices: list[int], size: int) -> list[Painting]:
         """Images ``indices``; the seed changes nothing."""
@@ -81,9 +95,9 @@ class FolderPainter:
         return Painting(pixels, 1, {"from": str(path.relative_to(self.root))})
 
 
-def _complaint(path: Path) -> str:
+def _complaint(path: Path) -> InputError | None:
     try:
         decode(path)
     except InputError as error:
-        return str(error)
-    return ""
+        return error
+    return None

@@ -18,7 +18,7 @@ import numpy as np
 
 from ipmix.core.checking import check_int64, check_shard
 from ipmix.core.errors import InputError
-from ipmix.core.files import FileLock, replacing, write_bytes, write_text
+from ipmix.core.files import FileLock, replacing, reserve, sweep, write_bytes, write_text
 from ipmix.core.threads import default_threads
 from ipmix.fractals.kinds import KINDS, SIZE_LEAST, SIZE_MOST, Painting, paint
 from ipmix.mixing_set import image_files
@@ -79,6 +79,8 @@ def make(
         folder.mkdir(parents=True, exist_ok=True)
         # Two processes that make the same part (two ranks of one training) take turns; the second finds it done.
         with FileLock(folder / f".lock{plan.suffix()}"):
+            for place in (folder, *(folder / kind for kind in plan.mix)):
+                sweep(place)
             yield from _make(plan, folder, threads or default_threads(), painters)
     except OSError as error:
         full = error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None))
@@ -164,7 +166,7 @@ class _Output:
                 (self.folder / kind).mkdir(exist_ok=True)
             return self
         if self.fresh:
-            reserve(self.unfinished, (len(self.plan.numbers()), 3, self.plan.size, self.plan.size))
+            new_array_file(self.unfinished, (len(self.plan.numbers()), 3, self.plan.size, self.plan.size))
         self.shard = np.lib.format.open_memmap(self.unfinished, mode="r+")
         return self
 
@@ -190,7 +192,7 @@ class _Output:
             os.replace(self.unfinished, self.folder / shard_name(self.plan))
 
 
-def reserve(path: Path, shape: tuple[int, ...]) -> None:
+def new_array_file(path: Path, shape: tuple[int, ...]) -> None:
     """Create a NumPy file for uint8 of this shape, with all its space taken.
 
     A disk too small for it must show here, as an error: later, through a memory map, it is a fatal signal.
@@ -199,10 +201,7 @@ def reserve(path: Path, shape: tuple[int, ...]) -> None:
     with replacing(path) as file:
         description = {"descr": "|u1", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(file, description)
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), file.tell(), size)
-        else:
-            file.truncate(file.tell() + size)
+        reserve(file, file.tell() + size)
 
 
 def _read_journal(plan: MixingSetPlan, folder: Path) -> dict[int, Entry]:

@@ -24,11 +24,11 @@ from ipmix.core.checking import check_images, described
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import Key, below
 from ipmix.core.threads import default_threads
-from ipmix.data.decoding import SUFFIXES, decode
+from ipmix.data.decoding import SUFFIXES, BrokenImage, decode
 from ipmix.fractals.kinds import PAINTINGS_VERSION
 from ipmix.mixing_set.composition import compose
 from ipmix.mixing_set.folder import find, fit
-from ipmix.mixing_set.making import make, reserve
+from ipmix.mixing_set.making import make, new_array_file
 from ipmix.mixing_set.manifest import VERSION, Entry, MixingSetPlan, read, shard_name
 from ipmix.mixing_set.sources import ArrayFile, ArraySource, FolderSource, MixingSource, ShardSource, open_shard
 
@@ -115,46 +115,59 @@ class MixingSet:
         skipped: list[Path] = []
         if skip_broken:
             with ThreadPoolExecutor(default_threads()) as pool:
-                skipped = [p for p, whole in zip(paths, pool.map(_decodes, paths)) if not whole]
+                skipped = [p for p, broken in zip(paths, pool.map(_is_broken, paths)) if broken]
             paths = sorted(set(paths) - set(skipped))
         if not paths:
             raise InputError(f"{root} holds no images that can be read ({', '.join(sorted(SUFFIXES))})")
-        mixing = cls(FolderSource(paths), cache)
+        mixing = cls(FolderSource(paths, root), cache)
         mixing.skipped = skipped
         return mixing
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str], *, cache: str | os.PathLike[str] | None = None) -> "MixingSet":
-        """Open a set made by ``ipmix mixing-set make`` (all its shards present), or any folder of images."""
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        skip_broken: bool = False,
+        cache: str | os.PathLike[str] | None = None,
+    ) -> "MixingSet":
+        """Open a set made by ``ipmix mixing-set make`` (all its shards present), or any folder of images.
+
+        ``skip_broken`` is for the latter, as in :meth:`folder`.
+        """
         root = Path(path)
         manifests = sorted(root.glob("manifest*.json"))
         if not manifests:
             if list(root.glob("manifest*.journal")):
                 raise InputError(f"{root} holds an unfinished mixing set; run the same 'make' again to finish it")
-            return cls.folder(root, cache=cache)
-        plans, entries, identity = [], [], hashlib.sha256()
+            return cls.folder(root, skip_broken=skip_broken, cache=cache)
+        plans, entries = [], []
         for manifest in manifests:
             plan, listed = read(manifest)
             plans.append(plan)
             entries += listed
-            identity.update(manifest.read_bytes())
         _check_shards(root, plans)
         entries.sort(key=lambda entry: entry.number)
         if plans[0].files == "shard":
             mapped = [open_shard(root / shard_name(plan), plan) for plan in plans]
-            mixing = cls(ShardSource(mapped, identity.hexdigest()), cache)
+            mixing = cls(ShardSource(mapped), cache)
         else:
             paths = [root / entry.file for entry in entries]
             for file in paths:
                 if not file.is_file():
                     raise InputError(f"{file} is listed in the manifest but missing; remove the manifest, make again")
-            mixing = cls(FolderSource(paths), cache)
+            mixing = cls(FolderSource(paths, root), cache)
         mixing.plan = plans[0]
         mixing.entries = entries
         return mixing
 
     def __len__(self) -> int:
         return len(self._source)
+
+    @property
+    def identity(self) -> str:
+        """A hash of all images: equal for equal sets, whatever their folders are called."""
+        return self._source.identity
 
     @property
     def channels(self) -> int:
@@ -256,7 +269,7 @@ class MixingSet:
             if not (folder / name).exists():
                 with tempfile.TemporaryDirectory(dir=folder) as scratch:
                     partial = Path(scratch) / name
-                    reserve(partial, shape)
+                    new_array_file(partial, shape)
                     # Written, not mapped: pages of a map count as memory until they are on disk.
                     with open(partial, "r+b") as file:
                         file.seek(-int(np.prod(shape)), os.SEEK_END)
@@ -282,12 +295,12 @@ def cache_folder(cache: str | os.PathLike[str] | None = None) -> Path:
     return Path(platformdirs.user_cache_dir("ipmix", appauthor=False))
 
 
-def _decodes(path: Path) -> bool:
+def _is_broken(path: Path) -> bool:
     try:
         decode(path)
-    except InputError:
-        return False
-    return True
+    except BrokenImage:
+        return True
+    return False
 
 
 def _check_shards(root: Path, plans: list[MixingSetPlan]) -> None:

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from ipmix.core.errors import InputError
+from ipmix.data.contents import content_hashes
 from ipmix.data.decoding import decode
 from ipmix.mixing_set.manifest import MixingSetPlan, place_in_shard
 
@@ -20,7 +21,7 @@ class MixingSource(Protocol):
 
     @property
     def identity(self) -> str:
-        """A hash of where the images come from: equal for equal sets."""
+        """A hash of the images: equal for equal sets, wherever they lie."""
         ...
 
     def __len__(self) -> int: ...
@@ -58,13 +59,16 @@ class FolderSource:
 
     channels = 3
 
-    def __init__(self, paths: list[Path]) -> None:
-        self.paths = paths
-        seen = hashlib.sha256()
-        for path in paths:
-            status = path.stat()
-            seen.update(f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}\n".encode())
-        self.identity = seen.hexdigest()
+    def __init__(self, paths: list[Path], root: Path) -> None:
+        self.paths, self.root = paths, root
+        self._identity = ""
+
+    @property
+    def identity(self) -> str:
+        """A hash of the files' bytes, in their order."""
+        if not self._identity:
+            self._identity = hashlib.sha256(b"".join(content_hashes(self.paths, self.root))).hexdigest()
+        return self._identity
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -104,9 +108,17 @@ class ShardSource:
 
     channels = 3
 
-    def __init__(self, shards: list[ArrayFile], identity: str) -> None:
+    def __init__(self, shards: list[ArrayFile]) -> None:
         self.shards = shards
-        self.identity = identity
+        self._identity = ""
+
+    @property
+    def identity(self) -> str:
+        """A hash of the files' bytes, in their order."""
+        if not self._identity:
+            contents = content_hashes([shard.path for shard in self.shards], self.shards[0].path.parent)
+            self._identity = hashlib.sha256(b"".join(contents)).hexdigest()
+        return self._identity
 
     def __len__(self) -> int:
         return sum(len(shard.mapped) for shard in self.shards)

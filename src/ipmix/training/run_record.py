@@ -1,20 +1,19 @@
 """What identifies a training run: settings, data, method, mixing set; as JSON holds it."""
 
 import dataclasses
+import hashlib
 import json
 import zlib
 from typing import Any
 
 import numpy as np
 
+from ipmix.data.contents import digest_of
 from ipmix.data.datasets import ArrayDataset, FileDataset
 from ipmix.data.sources import OnDisk
 from ipmix.methods.protocol import Method
 from ipmix.recipe.mixing_images import MixingImages
 from ipmix.training.config import TrainingConfig
-
-SAMPLE = 32
-"""Images of a mixing set that its hash is made of."""
 
 
 def record_of(
@@ -26,7 +25,8 @@ def record_of(
 ) -> dict[str, Any]:
     """The run's record. Two runs with the same record and the same version give the same network.
 
-    Images in memory are identified by their bytes, files on disk by their names.
+    Images are identified by their bytes and labels, those in files also by their names from the class folder on; the
+    set's own name is told, but :func:`difference` does not count it.
     """
     return {
         "training": dataclasses.asdict(config),
@@ -41,13 +41,11 @@ def _images(dataset: ArrayDataset | FileDataset | OnDisk) -> dict[str, Any]:
     if isinstance(dataset, OnDisk):
         return {**_images(dataset.files), "size": dataset.size, "crop": dataset.crop}
     if isinstance(dataset, FileDataset):
-        names = "\n".join(f"{path.parent.name}/{path.name}" for path in dataset.paths)
-        code = zlib.crc32(dataset.labels.tobytes(), zlib.crc32(names.encode()))
         return {
             "name": dataset.name,
             "files": len(dataset),
             "classes": len(dataset.classes),
-            "crc32": f"{code:08x}",
+            "sha256": digest_of(dataset),
         }
     images = np.ascontiguousarray(dataset.images)
     return {
@@ -69,22 +67,40 @@ def _method(method: Method | None) -> dict[str, Any] | None:
 
 
 def _mixing(mixing: MixingImages | None) -> dict[str, Any] | None:
-    """How many images, and a hash of some of them, spread over the set."""
+    """How many images, and a hash of them all: the set's own, if it knows one."""
     if mixing is None:
         return None
-    code = 0
-    for place in np.unique(np.linspace(0, len(mixing) - 1, SAMPLE).astype(int)):
-        code = zlib.crc32(np.ascontiguousarray(mixing[int(place)]).data, code)
-    return {"count": len(mixing), "crc32": f"{code:08x}"}
+    identity = getattr(mixing, "identity", None)
+    if not isinstance(identity, str):
+        digest = hashlib.sha256()
+        for place in range(len(mixing)):
+            image = np.ascontiguousarray(mixing[place])
+            digest.update(repr(image.shape).encode())
+            digest.update(image.data)
+        identity = digest.hexdigest()
+    return {"count": len(mixing), "sha256": identity}
 
 
 def difference(ours: dict[str, object], theirs: dict[str, object]) -> list[str]:
-    """Where two experiments differ, one line a key: ``key: theirs -> ours``."""
+    """Where two experiments differ, one line a key: ``key: theirs -> ours``; what sets of images are called is none."""
+    return _difference(_without_names(ours), _without_names(theirs))
+
+
+def _without_names(record: dict[str, object]) -> dict[str, object]:
+    """The record of the same experiment on data in a folder that is called something else."""
+    changed = dict(record)
+    for key in ("data", "test"):
+        if isinstance(about := record.get(key), dict):
+            changed[key] = {name: value for name, value in about.items() if name != "name"}
+    return changed
+
+
+def _difference(ours: dict[str, object], theirs: dict[str, object]) -> list[str]:
     lines = []
     for key in sorted(ours.keys() | theirs.keys()):
         mine, other = ours.get(key), theirs.get(key)
         if isinstance(mine, dict) and isinstance(other, dict):
-            lines += [f"{key}.{line}" for line in difference(mine, other)]
+            lines += [f"{key}.{line}" for line in _difference(mine, other)]
         elif mine != other:
             lines.append(f"{key}: {other!r} -> {mine!r}")
     return lines

@@ -1,5 +1,7 @@
 """The commands: make, info, show, verify."""
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -77,12 +79,35 @@ def test_own_images(tmp_path, capsys):
     with pytest.raises(InputError, match=r"3.png is not an image"):
         make_small(tmp_path / "broken", images=tmp_path / "own", mix="image=6,ifs=6")
     assert not (tmp_path / "broken").exists()
+    make_small(tmp_path / "kept", images=tmp_path / "own", mix="image=6,ifs=6", skip_broken=True)
+    assert "passed over 1 broken image; " in capsys.readouterr().err
+    assert (tmp_path / "kept" / "broken.txt").read_text() == f"{tmp_path / 'own' / '3.png'}\n"
+    assert verify(tmp_path / "kept") == 0
     for i in range(12):
         (tmp_path / "own" / f"bad{i}.png").write_bytes(b"broken")
     with pytest.raises(InputError, match=r"13 of 16 images(.|\n)*3 more"):
         make_small(tmp_path / "broken", images=tmp_path / "own", mix="image=6,ifs=6")
     with pytest.raises(InputError, match="is not a folder"):
         make_small(tmp_path / "none", images=tmp_path / "nowhere")
+
+
+def test_own_images_are_known_by_their_content(tmp_path):
+    (tmp_path / "own").mkdir()
+    draws = np.random.default_rng(0)
+    for i in range(3):
+        pixels = draws.integers(0, 256, (16, 16, 3)).astype(np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "own" / f"{i}.png", compress_level=0)
+    options = {"mix": "image=3,ifs=3", "count": 6}
+    make_small(tmp_path / "set", images=tmp_path / "own", **options)
+    (tmp_path / "own").rename(tmp_path / "moved")
+    make_small(tmp_path / "set", images=tmp_path / "moved", **options)
+    path = tmp_path / "moved" / "1.png"
+    before = path.stat()
+    Image.fromarray(255 - np.asarray(Image.open(path))).save(path, compress_level=0)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert path.stat().st_size == before.st_size
+    with pytest.raises(InputError, match="holds another mixing set"):
+        make_small(tmp_path / "set", images=tmp_path / "moved", **options)
 
 
 def test_show(tmp_path, capsys):

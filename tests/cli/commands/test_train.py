@@ -69,7 +69,8 @@ def test_broken_images_are_named_or_counted(data: Path, tmp_path: Path, capsys: 
     assert "dog/3.png is empty" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
     assert main([*command, "--skip-broken"]) == 0
-    assert "data train: passed over 1 broken images" in capsys.readouterr().err
+    assert "passed over 1 broken image; " in capsys.readouterr().err
+    assert (tmp_path / "run" / "broken.txt").read_text() == f"{data / 'train' / 'dog' / '3.png'}\n"
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def augment(
         explain: Take the first version of each image apart.
         cell: Longer side of an image on the sheet, in pixels.
         engine: What augments.
-        skip_broken: Pass over images that can't be decoded.
+        skip_broken: Pass over images that can't be decoded; broken.txt beside --out names them.
         force: Replace an existing file.
     """
     import numpy as np
@@ -80,11 +80,15 @@ def augment(
         if one is None:
             raise InputError('--method none leaves images as they are; choose a method, such as "ipmix"')
         chosen = {method.method: one}
-    names, images = zip(*read_images(files, size, skip_broken))
+    names, images = zip(*read_images(files, size, skip_broken, out.parent))
     mixing = None
     if any(each.needs_mixing_images for each in chosen.values()):
         side = max(margin(image.shape[0], image.shape[1]) for image in images)
-        mixing = MixingSet.open(mixing_set) if mixing_set else MixingSet.generate(mixing_count, side, seed)
+        mixing = (
+            MixingSet.open(mixing_set, skip_broken=skip_broken)
+            if mixing_set
+            else MixingSet.generate(mixing_count, side, seed)
+        )
     mixes = any(each.mixes_labels for each in chosen.values())
     lines: list[SheetRow] = []
     for index, (name, image) in enumerate(zip(names, images)):

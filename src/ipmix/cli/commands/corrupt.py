@@ -23,11 +23,13 @@ def corrupt(
     quality: int = 85,
     shard: str = "1/1",
     threads: int = 1,
+    skip_broken: bool = False,
     force: bool = False,
 ) -> None:
     """Write a corrupted (-C, C-bar) or perturbed (-P) copy of a set of images.
 
-    A stopped run goes on when it is started again: what is there is kept. Memory stays constant. Layout
+    A stopped run goes on when it is started again with the same words on the same images: what is there is
+    kept. Memory stays constant. Layout
     "arrays" is CIFAR's (<corruption>.npy, severity by severity, and labels.npy), "folders" ImageNet's
     (<corruption>/<severity>/<class>/<image>.JPEG; of sequences the frames as PNG).
 
@@ -50,10 +52,12 @@ def corrupt(
         shard: i/n makes the i-th of n parts, each on a machine of its own; in the layout arrays a part is
             whole files.
         threads: How many threads.
-        force: Write anew what is there.
+        skip_broken: Pass over images that can't be decoded; broken.txt names them.
+        force: Write anew what is there; a set of other settings or other images is removed first.
     """
     from ipmix.core.checking import check_count, parse_shard
-    from ipmix.corruptions.test_sets import planning, writing
+    from ipmix.corruptions.test_sets import beginning, planning, writing
+    from ipmix.data.broken import list_broken
     from ipmix.data.sources import OnDisk, open_images
 
     source = open_images(data, labels, size)
@@ -65,7 +69,12 @@ def corrupt(
     )  # fmt: skip
     part = parse_shard(shard)
     check_count("threads", threads, 1)
+    broken: tuple[Path, ...] = ()
+    if isinstance(source, OnDisk):
+        source, broken = source.whole(skip_broken=skip_broken)
+    plan = planning.of_images(plan, source, len(broken))
     folder = Path(out)
-    writing.check_record(plan, folder, force=force)
     write = writing.write_arrays if plan.layout == "arrays" else writing.write_folders
-    write(plan, source, folder, part, threads, force)
+    with beginning.begun(plan, source, folder, part, force=force) as scratch:
+        list_broken(broken, folder)
+        write(plan, source, folder, scratch, part, threads, force)

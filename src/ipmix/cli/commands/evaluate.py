@@ -103,7 +103,7 @@ def evaluate(
         seed: Of corruptions, attack and intervals.
         root: Where CIFAR's files lie.
         trust: Open a pickled model, which may run code.
-        skip_broken: Pass over images that can't be decoded.
+        skip_broken: Pass over images that can't be decoded; broken.txt in --out names them.
         force: Replace another run's results in --out.
         quiet: Show no progress.
     """

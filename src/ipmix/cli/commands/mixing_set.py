@@ -22,6 +22,7 @@ def make(
     files: Literal["png", "jpeg", "webp", "shard"] = "png",
     shard: str = "1/1",
     threads: int | None = None,
+    skip_broken: bool = False,
 ) -> None:
     """Make a mixing set from a seed, into a new folder.
 
@@ -48,9 +49,11 @@ def make(
         shard: i/n makes the i-th of n shards, each on a machine of its own; put into one folder the shards
             are the whole set.
         threads: How many threads; by default all processors.
+        skip_broken: Pass over images of --images that can't be decoded; broken.txt names them.
     """
     from ipmix.core.checking import parse_shard
     from ipmix.core.progress import counting
+    from ipmix.data.broken import list_broken
     from ipmix.mixing_set.composition import Painter, compose
     from ipmix.mixing_set.folder import FolderPainter
     from ipmix.mixing_set.making import make as make_set
@@ -59,8 +62,10 @@ def make(
     chosen = parse_mix(mix)
     painters: dict[str, Painter] = {}
     sources: dict[str, str] = {}
+    broken: list[Path] = []
     if images is not None:
-        folder = FolderPainter(images)
+        folder = FolderPainter(images, skip_broken=skip_broken)
+        broken = folder.skipped
         painters["image"], sources["image"] = folder, folder.identity
         if chosen is None:
             from ipmix.mixing_set.composition import DEFAULT_MIX
@@ -83,6 +88,7 @@ def make(
         for done in make_set(plan, out, threads, painters):
             advance(done - made)
             made = done
+    list_broken(broken, out)
     what = f"{made} images of {size} x {size}"
     where = f"shard {number} of {shards} of " if shards > 1 else ""
     sys.stdout.write(f"{where}{out}: {what} from seed {seed}: {in_words(plan.mix)}\n")

@@ -15,6 +15,7 @@ def score(
     seed: int = 0,
     samples: int = 1000,
     scores: Literal["auto", "logits", "probabilities"] = "auto",
+    partial: bool = False,
     force: bool = False,
 ) -> None:
     """Score predictions that are already there: somebody else's .npz, or a folder of ipmix evaluate.
@@ -31,6 +32,7 @@ def score(
         seed: Of the bootstrap intervals.
         samples: Resamples for an interval; 0 for no intervals.
         scores: What the .npz holds: logits or probabilities (also in percent); auto tells from all rows, or asks.
+        partial: Score the predictions of an evaluation that was interrupted; the results say so.
         force: Replace what is in --out.
     """
     import json
@@ -38,7 +40,7 @@ def score(
 
     from ipmix.core.files import refuse_existing, write_text
     from ipmix.evaluation import scorecard
-    from ipmix.evaluation.predictions import open_predictions
+    from ipmix.evaluation.predictions import PredictionFolder, open_predictions
     from ipmix.evaluation.results import read_baseline
     from ipmix.report import print_comparison, write_page
     from ipmix.report.facts import facts_of
@@ -47,13 +49,22 @@ def score(
     if out is not None:
         for file in ("scorecard.json", "report.html", "scorecard.csv"):
             refuse_existing(out / file, force=force)
-    unknown = None if anomalies is None else open_predictions(anomalies)
+    unknown = None if anomalies is None else open_predictions(anomalies, partial=partial)
+    kept = open_predictions(predictions, partial=partial)
     card = scorecard.score(
-        open_predictions(predictions), anomalies=unknown, seed=seed, samples=samples,
+        kept, anomalies=unknown, seed=seed, samples=samples,
         baseline=None if baseline is None else read_baseline(baseline), scores=scores,
     )  # fmt: skip
     if name is not None:
         card["run"]["name"] = name
+    lead = f"Scored from {predictions.name}: {card['pictures']} images."
+    if isinstance(kept, PredictionFolder):
+        done, count = kept.progress()
+        card["broken"] = max(0, done - card["pictures"]) if count else 0
+        if done < count:
+            card["partial"] = {"images": done, "of": count}
+            lead = f"Not finished: {done:,} of {count:,} images. {lead}"
+            sys.stdout.write(f"Not finished: only {done:,} of {count:,} images are scored.\n")
     print_comparison([card])
     if predictions.is_file():
         sys.stdout.write(f"Taken as {card['scores']}{'' if scores != 'auto' else ', told from all rows'}.\n")
@@ -64,5 +75,5 @@ def score(
     write_text(out / "scorecard.csv", to_csv([card]))
     write_page(
         out / "report.html", [card], title=f"How safe is {card['run']['name']}?", facts=facts_of(card),
-        lead=f"Scored from {predictions.name}: {card['pictures']} images.",
+        lead=lead,
     )  # fmt: skip

@@ -2,6 +2,7 @@
 work."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -97,6 +98,11 @@ def make_plan(
         frost=TestSetPlan.frost_source(chosen),
         version=version("ipmix"),
     )
+
+
+def of_images(plan: TestSetPlan, source: InMemory | OnDisk, broken: int) -> TestSetPlan:
+    """The plan for these very images, of which every one has been found whole."""
+    return replace(plan, count=len(source), sha256=source.fingerprint(), broken=broken)
 
 
 def _check_folders_of_frames(source: InMemory | OnDisk) -> None:

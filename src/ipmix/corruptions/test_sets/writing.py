@@ -4,20 +4,23 @@ A file is written beside its place and moved there when it is whole: what exists
 randomness is named by its place in the data, so that shards made on different machines fit together.
 """
 
-import json
+import math
 import os
+import secrets
+import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
 
 from ipmix.core.errors import InputError
-from ipmix.core.files import write_bytes, write_text
+from ipmix.core.files import replacing, reserve, write_bytes
 from ipmix.core.image_sizes import width_by_height
 from ipmix.core.progress import counting
 from ipmix.corruptions.common import frost
@@ -25,6 +28,7 @@ from ipmix.corruptions.corrupting import Form, corrupt
 from ipmix.corruptions.perturbations.sequences import frame_count
 from ipmix.corruptions.perturbing import perturb
 from ipmix.corruptions.severities import constants
+from ipmix.data.decoding import BrokenImage
 from ipmix.data.sources import InMemory, OnDisk
 
 RECORD = "settings.json"
@@ -49,6 +53,8 @@ class TestSetPlan:
     count: int
     frost: str
     version: str
+    sha256: str = ""  # of the images, their labels and names
+    broken: int = 0  # files that were passed over
 
     @classmethod
     def frost_source(cls, names: Sequence[str]) -> str:
@@ -58,40 +64,26 @@ class TestSetPlan:
         return "public photographs" if frost.comparable() else "procedural: not comparable with published results"
 
 
-def check_record(plan: TestSetPlan, out: Path, *, force: bool) -> None:
-    """Write the plan to the folder, or raise InputError if another one was begun there."""
-    path = out / RECORD
-    record = json.dumps(asdict(plan), indent=2) + "\n"
-    if path.exists() and not force:
-        old = path.read_text()
-        if old == record:
-            return
-        with suppress(json.JSONDecodeError):
-            before, now = json.loads(old), json.loads(record)
-            changed = [key for key in now if before.get(key) != now[key]]
-            raise InputError(
-                f"{out} was begun with other settings ({', '.join(changed)} differ); "
-                "choose another folder, or pass --force to write it anew"
-            )
-        raise InputError(f"{path} is damaged; choose another folder, or pass --force to write it anew")
-    if not path.exists() and not force and out.is_dir() and any(out.iterdir()):
-        raise InputError(f"{out} is not empty and not the begin of such a set; choose another folder, or pass --force")
-    out.mkdir(parents=True, exist_ok=True)
-    write_text(path, record)
-
-
 def write_arrays(
-    plan: TestSetPlan, source: InMemory | OnDisk, out: Path, shard: tuple[int, int], threads: int, force: bool
+    plan: TestSetPlan,
+    source: InMemory | OnDisk,
+    out: Path,
+    scratch: Path,
+    shard: tuple[int, int],
+    threads: int,
+    force: bool,
 ) -> None:
-    """Write ``<name>.npy`` for every ``shard[1]``-th name from ``shard[0]`` (1 is the first), and
-    ``labels.npy``."""
+    """Write ``<name>.npy`` for every ``shard[1]``-th name from ``shard[0]`` (1 is the first), and ``labels.npy``.
+
+    ``scratch`` is the folder for what is half written, on the same disk.
+    """
     _write_labels(plan, source, out)
     mine = plan.names[shard[0] - 1 :: shard[1]]
     waiting = [name for name in mine if force or not (out / f"{name}.npy").exists()]
     steps = 1 if plan.kind == "p" else len(plan.severities)
     with counting(f"writing {out}", len(waiting) * steps * len(source)) as advance:
         for name in waiting:
-            with _growing(out / f"{name}.npy", _array_shape(plan, source, name)) as target:
+            with _growing(out / f"{name}.npy", scratch, _array_shape(plan, source, name)) as target:
                 for first, images in _chunks(source, CHUNK if plan.kind != "p" else 64):
                     places = np.arange(first, first + len(images))
                     if plan.kind == "p":
@@ -110,9 +102,14 @@ def write_arrays(
 
 
 def image_shape(source: InMemory | OnDisk) -> tuple[int, int, int]:
-    """Height, width and channels of the first image."""
-    height, width, channels = source.image(0).shape
-    return height, width, channels
+    """Height, width and channels of the first image that can be decoded."""
+    for place in range(len(source)):
+        try:
+            height, width, channels = source.image(place).shape
+        except BrokenImage:
+            continue
+        return height, width, channels
+    raise InputError(f"{source.name}: every one of the {len(source)} images is broken")
 
 
 def _chunks(source: InMemory | OnDisk, most: int) -> Iterator[tuple[int, np.ndarray]]:
@@ -137,27 +134,31 @@ def _array_shape(plan: TestSetPlan, source: InMemory | OnDisk, name: str) -> tup
     return (len(source), -(-frame_count(name, height, width) // stride), height, width, channels)
 
 
-class _growing:
-    """A .npy file that is filled bit by bit beside its place, and moved there if all went well."""
+class _Rows:
+    """The rows of a .npy file, uint8[shape], which are written in any order.
 
-    def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
-        self._path, self._part = path, path.with_name(f".{path.name}.{os.getpid()}.part")
-        for left in path.parent.glob(f".{path.name}.*.part"):  # of a run that was killed
-            left.unlink()
-        self._target = np.lib.format.open_memmap(self._part, mode="w+", dtype=np.uint8, shape=shape)
+    They are written, not mapped: a map's pages count as memory, a full disk ends the process by a signal, and Windows
+    moves no file that is mapped.
+    """
 
-    def __enter__(self) -> np.memmap:
-        return self._target
+    def __init__(self, file: BinaryIO, shape: tuple[int, ...]) -> None:
+        self._file, self._shape, self._row = file, shape, math.prod(shape[1:])
+        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        self._begin = file.tell()
+        reserve(file, self._begin + shape[0] * self._row)
 
-    def __exit__(self, kind: object, *_: object) -> None:
-        self._target.flush()
-        del self._target
-        if kind is not None:
-            self._part.unlink(missing_ok=True)
-            return
-        with open(self._part, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(self._part, self._path)
+    def __setitem__(self, places: slice, rows: np.ndarray) -> None:
+        if rows.dtype != np.uint8 or rows.shape != (places.stop - places.start, *self._shape[1:]):
+            raise AssertionError(f"rows {places} of uint8{list(self._shape)} can't be {rows.dtype}{list(rows.shape)}")
+        self._file.seek(self._begin + places.start * self._row)
+        self._file.write(np.ascontiguousarray(rows).data)
+
+
+@contextmanager
+def _growing(path: Path, scratch: Path, shape: tuple[int, ...]) -> Iterator[_Rows]:
+    """A .npy file that is filled bit by bit, and moved to its place if all went well."""
+    with replacing(path, scratch=scratch) as file:
+        yield _Rows(file, shape)
 
 
 def _write_labels(plan: TestSetPlan, source: InMemory | OnDisk, out: Path) -> None:
@@ -172,12 +173,19 @@ def _write_labels(plan: TestSetPlan, source: InMemory | OnDisk, out: Path) -> No
 
 
 def write_folders(
-    plan: TestSetPlan, source: InMemory | OnDisk, out: Path, shard: tuple[int, int], threads: int, force: bool
+    plan: TestSetPlan,
+    source: InMemory | OnDisk,
+    out: Path,
+    scratch: Path,
+    shard: tuple[int, int],
+    threads: int,
+    force: bool,
 ) -> None:
     """Write ``<corruption>/<severity>/<class>/<image>.JPEG`` for every ``shard[1]``-th image.
 
     Each image is decoded once. Of a perturbation the frames are written as PNG files,
-    ``<perturbation>/<class>/<image>/<frame>.png``. Folders below the class folders stay as they are.
+    ``<perturbation>/<class>/<image>/<frame>.png``. Folders below the class folders stay as they are. ``scratch`` is the
+    folder for what is half written, on the same disk.
     """
     mine = range(shard[0] - 1, len(source), shard[1])
 
@@ -191,13 +199,14 @@ def write_folders(
                 frames = perturb(
                     image, name, seed=plan.seed, difficulty=plan.difficulty, indices=[place], form=plan.form
                 )
-                _write_frames(frames[0], path)
+                _write_frames(frames[0], path, scratch)
                 continue
             changed = corrupt(image, name, severity, seed=plan.seed, indices=[place], form=plan.form)
             path.parent.mkdir(parents=True, exist_ok=True)
             file = BytesIO()
-            Image.fromarray(changed[0]).save(file, "JPEG", quality=plan.quality, optimize=True)
-            write_bytes(path, file.getvalue())
+            as_image(changed[0]).save(file, "JPEG", quality=plan.quality, optimize=True)
+            with replacing(path, scratch=scratch) as target:
+                target.write(file.getvalue())
 
     with counting(f"writing {out}", len(mine)) as advance, ThreadPoolExecutor(threads) as pool:
         try:
@@ -226,13 +235,17 @@ def severity_name(plan: TestSetPlan, name: str, severity: int) -> str:
     return f"{constants(name, severity, plan.size or 224, plan.size or 224)[0]:.2f}"
 
 
-def _write_frames(frames: np.ndarray, folder: Path) -> None:
-    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    part.mkdir(parents=True, exist_ok=True)
+def as_image(pixels: np.ndarray) -> Image.Image:
+    """uint8[H, W, C] as an image: of one channel (mode L) or three."""
+    return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+
+
+def _write_frames(frames: np.ndarray, folder: Path, scratch: Path) -> None:
+    part = scratch / secrets.token_hex(8)
+    part.mkdir()
     for number, frame in enumerate(frames):
-        Image.fromarray(frame).save(part / f"img{number}.png", compress_level=1)
+        as_image(frame).save(part / f"img{number}.png", compress_level=1)
+    folder.parent.mkdir(parents=True, exist_ok=True)
     if folder.exists():  # only with --force
-        for old in folder.iterdir():
-            old.unlink()
-        folder.rmdir()
+        shutil.rmtree(folder)
     os.replace(part, folder)
