@@ -76,6 +76,12 @@ MIXING_MOST = 2**24
 
 THREADS_MOST = 1024
 
+PAD_MOST = 1024
+"""Pixels around an image: beyond it most crops of any image would be empty, and memory runs out first."""
+
+CROP_MOST = 16384
+"""Side of a random part."""
+
 CLASSES_MOST = 2**20
 
 STEPS_MOST = 1024

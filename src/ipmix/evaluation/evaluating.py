@@ -1,6 +1,5 @@
 """From a model's name and a folder of images to predictions, a scorecard and a page: ``ipmix evaluate``."""
 
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from torch import nn
 from ipmix.attacks.auto_attack import require
 from ipmix.core.files import write_text
 from ipmix.core.image_sizes import SMALL_SIDE
+from ipmix.core.json_text import json_text
 from ipmix.core.processes import Team
 from ipmix.data.sources import ImageSource, InMemory
 from ipmix.evaluation.inputs import (
@@ -82,7 +82,7 @@ def evaluate(
     if team.rank > 0:
         return {}
     card = score(kept, anomalies=unknown, baseline=baseline, seed=plan.seed)
-    write_text(request.out / "scorecard.json", json.dumps(card, indent=1, allow_nan=False) + "\n")
+    write_text(request.out / "scorecard.json", json_text(card, indent=1) + "\n")
     _report(request, card, source, model, plan)
     return card
 

@@ -8,14 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from ipmix.core.checking import MIXING_MOST, SIDE_MOST, check_choice, check_count, check_int64, check_threads
 from ipmix.core.errors import InputError
 from ipmix.training.config import TrainingConfig
 
 TEST_CROP = 0.875
 """The share of the shorter side that is kept for testing where training cuts out random parts (256 and 224)."""
-
-
-MOST_THREADS = 1024
 
 
 @dataclass(frozen=True)
@@ -39,8 +37,10 @@ class DataConfig:
     """Pass over images that can't be decoded."""
 
     def __post_init__(self) -> None:
-        if self.size is not None and self.size < 1:
-            raise InputError(f"size is at least 1, got {self.size}")
+        if self.size is not None:
+            check_count("size", self.size, 1, SIDE_MOST)
+        if self.test_split is not None:
+            check_choice("test_split", self.test_split, ("train", "test", "val"))
         if self.crop != "resized":
             return
         from ipmix.data.datasets import BUILT_IN  # here: help needs no images
@@ -81,8 +81,8 @@ class MixingConfig:
     """Seed of the generated mixing images."""
 
     def __post_init__(self) -> None:
-        if self.count < 1:
-            raise InputError(f"the count of mixing images is at least 1, got {self.count}")
+        check_count("the count of mixing images", self.count, 1, MIXING_MOST)
+        check_int64("the seed of mixing images", self.seed)
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,10 @@ class EvaluationConfig:
     all images.)"""
 
     def __post_init__(self) -> None:
-        if self.limit is not None and self.limit < 1:
-            raise InputError(f"limit is at least 1, got {self.limit}")
+        if self.limit is not None:
+            check_count("limit", self.limit, 1)
+        for severity in self.severities:
+            check_count("each of severities", severity, 1, 5)
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,6 @@ class ExecutionConfig:
     def __post_init__(self) -> None:
         if self.resume and self.force:
             raise InputError("--resume goes on with a run and --force replaces it: pass one of them")
-        if not 1 <= self.threads <= MOST_THREADS:
-            raise InputError(f"threads is from 1 to {MOST_THREADS}, got {self.threads}")
+        check_threads(self.threads)
         if not (math.isfinite(self.checkpoint_seconds) and self.checkpoint_seconds >= 0):
             raise InputError(f"checkpoint_seconds is a finite number of at least 0, got {self.checkpoint_seconds}")

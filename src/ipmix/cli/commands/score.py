@@ -30,9 +30,8 @@ def score(
         samples: Resamples for an interval; 0 for no intervals.
         force: Replace what is in --out.
     """
-    import json
-
     from ipmix.core.files import refuse_existing, write_text
+    from ipmix.core.json_text import json_text
     from ipmix.evaluation import scorecard
     from ipmix.evaluation.predictions import open_predictions
     from ipmix.evaluation.results import read_baseline
@@ -54,7 +53,7 @@ def score(
     if out is None:
         return
     out.mkdir(parents=True, exist_ok=True)
-    write_text(out / "scorecard.json", json.dumps(card, indent=1, allow_nan=False) + "\n")
+    write_text(out / "scorecard.json", json_text(card, indent=1) + "\n")
     write_text(out / "scorecard.csv", to_csv([card]))
     write_page(
         out / "report.html", [card], title=f"How safe is {card['run']['name']}?", facts=facts_of(card),

@@ -19,6 +19,7 @@ from PIL import Image
 from ipmix.core.errors import InputError
 from ipmix.core.files import write_bytes, write_text
 from ipmix.core.image_sizes import width_by_height
+from ipmix.core.json_text import json_text
 from ipmix.core.progress import counting
 from ipmix.corruptions.common import frost
 from ipmix.corruptions.corrupting import Form, corrupt
@@ -61,7 +62,7 @@ class TestSetPlan:
 def check_record(plan: TestSetPlan, out: Path, *, force: bool) -> None:
     """Write the plan to the folder, or raise InputError if another one was begun there."""
     path = out / RECORD
-    record = json.dumps(asdict(plan), indent=2) + "\n"
+    record = json_text(asdict(plan), indent=2) + "\n"
     if path.exists() and not force:
         old = path.read_text()
         if old == record:
