@@ -209,10 +209,10 @@ def test_a_label_preserving_method_hands_out_the_labels_themselves() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"batch_size": 0}, "batch_size is at least 1"),
-        ({"batch_size": 4, "views": 0}, "views is at least 1"),
-        ({"batch_size": 4, "pad": -1}, "pad is at least 0"),
-        ({"batch_size": 4, "threads": 0}, "threads is at least 1"),
+        ({"batch_size": 0}, "batch_size must be a whole number of at least 1"),
+        ({"batch_size": 4, "views": 0}, "views must be a whole number of at least 1"),
+        ({"batch_size": 4, "pad": -1}, "pad must be a whole number from 0 to 1024"),
+        ({"batch_size": 4, "threads": 0}, "threads must be a whole number from 1 to 1024"),
         ({"batch_size": 4, "shard": (2, 2)}, "rank < processes"),
         ({"batch_size": 2, "shard": (0, 3)}, "rank < processes"),
     ],

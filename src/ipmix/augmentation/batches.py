@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from ipmix.augmentation.inputs import contiguous_images, make_out, mixing_planes
-from ipmix.core.checking import MIXING_MOST, check_count, check_shape, check_threads, shown
+from ipmix.core.bounds import MIXING_MOST
+from ipmix.core.checking import check_count, check_shape, check_threads, shown
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import Keys
 from ipmix.core.threads import in_ranges

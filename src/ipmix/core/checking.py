@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ipmix.core.bounds import SHAPE_MOST, THREADS_MOST
 from ipmix.core.errors import InputError, plain
 
 
@@ -63,29 +64,6 @@ def check_int64(name: str, value: Any) -> None:
         raise InputError(f"{name} must be an integer of 64 bits, got {shown(value)} ({type(value).__name__})")
     if not -(2**63) <= value < 2**63:
         raise InputError(f"{name} must fit 64 bits, got {shown(value)}")
-
-
-SIDE_MOST = 2**16
-"""Pixels of an image's side."""
-
-SHAPE_MOST = {"N": 2**24, "H": SIDE_MOST, "W": SIDE_MOST, "C": 2**12}
-"""The most of each axis: beyond it, tables and images fill any memory, and places of pixels overflow."""
-
-MIXING_MOST = 2**24
-"""Images of a mixing set (13,000 are usual)."""
-
-THREADS_MOST = 1024
-
-PAD_MOST = 1024
-"""Pixels around an image: beyond it most crops of any image would be empty, and memory runs out first."""
-
-CROP_MOST = 16384
-"""Side of a random part."""
-
-CLASSES_MOST = 2**20
-
-STEPS_MOST = 1024
-"""Chains of a recipe, and steps of a chain (3 of 3 are usual): what each image's recipe takes in memory."""
 
 
 def check_shape(shape: Any, axes: str) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from ipmix.core.checking import MIXING_MOST, SIDE_MOST, check_choice, check_count, check_int64, check_threads
+from ipmix.core.bounds import MIXING_MOST, SIDE_MOST, THREADS_MOST
 from ipmix.core.errors import InputError
 from ipmix.training.config import TrainingConfig
 
@@ -38,9 +38,9 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         if self.size is not None:
-            check_count("size", self.size, 1, SIDE_MOST)
-        if self.test_split is not None:
-            check_choice("test_split", self.test_split, ("train", "test", "val"))
+            _check("size", self.size, 1, SIDE_MOST)
+        if self.test_split not in (None, "train", "test", "val"):
+            raise InputError(f"test_split is one of train, test, val, got {self.test_split!r}")
         if self.crop != "resized":
             return
         from ipmix.data.datasets import BUILT_IN  # here: help needs no images
@@ -81,8 +81,8 @@ class MixingConfig:
     """Seed of the generated mixing images."""
 
     def __post_init__(self) -> None:
-        check_count("the count of mixing images", self.count, 1, MIXING_MOST)
-        check_int64("the seed of mixing images", self.seed)
+        _check("the count of mixing images", self.count, 1, MIXING_MOST)
+        _check("the seed of mixing images", self.seed, -(2**63), 2**63 - 1)
 
 
 @dataclass(frozen=True)
@@ -107,9 +107,9 @@ class EvaluationConfig:
 
     def __post_init__(self) -> None:
         if self.limit is not None:
-            check_count("limit", self.limit, 1)
+            _check("limit", self.limit, 1, 2**63 - 1)
         for severity in self.severities:
-            check_count("each of severities", severity, 1, 5)
+            _check("each of severities", severity, 1, 5)
 
 
 @dataclass(frozen=True)
@@ -160,6 +160,12 @@ class ExecutionConfig:
     def __post_init__(self) -> None:
         if self.resume and self.force:
             raise InputError("--resume goes on with a run and --force replaces it: pass one of them")
-        check_threads(self.threads)
+        _check("threads", self.threads, 1, THREADS_MOST)
         if not (math.isfinite(self.checkpoint_seconds) and self.checkpoint_seconds >= 0):
             raise InputError(f"checkpoint_seconds is a finite number of at least 0, got {self.checkpoint_seconds}")
+
+
+def _check(name: str, value: int, least: int, most: int) -> None:
+    """As ``core.checking`` has it, without NumPy: help reads these classes."""
+    if not least <= value <= most:
+        raise InputError(f"{name} is from {least} to {most}, got {value}")

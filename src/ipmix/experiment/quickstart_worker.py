@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ipmix.core.checking import MIXING_MOST, check_count, check_positive
+from ipmix.core.bounds import MIXING_MOST
+from ipmix.core.checking import check_count, check_positive
 from ipmix.core.errors import InputError
 from ipmix.core.files import write_text
 from ipmix.core.json_text import json_text

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ipmix.core.checking import STEPS_MOST, check_count, check_positive, check_severity, check_subset
+from ipmix.core.bounds import STEPS_MOST
+from ipmix.core.checking import check_count, check_positive, check_severity, check_subset
 from ipmix.core.compiling import compiled_disjoint
 from ipmix.core.image_sizes import SMALL_SIDE
 from ipmix.core.randomness import Keys, below, start

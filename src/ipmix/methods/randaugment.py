@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from ipmix.core.checking import STEPS_MOST, check_count
+from ipmix.core.bounds import STEPS_MOST
+from ipmix.core.checking import check_count
 from ipmix.core.compiling import compiled_disjoint
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import Keys, below, start

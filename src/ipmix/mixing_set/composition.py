@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from ipmix.core.checking import MIXING_MOST, check_count
+from ipmix.core.bounds import MIXING_MOST
+from ipmix.core.checking import check_count
 from ipmix.core.errors import InputError
 from ipmix.fractals.kinds import KINDS, Painting
 

@@ -15,7 +15,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ipmix.core.checking import MIXING_MOST, check_count, check_int64
+from ipmix.core.bounds import MIXING_MOST
+from ipmix.core.checking import check_count, check_int64
 from ipmix.core.errors import InputError, first_line, plain
 from ipmix.core.json_text import json_text
 from ipmix.fractals.kinds import KINDS, PAINTINGS_VERSION, SIZE_LEAST, SIZE_MOST

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ipmix.core.checking import CLASSES_MOST, check_count
+from ipmix.core.bounds import CLASSES_MOST
+from ipmix.core.checking import check_count
 from ipmix.core.errors import InputError
 from ipmix.recipe.format import (
     CHAIN_TYPE,

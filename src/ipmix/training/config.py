@@ -5,7 +5,7 @@ import typing
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ipmix.core.checking import CROP_MOST, PAD_MOST
+from ipmix.core.bounds import CROP_MOST, PAD_MOST
 from ipmix.core.errors import InputError
 
 Schedule = Literal["cosine", "steps", "constant"]

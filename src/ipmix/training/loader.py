@@ -12,7 +12,8 @@ from itertools import islice
 
 import numpy as np
 
-from ipmix.core.checking import CROP_MOST, PAD_MOST, THREADS_MOST, check_count, check_int64, shown
+from ipmix.core.bounds import CROP_MOST, PAD_MOST, THREADS_MOST
+from ipmix.core.checking import check_count, check_int64, shown
 from ipmix.core.compiling import compiled
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import SHARED_VIEW, bits, start

@@ -35,7 +35,7 @@ from ipmix.training.loader import Batch, Loader
 from ipmix.training.objective import Objective, views_of
 from ipmix.training.optimizer import learning_rate, make_optimizer
 from ipmix.training.run_record import record_of
-from ipmix.training.saved_state import ADVICE, check_finite, check_position, load_network, load_optimizer
+from ipmix.training.saved_state import ADVICE, check_finite, check_keys, check_position, load_network, load_optimizer
 from ipmix.training.signals import Interruption, interruption
 from ipmix.training.validation import error_and_loss
 
@@ -352,6 +352,7 @@ class _Run:
         """Go to the state saved in ``path``; nothing on disk changes, whatever is wrong with it."""
         if state is None:
             return
+        check_keys(path, state, ("position", "network", "ema", "optimizer", "scaler"))
         names = tuple(field.name for field in dataclasses.fields(_Position))
         check_position(path, state["position"], names, self.config.epochs, len(self.loader))
         load_network(path, "network", self.classifier, state["network"])

@@ -25,11 +25,16 @@ def bad(path: str | Path, key: str, expected: str, got: Any) -> InputError:
     return InputError(f"{path}: {key} should be {expected}, got {shown}; {ADVICE}")
 
 
-def check_form(path: str | Path, state: Mapping[str, Any], logs: tuple[str, ...]) -> dict[str, Any]:
-    """The run's record (``experiment``) of a state whose form is right; what depends on the network comes later."""
-    for key in ("experiment", "log_lengths", "position", "network", "ema", "optimizer", "scaler"):
+def check_keys(path: str | Path, state: Mapping[str, Any], keys: tuple[str, ...]) -> None:
+    """Raise :class:`InputError` naming the first of the keys that a state lacks."""
+    for key in keys:
         if key not in state:
             raise InputError(f"{path}: the key {key!r} is missing; {ADVICE}")
+
+
+def check_form(path: str | Path, state: Mapping[str, Any], logs: tuple[str, ...]) -> dict[str, Any]:
+    """The run's record (``experiment``) of a state whose form is right; what depends on the network comes later."""
+    check_keys(path, state, ("experiment", "log_lengths"))
     record = state["experiment"]
     if not isinstance(record, str):
         raise bad(path, "experiment", "the run's record as JSON", record)

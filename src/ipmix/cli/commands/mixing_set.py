@@ -50,7 +50,8 @@ def make(
             are the whole set.
         threads: How many threads; by default all processors.
     """
-    from ipmix.core.checking import MIXING_MOST, check_count, parse_shard
+    from ipmix.core.bounds import MIXING_MOST
+    from ipmix.core.checking import check_count, parse_shard
     from ipmix.core.progress import counting
     from ipmix.mixing_set.composition import Painter, compose
     from ipmix.mixing_set.folder import FolderPainter
