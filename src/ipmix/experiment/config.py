@@ -16,6 +16,12 @@ TEST_CROP = 0.875
 """The share of the shorter side that is kept for testing where training cuts out random parts (256 and 224)."""
 
 
+def _check(name: str, value: int, least: int, most: int) -> None:
+    """As ``core.checking`` has it, without NumPy: help reads these classes."""
+    if not least <= value <= most:
+        raise InputError(f"{name} is from {least} to {most}, got {value}")
+
+
 @dataclass(frozen=True)
 class DataConfig:
     """The images."""
@@ -163,9 +169,3 @@ class ExecutionConfig:
         _check("threads", self.threads, 1, THREADS_MOST)
         if not (math.isfinite(self.checkpoint_seconds) and self.checkpoint_seconds >= 0):
             raise InputError(f"checkpoint_seconds is a finite number of at least 0, got {self.checkpoint_seconds}")
-
-
-def _check(name: str, value: int, least: int, most: int) -> None:
-    """As ``core.checking`` has it, without NumPy: help reads these classes."""
-    if not least <= value <= most:
-        raise InputError(f"{name} is from {least} to {most}, got {value}")
