@@ -211,10 +211,17 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"engine": "gpu"}, "unknown engine 'gpu'; known are reference, compiled"),
     ({"output": "float64"}, "output must be one of uint8, float32, got 'float64'"),
     ({"layout": "chw"}, "layout must be one of nhwc, nchw, got 'chw'"),
+    ({"engine": ["compiled"]}, r"unknown engine \['compiled'\]; known are reference, compiled"),
+    ({"output": ["uint8"]}, "output must be one of uint8, float32, got"),
+    ({"threads": 100_000}, "threads must be a whole number from 1 to 1024, got 100000"),
+    ({"method": "ipmix"}, r"method must be an augmentation method such as IPMix\(\), got 'ipmix'"),
+    ({"method": IPMix}, "method must be an augmentation method such as IPMix"),
+    ({"method": None}, "method must be an augmentation method .* got None"),
+    ({"seed": 10**5000}, "a key's seed must fit 64 bits, got a number of thousands of digits"),
     ({"mean": 0.5}, 'mean and std normalise numbers: pass output="float32"'),
     ({"output": "float32", "mean": (0.5, 0.5)}, "mean needs one number or 3"),
-    ({"threads": 0}, "threads must be a whole number of at least 1, got 0"),
-    ({"threads": 1.5}, "threads must be a whole number of at least 1, got 1.5"),
+    ({"threads": 0}, "threads must be a whole number from 1 to 1024, got 0"),
+    ({"threads": 1.5}, "threads must be a whole number from 1 to 1024, got 1.5"),
     ({"out": np.zeros((2, 8, 6, 4), np.uint8)}, r"out must be uint8\[2, 8, 6, 3\], got uint8\[2, 8, 6, 4\]"),
     ({"out": np.zeros((2, 8, 6, 3), np.float32)}, r"out must be uint8\[2, 8, 6, 3\], got float32"),
     ({"out": np.zeros((2, 8, 6, 3), np.uint8), "layout": "nchw"}, r"out must be uint8\[2, 3, 8, 6\], got"),
@@ -242,8 +249,24 @@ def test_nothing_is_written_when_something_is_refused() -> None:
 
 @pytest.mark.parametrize("shape", [(8, 6, 3), (2, 0, 6, 3), (2, 8, 6, 0), ()])
 def test_draw_refuses_a_bad_shape(shape: tuple[int, ...]) -> None:
-    with pytest.raises(InputError, match=r"shape must be|images need a"):
+    with pytest.raises(InputError, match=r"shape must be|shape.s [HC] must be a whole number from 1"):
         draw(IPMix(), shape, 4, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("shape", "count", "message"),
+    [
+        ((1, 2**40, 8, 3), 4, "shape's H must be a whole number from 1 to 65536, got 1099511627776"),
+        ((10**12, 8, 8, 3), 4, "shape's N must be a whole number from 0 to 16777216"),
+        (("a", 8, 8, 3), 4, "shape's N must be a whole number from 0 to 16777216, got 'a'"),
+        (None, 4, r"shape must be \(N, H, W, C\), got None"),
+        ((1, 8, 8, 3), 2**40, "mixing_count must be a whole number from 0 to 16777216, got 1099511627776"),
+        ((1, 8, 8, 3), "x", "mixing_count must be a whole number from 0 to 16777216, got 'x'"),
+    ],
+)
+def test_draw_refuses_what_no_memory_holds(shape: Any, count: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        draw(IPMix(), shape, count, seed=0)
 
 
 def test_apply_refuses_recipes_that_do_not_fit() -> None:

@@ -86,8 +86,8 @@ def test_presets_and_names() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"k": 0}, "k must be a whole number of at least 1, got 0"),
-        ({"depth": 0}, "depth must be a whole number of at least 1, got 0"),
+        ({"k": 0}, "k must be a whole number from 1 to 1024, got 0"),
+        ({"depth": 0}, "depth must be a whole number from 1 to 1024, got 0"),
         ({"alpha": 0}, "alpha must be a positive number, got 0"),
         ({"severity": 11}, "severity must be in 0.1 .. 10, got 11"),
         ({"operations": ("spin",)}, "unknown operation 'spin'"),

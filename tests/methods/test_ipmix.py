@@ -251,9 +251,9 @@ def test_options_may_be_given_as_lists_and_alone() -> None:
     ("option", "message"),
     [
         *(
-            ({name: value}, f"{name} must be a whole number of at least")
+            ({name: value}, f"{name} must be a whole number from 1 to 1024, got")
             for name in ("k", "t")
-            for value in (0, -1, 1.5)
+            for value in (0, -1, 1.5, 999_999_999, "zero")
         ),
         ({"min_ops": -1}, "min_ops must be a whole number of at least 0, got -1"),
         ({"min_ops": 4}, "min_ops must be at most t = 3, got 4"),
@@ -264,8 +264,8 @@ def test_options_may_be_given_as_lists_and_alone() -> None:
         ),
         ({"severity": 0.05}, "severity must be in 0.1 .. 10, got 0.05"),
         ({"severity": 11}, "severity must be in 0.1 .. 10, got 11"),
-        ({"patch_sizes": (4, 1)}, "a patch size must be a whole number of at least 2, got 1"),
-        ({"patch_sizes": (4.0,)}, "a patch size must be a whole number of at least 2, got 4.0"),
+        ({"patch_sizes": (4, 1)}, "each of patch_sizes must be a whole number from 2 to 65536, got 1"),
+        ({"patch_sizes": (4.0,)}, "each of patch_sizes must be a whole number from 2 to 65536, got 4.0"),
         ({"patch_sizes": ()}, "patch_sizes is empty"),
         ({"patch_sizes": 8}, "patch_sizes must be .* got 8"),
         ({"patch_shape": "round"}, "patch_shape must be one of both, square, scar, got 'round'"),

@@ -94,7 +94,7 @@ def test_presets_and_names() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"k": -1}, "k must be a whole number of at least 0, got -1"),
+        ({"k": -1}, "k must be a whole number from 0 to 1024, got -1"),
         ({"beta": -1}, "beta must be a positive number, got -1"),
         ({"severity": 0.01}, "severity must be in 0.1 .. 10, got 0.01"),
         ({"mixers": ("random_pixels",)}, "each of mixers must be one of add, multiply, got 'random_pixels'"),

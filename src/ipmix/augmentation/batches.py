@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from ipmix.augmentation.inputs import contiguous_images, make_out, mixing_planes
-from ipmix.core.checking import check_count
+from ipmix.core.bounds import MIXING_MOST
+from ipmix.core.checking import check_count, check_shape, check_threads, shown
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import Keys
 from ipmix.core.threads import in_ranges
@@ -41,10 +42,16 @@ def draw(
         A :class:`~ipmix.recipe.RecipeTable`, or a :class:`~ipmix.recipe.RecipeSequence` of them for a method that
         works in stages. Where the method mixes labels, ``.labels(labels, classes)`` gives the images' new ones.
     """
-    if len(shape) != 4:
-        raise InputError(f"shape must be (N, H, W, C), got {tuple(shape)}")
-    keys = _keys_for(int(shape[0]), seed, epoch, indices, view)
-    return method.draw(keys, ImageSpec(int(shape[1]), int(shape[2]), int(shape[3]), int(mixing_count)))
+    _check_method(method)
+    count, height, width, channels = check_shape(shape, "NHWC")
+    check_count("mixing_count", mixing_count, 0, MIXING_MOST)
+    keys = _keys_for(count, seed, epoch, indices, view)
+    return method.draw(keys, ImageSpec(height, width, channels, int(mixing_count)))
+
+
+def _check_method(method: Any) -> None:
+    if isinstance(method, type) or not (hasattr(method, "draw") and hasattr(method, "mixes_labels")):
+        raise InputError(f"method must be an augmentation method such as IPMix(), got {shown(method)}")
 
 
 def _keys_for(count: int, seed: int, epoch: int, indices: Any, view: int) -> Keys:
@@ -70,7 +77,7 @@ def apply(
     """Carry out ``table[i]`` on ``images[i]``; see :func:`augment` for the arguments and the result."""
     images = contiguous_images(images)
     form = make_output(output, layout, images.shape[3], mean, std)
-    check_count("threads", threads, 1)
+    check_threads(threads)
     if isinstance(table, RecipeSequence):
         for earlier in table.tables[:-1]:
             images = apply(earlier, images, mixing, engine=engine, threads=threads)
@@ -138,9 +145,10 @@ def augment(
         InputError: naming what was expected and what was received.
     """
     images = contiguous_images(images)
+    _check_method(method)
     if mixing is not None and not hasattr(mixing, "__len__"):
         raise InputError(f"mixing must be a MixingSet or an array uint8[M, h, w, C], got {type(mixing).__name__}")
-    check_count("threads", threads, 1)
+    check_threads(threads)
     if threads > 1 and not method.mixes_labels:
         # Each thread draws for its own range as well: drawing for all beforehand would keep the others waiting.
         form = make_output(output, layout, images.shape[3], mean, std)

@@ -15,7 +15,7 @@ from ipmix.recipe.table import RecipeTable
 def contiguous_images(images: Any, name: str = "images") -> np.ndarray:
     """``images`` as C-contiguous uint8[N, H, W, C]; :class:`InputError` for anything else, by this name."""
     check_images(images, name)
-    return np.ascontiguousarray(images)
+    return np.ascontiguousarray(np.asarray(images))
 
 
 def make_out(out: np.ndarray | None, form: Output, images: np.ndarray) -> np.ndarray:
@@ -52,7 +52,7 @@ def mixing_planes(
 def _gather(
     table: RecipeTable, images: np.ndarray, height: int, width: int, channels: int
 ) -> tuple[RecipeTable, np.ndarray]:
-    _check_fit(images, height, width, channels)
+    check_fit(images, height, width, channels)
     # Only the images that this batch uses are rearranged.
     table, chosen = _renumbered(table)
     return table, np.ascontiguousarray(images[chosen].transpose(0, 3, 1, 2))
@@ -69,12 +69,8 @@ def _renumbered(table: RecipeTable) -> tuple[RecipeTable, np.ndarray]:
     return RecipeTable(table.height, table.width, heads, table.chains, table.steps), chosen
 
 
-def as_planes(images: np.ndarray, height: int, width: int, channels: int) -> np.ndarray:
-    _check_fit(images, height, width, channels)
-    return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
-
-
-def _check_fit(images: np.ndarray, height: int, width: int, channels: int) -> None:
+def check_fit(images: np.ndarray, height: int, width: int, channels: int) -> None:
+    """Raise :class:`InputError` unless mixing images uint8[M, h, w, C] can be cropped to images of this shape."""
     if images.shape[3] != channels:
         raise InputError(f"the images have {channels} channels, the mixing images {images.shape[3]}: convert one")
     if images.shape[1] < height or images.shape[2] < width:

@@ -1,16 +1,16 @@
 """``Augmenter``: one image at a time, everything that can be made ready beforehand being ready."""
 
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ipmix.augmentation.batches import augment
-from ipmix.augmentation.inputs import (
-    as_planes,
-    contiguous_images,
-)
-from ipmix.core.checking import check_out, described
+from ipmix.augmentation.inputs import check_fit, contiguous_images
+from ipmix.core.checking import check_int64, check_out, check_shape, described
 from ipmix.core.errors import InputError
 from ipmix.engines import engine as find_engine
 from ipmix.engines.output import make_output
@@ -21,17 +21,26 @@ from ipmix.recipe.recipe import ImageSpec
 MAPPED_MOST = 128 * 2**20
 """Bytes of mapped mixing images that :class:`Augmenter` reads through their map, all of them resident in time."""
 
+KEPT_SHAPES = 16
+"""Shapes that each thread keeps everything ready for; of more, those that were not used for longest are dropped."""
+
 
 class Augmenter:
     """:func:`augment` made ready for one image at a time, in the compiled engine.
 
     Checks are done once and arrays are kept, so that a call costs little more than the work. The result is that of
-    ``augment(image[None], method, mixing, seed=seed, epoch=epoch, indices=[index], view=view, ...)[0]``. Not for
-    several threads at once: give each its own.
+    ``augment(image[None], method, mixing, seed=seed, epoch=epoch, indices=[index], view=view, ...)[0]``. One may be
+    called by any number of threads at once (each has working arrays of its own), pickled, copied, inherited by
+    fork and sent to another process.
 
     Args:
         method, mixing, seed, output, mean, std, layout: as in :func:`augment`.
-        shape: (H, W, C) of every image.
+        shape: (H, W, C) of every image: others are refused, and everything is made ready now. Left out, images may
+            be of any size, each thread making itself ready for a size when it meets it first and keeping what it
+            needs for :data:`KEPT_SHAPES` of them.
+
+    Raises:
+        InputError: settings that don't fit each other, or a method that mixes the images of a batch.
     """
 
     def __init__(
@@ -39,75 +48,144 @@ class Augmenter:
         method: Method,
         mixing: MixingImages | None = None,
         *,
-        shape: Sequence[int],
+        shape: Sequence[int] | None = None,
         seed: int,
         output: str = "uint8",
         mean: float | Sequence[float] | None = None,
         std: float | Sequence[float] | None = None,
         layout: str = "nhwc",
     ) -> None:
-        if len(shape) != 3:
-            raise InputError(f"shape must be (H, W, C), got {tuple(shape)}")
-        height, width, channels = (int(side) for side in shape)
-        self._method, self._mixing = method, mixing
-        self._draw: Callable[[int, int, int], None] | None
-        self._run: Callable[..., None]
-        self._settings: dict[str, Any] = {
-            "shape": (height, width, channels),
-            "seed": seed,
-            "output": output,
-            "mean": mean,
-            "std": std,
-            "layout": layout,
-        }
-        self._image = (height, width, channels)
-        if mixing is not None and not hasattr(mixing, "planes"):
-            mixing = contiguous_images(mixing, "mixing")
-        scene = ImageSpec(height, width, channels, 0 if mixing is None else len(mixing))
-        if mixing is None:
-            planes = np.zeros((1, channels, height, width), np.uint8)
-        elif hasattr(mixing, "planes"):
-            planes = mixing.planes(height, width, channels)
-        else:
-            planes = as_planes(mixing, height, width, channels)
-        form = make_output(output, layout, channels, mean, std)
-        self._out = form.shape(1, height, width)[1:], np.dtype(form.kind)
         if method.mixes_labels:
             raise InputError(f"{method.name} mixes the images of a batch: use draw() and apply() on batches")
-        make_drawer = getattr(method, "drawer", lambda seed, scene: None)
-        prepared = make_drawer(seed, scene)
+        check_int64("seed", seed)
+        self._shape = None if shape is None else check_shape(shape, "HWC")
+        self._method, self._mixing = method, mixing
+        self._form: dict[str, Any] = {"output": output, "mean": mean, "std": std, "layout": layout}
+        self._seed = int(seed)
+        if mixing is not None and not hasattr(mixing, "planes"):
+            images = contiguous_images(mixing, "mixing")
+            # One copy for all threads and shapes: only whether it is large enough depends on an image's size.
+            self._array, self._planes = images, np.ascontiguousarray(images.transpose(0, 3, 1, 2))
+        self._kept = _Kept()
+        if self._shape is not None:
+            self._kept.ready = self._kept.shapes[self._shape] = self._ready_for(self._shape)
+
+    def __call__(
+        self, image: np.ndarray, *, index: int, epoch: int, view: int = 0, out: np.ndarray | None = None
+    ) -> np.ndarray:
+        """The augmented image, of the output's shape and dtype; written to ``out`` if one is given.
+
+        Args:
+            image: uint8[H, W, C], or a row of a memory map.
+            index: the image's own number in its data set, an integer of 64 bits.
+            epoch: which pass over the data set this is. The same (index, epoch, view) gives the same result: without
+                them every image would be given the same recipe.
+            view: tells apart several versions of an image in one epoch.
+            out: an array to write to.
+
+        Raises:
+            InputError: naming what was expected and what was received.
+        """
+        if type(image) is not np.ndarray and isinstance(image, np.ndarray):
+            image = np.asarray(image)  # a row of a memory map, and whatever else is an array underneath
+        ready = self._kept.ready  # this thread's own
+        if type(image) is not np.ndarray or image.shape != ready.image or image.dtype != np.uint8:
+            ready = self._changed(image)
+        if not (type(index) is type(epoch) is type(view) is int):
+            index, epoch, view = _numbers(index, epoch, view)
+        if out is None:
+            out = np.empty(ready.shape, ready.dtype)
+        else:
+            check_out(out, ready.shape, ready.dtype, image)
+        if ready.draw is None:
+            ready.run(image, out, *_numbers(index, epoch, view))
+            return out
+        try:
+            ready.draw(epoch, index, view)
+        except OverflowError:
+            _numbers(index, epoch, view)
+            raise
+        ready.run(image if image.flags.c_contiguous else np.ascontiguousarray(image), out)
+        return out
+
+    def _changed(self, image: Any) -> "_Ready":
+        """What this thread needs for an image of another shape than its last; :class:`InputError` for no image."""
+        expected = "uint8[H, W, C]" if self._shape is None else f"uint8{list(self._shape)}"
+        usable = isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and 0 not in image.shape
+        if not usable or (self._shape is not None and image.shape != self._shape):
+            raise InputError(f"this augmenter takes {expected}, got {described(image)}")
+        kept = self._kept
+        ready = kept.shapes.get(image.shape)
+        if ready is None:
+            ready = self._ready_for(image.shape)
+            kept.shapes[image.shape] = ready
+            if len(kept.shapes) > KEPT_SHAPES:
+                kept.shapes.popitem(last=False)
+        kept.shapes.move_to_end(image.shape)
+        kept.ready = ready
+        return ready
+
+    def _ready_for(self, shape: tuple[int, ...]) -> "_Ready":
+        height, width, channels = check_shape(shape, "HWC")
+        form = make_output(self._form["output"], self._form["layout"], channels, self._form["mean"], self._form["std"])
+        out = form.shape(1, height, width)[1:], np.dtype(form.kind)
+        count = 0 if self._mixing is None else len(self._mixing)
+        planes = self._planes_for(height, width, channels)
+        make_drawer = getattr(self._method, "drawer", lambda seed, scene: None)
+        prepared = make_drawer(self._seed, ImageSpec(height, width, channels, count))
         # Several tables for one image, or none: the general way, at its cost for each call. Likewise a large set
         # that is mapped: the general way reads single images of it, a map would make all of it resident in time.
         if prepared is None or (isinstance(planes, np.memmap) and planes.nbytes > MAPPED_MOST):
-            self._draw, self._run = None, self._in_stages
-            return
-        table, self._draw = prepared
-        self._run = find_engine("compiled").applier(table, np.asarray(planes), form)
+            return _Ready(shape, *out, None, self._in_stages)
+        table, draw = prepared
+        return _Ready(shape, *out, draw, find_engine("compiled").applier(table, np.asarray(planes), form))
 
-    def __call__(
-        self, image: np.ndarray, *, epoch: int = 0, index: int = 0, view: int = 0, out: np.ndarray | None = None
-    ) -> np.ndarray:
-        """The augmented image, of the output's shape and dtype; written to ``out`` if one is given."""
-        if type(image) is not np.ndarray or image.shape != self._image or image.dtype != np.uint8:
-            raise InputError(f"this augmenter takes uint8{list(self._image)}, got {described(image)}")
-        shape, dtype = self._out
-        if out is None:
-            out = np.empty(shape, dtype)
-        else:
-            check_out(out, shape, dtype, image)
-        if self._draw is None:
-            self._run(image, out, epoch, index, view)
-            return out
-        self._draw(epoch, index, view)
-        self._run(image if image.flags.c_contiguous else np.ascontiguousarray(image), out)
-        return out
+    def _planes_for(self, height: int, width: int, channels: int) -> np.ndarray:
+        mixing = self._mixing
+        if mixing is None:
+            return np.zeros((1, channels, height, width), np.uint8)
+        if not isinstance(mixing, np.ndarray):
+            return mixing.planes(height, width, channels)
+        check_fit(self._array, height, width, channels)
+        return self._planes
 
-    def _in_stages(self, image: np.ndarray, out: np.ndarray, epoch: int, index: int, view: int) -> None:
-        form = {name: self._settings[name] for name in ("seed", "output", "mean", "std", "layout")}
-        augment(image[None], self._method, self._mixing, epoch=epoch, indices=[index], view=view, out=out[None], **form)
+    def _in_stages(self, image: np.ndarray, out: np.ndarray, index: int, epoch: int, view: int) -> None:
+        augment(
+            *(image[None], self._method, self._mixing),
+            **{"seed": self._seed, "epoch": epoch, "indices": [index], "view": view, "out": out[None], **self._form},
+        )
 
     def __reduce__(self) -> Any:  # machine code can't be sent to another process: make it ready again there
-        return _make_augmenter, (self._method, self._mixing, self._settings)
+        settings = {"shape": self._shape, "seed": self._seed, **self._form}
+        return _make_augmenter, (self._method, self._mixing, settings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """What one thread keeps for images of one shape: the result's shape and dtype, a table, and what fills it."""
+
+    image: tuple[int, ...] | None
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    draw: Callable[[int, int, int], None] | None
+    run: Callable[..., None]
+
+
+class _Kept(threading.local):
+    """Each thread's own; a forked child has that of the thread that forked."""
+
+    ready = _Ready(None, (), np.dtype(np.uint8), None, lambda *_: None)
+    """For the shape of the last image."""
+
+    def __init__(self) -> None:
+        self.shapes: OrderedDict[tuple[int, ...], _Ready] = OrderedDict()
+
+
+def _numbers(index: Any, epoch: Any, view: Any) -> tuple[int, int, int]:
+    """The parts of a key as Python's integers; :class:`InputError` for anything but integers of 64 bits."""
+    for name, value in (("index", index), ("epoch", epoch), ("view", view)):
+        check_int64(name, value)
+    return int(index), int(epoch), int(view)
 
 
 def _make_augmenter(method: Method, mixing: MixingImages | None, settings: dict[str, Any]) -> Augmenter:

@@ -16,6 +16,11 @@ FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 """The endings that a sheet can be written under, and Pillow's names of the formats."""
 
 INK, FAINT, PAPER = (24, 24, 27), (113, 113, 122), (255, 255, 255)
+CELL_MOST = 4096
+"""Pixels of an image on a sheet."""
+PIXELS_MOST = 250_000_000
+"""Pixels of a sheet: they take three bytes each in memory."""
+
 GAP = 12
 MOST_TEXT = 12  # points
 DARK, NARROW_GAP = (24, 24, 24), 4  # of a contact sheet
@@ -39,6 +44,7 @@ def draw_sheet(lines: Sequence[SheetRow], *, cell: int = 144, title: str = "") -
     strong = _font(MOST_TEXT + 2)
     blocks = [[(_wrap(label, font, cell), _fit(image, cell)) for label, image in line.cells] for line in lines]
     columns = max((len(block) for block in blocks), default=1)
+    _check_size(len(blocks), columns, cell)
     width = GAP + columns * (cell + GAP)
     if title:
         width = max(width, 2 * GAP + int(_font(MOST_TEXT + 6).getlength(title)))
@@ -69,6 +75,7 @@ def contact_sheet(images: Sequence[np.ndarray], cell: int, columns: int | None =
     """``images`` (uint8[h, w, 3] each) without labels on dark paper, in cells of ``cell`` pixels, about a square."""
     across = columns or max(1, round(len(images) ** 0.5))
     down = -(-len(images) // across)
+    _check_size(down, across, cell)
     pitch = cell + NARROW_GAP
     paper = Image.new("RGB", (across * pitch - NARROW_GAP, down * pitch - NARROW_GAP), DARK)
     for position, pixels in enumerate(images):
@@ -88,6 +95,14 @@ def write_contact_sheet(images: Sequence[np.ndarray], path: str | os.PathLike[st
     paper = contact_sheet(images, cell)
     with replacing(target) as file:
         paper.save(file, FORMATS[target.suffix.lower()], quality=85)
+
+
+def _check_size(rows: int, columns: int, cell: int) -> None:
+    if rows * columns * cell * cell > PIXELS_MOST:
+        raise InputError(
+            f"a sheet of {rows} rows of {columns} images of {cell} pixels has more than {PIXELS_MOST // 10**6} million "
+            "pixels: take fewer images, or smaller ones (--cell)"
+        )
 
 
 @lru_cache(maxsize=8)

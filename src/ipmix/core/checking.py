@@ -7,12 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from ipmix.core.errors import InputError
+from ipmix.core.bounds import SHAPE_MOST, THREADS_MOST
+from ipmix.core.errors import InputError, plain
 
 
 def described(value: Any) -> str:
     """What a value is, for an error message: "uint8[2, 3]", or the name of its type."""
     return f"{value.dtype}{list(value.shape)}" if isinstance(value, np.ndarray) else type(value).__name__
+
+
+def shown(value: Any) -> str:
+    """A value as an error message shows it: on one line, and cut where it is long."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python spells no number of more than 4,300 digits
+        return "a number of thousands of digits"
+    return plain(text, most=60)
 
 
 def check_images(images: Any, name: str = "images", where: str = "") -> None:
@@ -51,9 +61,48 @@ def check_out(out: Any, shape: tuple[int, ...], dtype: Any, images: np.ndarray) 
 def check_int64(name: str, value: Any) -> None:
     """Raise :class:`InputError` unless ``value`` is an integer of 64 bits with a sign, as seeds and keys are."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise InputError(f"{name} must be an integer of 64 bits, got {value!r} ({type(value).__name__})")
+        raise InputError(f"{name} must be an integer of 64 bits, got {shown(value)} ({type(value).__name__})")
     if not -(2**63) <= value < 2**63:
-        raise InputError(f"{name} must fit 64 bits, got {value}")
+        raise InputError(f"{name} must fit 64 bits, got {shown(value)}")
+
+
+def check_shape(shape: Any, axes: str) -> tuple[int, ...]:
+    """A shape such as (N, H, W, C), one letter of ``axes`` each, as integers.
+
+    Raises:
+        InputError: another number of axes, or one that is no whole number from 1 (N: from 0) to the most there is.
+    """
+    names = ", ".join(axes)
+    sequence = isinstance(shape, tuple | list) or (isinstance(shape, np.ndarray) and shape.ndim == 1)
+    if not sequence or len(shape) != len(axes):
+        raise InputError(f"shape must be ({names}), got {str(shape)[:60]}")
+    for axis, length in zip(axes, shape):
+        check_count(f"shape's {axis}", length, 0 if axis == "N" else 1, SHAPE_MOST[axis])
+    return tuple(int(length) for length in shape)
+
+
+def check_threads(value: Any, name: str = "threads") -> None:
+    """Raise :class:`InputError` unless ``value`` is a number of threads that a process can have."""
+    check_count(name, value, 1, THREADS_MOST)
+
+
+def check_indices(indices: Any, name: str = "indices") -> np.ndarray:
+    """Numbers of images, anything that NumPy reads as integers of shape [N], as int64[N], C-contiguous.
+
+    Raises:
+        InputError: another shape, other numbers, or one beyond 64 bits with a sign.
+    """
+    try:
+        array = np.asarray(indices)
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"{name} must be a one-dimensional array of integers ({plain(error)})") from None
+    if array.ndim != 1 or (array.size and not np.issubdtype(array.dtype, np.integer)):
+        raise InputError(
+            f"{name} must be a one-dimensional array of integers, got shape {array.shape}, dtype {array.dtype}"
+        )
+    if array.dtype == np.uint64 and array.max(initial=0) >= 2**63:
+        raise InputError(f"{name} must fit 64 bits with a sign, got {array.max()}")
+    return np.ascontiguousarray(array, np.int64)
 
 
 def parse_shard(text: str) -> tuple[int, int]:
@@ -76,7 +125,7 @@ def check_count(name: str, value: Any, least: int, most: int | None = None) -> N
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
     if not whole or value < least or (most is not None and value > most):
         wanted = f"of at least {least}" if most is None else f"from {least} to {most}"
-        raise InputError(f"{name} must be a whole number {wanted}, got {value!r}")
+        raise InputError(f"{name} must be a whole number {wanted}, got {shown(value)}")
 
 
 def check_positive(name: str, value: Any) -> None:

@@ -92,6 +92,8 @@ def write_text(path: str | os.PathLike[str], content: str) -> None:
 
 def refuse_existing(path: str | os.PathLike[str], *, force: bool) -> None:
     """Raise :class:`InputError` if ``path`` exists and ``force`` is not set."""
+    if os.path.isdir(path):
+        raise InputError(f"{path} is a folder; expected the name of a file to write")
     if not force and os.path.lexists(path):
         raise InputError(f"{path} exists already; choose another name, or pass --force to replace it")
 

@@ -14,9 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ipmix.core.checking import check_int64
+from ipmix.core.checking import check_indices, check_int64
 from ipmix.core.compiling import compiled, embedded, helper
-from ipmix.core.errors import InputError
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 """The counter's step: 2**64 divided by the golden ratio, odd."""
@@ -63,14 +62,7 @@ class Keys:
     def of(cls, seed: int, epoch: int, indices: Any, view: int = 0) -> "Keys":
         """Checked keys from integers and anything that NumPy reads as integers, of shape [N]."""
         key = Key(seed, epoch, 0, view)
-        array = np.asarray(indices)
-        if array.ndim != 1 or (array.size and not np.issubdtype(array.dtype, np.integer)):
-            raise InputError(
-                f"indices must be a one-dimensional array of integers, got shape {array.shape}, dtype {array.dtype}"
-            )
-        if array.dtype == np.uint64 and array.max(initial=0) >= 2**63:
-            raise InputError(f"indices must fit 64 bits with a sign, got {array.max()}")
-        return cls(key.seed, key.epoch, np.ascontiguousarray(array, np.int64), key.view)
+        return cls(key.seed, key.epoch, check_indices(indices), key.view)
 
     def __len__(self) -> int:
         return len(self.indices)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ipmix.core.checking import check_images, described
+from ipmix.core.checking import check_images, check_indices
 from ipmix.core.errors import InputError
 
 
@@ -13,10 +13,10 @@ def checked_batch(images: np.ndarray, indices: Sequence[int] | np.ndarray | None
     check_images(images)
     if indices is None:
         return np.ascontiguousarray(images), np.arange(len(images), dtype=np.int64)
-    names = np.asarray(indices)
-    if names.shape != (len(images),) or (names.size and names.dtype.kind not in "iu"):
-        raise InputError(f"indices must be {len(images)} integers, one per image, got {described(names)}")
-    return np.ascontiguousarray(images), np.ascontiguousarray(names, dtype=np.int64)
+    names = check_indices(indices)
+    if len(names) != len(images):
+        raise InputError(f"indices must be {len(images)} integers, one per image, got {len(names)}")
+    return np.ascontiguousarray(images), names
 
 
 def writeable(images: np.ndarray) -> np.ndarray:

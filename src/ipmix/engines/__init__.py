@@ -14,6 +14,6 @@ ENGINES = {"reference": "ipmix.engines.reference", "compiled": "ipmix.engines.co
 
 def engine(name: str) -> ModuleType:
     """The engine's module, imported when first asked for. Raises :class:`InputError` for an unknown name."""
-    if name not in ENGINES:
+    if not isinstance(name, str) or name not in ENGINES:
         raise InputError(f"unknown engine {name!r}; known are {', '.join(ENGINES)}")
     return import_module(ENGINES[name])

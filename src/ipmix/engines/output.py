@@ -45,6 +45,8 @@ def make_output(
 
     mean and std may be one number for all channels; they apply to "float32" only. Raises :class:`InputError`.
     """
+    check_choice("output", kind, KINDS)
+    check_choice("layout", layout, LAYOUTS)
     return _make_output(kind, layout, channels, _key("mean", mean), _key("std", std))
 
 
@@ -66,8 +68,6 @@ def _make_output(
     mean: tuple[float, ...] | None,
     std: tuple[float, ...] | None,
 ) -> Output:
-    check_choice("output", kind, KINDS)
-    check_choice("layout", layout, LAYOUTS)
     if kind == "uint8" and (mean is not None or std is not None):
         raise InputError('mean and std normalise numbers: pass output="float32" with them, or leave them out')
     means = _per_channel("mean", mean, 0.0, channels)

@@ -1,6 +1,5 @@
 """From a model's name and a folder of images to predictions, a scorecard and a page: ``ipmix evaluate``."""
 
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from ipmix.attacks.auto_attack import require
 from ipmix.core.checking import check_count
 from ipmix.core.files import alone, write_text
 from ipmix.core.image_sizes import SMALL_SIDE
+from ipmix.core.json_text import json_text
 from ipmix.core.processes import Team
 from ipmix.data.broken import list_broken
 from ipmix.data.sources import ImageSource, InMemory, OnDisk
@@ -120,7 +120,7 @@ def evaluate(
         broken = np.setdiff1d(np.arange(len(source)), kept.places())
         list_broken([source.files.paths[place] for place in broken], request.out)
         card["broken"] = len(broken)
-    write_text(request.out / "scorecard.json", json.dumps(card, indent=1, allow_nan=False) + "\n")
+    write_text(request.out / "scorecard.json", json_text(card, indent=1) + "\n")
     _report(request, card, source, model, plan)
     return card
 

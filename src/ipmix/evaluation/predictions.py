@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from ipmix.core.errors import InputError
 from ipmix.core.files import is_beside, replacing, write_text
+from ipmix.core.json_text import json_text
 from ipmix.evaluation.conditions import Condition
 
 FORMAT = "ipmix predictions 2"
@@ -91,7 +92,7 @@ class PredictionFolder:
         elif folder.is_dir() and not all(map(is_beside, folder.iterdir())) and not force:
             raise InputError(f"{folder} is not empty and holds no predictions; choose another folder")
         folder.mkdir(parents=True, exist_ok=True)
-        write_text(described, json.dumps(manifest, indent=1))
+        write_text(described, json_text(manifest, indent=1))
         return cls(folder, manifest)
 
     @classmethod
@@ -145,7 +146,7 @@ class PredictionFolder:
     def _mark(self) -> str:
         if self.run.get("format") == OLDER:
             return ""
-        return "-" + hashlib.sha256(json.dumps(self.run, sort_keys=True).encode()).hexdigest()[:16]
+        return "-" + hashlib.sha256(json_text(self.run, sort_keys=True).encode()).hexdigest()[:16]
 
 
 class PredictionFile:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from ipmix.core.bounds import MIXING_MOST, SIDE_MOST, THREADS_MOST
 from ipmix.core.errors import InputError
 from ipmix.training.config import TrainingConfig
 
@@ -15,7 +16,10 @@ TEST_CROP = 0.875
 """The share of the shorter side that is kept for testing where training cuts out random parts (256 and 224)."""
 
 
-MOST_THREADS = 1024
+def _check(name: str, value: int, least: int, most: int) -> None:
+    """As ``core.checking`` has it, without NumPy: help reads these classes."""
+    if not least <= value <= most:
+        raise InputError(f"{name} is from {least} to {most}, got {value}")
 
 
 @dataclass(frozen=True)
@@ -39,8 +43,10 @@ class DataConfig:
     """Pass over images that can't be decoded."""
 
     def __post_init__(self) -> None:
-        if self.size is not None and self.size < 1:
-            raise InputError(f"size is at least 1, got {self.size}")
+        if self.size is not None:
+            _check("size", self.size, 1, SIDE_MOST)
+        if self.test_split not in (None, "train", "test", "val"):
+            raise InputError(f"test_split is one of train, test, val, got {self.test_split!r}")
         if self.crop != "resized":
             return
         from ipmix.data.datasets import BUILT_IN  # here: help needs no images
@@ -81,8 +87,8 @@ class MixingConfig:
     """Seed of the generated mixing images."""
 
     def __post_init__(self) -> None:
-        if self.count < 1:
-            raise InputError(f"the count of mixing images is at least 1, got {self.count}")
+        _check("the count of mixing images", self.count, 1, MIXING_MOST)
+        _check("the seed of mixing images", self.seed, -(2**63), 2**63 - 1)
 
 
 @dataclass(frozen=True)
@@ -106,8 +112,10 @@ class EvaluationConfig:
     all images.)"""
 
     def __post_init__(self) -> None:
-        if self.limit is not None and self.limit < 1:
-            raise InputError(f"limit is at least 1, got {self.limit}")
+        if self.limit is not None:
+            _check("limit", self.limit, 1, 2**63 - 1)
+        for severity in self.severities:
+            _check("each of severities", severity, 1, 5)
 
 
 @dataclass(frozen=True)
@@ -158,7 +166,6 @@ class ExecutionConfig:
     def __post_init__(self) -> None:
         if self.resume and self.force:
             raise InputError("--resume goes on with a run and --force replaces it: pass one of them")
-        if not 1 <= self.threads <= MOST_THREADS:
-            raise InputError(f"threads is from 1 to {MOST_THREADS}, got {self.threads}")
+        _check("threads", self.threads, 1, THREADS_MOST)
         if not (math.isfinite(self.checkpoint_seconds) and self.checkpoint_seconds >= 0):
             raise InputError(f"checkpoint_seconds is a finite number of at least 0, got {self.checkpoint_seconds}")

@@ -3,7 +3,6 @@
 Needs no download: scikit-learn's handwritten digits, enlarged to 32x32, are the default data.
 """
 
-import json
 import multiprocessing
 import sys
 import time
@@ -21,6 +20,7 @@ from ipmix.augmentation.batches import augment, draw
 from ipmix.augmentation.explain import explain
 from ipmix.core.errors import InputError
 from ipmix.core.files import write_text
+from ipmix.core.json_text import json_text
 from ipmix.core.progress import duration
 from ipmix.core.versions import versions
 from ipmix.corruptions import CORRUPTIONS, corrupt
@@ -75,7 +75,7 @@ def quickstart(
         "pictures": {"train": len(train_set), "test": len(test_set)},
         "runs": cards,
     }
-    write_text(out / "results.json", json.dumps(results, indent=1, allow_nan=False) + "\n")
+    write_text(out / "results.json", json_text(results, indent=1) + "\n")
     write_report(settings, results, train_set, test_set, mixing_of(settings), out / "report.html")
     print_comparison([cards[name] for name in NAMES])
     sys.stdout.write(

@@ -4,7 +4,6 @@ Two small networks side by side use two cores better than one network on both; a
 don't depend on how many cores there are, so the same seed gives the same figures on any of them.
 """
 
-import json
 import signal
 import traceback
 from dataclasses import dataclass, replace
@@ -14,8 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from ipmix.core.bounds import MIXING_MOST
+from ipmix.core.checking import check_count, check_positive
 from ipmix.core.errors import InputError
 from ipmix.core.files import write_text
+from ipmix.core.json_text import json_text
 from ipmix.data.datasets import BUILT_IN, ArrayDataset, load, scan, splits
 from ipmix.methods import IPMix
 from ipmix.mixing_set.mixing_set import MixingSet
@@ -23,6 +25,10 @@ from ipmix.recipe.operations import operation_names
 
 PLAIN, IPMIX = "plain", "IPMix"
 NAMES = (PLAIN, IPMIX)
+
+
+SIZE_MOST = 512
+"""Pixels; both networks take minutes at 32."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,16 @@ class QuickstartConfig:
     train_images: int = 5000
     test_images: int = 1000
     mixing_images: int = 400
+
+    def __post_init__(self) -> None:
+        check_count("seed", self.seed, 0, 2**63 - 1)
+        check_count("epochs", self.epochs, 1)
+        check_count("batch_size", self.batch_size, 1)
+        check_positive("lr", self.lr)
+        check_count("size", self.size, 8, SIZE_MOST)
+        for name in ("train_images", "test_images"):
+            check_count(name, getattr(self, name), 2)
+        check_count("mixing_images", self.mixing_images, 1, MIXING_MOST)
 
 
 def work(result: Connection, settings: QuickstartConfig, name: str, out: Path, device: str, force: bool) -> None:
@@ -79,6 +95,7 @@ def train_and_measure(
         force=force,
         device=device,
         quiet=True,
+        resumable=False,
     )
     kept = predict(
         outcome.model,
@@ -91,7 +108,7 @@ def train_and_measure(
         quiet=True,
     )
     card = score(kept, seed=settings.seed)
-    write_text(folder / "scorecard.json", json.dumps(card, indent=1, allow_nan=False) + "\n")
+    write_text(folder / "scorecard.json", json_text(card, indent=1) + "\n")
     return card
 
 

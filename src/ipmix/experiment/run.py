@@ -4,11 +4,10 @@ Made from a settings file (``experiments/*.yaml``) or from the words of ``ipmix 
 decides the figures is in it, and nothing else (not the number of threads, not the device).
 """
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ipmix.core.errors import InputError
 from ipmix.data import datasets
@@ -22,6 +21,25 @@ from ipmix.mixing_set.mixing_set import MixingSet, margin
 from ipmix.training.loop import Outcome
 from ipmix.training.loop import train as train_network
 
+if TYPE_CHECKING:
+    from ipmix.evaluation.request import MeasureRequest
+
+
+def check(experiment: ExperimentConfig) -> None:
+    """Refuse what can be refused before any image is read: a method's options, what is to be measured.
+
+    Raises:
+        InputError: naming the key.
+    """
+    for key, look in (
+        ("method", lambda: chosen_method(*_method_words(experiment))),
+        ("evaluation", lambda: measures_of(experiment).plan(32)),
+    ):
+        try:
+            look()
+        except InputError as error:
+            raise InputError(f"{key}: {error}") from None
+
 
 def train(experiment: ExperimentConfig, out: Path, execution: ExecutionConfig | None = None) -> Outcome:
     """Train the experiment's network in the folder ``out``."""
@@ -29,7 +47,7 @@ def train(experiment: ExperimentConfig, out: Path, execution: ExecutionConfig | 
 
     how = execution or ExecutionConfig()
     # What can be refused is refused before any image is read.
-    method = chosen_method(experiment.method.name, experiment.method.preset, experiment.method.options)
+    method = chosen_method(*_method_words(experiment))
     if method is None or not method.needs_mixing_images:
         if experiment.mixing.folder is not None:
             raise InputError("this method mixes in no images: leave out the mixing set")
@@ -87,12 +105,14 @@ def run_experiment(
         names: which of the kept networks to measure.
     """
     from ipmix.core.files import write_text
+    from ipmix.core.json_text import json_text, read_json_object
     from ipmix.core.versions import versions
     from ipmix.evaluation import evaluating
-    from ipmix.evaluation.plan import AttackConfig
-    from ipmix.evaluation.request import EvaluationRequest, MeasureRequest
+    from ipmix.evaluation.request import EvaluationRequest
 
     how = execution or ExecutionConfig()
+    check(experiment)
+    measured = measures_of(experiment)
     outcome = train(experiment, out, how)
     wanted = experiment.evaluation
     cards = {}
@@ -100,12 +120,6 @@ def run_experiment(
     for name in names:
         if not (out / f"{name}.safetensors").exists() or (name == "best" and same and "last" in names):
             continue
-        measured = MeasureRequest(
-            corruptions=wanted.corruptions,
-            severities=wanted.severities,
-            perturbations=wanted.perturbations,
-            attack=AttackConfig() if wanted.attack else None,
-        )
         request = EvaluationRequest(
             model=str(out / f"{name}.safetensors"),
             data=experiment.data.source,
@@ -128,15 +142,33 @@ def run_experiment(
             quiet=how.quiet,
         )
     results = {
-        "record": json.loads((out / "experiment.json").read_text()),
+        "record": read_json_object(out / "experiment.json"),
         "versions": versions(),
         "last": outcome.last,
         "best": outcome.best,
         "measured": cards,
         "broken": len((out / LIST).read_bytes().splitlines()) if (out / LIST).exists() else 0,
     }
-    write_text(out / "results.json", json.dumps(results, indent=1) + "\n")
+    write_text(out / "results.json", json_text(results, indent=1) + "\n")
     return results
+
+
+def measures_of(experiment: ExperimentConfig) -> "MeasureRequest":
+    """What the experiment measures, as ``ipmix evaluate`` has it."""
+    from ipmix.evaluation.plan import AttackConfig
+    from ipmix.evaluation.request import MeasureRequest
+
+    wanted = experiment.evaluation
+    return MeasureRequest(
+        corruptions=wanted.corruptions,
+        severities=wanted.severities,
+        perturbations=wanted.perturbations,
+        attack=AttackConfig() if wanted.attack else None,
+    )
+
+
+def _method_words(experiment: ExperimentConfig) -> tuple[str, str | None, dict[str, Any]]:
+    return experiment.method.name, experiment.method.preset, experiment.method.options
 
 
 def open_datasets(

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ipmix.core.bounds import STEPS_MOST
 from ipmix.core.checking import check_count, check_positive, check_severity
 from ipmix.core.compiling import compiled_disjoint
 from ipmix.core.image_sizes import SMALL_SIDE
@@ -63,9 +64,9 @@ class AugMix:
     needs_mixing_images = False
 
     def __post_init__(self) -> None:
-        check_count("k", self.k, 1)
+        check_count("k", self.k, 1, STEPS_MOST)
         if self.depth is not None:
-            check_count("depth", self.depth, 1)
+            check_count("depth", self.depth, 1, STEPS_MOST)
         check_positive("alpha", self.alpha)
         check_severity(self.severity)
         if not isinstance(self.operations, str):

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ipmix.core.bounds import SIDE_MOST, STEPS_MOST
 from ipmix.core.checking import check_choice, check_count, check_positive, check_severity, check_subset
 from ipmix.core.compiling import compiled_disjoint, embedded
 from ipmix.core.errors import InputError
@@ -88,7 +89,7 @@ class IPMix:
 
     def __post_init__(self) -> None:
         for name in ("k", "t"):
-            check_count(name, getattr(self, name), 1)
+            check_count(name, getattr(self, name), 1, STEPS_MOST)
         check_count("min_ops", self.min_ops, 0)
         if self.min_ops > self.t:
             raise InputError(f"min_ops must be at most t = {self.t}, got {self.min_ops}")
@@ -101,7 +102,7 @@ class IPMix:
                 raise InputError(f"patch_sizes must be a list of sides in pixels, got {self.patch_sizes!r}")
             object.__setattr__(self, "patch_sizes", tuple(self.patch_sizes))
             for size in self.patch_sizes:
-                check_count("a patch size", size, 2)
+                check_count("each of patch_sizes", size, 2, SIDE_MOST)
             if not self.patch_sizes:
                 raise InputError("patch_sizes is empty; give sides of at least 2 pixels, or leave it out")
         check_choice("patch_shape", self.patch_shape, SHAPES)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ipmix.core.bounds import STEPS_MOST
 from ipmix.core.checking import check_choice, check_count, check_positive, check_severity, check_subset
 from ipmix.core.compiling import compiled_disjoint
 from ipmix.core.image_sizes import SMALL_SIDE
@@ -70,7 +71,7 @@ class PixMix:
     needs_mixing_images = True
 
     def __post_init__(self) -> None:
-        check_count("k", self.k, 0)
+        check_count("k", self.k, 0, STEPS_MOST)
         if self.beta is not None:
             check_positive("beta", self.beta)
         check_severity(self.severity)

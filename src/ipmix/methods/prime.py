@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ipmix.core.bounds import STEPS_MOST
 from ipmix.core.checking import check_choice, check_count, check_positive, check_subset
 from ipmix.core.compiling import compiled_disjoint
 from ipmix.core.errors import InputError
@@ -67,8 +68,9 @@ class PRIME:
     needs_mixing_images = False
 
     def __post_init__(self) -> None:
-        for name, least in (("k", 1), ("t", 1), ("least_cut", 2)):
-            check_count(name, getattr(self, name), least)
+        for name in ("k", "t"):
+            check_count(name, getattr(self, name), 1, STEPS_MOST)
+        check_count("least_cut", self.least_cut, 2)
         for name, least in (("color_frequencies", 1), ("color_band", 0), ("most_cut", self.least_cut)):
             if getattr(self, name) is not None:
                 check_count(name, getattr(self, name), least)

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from ipmix.core.bounds import MIXING_MOST
+from ipmix.core.checking import check_count
 from ipmix.core.errors import InputError
 from ipmix.fractals.kinds import KINDS, Painting
 
@@ -28,8 +30,7 @@ def compose(count: int, mix: Mapping[str, int] | None = None) -> dict[str, int]:
     ``mix`` maps kinds (or aliases) to counts or weights; shares are rounded by largest remainder, so a mix
     that sums to ``count`` is kept exactly.
     """
-    if count < 1:
-        raise InputError(f"a mixing set needs at least 1 image, got count={count}")
+    check_count("a mixing set's count", count, 1, MIXING_MOST)
     weights: dict[str, float] = {}
     for name, weight in (DEFAULT_MIX if mix is None else mix).items():
         if name not in KINDS and name not in ALIASES and name not in EXTERNAL:

@@ -16,9 +16,10 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ipmix.core.checking import check_int64, check_shard
+from ipmix.core.checking import check_count, check_int64, check_shard, check_threads
 from ipmix.core.errors import InputError
 from ipmix.core.files import FileLock, replacing, reserve, sweep, write_bytes, write_text
+from ipmix.core.json_text import json_text
 from ipmix.core.threads import default_threads
 from ipmix.fractals.kinds import KINDS, SIZE_LEAST, SIZE_MOST, Painting, paint
 from ipmix.mixing_set import image_files
@@ -44,8 +45,7 @@ BATCH = 128
 
 def check_plan(plan: MixingSetPlan, painters: Mapping[str, Painter]) -> None:
     """Raise :class:`InputError` for a plan that can't be made with these painters."""
-    if not SIZE_LEAST <= plan.size <= SIZE_MOST:
-        raise InputError(f"size must lie in {SIZE_LEAST}..{SIZE_MOST} pixels, got {plan.size}")
+    check_count("size", plan.size, SIZE_LEAST, SIZE_MOST)
     check_int64("seed", plan.seed)
     if plan.files not in FILE_FORMATS:
         raise InputError(f"files must be one of {', '.join(FILE_FORMATS)}, got {plan.files!r}")
@@ -72,6 +72,8 @@ def make(
     """
     painters = painters or {}
     check_plan(plan, painters)
+    if threads is not None:
+        check_threads(threads)
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; expected the name of a folder to write the mixing set to")
@@ -213,7 +215,7 @@ def _read_journal(plan: MixingSetPlan, folder: Path) -> dict[int, Entry]:
     first, *lines = path.read_bytes().split(b"\n")
     try:
         begun = json.loads(first)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     if begun != json.loads(json.dumps(header(plan))):
         raise InputError(
@@ -224,7 +226,7 @@ def _read_journal(plan: MixingSetPlan, folder: Path) -> dict[int, Entry]:
     for position, line in enumerate(lines):
         try:
             entry = read_entry(f"{path}, line {position + 2}", json.loads(line))
-        except ValueError:
+        except (ValueError, RecursionError):
             break
         if plan.files == "shard" or (folder / entry.file).is_file():
             done[entry.number] = entry
@@ -235,7 +237,7 @@ def _read_journal(plan: MixingSetPlan, folder: Path) -> dict[int, Entry]:
 def _journal(plan: MixingSetPlan, folder: Path, done: dict[int, Entry]) -> Iterator[BinaryIO]:
     # Written anew without what was cut off, then appended to.
     path = folder / journal_name(plan)
-    lines = [json.dumps(header(plan)), *(entry.line() for entry in done.values())]
+    lines = [json_text(header(plan)), *(entry.line() for entry in done.values())]
     write_text(path, "\n".join(lines) + "\n")
     with open(path, "ab") as file:
         yield file

@@ -15,7 +15,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ipmix.core.errors import InputError
+from ipmix.core.bounds import MIXING_MOST
+from ipmix.core.checking import check_count, check_int64
+from ipmix.core.errors import InputError, first_line, plain
+from ipmix.core.json_text import json_text
 from ipmix.fractals.kinds import KINDS, PAINTINGS_VERSION, SIZE_LEAST, SIZE_MOST
 from ipmix.mixing_set.composition import EXTERNAL
 
@@ -52,6 +55,13 @@ class MixingSetPlan:
         """Images in the whole set, all shards together."""
         return sum(self.mix.values())
 
+    @property
+    def length(self) -> int:
+        """Images in this shard."""
+        blocks, rest = divmod(self.count, BLOCK)
+        whole = (blocks - self.shard + self.shards) // self.shards
+        return BLOCK * whole + (rest if blocks % self.shards == self.shard - 1 else 0)
+
     def suffix(self) -> str:
         """What tells this shard's files from the others': '' for a set in one."""
         return "" if self.shards == 1 else f"-{self.shard:02d}-of-{self.shards:02d}"
@@ -83,7 +93,7 @@ class Entry:
 
     def line(self) -> str:
         """The entry as one line of JSON."""
-        return json.dumps(asdict(self), separators=(", ", ": "))
+        return json_text(asdict(self), separators=(", ", ": "))
 
 
 def manifest_name(plan: MixingSetPlan) -> str:
@@ -128,12 +138,12 @@ def finished_text(plan: MixingSetPlan, entries: Iterable[Entry]) -> str:
     """The finished manifest: the plan, a digest of the lines below it, one line per image."""
     lines = [entry.line() for entry in sorted(entries, key=lambda entry: entry.number)]
     head = {**header(plan), "digest": _digest(plan, lines)}
-    first = json.dumps(head, indent=1)[:-2]
+    first = json_text(head, indent=1)[:-2]
     return first + ',\n "pictures": [\n' + ",\n".join(lines) + "\n]}\n"
 
 
 def _digest(plan: MixingSetPlan, lines: list[str]) -> str:
-    content = json.dumps(header(plan), sort_keys=True) + "\n" + "\n".join(lines)
+    content = json_text(header(plan), sort_keys=True) + "\n" + "\n".join(lines)
     return hashlib.sha256(content.encode()).hexdigest()
 
 
@@ -142,8 +152,8 @@ def read(path: str | os.PathLike[str]) -> tuple[MixingSetPlan, list[Entry]]:
     path = Path(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f"{path} is not a readable manifest ({error}); make the set again") from error
+    except (OSError, ValueError, RecursionError) as error:  # also numbers and nesting beyond Python's limits
+        raise InputError(f"{path} is not a readable manifest ({first_line(error)}); make the set again") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InputError(f"{path} is not the manifest of a mixing set (no 'format': {FORMAT!r})")
     if content.get("version") != VERSION:
@@ -172,7 +182,14 @@ def _read_plan(path: Path, content: dict[str, Any]) -> MixingSetPlan:
     }  # fmt: skip
     for name, kind in ((_KEYS.get(name, name), kind) for name, kind in wanted.items()):
         if not isinstance(content.get(name), kind) or isinstance(content.get(name), bool):
-            raise InputError(f"{path}: {name!r} must be of type {kind.__name__}, got {content.get(name)!r}")
+            raise InputError(
+                f"{path}: {name!r} must be of type {kind.__name__}, got {plain(repr(content.get(name)), most=60)}"
+            )
+    try:
+        check_int64(f"{path}: 'seed'", content["seed"])
+        check_count(f"{path}: 'parts'", content["parts"], 1, MIXING_MOST)
+    except InputError as error:
+        raise InputError(f"{error}; make the set again") from None
     if not SIZE_LEAST <= content["size"] <= SIZE_MOST:
         raise InputError(f"{path}: 'size' must lie in {SIZE_LEAST}..{SIZE_MOST}, got {content['size']}")
     if content["files"] not in FILE_FORMATS:
@@ -184,6 +201,7 @@ def _read_plan(path: Path, content: dict[str, Any]) -> MixingSetPlan:
             raise InputError(f"{path}: the count of {kind!r} must be a whole number above 0, got {count!r}")
         if kind not in KINDS and kind not in EXTERNAL:
             raise InputError(f"{path}: unknown kind of image {kind!r} in the mix")
+    check_count(f"{path}: the images of the mix", sum(content["mix"].values()), 1, MIXING_MOST)
     return MixingSetPlan(**{name: content[_KEYS.get(name, name)] for name in wanted})
 
 
@@ -208,10 +226,10 @@ def read_entry(place: str, item: Any) -> Entry:
 
 def _check_against_plan(path: Path, plan: MixingSetPlan, entries: list[Entry]) -> None:
     numbers = [entry.number for entry in entries]
-    if numbers != plan.numbers():
+    if len(numbers) != plan.length or numbers != plan.numbers():  # the length first: a mix may claim any number
         raise InputError(
             f"{path} lists {len(numbers)} images where shard {plan.shard} of {plan.shards} of a set of "
-            f"{plan.count} has {len(plan.numbers())}, or lists them out of order; make the set again"
+            f"{plan.count} has {plan.length}, or lists them out of order; make the set again"
         )
     for entry in entries:
         if (entry.kind, entry.index) != plan.image(entry.number):

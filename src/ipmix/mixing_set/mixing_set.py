@@ -13,19 +13,19 @@ import hashlib
 import os
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from ipmix.core.checking import check_images, described
+from ipmix.core.checking import check_count, check_images, check_indices, check_int64, check_shape, described
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import Key, below
 from ipmix.core.threads import default_threads
 from ipmix.data.decoding import SUFFIXES, BrokenImage, decode
-from ipmix.fractals.kinds import PAINTINGS_VERSION
+from ipmix.fractals.kinds import PAINTINGS_VERSION, SIZE_LEAST, SIZE_MOST
 from ipmix.mixing_set.composition import compose
 from ipmix.mixing_set.folder import find, fit
 from ipmix.mixing_set.making import make, new_array_file
@@ -45,6 +45,10 @@ def margin(height: int, width: int) -> int:
     The authors' Resize(36) and RandomCrop(32), Resize(256) and RandomCrop(224): 8/7 of the longer side.
     """
     return 8 * max(height, width) // 7
+
+
+class NoSuchImage(InputError, IndexError):
+    """A number that no image of a mixing set has; as an :class:`IndexError` it ends a loop over the set."""
 
 
 class MixingSet:
@@ -80,6 +84,8 @@ class MixingSet:
         the folder to keep the set in, by default the user's cache folder for ipmix. ``threads``: all
         processors by default; the images don't depend on it.
         """
+        check_count("size", size, SIZE_LEAST, SIZE_MOST)
+        check_int64("seed", seed)
         plan = MixingSetPlan(seed=seed, size=size, mix=compose(count, mix), files="shard")
         name = hashlib.sha256(repr((plan.mix, PAINTINGS_VERSION, VERSION)).encode()).hexdigest()[:12]
         folder = (
@@ -110,7 +116,7 @@ class MixingSet:
         With ``skip_broken`` every image is decoded once and those that can't be are left out (and listed
         in ``skipped``); without it a broken one raises :class:`InputError` when it is read.
         """
-        root = Path(path)
+        root = _folder_named(path)
         paths = find(root)
         skipped: list[Path] = []
         if skip_broken:
@@ -135,7 +141,7 @@ class MixingSet:
 
         ``skip_broken`` is for the latter, as in :meth:`folder`.
         """
-        root = Path(path)
+        root = _folder_named(path)
         manifests = sorted(root.glob("manifest*.json"))
         if not manifests:
             if list(root.glob("manifest*.journal")):
@@ -176,9 +182,7 @@ class MixingSet:
 
     def __getitem__(self, index: int) -> np.ndarray:
         """Image ``index``: uint8[height, width, 3] (the array's channels for a wrapped array), a copy."""
-        position = int(index)
-        if not -len(self) <= position < len(self):
-            raise IndexError(f"image {position} of a mixing set of {len(self)}")
+        position = self._numbers([index])[0]
         return self._source.image(position % len(self))
 
     def planes(self, height: int, width: int, channels: int = 3) -> np.ndarray:
@@ -191,13 +195,14 @@ class MixingSet:
         planes = self._planes_for(height, width, channels)
         return planes.mapped if isinstance(planes, ArrayFile) else planes
 
-    def gather(self, numbers: np.ndarray, height: int, width: int, channels: int = 3) -> np.ndarray:
+    def gather(self, numbers: Sequence[int] | np.ndarray, height: int, width: int, channels: int = 3) -> np.ndarray:
         """The planes of some images only: uint8[len(numbers), channels, s, s], ``planes()[numbers]``.
 
         Where the planes are mapped from a file, these rows are read and nothing else becomes resident: this is
         how a training reads a set that is larger than memory.
         """
         planes = self._planes_for(height, width, channels)
+        numbers = self._numbers(numbers)
         return planes.rows(numbers) if isinstance(planes, ArrayFile) else planes[numbers]
 
     def crop(self, index: int, height: int, width: int, key: Key) -> np.ndarray:
@@ -205,11 +210,19 @@ class MixingSet:
 
         The authors' Resize and RandomCrop, for use outside of the engines (whose recipes hold their own crop).
         """
-        planes = self.gather(np.array([index]), height, width, self.channels)[0]
+        planes = self.gather([index], height, width, self.channels)[0]
         state = key.stream()
         top = below(state, planes.shape[1] - height + 1)
         left = below(state, planes.shape[2] - width + 1)
         return np.ascontiguousarray(planes[:, top : top + height, left : left + width].transpose(1, 2, 0))
+
+    def _numbers(self, numbers: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Numbers of images as int64[n]."""
+        checked = check_indices(numbers, "the number of an image")
+        if len(checked) and not -len(self) <= checked.min() <= checked.max() < len(self):
+            worst = checked.max() if checked.max() >= len(self) else checked.min()
+            raise NoSuchImage(f"image {worst} of a mixing set of {len(self)}")
+        return checked % len(self)
 
     def _planes_for(self, height: int, width: int, channels: int) -> "np.ndarray | ArrayFile":
         if channels != self.channels and not (channels == 1 and self.channels == 3):
@@ -217,9 +230,7 @@ class MixingSet:
                 f"images of {channels} channels need a mixing set of {channels}, this one has {self.channels}; "
                 "wrap images of that many channels with MixingSet.array"
             )
-        side = margin(height, width)
-        if side < 1:
-            raise InputError(f"expected images of at least 1 x 1 pixel, got {height} x {width}")
+        side = margin(*check_shape((height, width), "HW"))
         key = (side, channels)
         with self._lock:
             if key not in self._planes:
@@ -293,6 +304,12 @@ def cache_folder(cache: str | os.PathLike[str] | None = None) -> Path:
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("ipmix", appauthor=False))
+
+
+def _folder_named(path: str | os.PathLike[str]) -> Path:
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"a mixing set is opened by its folder's name, got {described(path)}")
+    return Path(path)
 
 
 def _is_broken(path: Path) -> bool:

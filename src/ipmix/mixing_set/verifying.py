@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from ipmix.core.checking import check_threads
 from ipmix.core.errors import InputError
 from ipmix.core.threads import default_threads
 from ipmix.fractals.kinds import KINDS, PAINTINGS_VERSION, paint
@@ -39,6 +40,8 @@ def verify(mixing: MadeSet, sample: int = 100, threads: int | None = None) -> It
     plan = mixing.plan
     if plan is None:
         raise InputError("this folder has no manifest: there is nothing to verify its images against")
+    if threads is not None:
+        check_threads(threads)
     if sample < 0:
         raise InputError(f"the sample to paint again must be 0 (all) or more, got {sample}")
     if plan.paintings_version != PAINTINGS_VERSION:

@@ -11,6 +11,7 @@ import torch
 
 from ipmix.core.errors import InputError, first_line, plain
 from ipmix.core.files import replacing
+from ipmix.core.json_text import json_text
 from ipmix.models.checkpoints import bare, check_exists
 from ipmix.models.classifier import Classifier, check_classes
 
@@ -43,7 +44,7 @@ def save(path: str | Path, classifier: Classifier, facts: Mapping[str, object] |
     state = {key: value.detach().cpu().contiguous().clone() for key, value in classifier.state_dict().items()}
     with replacing(path) as file:
         # One entry: safetensors puts several in any order, and the same network would not be the same bytes.
-        file.write(serialise(state, {METADATA: json.dumps(about)}))
+        file.write(serialise(state, {METADATA: json_text(about)}))
 
 
 def read(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from ipmix.core.errors import InputError
+from ipmix.core.json_text import json_text
 from ipmix.recipe.checks import check_known, check_ranges, check_step
 from ipmix.recipe.format import (
     FORMAT,
@@ -161,7 +162,7 @@ class Recipe:
             for chain in self.chains
         ]
         values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return json.dumps({"format": FORMAT, **values, "chains": chains})
+        return json_text({"format": FORMAT, **values, "chains": chains})
 
     @classmethod
     def from_json(cls, text: str) -> "Recipe":

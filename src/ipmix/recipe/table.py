@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ipmix.core.bounds import CLASSES_MOST
+from ipmix.core.checking import check_count
 from ipmix.core.errors import InputError
 from ipmix.recipe.format import (
     CHAIN_TYPE,
@@ -177,6 +179,7 @@ def _label_shares(labels: np.ndarray, classes: int | None, count: int) -> np.nda
         )
     if classes is None:
         raise InputError("labels are numbers of classes: name how many classes there are (classes=...)")
+    check_count("classes", classes, 1, CLASSES_MOST)
     if count and not 0 <= labels.min() <= labels.max() < classes:
         raise InputError(f"labels must be in 0 .. {classes - 1}, got {labels.min()} .. {labels.max()}")
     shares = np.zeros((count, classes), np.float32)

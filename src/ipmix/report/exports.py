@@ -1,11 +1,11 @@
 """Scorecards in files: read back, and written as a page, Markdown, CSV, JSON or a model card."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ipmix.core.errors import InputError
+from ipmix.core.json_text import json_text
 from ipmix.measures.table import HEADLINE, MEASURES
 from ipmix.report import robustbench, tables
 from ipmix.report.facts import facts_of
@@ -51,7 +51,7 @@ def rendered(
         return robustbench.model_info_text(cards[0], about)
     if form == "robustbench-claim":
         return robustbench.claim_text(cards[0], about)
-    return json.dumps({"schema": "ipmix comparison 1", "runs": dict(zip(run_names(cards), cards))}, indent=1) + "\n"
+    return json_text({"schema": "ipmix comparison 1", "runs": dict(zip(run_names(cards), cards))}, indent=1) + "\n"
 
 
 def model_card(card: Mapping[str, Any], *, title: str | None = None) -> str:
@@ -81,7 +81,7 @@ def model_card(card: Mapping[str, Any], *, title: str | None = None) -> str:
         ],
     }
     # JSON is YAML: nothing in a name can break out of the block.
-    block = "\n".join(f"{key}: {json.dumps(value)}" for key, value in metadata.items())
+    block = "\n".join(f"{key}: {json_text(value)}" for key, value in metadata.items())
     facts = "\n".join(f"- {key}: {tables.inline(value)}" for key, value in facts_of(card))
     missing = [
         f"- {MEASURES[m].title}: {figure_of(card, m)['reason']}"

@@ -1,10 +1,10 @@
 """A scorecard as a claim for RobustBench's leaderboards: its ``model_info`` entry, and the text of a submission."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from ipmix.core.errors import InputError
+from ipmix.core.json_text import json_text
 from ipmix.measures.corruption import ALEXNET
 from ipmix.report.numbers import figure_of
 
@@ -60,7 +60,7 @@ def model_info(card: Mapping[str, Any], about: Mapping[str, str] | None = None) 
 
 def model_info_text(card: Mapping[str, Any], about: Mapping[str, str] | None = None) -> str:
     """:func:`model_info` as a JSON file."""
-    return json.dumps(model_info(card, about), indent=2) + "\n"
+    return json_text(model_info(card, about), indent=2) + "\n"
 
 
 def claim_text(card: Mapping[str, Any], about: Mapping[str, str] | None = None) -> str:

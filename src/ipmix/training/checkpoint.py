@@ -13,10 +13,11 @@ length; a resumed run cuts them to that length first. So a state always finds th
 the lines of steps that will be repeated are gone.
 """
 
+import errno
 import json
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,11 @@ import torch
 
 from ipmix.core.errors import InputError
 from ipmix.core.files import FileLock, replacing, write_text
+from ipmix.core.json_text import json_text, read_json_object
 from ipmix.models import Classifier, save
+from ipmix.models.weights import read as read_network
 from ipmix.training.run_record import difference
+from ipmix.training.saved_state import check_finite, check_form, check_log
 
 STATE_FORMAT = 2
 LOGS = ("metrics.jsonl", "speed.jsonl")
@@ -51,9 +55,13 @@ class RunFolder:
     ) -> None:
         self.path = Path(path)
         # Through JSON and back: what is compared on resuming is what the file can hold.
-        self.experiment: dict[str, Any] = json.loads(json.dumps(dict(experiment)))
+        self.experiment: dict[str, Any] = json.loads(json_text(dict(experiment)))
         refuse_taken(self.path, resume=resume, force=force)
         self.path.mkdir(parents=True, exist_ok=True)
+        if resume:
+            self._refuse_links()
+        elif os.path.lexists(self.path / "run.lock") and not _is_own(self.path / "run.lock"):
+            (self.path / "run.lock").unlink()
         try:
             self._lock = FileLock(self.path / "run.lock", wait=False)
         except BlockingIOError:
@@ -64,44 +72,54 @@ class RunFolder:
             self.state = self._found_state() if resume else None
             if self.state is None:
                 self._clear()
-                write_text(self.path / "experiment.json", json.dumps(self.experiment, indent=2) + "\n")
-            self._logs = {name: self._open_log(name) for name in LOGS}
+                write_text(self.path / "experiment.json", json_text(self.experiment, indent=2) + "\n")
+            self._files: dict[str, Any] = {}
         except BaseException:
             self._lock.release()
             raise
 
     def log(self, name: str, row: Mapping[str, Any]) -> None:
         """Append a line to ``metrics.jsonl`` or ``speed.jsonl``."""
-        self._logs[name].write(json.dumps(dict(row)).encode() + b"\n")
+        with _naming(self.path / name):
+            self._logs()[name].write(json_text(dict(row)).encode() + b"\n")
 
     def save_state(self, state: Mapping[str, Any]) -> None:
         """Replace the state; the logs are on disk before it."""
         lengths = {}
-        for name, file in self._logs.items():
-            file.flush()
-            os.fsync(file.fileno())
+        for name, file in self._logs().items():
+            with _naming(self.path / name):
+                file.flush()
+                os.fsync(file.fileno())
             lengths[name] = file.tell()
         content = {
             "format": STATE_FORMAT,
-            "experiment": json.dumps(self.experiment),
+            "experiment": json_text(self.experiment),
             "log_lengths": lengths,
             **state,
         }
-        with replacing(self.path / "state.pt") as out:
+        with _naming(self.path / "state.pt"), replacing(self.path / "state.pt") as out:
             torch.save(content, out)
 
     def save_network(self, name: str, network: Classifier, facts: Mapping[str, Any]) -> None:
         """Replace ``last.safetensors`` or ``best.safetensors``."""
-        save(self.path / f"{name}.safetensors", network, {**facts, "experiment": self.experiment})
+        path = self.path / f"{name}.safetensors"
+        with _naming(path):
+            save(path, network, {**facts, "experiment": self.experiment})
+
+    def what_is_kept(self) -> str:
+        """Where the last good state is, in words."""
+        if (self.path / "state.pt").exists():
+            return f"the last good state is in {self.path}"
+        return f"{self.path} holds no state yet: none was saved before"
 
     def rows(self, name: str) -> list[dict[str, Any]]:
         """The lines of a log so far."""
-        self._logs[name].flush()
+        self._logs()[name].flush()
         return [json.loads(line) for line in (self.path / name).read_bytes().splitlines()]
 
     def close(self) -> None:
         """Close the logs and let others into the folder."""
-        for file in self._logs.values():
+        for file in self._files.values():
             with suppress(OSError):
                 file.close()
         self._lock.release()
@@ -124,13 +142,27 @@ class RunFolder:
                 )
             return None
         state = read_state(path)
-        lines = difference(self.experiment, json.loads(state["experiment"]))
+        lines = difference(self.experiment, check_form(path, state, LOGS))
         if lines:
             raise InputError(
                 f"the run in {self.path} is another experiment (there -> now):\n  " + "\n  ".join(lines) + "\n"
                 "Set these back, choose another --out, or pass --force to start anew"
             )
+        if (self.path / "experiment.json").exists():
+            read_json_object(self.path / "experiment.json")
+        for name in LOGS:
+            check_log(self.path / name, state["log_lengths"][name])
+        for name in ("last", "best"):
+            if (self.path / f"{name}.safetensors").exists():
+                check_finite(self.path / f"{name}.safetensors", read_network(self.path / f"{name}.safetensors")[0])
         return state
+
+    def _refuse_links(self) -> None:
+        """What is appended to must be the run's own: through a link, another file would be cut and written."""
+        for name in (*LOGS, "run.lock"):
+            path = self.path / name
+            if os.path.lexists(path) and not _is_own(path):
+                raise InputError(f"{path} is a link or no file; training writes to files of its own: remove it")
 
     def _clear(self) -> None:
         """Remove an earlier run's files, and nothing else."""
@@ -144,20 +176,47 @@ class RunFolder:
             for part in self.path.glob(f".{name}.*.part"):
                 part.unlink()
 
-    def _open_log(self, name: str) -> Any:
-        """The log, cut to the length that the state knows."""
-        self._remove_parts()
-        path = self.path / name
-        length = self.state["log_lengths"][name] if self.state else 0
-        if length > (path.stat().st_size if path.exists() else 0):
-            raise InputError(
-                f"{path} is shorter than it was when the run was saved ({length} bytes): it was changed or "
-                "cut. Put it back, or pass --force to start anew"
-            )
-        file = path.open("ab")
+    def _logs(self) -> dict[str, Any]:
+        """The logs, opened when the first line is written, cut to the lengths that the state knows.
+
+        Not before: a state that does not fit the network is refused after the folder was opened.
+        """
+        if not self._files:
+            self._remove_parts()
+            self._files = {name: self._open_log(self.path / name) for name in LOGS}
+        return self._files
+
+    def _open_log(self, path: Path) -> Any:
+        length = self.state["log_lengths"][path.name] if self.state else 0
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        file = os.fdopen(os.open(path, flags, 0o666), "ab")
         file.truncate(length)
         file.seek(length)
         return file
+
+
+def _is_own(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Errors of writing name the file; PyTorch's writer would hide a full disk behind a check of its own."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
+    except RuntimeError as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, OSError):
+            cause = cause.__context__
+        if isinstance(cause, OSError):
+            raise OSError(cause.errno, cause.strerror, str(path)) from None
+        if "inline_container" not in str(error):
+            raise
+        raise OSError(errno.ENOSPC, "not all of it could be written (is the disk full?)", str(path)) from None
 
 
 def refuse_taken(path: str | Path, *, resume: bool = False, force: bool = False) -> None:

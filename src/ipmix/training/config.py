@@ -5,6 +5,7 @@ import typing
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ipmix.core.bounds import CROP_MOST, PAD_MOST
 from ipmix.core.errors import InputError
 
 Schedule = Literal["cosine", "steps", "constant"]
@@ -70,7 +71,8 @@ class TrainingConfig:
     """Let torch.compile fuse the network."""
 
     accumulate: int = 1
-    """Compute each batch in this many slices, one after the other, to save memory."""
+    """Compute each batch in this many slices, one after the other, to save memory; in fewer where a slice would have a
+    single image and the network has BatchNorm."""
 
     clip_norm: float | None = None
     """The gradient's largest norm; no limit if left out."""
@@ -134,8 +136,8 @@ COUNTS: dict[str, tuple[int, int | None]] = {
     "epochs": (1, None),
     "batch_size": (1, None),
     "accumulate": (1, None),
-    "pad": (0, 1024),  # beyond it most crops of any image would be empty, and memory runs out first
-    "crop_size": (1, 16384),
+    "pad": (0, PAD_MOST),
+    "crop_size": (1, CROP_MOST),
     "log_steps": (1, None),
     "seed": (-(2**63), 2**63 - 1),  # what the keys of images and torch's generators both take
 }

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from ipmix.core.progress import duration
@@ -35,7 +36,8 @@ class TrainingDisplay:
 
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
-            self._bar.stop()
+            with suppress(OSError):
+                self._bar.stop()
 
     def begin_epoch(self, epoch: int, batch: int) -> None:
         """An epoch begins, at this batch."""
@@ -114,11 +116,12 @@ class TrainingDisplay:
         )
 
     def _write(self, line: str) -> None:
-        if self._bar is not None:
-            self._bar.console.print(line, highlight=False)
-        else:
-            sys.stderr.write(line + "\n")
-            sys.stderr.flush()
+        with suppress(OSError):  # the terminal may have ended (SIGHUP): the run still has to be saved
+            if self._bar is not None:
+                self._bar.console.print(line, highlight=False)
+            else:
+                sys.stderr.write(line + "\n")
+                sys.stderr.flush()
 
 
 def _bar() -> Any:

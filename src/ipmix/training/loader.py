@@ -12,6 +12,8 @@ from itertools import islice
 
 import numpy as np
 
+from ipmix.core.bounds import CROP_MOST, PAD_MOST, THREADS_MOST
+from ipmix.core.checking import check_count, check_int64, shown
 from ipmix.core.compiling import compiled
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import SHARED_VIEW, bits, start
@@ -64,6 +66,8 @@ class Loader:
         threads: how many batches are made at the same time.
         engine: which engine augments.
         shard: (rank, processes): this loader's slice of every batch.
+        least: images that each process needs in a batch (2 where a network normalises over the batch). A last batch
+            with fewer joins the one before it, and is left out where there is none.
     """
 
     def __init__(
@@ -84,16 +88,20 @@ class Loader:
         threads: int = 1,
         engine: str = "compiled",
         shard: tuple[int, int] = (0, 1),
+        least: int = 1,
     ) -> None:
-        for name, value, least in (
-            ("batch_size", batch_size, 1),
-            ("views", views, 1),
-            ("pad", pad, 0),
-            ("size", size, 1),
-            ("threads", threads, 1),
+        for name, value, lowest, most in (
+            ("batch_size", batch_size, 1, None),
+            ("views", views, 1, None),
+            ("pad", pad, 0, PAD_MOST),
+            ("size", size, 1, CROP_MOST),
+            ("threads", threads, 1, THREADS_MOST),
+            ("least", least, 1, None),
         ):
-            if value < least:
-                raise InputError(f"a loader's {name} is at least {least}, got {value}")
+            check_count(f"a loader's {name}", value, lowest, most)
+        check_int64("a loader's seed", seed)
+        if method is not None and not hasattr(method, "mixes_labels"):
+            raise InputError(f"a loader's method must be an augmentation method such as IPMix(), got {shown(method)}")
         if method is not None and method.mixes_labels and (views > 1 or clean):
             raise InputError(f"{method.name} mixes labels: a batch has one view, whose labels they are")
         rank, processes = shard
@@ -105,11 +113,12 @@ class Loader:
         self.method, self.mixing, self.views, self.clean = method, mixing, views, clean
         self.flip, self.pad, self.size, self.shuffle, self.drop_last = flip, pad, size, shuffle, drop_last
         self.threads, self.engine, self.shard = threads, engine, shard
+        self._enough = least * processes
 
     def __len__(self) -> int:
-        """Batches in an epoch. A last batch with fewer images than processes is left out."""
+        """Batches in an epoch."""
         whole, rest = divmod(len(self.dataset), self.batch_size)
-        return whole + (not self.drop_last and rest >= self.shard[1])
+        return whole + (not self.drop_last and rest >= (self._enough if whole else self.shard[1]))
 
     def order(self, epoch: int) -> np.ndarray:
         """The epoch's order: a permutation of the images, int64[N]."""
@@ -140,14 +149,17 @@ class Loader:
 
     def _indices(self, order: np.ndarray, number: int) -> np.ndarray:
         """This process's slice of batch ``number``: all slices differ by at most one image in length."""
-        batch = order[number * self.batch_size : (number + 1) * self.batch_size]
+        begin = number * self.batch_size
+        batch = order[begin : begin + self.batch_length(number)]
         rank, processes = self.shard
         indices: np.ndarray = batch[len(batch) * rank // processes : len(batch) * (rank + 1) // processes]
         return indices
 
     def batch_length(self, number: int) -> int:
         """Images in batch ``number`` over all processes together."""
-        return min(self.batch_size, len(self.dataset) - number * self.batch_size)
+        left = len(self.dataset) - number * self.batch_size
+        # The last one takes what is too little for a batch of its own.
+        return left if number == len(self) - 1 and not self.drop_last else min(self.batch_size, left)
 
     def _batch(self, indices: np.ndarray, epoch: int) -> Batch:
         images, labels = self._gather(indices, epoch), self.dataset.labels[indices]

@@ -20,13 +20,14 @@ import torch
 from torch import nn
 
 from ipmix import models
-from ipmix.core.errors import InputError
+from ipmix.core.errors import InputError, first_line
 from ipmix.core.processes import Processes
 from ipmix.core.randomness import Key
 from ipmix.data.datasets import ArrayDataset, FileDataset
 from ipmix.data.sources import OnDisk
 from ipmix.methods.protocol import Method
 from ipmix.recipe.mixing_images import MixingImages
+from ipmix.training.batch_statistics import least_images, readable_batchnorm
 from ipmix.training.checkpoint import RunFolder
 from ipmix.training.config import TrainingConfig
 from ipmix.training.display import TrainingDisplay
@@ -34,6 +35,7 @@ from ipmix.training.loader import Batch, Loader
 from ipmix.training.objective import Objective, views_of
 from ipmix.training.optimizer import learning_rate, make_optimizer
 from ipmix.training.run_record import record_of
+from ipmix.training.saved_state import ADVICE, check_finite, check_keys, check_position, load_network, load_optimizer
 from ipmix.training.signals import Interruption, interruption
 from ipmix.training.validation import error_and_loss
 
@@ -53,7 +55,8 @@ class Outcome:
         epochs: a line of figures for each epoch: epoch (from 1), step, loss, train_error, test_error and
             test_loss (errors in percent).
         last: the last of these lines.
-        best: the one with the lowest test error (the first of equals); the last without test images.
+        best: the one with the lowest test error (the first of equals) of those with a finite test loss; the last
+            where there is none, or no test images.
     """
 
     model: models.Classifier
@@ -93,6 +96,7 @@ def train(
     checkpoint_seconds: float = 300.0,
     trackers: Sequence[str] = (),
     quiet: bool = False,
+    resumable: bool = True,
 ) -> Outcome:
     """Train a classifier.
 
@@ -111,6 +115,7 @@ def train(
         checkpoint_seconds: save the run's state this often, besides after each epoch.
         trackers: where the figures go besides the folder: names that Accelerate knows, such as "tensorboard".
         quiet: show no progress.
+        resumable: when a signal ends the run, say that --resume goes on with it.
 
     Raises:
         InputError: settings that don't fit each other, or a folder that can't be used.
@@ -131,9 +136,9 @@ def train(
             lambda: None if out is None else RunFolder(out, record, resume=resume, force=force)
         )
         try:
-            run.restore(processes.shared(folder.state if folder else None))
+            run.restore(processes.shared(folder.state if folder else None), Path(out or "") / "state.pt")
             display = TrainingDisplay(config, len(run.loader), quiet=quiet or not processes.first)
-            with processes.tracking(), interruption() as stop, display:
+            with processes.tracking(), interruption(resumable=resumable) as stop, display:
                 run.go(folder, stop, display, checkpoint_seconds)
         finally:
             if folder:
@@ -161,23 +166,6 @@ class _Run:
         if config.sync_batchnorm and processes.device.type != "cuda":
             raise InputError(f"sync_batchnorm needs CUDA; this run is on {processes.device.type}: leave it out")
         self.config, self.test, self.processes = config, test, processes
-        self.loader = Loader(
-            dataset,
-            batch_size=config.batch_size,
-            seed=config.seed,
-            method=method,
-            mixing=mixing,
-            views=views_of(config, method),
-            clean=config.jsd,
-            flip=config.flip,
-            pad=config.pad,
-            size=config.crop_size,
-            threads=threads,
-            engine=engine,
-            shard=(processes.rank, processes.count),
-        )
-        if not len(self.loader):
-            raise InputError(f"{dataset.name} has too few images ({len(dataset)}) for one batch")
         torch.manual_seed(config.seed)
         channels, size = 3, config.crop_size
         if isinstance(dataset, ArrayDataset):
@@ -192,6 +180,26 @@ class _Run:
             weights=config.weights,
             new_head=True,
         )
+        check_finite(config.weights or config.model, self.classifier.state_dict())
+        self.least = least_images(self.classifier, config.batch_size // processes.count)
+        self.loader = Loader(
+            dataset,
+            batch_size=config.batch_size,
+            seed=config.seed,
+            method=method,
+            mixing=mixing,
+            views=views_of(config, method),
+            clean=config.jsd,
+            flip=config.flip,
+            pad=config.pad,
+            size=config.crop_size,
+            threads=threads,
+            engine=engine,
+            shard=(processes.rank, processes.count),
+            least=self.least,
+        )
+        if not len(self.loader):
+            raise InputError(f"{dataset.name} has too few images ({len(dataset)}) for one batch")
         if config.channels_last:
             self.classifier.to(memory_format=torch.channels_last)
         if config.sync_batchnorm:
@@ -241,10 +249,12 @@ class _Run:
         self.optimizer.zero_grad()
         total = self.loader.batch_length(number)
         figures = torch.zeros(5, dtype=torch.float64, device=processes.device)
-        micro_batches = [m for m in np.array_split(np.arange(len(batch)), config.accumulate) if len(m)]
+        count = min(config.accumulate, max(1, len(batch) // self.least))
+        micro_batches = np.array_split(np.arange(len(batch)), count)
         for micro_batch in micro_batches:
             with processes.synchronising(self.network, micro_batch is micro_batches[-1]):
-                loss, wrong = self.objective(batch, micro_batch, epoch)
+                with readable_batchnorm(config.batch_size, processes.count):
+                    loss, wrong = self.objective(batch, micro_batch, epoch)
                 # Gradients are averaged over processes: each counts by its share of the whole batch.
                 processes.backward(loss * (len(micro_batch) * processes.count / total))
             figures[0] += loss.detach() * len(micro_batch)
@@ -268,9 +278,9 @@ class _Run:
         at.seen += int(seen)
         at.recent_loss += loss
         at.recent_seen += int(seen)
-        number = math.ceil(at.seen / self.config.batch_size) - 1
+        number = min(math.ceil(at.seen / self.config.batch_size), steps) - 1  # the last batch may be a larger one
         if not math.isfinite(loss):
-            kept = f"the last good state is in {folder.path}" if folder else "nothing was written"
+            kept = folder.what_is_kept() if folder else "nothing was written"
             raise Diverged(
                 f"the loss became {loss} in epoch {at.epoch + 1}, batch {number + 1} of {steps} (step "
                 f"{at.epoch * steps + number + 1}); {kept}. Lower the learning rate, add a warm-up or clip "
@@ -304,7 +314,11 @@ class _Run:
             row |= error_and_loss(self.published(), self.test, self.processes, channels_last=self.config.channels_last)
         at.rows.append(row)
         self.processes.track(row)
-        improved = self.test is not None and (at.best is None or row["test_error"] < at.best["test_error"])
+        improved = (
+            self.test is not None
+            and math.isfinite(row["test_loss"])
+            and (at.best is None or row["test_error"] < at.best["test_error"])
+        )
         if improved:
             at.best = row
         at.epoch, at.batch, at.loss, at.wrong, at.seen = at.epoch + 1, 0, 0.0, 0.0, 0
@@ -334,15 +348,21 @@ class _Run:
                 }
             )
 
-    def restore(self, state: dict[str, Any] | None) -> None:
-        """Go to a saved state."""
+    def restore(self, state: dict[str, Any] | None, path: Path) -> None:
+        """Go to the state saved in ``path``; nothing on disk changes, whatever is wrong with it."""
         if state is None:
             return
-        self.classifier.load_state_dict(state["network"])
+        check_keys(path, state, ("position", "network", "ema", "optimizer", "scaler"))
+        names = tuple(field.name for field in dataclasses.fields(_Position))
+        check_position(path, state["position"], names, self.config.epochs, len(self.loader))
+        load_network(path, "network", self.classifier, state["network"])
         if self.ema is not None:
-            self.ema.load_state_dict(state["ema"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.processes.restore_scaler(state["scaler"])
+            load_network(path, "ema", self.ema, state["ema"])
+        load_optimizer(path, self.optimizer, state["optimizer"])
+        try:
+            self.processes.restore_scaler(state["scaler"])
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            raise InputError(f"{path}: scaler does not fit this run ({first_line(error)}); {ADVICE}") from None
         self.position = _Position(**state["position"])
 
 

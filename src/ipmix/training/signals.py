@@ -1,18 +1,21 @@
-"""SIGTERM and Ctrl-C during training: finish the step, save, then stop."""
+"""SIGTERM, SIGHUP (the terminal is gone) and Ctrl-C during training: finish the step, save, then stop."""
 
 import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
+
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name))
 
 
 class Interruption:
     """Whether a signal has come. A second one stops the process at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, resumable: bool) -> None:
+        self._resumable = resumable
         self._signal: int | None = None
         self._before: dict[int, object] = {}
 
@@ -25,11 +28,13 @@ class Interruption:
         """Leave if this or another process was asked to; the state is saved."""
         if not wished:
             return
-        if folder is not None:
-            sys.stderr.write(f"stopped; the state is saved in {folder}: the same command with --resume goes on\n")
+        if folder is not None and self._resumable:
+            with suppress(OSError):  # the terminal may be what has ended
+                sys.stderr.write(f"stopped; the state is saved in {folder}: the same command with --resume goes on\n")
+                sys.stderr.flush()
         if self._signal == signal.SIGINT:
             raise KeyboardInterrupt
-        raise SystemExit(128 + signal.SIGTERM)
+        raise SystemExit(128 + (self._signal or signal.SIGTERM))
 
     def _note(self, number: int, _: FrameType | None) -> None:
         self._signal = number
@@ -42,11 +47,16 @@ class Interruption:
 
 
 @contextmanager
-def interruption() -> Iterator[Interruption]:
-    """Take SIGTERM and SIGINT over for a while (outside the main thread Python can't: nothing changes)."""
-    state = Interruption()
+def interruption(*, resumable: bool = True) -> Iterator[Interruption]:
+    """Take the signals over for a while (outside the main thread Python can't: nothing changes).
+
+    ``resumable``: whether the words at the end may name --resume. A SIGHUP that is ignored (nohup) stays so.
+    """
+    state = Interruption(resumable)
     if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in SIGNALS:
+            if number == getattr(signal, "SIGHUP", None) and signal.getsignal(number) is signal.SIG_IGN:
+                continue
             state._before[number] = signal.signal(number, state._note)
     try:
         yield state

@@ -17,6 +17,7 @@ def error_and_loss(
 ) -> dict[str, float]:
     """``test_error`` (percent) and ``test_loss`` (mean cross-entropy) of the network, left in evaluation mode.
 
+    An image for which the network gives NaN or infinite numbers counts as wrong, and the loss is then no number.
     Each process takes a stretch of the images of its own; the sums are put together.
     """
     processes.same_buffers(network)
@@ -32,7 +33,9 @@ def error_and_loss(
                 continue
             logits = network(on_device(pixels, processes.device, channels_last=channels_last))
             labels = torch.from_numpy(source.labels[places]).to(processes.device)
-            sums[0] += (logits.argmax(1) != labels).sum()
+            # The largest of NaN is the first class: an answer that is no number is wrong, not class 0.
+            answered = torch.isfinite(logits).all(1)
+            sums[0] += ((logits.argmax(1) != labels) | ~answered).sum()
             sums[1] += cross_entropy(logits, labels) * len(labels)
             sums[2] += len(labels)
     processes.add_up(sums)

@@ -123,7 +123,7 @@ def test_show(tmp_path, capsys):
         show(tmp_path / "set", out=tmp_path / "b.png", kind="flame")
     with pytest.raises(InputError, match=r"written as .png"):
         show(tmp_path / "set", out=tmp_path / "b.gif")
-    with pytest.raises(InputError, match="at least 1 image"):
+    with pytest.raises(InputError, match="--count must be a whole number of at least 1"):
         show(tmp_path / "set", out=tmp_path / "b.png", count=0)
     with pytest.raises(InputError, match="--first must lie in"):
         show(tmp_path / "set", out=tmp_path / "b.png", first=12)
@@ -143,7 +143,7 @@ def test_a_shard_that_is_none(text):
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"count": 0}, "at least 1 image"), ({"size": 7}, "8..4096"), ({"mix": "feature=2"}, "need a network"),
+    [({"count": 0}, "whole number from 1 to"), ({"size": 7}, "from 8 to 4096"), ({"mix": "feature=2"}, "need a network"),
      ({"mix": "fern=2"}, "unknown kind")],
 )  # fmt: skip
 def test_bad_input_writes_nothing(tmp_path, options, words):

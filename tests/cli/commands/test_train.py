@@ -82,7 +82,7 @@ def test_broken_images_are_named_or_counted(data: Path, tmp_path: Path, capsys: 
         (["DATA", "--method", "none", "--mixing-set", "x"], "leave out the mixing set"),
         (["DATA", "--mixing-set", "nowhere"], "nowhere"),
         (["DATA", "--method-option", "q=3"], "no option 'q'"),
-        (["DATA", "--method-option", "k=0"], "k must be a whole number of at least 1"),
+        (["DATA", "--method-option", "k=0"], "k must be a whole number from 1 to 1024"),
         (["DATA", "--model", "lenet", "--method", "none"], "unknown model 'lenet'"),
         (["DATA", "--weights", "nowhere.pt", "--method", "none"], "nowhere.pt"),
         (["DATA", "--test-split", "test", "--method", "none"], "no 'test' folder"),

@@ -56,14 +56,21 @@ def augment(
 
     from ipmix.cli.method_figure import compare, methods_named, partner_of, taken_apart, versions
     from ipmix.cli.own_images import read_images
-    from ipmix.cli.sheet import FORMATS, SheetRow, draw_sheet
-    from ipmix.core.checking import check_count
+    from ipmix.cli.sheet import CELL_MOST, FORMATS, SheetRow, draw_sheet
+    from ipmix.core.checking import check_count, check_int64
+    from ipmix.fractals.kinds import SIZE_LEAST, SIZE_MOST
     from ipmix.mixing_set.mixing_set import MixingSet, margin
 
     count = (1 if methods else 8) if count is None else count
-    for name, value, least in (("--count", count, 1), ("--size", size, 1), ("--cell", cell, 16)):
-        check_count(name, value, least)
-    check_count("--mixing-count", mixing_count, 1)
+    for name, value, least, most in (
+        ("--count", count, 1, 1000),
+        ("--size", size, 1, SIZE_MOST * 7 // 8),  # a mixing image is an eighth larger
+        ("--cell", cell, 16, CELL_MOST),
+        ("--mixing-count", mixing_count, 1, 100_000),
+    ):
+        check_count(name, value, least, most)
+    for name, value in (("--seed", seed), ("--epoch", epoch)):
+        check_int64(name, value)
     form = FORMATS.get(out.suffix.lower())
     if form is None:
         raise InputError(f"--out {out}: expected a name that ends in {', '.join(FORMATS)}")
@@ -83,7 +90,7 @@ def augment(
     names, images = zip(*read_images(files, size, skip_broken, out.parent))
     mixing = None
     if any(each.needs_mixing_images for each in chosen.values()):
-        side = max(margin(image.shape[0], image.shape[1]) for image in images)
+        side = max(SIZE_LEAST, *(margin(image.shape[0], image.shape[1]) for image in images))
         mixing = (
             MixingSet.open(mixing_set, skip_broken=skip_broken)
             if mixing_set

@@ -23,9 +23,13 @@ def experiment(
         set: Replace a setting, such as training.epochs=10 or data.source=images/mine.
         evaluate: Measure the networks after training.
     """
+    from ipmix.core.errors import InputError
     from ipmix.experiment import config_file
-    from ipmix.experiment.run import run_experiment
+    from ipmix.experiment.run import check, run_experiment
 
-    run_experiment(
-        config_file.read(ExperimentConfig, file, dict(set)), out, execution, names=("last", "best") if evaluate else ()
-    )
+    settings = config_file.read(ExperimentConfig, file, dict(set))
+    try:
+        check(settings)
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from None
+    run_experiment(settings, out, execution, names=("last", "best") if evaluate else ())

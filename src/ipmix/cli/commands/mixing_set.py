@@ -1,5 +1,6 @@
 """``ipmix mixing-set make | info | show | verify``: the images that IPMix mixes in."""
 
+import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -51,7 +52,8 @@ def make(
         threads: How many threads; by default all processors.
         skip_broken: Pass over images of --images that can't be decoded; broken.txt names them.
     """
-    from ipmix.core.checking import parse_shard
+    from ipmix.core.bounds import MIXING_MOST
+    from ipmix.core.checking import check_count, parse_shard
     from ipmix.core.progress import counting
     from ipmix.data.broken import list_broken
     from ipmix.mixing_set.composition import Painter, compose
@@ -59,6 +61,7 @@ def make(
     from ipmix.mixing_set.making import make as make_set
     from ipmix.mixing_set.manifest import MixingSetPlan
 
+    check_count("--count", count, 1, MIXING_MOST)
     chosen = parse_mix(mix)
     painters: dict[str, Painter] = {}
     sources: dict[str, str] = {}
@@ -141,14 +144,15 @@ def show(
         cell: The side of one image on the sheet, in pixels.
         force: Replace a file that exists.
     """
-    from ipmix.cli.sheet import write_contact_sheet
+    from ipmix.cli.sheet import CELL_MOST, write_contact_sheet
+    from ipmix.core.checking import check_count
     from ipmix.core.errors import InputError
     from ipmix.core.files import refuse_existing
     from ipmix.mixing_set.mixing_set import MixingSet
 
     refuse_existing(out, force=force)
-    if count < 1 or cell < 8:
-        raise InputError(f"a contact sheet has at least 1 image of at least 8 pixels, got {count} of {cell}")
+    check_count("--count", count, 1)
+    check_count("--cell", cell, 8, CELL_MOST)
     mixing = MixingSet.open(path)
     numbers = list(range(len(mixing)))
     if kind is not None:
@@ -208,7 +212,7 @@ def parse_mix(text: str | None) -> dict[str, int] | None:
     mix: dict[str, int] = {}
     for item in text.split(","):
         name, equals, number = item.strip().partition("=")
-        if not equals or not number.strip().isdigit() or name in mix:
+        if not equals or not re.fullmatch("[0-9]{1,18}", number.strip()) or name in mix:
             raise InputError(
                 f"--mix is kind=count,kind=count,... with each kind once; got {item.strip()!r} in {text!r}"
             )

@@ -1,5 +1,6 @@
 """``ipmix quickstart``: a plain and an IPMix network, trained alike, measured alike, on one page."""
 
+import sys
 from pathlib import Path
 from typing import Literal
 
@@ -51,4 +52,8 @@ def quickstart(
         train_images=train_images,
         test_images=test_images,
     )
-    run(settings, out, force=force, device=device, quiet=quiet)
+    try:
+        run(settings, out, force=force, device=device, quiet=quiet)
+    except KeyboardInterrupt:
+        sys.stderr.write(f"\nstopped; what is in {out} is unfinished, and --force starts anew\n")
+        raise

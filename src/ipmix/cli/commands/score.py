@@ -35,10 +35,10 @@ def score(
         partial: Score the predictions of an evaluation that was interrupted; the results say so.
         force: Replace what is in --out.
     """
-    import json
     import sys
 
     from ipmix.core.files import refuse_existing, write_text
+    from ipmix.core.json_text import json_text
     from ipmix.evaluation import scorecard
     from ipmix.evaluation.predictions import PredictionFolder, open_predictions
     from ipmix.evaluation.results import read_baseline
@@ -71,7 +71,7 @@ def score(
     if out is None:
         return
     out.mkdir(parents=True, exist_ok=True)
-    write_text(out / "scorecard.json", json.dumps(card, indent=1, allow_nan=False) + "\n")
+    write_text(out / "scorecard.json", json_text(card, indent=1) + "\n")
     write_text(out / "scorecard.csv", to_csv([card]))
     write_page(
         out / "report.html", [card], title=f"How safe is {card['run']['name']}?", facts=facts_of(card),

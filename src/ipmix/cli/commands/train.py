@@ -60,4 +60,7 @@ def train(
     if "test_error" in outcome.last:
         for label, row in (("last", outcome.last), ("best", outcome.best)):
             where = out / f"{label}.safetensors"
+            if label == "best" and not where.exists():
+                sys.stdout.write("best: none, since no epoch's test loss was a number\n")
+                continue
             sys.stdout.write(f"{label}: epoch {row['epoch']}, test error {row['test_error']:.2f}%  ({where})\n")

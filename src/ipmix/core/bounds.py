@@ -1,0 +1,23 @@
+"""The most of each quantity that is taken; beyond them, memory ends or a machine is busy for years."""
+
+SIDE_MOST = 2**16
+"""Pixels of an image's side."""
+
+SHAPE_MOST = {"N": 2**24, "H": SIDE_MOST, "W": SIDE_MOST, "C": 2**12}
+"""The most of each axis: beyond it, tables and images fill any memory, and places of pixels overflow."""
+
+MIXING_MOST = 2**24
+"""Images of a mixing set (13,000 are usual)."""
+
+THREADS_MOST = 1024
+
+PAD_MOST = 1024
+"""Pixels around an image: beyond it most crops of any image would be empty, and memory runs out first."""
+
+CROP_MOST = 16384
+"""Side of a random part."""
+
+CLASSES_MOST = 2**20
+
+STEPS_MOST = 1024
+"""Chains of a recipe, and steps of a chain (3 of 3 are usual): what each image's recipe takes in memory."""

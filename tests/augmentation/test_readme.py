@@ -1,0 +1,49 @@
+"""README's data set, word for word: three epochs with persistent workers are three different epochs."""
+
+import multiprocessing
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BEFORE = """
+import hashlib, multiprocessing, sys
+import numpy as np
+import ipmix
+multiprocessing.set_start_method("fork")  # the others need a script's classes in a module of their own
+draws = np.random.default_rng(0)
+images = draws.integers(0, 256, (300, 12, 10, 3), dtype=np.uint8)
+labels = np.arange(300)
+mixing = draws.integers(0, 256, (5, 16, 16, 3), dtype=np.uint8)
+seen = {}
+def train_step(batch, targets):
+    for image, target in zip(batch, targets.tolist()):
+        assert target not in seen.setdefault(epoch, {})
+        seen[epoch][target] = image.permute(1, 2, 0).numpy().copy()
+"""
+AFTER = """
+for epoch in range(3):
+    expected = ipmix.augment(images, ipmix.IPMix(), mixing, seed=0, epoch=epoch)
+    assert all(np.array_equal(seen[epoch][i], expected[i]) for i in range(300)), epoch
+print(len({np.stack([by[i] for i in range(300)]).tobytes() for by in seen.values()}))
+"""
+
+
+def run(snippet: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", BEFORE + snippet + AFTER], capture_output=True, text=True, env=dict(os.environ)
+    )
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="this system has no fork")
+def test_the_data_set_of_the_readme_has_a_new_epoch_each_time() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (snippet,) = [block for block in re.findall(r"```python\n(.*?)```", readme, re.S) if "persistent_workers" in block]
+    result = run(snippet)
+    assert (result.returncode, result.stdout) == (0, "3\n"), result.stderr
+    frozen = snippet.replace("torch.zeros((), dtype=torch.int64).share_memory_()", "torch.zeros((), dtype=torch.int64)")
+    assert frozen != snippet
+    assert run(frozen).returncode != 0, "an epoch that the workers can't see must show here"
