@@ -49,9 +49,9 @@ def check_images(images: Any, name: str = "images", where: str = "") -> None:
 
 def check_out(out: Any, shape: tuple[int, ...], dtype: Any, images: np.ndarray) -> None:
     """Raise :class:`InputError` unless results of this shape and dtype made of ``images`` can be written to ``out``."""
-    expected = f"{np.dtype(dtype)}{list(shape)}"
     if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != dtype:
-        raise InputError(f"out must be {expected}, got {described(out)}")
+        # Spelled here alone: it takes a third of the time of a 32x32 image.
+        raise InputError(f"out must be {np.dtype(dtype)}{list(shape)}, got {described(out)}")
     if not (out.flags.c_contiguous and out.flags.writeable):
         raise InputError("out must be C-contiguous and writeable")
     if np.may_share_memory(out, images):
