@@ -24,7 +24,7 @@ def check_images(images: Any, name: str = "images") -> np.ndarray:
         raise InputError(f"{name} must be uint8, got {images.dtype}{hint}")
     if images.ndim != 4 or 0 in images.shape[1:]:
         raise InputError(f"{name} must have the shape [N, H, W, C], none of H, W, C zero, got {list(images.shape)}")
-    return np.ascontiguousarray(images)
+    return np.ascontiguousarray(np.asarray(images))
 
 
 def check_out(out: np.ndarray | None, form: Output, images: np.ndarray) -> np.ndarray:

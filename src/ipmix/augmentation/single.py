@@ -87,6 +87,8 @@ class Augmenter:
         self, image: np.ndarray, *, epoch: int = 0, index: int = 0, view: int = 0, out: np.ndarray | None = None
     ) -> np.ndarray:
         """The augmented image, of the output's shape and dtype; written to ``out`` if one is given."""
+        if type(image) is not np.ndarray and isinstance(image, np.ndarray):
+            image = np.asarray(image)  # a row of a memory map, and whatever else is an array underneath
         if type(image) is not np.ndarray or image.shape != self._image or image.dtype != np.uint8:
             got = f"{image.dtype}{list(image.shape)}" if isinstance(image, np.ndarray) else type(image).__name__
             raise InputError(f"this augmenter takes uint8{list(self._image)}, got {got}")

@@ -6,16 +6,16 @@ alone, ``<class>/<image>`` will do. Classes are numbered by their sorted folder 
 """
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from ipmix.core.errors import InputError
 from ipmix.core.progress import counting
-from ipmix.data.decoding import BrokenImage, decode, decode_square, is_image_file, square
+from ipmix.data.decoding import DEFAULT, BrokenImage, DecodeConfig, decode, decode_square, is_image_file, square
 
 SPLITS = ("train", "test", "val")
 BUILT_IN = ("digits", "cifar10", "cifar100")
@@ -64,12 +64,14 @@ class FileDataset:
         labels: int64[N], each in 0 .. len(classes)-1.
         classes: the classes' names.
         name: what the set is called in results.
+        decoding: how its readers decode them.
     """
 
     paths: tuple[Path, ...]
     labels: np.ndarray
     classes: tuple[str, ...]
     name: str
+    decoding: DecodeConfig = DEFAULT
 
     def __post_init__(self) -> None:
         if not self.paths:
@@ -80,8 +82,15 @@ class FileDataset:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        """Image ``index`` as it is: uint8[H, W, 3]."""
-        return decode(self.paths[index])
+        """Image ``index`` as it is: uint8[H, W, 3] (one channel where ``decoding.grey``)."""
+        return decode(self.paths[index], self.decoding)
+
+    def _is_broken(self, index: int) -> bool:
+        try:
+            self[index]
+        except BrokenImage:
+            return True
+        return False
 
     def whole(self, *, quiet: bool = False) -> tuple["FileDataset", tuple[Path, ...]]:
         """Decode every file once: the files that can be, and the broken ones."""
@@ -90,19 +99,19 @@ class FileDataset:
             counting(f"checking {self.name}", len(self), quiet=quiet) as advance,
         ):
             broken = []
-            for i, fails in enumerate(pool.map(_is_broken, self.paths)):
+            for i, fails in enumerate(pool.map(self._is_broken, range(len(self)))):
                 advance()
                 if fails:
                     broken.append(i)
         kept = np.setdiff1d(np.arange(len(self)), broken)
         if not len(kept):
             raise InputError(f"{self.name}: every one of the {len(self)} images is broken")
-        files = FileDataset(tuple(self.paths[i] for i in kept), self.labels[kept], self.classes, self.name)
+        files = replace(self, paths=tuple(self.paths[i] for i in kept), labels=self.labels[kept])
         return files, tuple(self.paths[i] for i in broken)
 
     def read(self, *, size: int | None = None, skip_broken: bool = False, quiet: bool = False) -> ArrayDataset:
         """Decode everything into memory. ``size`` and ``skip_broken`` as in :func:`load`."""
-        images, broken = _decode_all(self.paths, size, skip_broken, f"reading {self.name}", quiet)
+        images, broken = _decode_all(self.paths, size, skip_broken, f"reading {self.name}", quiet, self.decoding)
         kept = np.setdiff1d(np.arange(len(self)), broken)
         skipped = tuple(self.paths[i] for i in broken)
         if not len(kept):
@@ -121,6 +130,7 @@ def load(
     download: bool = False,
     root: str | Path | None = None,
     quiet: bool = False,
+    decoding: DecodeConfig = DEFAULT,
 ) -> ArrayDataset:
     """Read one split of a set into memory.
 
@@ -134,6 +144,7 @@ def load(
         download: fetch CIFAR where it is missing (torchvision's download).
         root: where CIFAR's files lie; by default the user's cache folder.
         quiet: show no progress.
+        decoding: how a folder's files are decoded.
 
     Raises:
         InputError: the set, the split or an image is missing, empty or broken.
@@ -146,10 +157,10 @@ def load(
         return _resized(_digits(split), size)
     if str(source) in ("cifar10", "cifar100"):
         return _resized(_cifar(str(source), split, root, download), size)
-    return scan(source, split).read(size=size, skip_broken=skip_broken, quiet=quiet)
+    return scan(source, split, decoding).read(size=size, skip_broken=skip_broken, quiet=quiet)
 
 
-def scan(folder: str | Path, split: str) -> FileDataset:
+def scan(folder: str | Path, split: str, decoding: DecodeConfig = DEFAULT) -> FileDataset:
     """List one split of a folder of images without decoding any; errors as :func:`load`."""
     top = _folder_of(Path(folder), split)
     folders = sorted(p for p in top.iterdir() if p.is_dir() and not p.name.startswith("."))
@@ -167,7 +178,7 @@ def scan(folder: str | Path, split: str) -> FileDataset:
         paths += found
         counts.append(len(found))
     labels = np.repeat(np.arange(len(folders), dtype=np.int64), counts)
-    return FileDataset(tuple(paths), labels, tuple(p.name for p in folders), f"{Path(folder).name} {split}")
+    return FileDataset(tuple(paths), labels, tuple(p.name for p in folders), f"{Path(folder).name} {split}", decoding)
 
 
 def splits(source: str | Path) -> tuple[str, ...]:
@@ -226,16 +237,15 @@ def _files(folder: Path) -> Iterable[Path]:
 
 
 def _decode_all(
-    paths: tuple[Path, ...], size: int | None, skip_broken: bool, description: str, quiet: bool
+    paths: tuple[Path, ...], size: int | None, skip_broken: bool, description: str, quiet: bool, decoding: DecodeConfig
 ) -> tuple[np.ndarray, np.ndarray]:
-    """All images as uint8[N, H, W, 3], and the positions of the broken ones (int64)."""
+    """All images as uint8[N, H, W, C], and the positions of the broken ones (int64)."""
     broken: list[int] = []
     images: np.ndarray | None = None
-    read: Callable[[Path], np.ndarray] = decode if size is None else lambda path: decode_square(path, size)
 
     def attempt(path: Path) -> np.ndarray | BrokenImage:
         try:
-            return read(path)
+            return decode(path, decoding) if size is None else decode_square(path, size, decoding)
         except BrokenImage as error:
             return error
 
@@ -282,14 +292,6 @@ def _check_memory(needed: int, description: str) -> None:
         )
 
 
-def _is_broken(path: Path) -> bool:
-    try:
-        decode(path)
-    except BrokenImage:
-        return True
-    return False
-
-
 def _sides(image: np.ndarray) -> str:
     return f"{image.shape[1]}x{image.shape[0]}"
 
@@ -328,6 +330,8 @@ def _digits(split: str) -> ArrayDataset:
 def _cifar(source: str, split: str, root: str | Path | None, download: bool) -> ArrayDataset:
     if split == "val":
         raise InputError(f"{source} has no 'val' split; it has: train, test")
+    from http.client import HTTPException
+
     from torchvision import datasets
 
     if root is None:
@@ -337,6 +341,13 @@ def _cifar(source: str, split: str, root: str | Path | None, download: bool) -> 
     kind = datasets.CIFAR10 if source == "cifar10" else datasets.CIFAR100
     try:
         data = kind(root, train=split == "train", download=download)
+    except (OSError, HTTPException) as error:  # urllib's URLError is an OSError
+        if not download:
+            raise InputError(f"{source} in {root} can't be read ({error})") from None
+        raise InputError(
+            f"{source} can't be fetched to {root} ({getattr(error, 'reason', error)}): is there a network? Or get the "
+            "archive on another machine and say with --root where it lies"
+        ) from None
     except RuntimeError as error:
         raise InputError(
             f"{source} is not in {root} ({error}); pass --download to fetch it, --root to say where it lies, "

@@ -15,7 +15,7 @@ from PIL import Image
 
 from ipmix.core.errors import InputError
 from ipmix.data.datasets import ArrayDataset, FileDataset
-from ipmix.data.decoding import BrokenImage, open_rgb, square
+from ipmix.data.decoding import BrokenImage, open_image, pixels_of, square
 
 
 class ImageSource(Protocol):
@@ -125,9 +125,10 @@ class OnDisk:
         return stacked, np.array(kept, np.int64)
 
     def fingerprint(self) -> str:
-        digest = hashlib.sha256(f"{self.size} {self.crop}{f' {self.trim}' if self.trim else ''}".encode())
+        form = f"{self.size} {self.crop}{f' {self.trim}' if self.trim else ''}{self.files.decoding.mark()}"
+        digest = hashlib.sha256(form.encode())
         for path in self.files.paths:
-            digest.update(f"{path.parent.name}/{path.name} {path.stat().st_size}\n".encode())
+            digest.update(os.fsencode(f"{path.parent.name}/{path.name} {path.stat().st_size}\n"))
         return digest.hexdigest()
 
     def _attempt(self, place: int) -> NDArray[np.uint8] | BrokenImage:
@@ -138,17 +139,17 @@ class OnDisk:
             return error
 
     def _whole(self, place: int) -> NDArray[np.uint8]:
-        return np.asarray(self._opened(place))
+        return pixels_of(self._opened(place))
 
     def _square(self, place: int) -> NDArray[np.uint8]:
         assert self.size is not None
         outer = max(self.size, round(self.size / self.crop))
-        image = np.asarray(square(self._opened(place), outer))
+        image = pixels_of(square(self._opened(place), outer))
         margin = (outer - self.size) // 2
         return image[margin : margin + self.size, margin : margin + self.size]
 
     def _opened(self, place: int) -> Image.Image:
-        image = open_rgb(self.files.paths[place])
+        image = open_image(self.files.paths[place], self.files.decoding)
         if not self.trim:
             return image
         width, height = image.size

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from ipmix.core.errors import InputError
-from ipmix.data.decoding import SUFFIXES, decode, is_image_file
+from ipmix.data.decoding import DEFAULT, SUFFIXES, DecodeConfig, decode, is_image_file
 from ipmix.fractals.kinds import Painting
 
 
@@ -50,25 +50,33 @@ class FolderPainter:
     All are decoded once at the start, for one that can't be should not stop a long run: :class:`InputError` names it.
     """
 
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.root = Path(folder)
+    def __init__(self, folder: str | os.PathLike[str], decoding: DecodeConfig = DEFAULT) -> None:
+        self.root, self.decoding = Path(folder), decoding
         self.paths = find(self.root)
         if not self.paths:
             raise InputError(f"{self.root} holds no images ({', '.join(sorted(SUFFIXES))})")
         self._check()
         names = "\n".join(f"{path.relative_to(self.root)} {path.stat().st_size}" for path in self.paths)
-        self.identity = f"{len(self.paths)} images {hashlib.sha256(names.encode()).hexdigest()[:16]}"
+        code = hashlib.sha256(os.fsencode(names + decoding.mark())).hexdigest()
+        self.identity = f"{len(self.paths)} images {code[:16]}"
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def _check(self) -> None:
         with ThreadPoolExecutor() as pool:
-            complaints = [complaint for complaint in pool.map(_complaint, self.paths) if complaint]
+            complaints = [complaint for complaint in pool.map(self._complaint, self.paths) if complaint]
         if complaints:
             more = "" if len(complaints) <= SHOWN else f"\nand {len(complaints) - SHOWN} more"
             count = f"{len(complaints)} of {len(self.paths)} images in {self.root} can't be used"
             raise InputError(f"{count}:\n" + "\n".join(complaints[:SHOWN]) + more)
+
+    def _complaint(self, path: Path) -> str:
+        try:
+            decode(path, self.decoding)
+        except InputError as error:
+            return str(error)
+        return ""
 
     def __call__(self, seed: int, indices: list[int], size: int) -> list[Painting]:
         """Images ``indices``; the seed changes nothing."""
@@ -76,13 +84,5 @@ class FolderPainter:
 
     def _one(self, index: int, size: int) -> Painting:
         path = self.paths[index % len(self.paths)]
-        pixels = np.ascontiguousarray(fit(decode(path), size))
+        pixels = np.ascontiguousarray(fit(decode(path, self.decoding), size))
         return Painting(pixels, 1, {"from": str(path.relative_to(self.root))})
-
-
-def _complaint(path: Path) -> str:
-    try:
-        decode(path)
-    except InputError as error:
-        return str(error)
-    return ""

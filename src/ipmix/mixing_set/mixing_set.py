@@ -22,7 +22,7 @@ from PIL import Image
 
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import Key, below
-from ipmix.data.decoding import SUFFIXES, decode
+from ipmix.data.decoding import DEFAULT, SUFFIXES, DecodeConfig, decode
 from ipmix.fractals.kinds import PAINTINGS_VERSION
 from ipmix.mixing_set.composition import compose
 from ipmix.mixing_set.folder import find, fit
@@ -104,34 +104,44 @@ class MixingSet:
         *,
         skip_broken: bool = False,
         cache: str | os.PathLike[str] | None = None,
+        decoding: DecodeConfig = DEFAULT,
     ) -> "MixingSet":
         """All images in a folder and the folders below it, in the order of their paths.
 
         With ``skip_broken`` every image is decoded once and those that can't be are left out (and listed
-        in ``skipped``); without it a broken one raises :class:`InputError` when it is read.
+        in ``skipped``); without it a broken one raises :class:`InputError` when it is read. ``decoding`` says
+        whether images are turned as their EXIF tag says.
         """
         root = Path(path)
         paths = find(root)
         skipped: list[Path] = []
         if skip_broken:
             with ThreadPoolExecutor(default_threads()) as pool:
-                skipped = [p for p, whole in zip(paths, pool.map(_decodes, paths)) if not whole]
+                skipped = [
+                    p for p, whole in zip(paths, pool.map(lambda path: _decodes(path, decoding), paths)) if not whole
+                ]
             paths = sorted(set(paths) - set(skipped))
         if not paths:
             raise InputError(f"{root} holds no images that can be read ({', '.join(sorted(SUFFIXES))})")
-        mixing = cls(FolderSource(paths), cache)
+        mixing = cls(FolderSource(paths, decoding), cache)
         mixing.skipped = skipped
         return mixing
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str], *, cache: str | os.PathLike[str] | None = None) -> "MixingSet":
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        cache: str | os.PathLike[str] | None = None,
+        decoding: DecodeConfig = DEFAULT,
+    ) -> "MixingSet":
         """Open a set made by ``ipmix mixing-set make`` (all its parts present), or any folder of images."""
         root = Path(path)
         manifests = sorted(root.glob("manifest*.json"))
         if not manifests:
             if list(root.glob("manifest*.journal")):
                 raise InputError(f"{root} holds an unfinished mixing set; run the same 'make' again to finish it")
-            return cls.folder(root, cache=cache)
+            return cls.folder(root, cache=cache, decoding=decoding)
         plans, entries, identity = [], [], hashlib.sha256()
         for manifest in manifests:
             plan, part = read(manifest)
@@ -282,9 +292,9 @@ def cache_folder(cache: str | os.PathLike[str] | None = None) -> Path:
     return Path(platformdirs.user_cache_dir("ipmix", appauthor=False))
 
 
-def _decodes(path: Path) -> bool:
+def _decodes(path: Path, decoding: DecodeConfig) -> bool:
     try:
-        decode(path)
+        decode(path, decoding)
     except InputError:
         return False
     return True

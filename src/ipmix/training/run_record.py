@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import zlib
 from typing import Any
 
@@ -40,12 +41,13 @@ def _images(dataset: ArrayDataset | FileDataset | OnDisk) -> dict[str, Any]:
         return {**_images(dataset.files), "size": dataset.size, "crop": dataset.crop}
     if isinstance(dataset, FileDataset):
         names = "\n".join(f"{path.parent.name}/{path.name}" for path in dataset.paths)
-        code = zlib.crc32(dataset.labels.tobytes(), zlib.crc32(names.encode()))
+        code = zlib.crc32(dataset.labels.tobytes(), zlib.crc32(os.fsencode(names)))
         return {
             "name": dataset.name,
             "files": len(dataset),
             "classes": len(dataset.classes),
             "crc32": f"{code:08x}",
+            **({"decoding": dataset.decoding.mark().strip()} if dataset.decoding.mark() else {}),
         }
     images = np.ascontiguousarray(dataset.images)
     return {

@@ -5,6 +5,7 @@ randomness is named by its place in the data, so that shards made on different m
 """
 
 import json
+import math
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -117,26 +118,50 @@ def _array_shape(plan: TestSetPlan, source: Source, name: str) -> tuple[int, ...
 
 
 class _growing:
-    """A .npy file that is filled bit by bit beside its place, and moved there if all went well."""
+    """A .npy file that is filled bit by bit beside its place, and moved there if all went well.
+
+    It is written, not mapped: a map's pages count as memory, a full disk ends the process by a signal, and Windows
+    moves no file that is mapped.
+    """
 
     def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
         self._path, self._part = path, path.with_name(f".{path.name}.{os.getpid()}.part")
         for left in path.parent.glob(f".{path.name}.*.part"):  # of a run that was killed
             left.unlink()
-        self._target = np.lib.format.open_memmap(self._part, mode="w+", dtype=np.uint8, shape=shape)
+        self._shape, self._row = shape, math.prod(shape[1:])
+        self._file = open(self._part, "wb")  # noqa: SIM115  # closed in __exit__
+        try:
+            np.lib.format.write_array_header_1_0(self._file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+            self._begin = self._file.tell()
+            size = shape[0] * self._row
+            if hasattr(os, "posix_fallocate"):  # a disk too small for all of it shows here, not hours later
+                os.posix_fallocate(self._file.fileno(), self._begin, size)
+            else:
+                self._file.truncate(self._begin + size)
+        except BaseException:
+            self._file.close()
+            self._part.unlink(missing_ok=True)
+            raise
 
-    def __enter__(self) -> np.memmap:
-        return self._target
+    def __enter__(self) -> "_growing":
+        return self
+
+    def __setitem__(self, places: slice, rows: np.ndarray) -> None:
+        if rows.dtype != np.uint8 or rows.shape != (places.stop - places.start, *self._shape[1:]):
+            raise AssertionError(f"rows {places} of uint8{list(self._shape)} can't be {rows.dtype}{list(rows.shape)}")
+        self._file.seek(self._begin + places.start * self._row)
+        self._file.write(np.ascontiguousarray(rows).data)
 
     def __exit__(self, kind: object, *_: object) -> None:
-        self._target.flush()
-        del self._target
-        if kind is not None:
+        try:
+            with self._file:
+                if kind is None:
+                    self._file.flush()
+                    os.fsync(self._file.fileno())
+            if kind is None:
+                os.replace(self._part, self._path)
+        finally:
             self._part.unlink(missing_ok=True)
-            return
-        with open(self._part, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(self._part, self._path)
 
 
 def _write_labels(plan: TestSetPlan, source: Source, out: Path) -> None:
