@@ -225,7 +225,7 @@ class _Run:
             saved = time.monotonic()
 
     def _step(self, batch: Batch, stop: bool, save: bool) -> torch.Tensor:
-        """One step of the optimizer; the figures float64[5]: loss sum, wrong, seen, wish to stop, to save."""
+        """One step of the optimizer; the figures float[5]: loss sum, wrong, seen, wish to stop, to save."""
         config, processes = self.config, self.processes
         epoch, number = self.position.epoch, self.position.batch
         step = epoch * len(self.loader) + number
@@ -236,7 +236,7 @@ class _Run:
         self.network.train()
         self.optimizer.zero_grad()
         total = self.loader.batch_length(number)
-        figures = torch.zeros(5, dtype=torch.float64, device=processes.device)
+        figures = processes.figures(5)
         slices = [part for part in np.array_split(np.arange(len(batch)), config.accumulate) if len(part)]
         for part in slices:
             with processes.synchronising(self.network, part is slices[-1]):
