@@ -1,14 +1,14 @@
 """Where clean images come from: a .npy file, or a folder ``<class>/<image>``, a few at a time."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from ipmix.core.errors import InputError
-from ipmix.data.decoding import is_image_file, open_rgb
+from ipmix.data.decoding import DEFAULT, DecodeConfig, is_grey, is_image_file, open_image, pixels_of
 from ipmix.data.npy import read_array, read_npy
 
 
@@ -23,6 +23,8 @@ class Source:
         classes: the classes' folder names.
         size: images from files are brought to this side: the shorter side to size * 256 / 224 and the
             middle cut out, as for ImageNet-C. None leaves them as they are.
+        decoding: how files are decoded. A folder whose images are all grey is read, corrupted and written as grey; a
+            single colored one makes all of them RGB, as the public generators do it with ImageNet's few grey images.
     """
 
     array: np.ndarray | None
@@ -30,6 +32,7 @@ class Source:
     labels: np.ndarray | None
     classes: tuple[str, ...]
     size: int | None
+    decoding: DecodeConfig = DEFAULT
 
     def __len__(self) -> int:
         return len(self.files) if self.array is None else len(self.array)
@@ -38,8 +41,8 @@ class Source:
         """One image, uint8[H, W, C]."""
         if self.array is not None:
             return np.ascontiguousarray(self.array[place])
-        opened = open_rgb(self.files[place])
-        return np.asarray(opened if self.size is None else cropped(opened, self.size))
+        opened = open_image(self.files[place], self.decoding)
+        return pixels_of(opened if self.size is None else cropped(opened, self.size))
 
     def shape(self) -> tuple[int, int, int]:
         """Height, width and channels of the first image."""
@@ -83,13 +86,19 @@ def cropped(opened: Image.Image, size: int) -> Image.Image:
     return opened.crop((left, top, left + size, top + size))
 
 
-def open_source(data: str | Path, labels: str | Path | None = None, size: int | None = None) -> Source:
+def open_source(
+    data: str | Path,
+    labels: str | Path | None = None,
+    size: int | None = None,
+    decoding: DecodeConfig = DEFAULT,
+) -> Source:
     """Open clean images.
 
     Args:
         data: a .npy file of uint8[N, H, W, C], or a folder ``<class>/<image>``.
         labels: for a .npy file, the .npy file of its N labels; by default ``labels.npy`` beside it, if there.
         size: see :class:`Source`; only for a folder.
+        decoding: likewise; whether images are grey is found out.
 
     Raises:
         InputError: nothing there, not images, labels of another length.
@@ -100,7 +109,7 @@ def open_source(data: str | Path, labels: str | Path | None = None, size: int | 
     if data.is_dir():
         if labels is not None:
             raise InputError("--labels is for a .npy file; a folder's labels are its class folders")
-        return _from_folder(data, size)
+        return _from_folder(data, size, decoding)
     if data.suffix.lower() != ".npy":
         missing = "does not exist" if not data.exists() else "is neither"
         raise InputError(f"{data} {missing}; expected a folder <class>/<image> or a .npy file of uint8[N, H, W, C]")
@@ -112,7 +121,7 @@ def open_source(data: str | Path, labels: str | Path | None = None, size: int | 
     return Source(array, (), None if path is None else _labels_of(path, len(array)), (), None)
 
 
-def _from_folder(folder: Path, size: int | None) -> Source:
+def _from_folder(folder: Path, size: int | None, decoding: DecodeConfig) -> Source:
     classes = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
     files: list[Path] = []
     labels: list[int] = []
@@ -129,7 +138,15 @@ def _from_folder(folder: Path, size: int | None) -> Source:
     if len(set(stems)) != len(stems):
         double = next(p for p, stem in zip(files, stems) if stems.count(stem) > 1)
         raise InputError(f"{double} has a namesake with another ending in its folder; rename one of them")
-    return Source(None, tuple(files), np.array(labels, np.int64), tuple(p.name for p in classes), size)
+    decoding = replace(decoding, grey=all(map(_may_be_grey, files)))  # a colored set is known by its first image
+    return Source(None, tuple(files), np.array(labels, np.int64), tuple(p.name for p in classes), size, decoding)
+
+
+def _may_be_grey(path: Path) -> bool:
+    try:
+        return is_grey(path)
+    except InputError:  # told when it is its turn to be read
+        return True
 
 
 def _labels_of(path: Path, count: int) -> np.ndarray:

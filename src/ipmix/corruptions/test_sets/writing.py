@@ -200,7 +200,7 @@ def write_folders(
             changed = corrupt(image, name, severity, seed=plan.seed, indices=[place], form=plan.form)
             path.parent.mkdir(parents=True, exist_ok=True)
             file = BytesIO()
-            Image.fromarray(changed[0]).save(file, "JPEG", quality=plan.quality, optimize=True)
+            as_image(changed[0]).save(file, "JPEG", quality=plan.quality, optimize=True)
             write_bytes(path, file.getvalue())
 
     with counting(f"writing {out}", len(mine)) as advance, ThreadPoolExecutor(threads) as pool:
@@ -230,11 +230,16 @@ def severity_name(plan: TestSetPlan, name: str, severity: int) -> str:
     return f"{constants(name, severity, plan.size or 224, plan.size or 224)[0]:.2f}"
 
 
+def as_image(pixels: np.ndarray) -> Image.Image:
+    """uint8[H, W, C] as an image: of one channel (mode L) or three."""
+    return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+
+
 def _write_frames(frames: np.ndarray, folder: Path) -> None:
     part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     part.mkdir(parents=True, exist_ok=True)
     for number, frame in enumerate(frames):
-        Image.fromarray(frame).save(part / f"img{number}.png", compress_level=1)
+        as_image(frame).save(part / f"img{number}.png", compress_level=1)
     if folder.exists():  # only with --force
         for old in folder.iterdir():
             old.unlink()
