@@ -124,3 +124,8 @@ def test_existing_files_need_force(tmp_path: Path) -> None:
     dangling.symlink_to(tmp_path / "nothing")
     with pytest.raises(InputError, match="link exists already"):
         refuse_existing(str(dangling), force=False)
+
+
+def test_a_name_that_is_not_utf8_is_written_as_an_escape(tmp_path: Path) -> None:
+    write_text(tmp_path / "page.html", "café caf\udce9")
+    assert (tmp_path / "page.html").read_bytes() == "café caf\\udce9".encode()

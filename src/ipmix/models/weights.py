@@ -2,7 +2,10 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -47,7 +50,7 @@ def read(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
 
     _check_exists(path)
     try:
-        with safe_open(path, "pt") as file:
+        with _name_in_utf8(path) as name, safe_open(name, "pt") as file:
             text = (file.metadata() or {}).get(METADATA)
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
     except SafetensorError as error:
@@ -81,7 +84,8 @@ def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
         from safetensors.torch import load_file
 
         try:
-            content: object = load_file(path)
+            with _name_in_utf8(path) as name:
+                content: object = load_file(name)
         except SafetensorError as error:
             raise InputError(f"{path} is not a safetensors file ({error})") from None
     else:
@@ -164,3 +168,15 @@ def _bare(key: str) -> str:
 def _check_exists(path: str | Path) -> None:
     if not Path(path).is_file():
         raise InputError(f"there is no file of weights {path}")
+
+
+@contextmanager
+def _name_in_utf8(path: str | Path) -> Iterator[Path]:
+    """The file, or where its name is not UTF-8, which safetensors can't open, a copy of it for the time being."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(shutil.copyfile(path, Path(folder) / "copy.safetensors"))
+        return
+    yield Path(path)
