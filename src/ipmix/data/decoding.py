@@ -290,8 +290,8 @@ def _check(path: Path, image: Any, limit: float) -> None:
 
 def _too_deep(path: Path, samples: str, mode: str = "") -> str:
     return (
-        f"{path} holds {samples} samples{mode}; expected 8 bits a channel. Convert it first: how to scale the values is "
-        "yours to decide"
+        f"{path} holds {samples} samples{mode}; expected 8 bits a channel. Convert it first: how to scale the values "
+        "is yours to decide"
     )
 
 

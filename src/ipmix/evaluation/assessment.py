@@ -14,7 +14,6 @@ from ipmix.core.files import write_text
 from ipmix.core.processes import Team
 from ipmix.data.sources import ImageSource, InMemory
 from ipmix.evaluation.inputs import (
-    Form,
     model_and_source,
     picked,
     scan_data,
@@ -112,7 +111,7 @@ def _predict_anomalies(
     found = scan_data(request, True, str(request.anomalies), None)
     form = usual_form(request, model)
     if form.size is None and isinstance(source, InMemory):
-        form = Form(source.dataset.images.shape[1])
+        form = replace(form, size=source.dataset.images.shape[1])
     everything = np.arange(len(found))
     unknown = picked(request, found, form, everything, np.zeros(len(found), np.int64), source.classes)
     alone = replace(plan, corruptions=(), perturbations=(), attack=None, auto_attack=None)

@@ -27,10 +27,11 @@ def model_and_source(request: Request, quiet: bool) -> tuple[nn.Module, InMemory
 
 @dataclass(frozen=True)
 class Form:
-    """The form that a model wants its images in: the side, and the share of the shorter side that is kept."""
+    """The form that a model wants its images in: the side, the share of the shorter side that is kept, the channels."""
 
     size: int | None
     crop: float = 1.0
+    grey: bool = False
 
 
 def usual_form(request: Request, model: nn.Module) -> Form:
@@ -40,7 +41,14 @@ def usual_form(request: Request, model: nn.Module) -> Form:
         known = _published_form(request.model, model)
     if request.size is not None:  # another size: its share of the side is not the published one
         known = Form(request.size, known.crop if request.size == known.size else 1.0)
+    known = replace(known, grey=_takes_grey(model))
     return known if request.crop is None else replace(known, crop=request.crop)
+
+
+def _takes_grey(model: nn.Module) -> bool:
+    """Whether the model's first convolution works on one channel."""
+    kernels = (weight for weight in model.parameters() if weight.ndim == 4)
+    return next((weight.shape[1] == 1 for weight in kernels), False)
 
 
 def _published_form(spec: str, model: nn.Module) -> Form:
@@ -102,7 +110,8 @@ def picked(
             )
         return InMemory(replace(found, images=found.images[chosen], labels=labels, classes=classes))
     paths = tuple(found.paths[i] for i in chosen)
-    files = replace(found, paths=paths, labels=labels, classes=classes)
+    decoding = replace(found.decoding, grey=found.decoding.grey or form.grey)
+    files = replace(found, paths=paths, labels=labels, classes=classes, decoding=decoding)
     return OnDisk(files, size=form.size, crop=form.crop, skip_broken=request.skip_broken, trim=request.trim)
 
 
