@@ -30,7 +30,7 @@ from PIL import Image, ImageDraw
 
 from ipmix.corruptions import CORRUPTIONS, VALIDATION, corrupt, perturb
 from ipmix.corruptions.test_sets.planning import set_names
-from ipmix.corruptions.test_sets.sources import cropped
+from ipmix.data.cropping import IMAGENET_CROP, resize_and_crop
 
 Public = Callable[[str, np.ndarray, int], np.ndarray]
 
@@ -65,7 +65,9 @@ def read_images(folder: str | None, size: int, count: int) -> np.ndarray:
     images = []
     for path in files:
         opened = Image.open(path).convert("RGB")
-        images.append(np.asarray(opened if opened.size == (size, size) else cropped(opened, size)))
+        images.append(
+            np.asarray(opened if opened.size == (size, size) else resize_and_crop(opened, size, IMAGENET_CROP))
+        )
     return np.stack(images)
 
 
@@ -270,7 +272,7 @@ def network(arguments: argparse.Namespace) -> None:
 def opened(arguments: argparse.Namespace) -> None:
     """Draw every corruption of a set at every severity on one image."""
     size, tile, label = arguments.size, arguments.tile, 150
-    image = np.asarray(cropped(Image.open(arguments.image).convert("RGB"), size))
+    image = np.asarray(resize_and_crop(Image.open(arguments.image).convert("RGB"), size, IMAGENET_CROP))
     names = set_names(arguments.set, size, validation=arguments.set != "c-bar")
     sheet = Image.new("RGB", (label + 6 * tile, 20 + len(names) * tile), "white")
     draw = ImageDraw.Draw(sheet)

@@ -51,6 +51,8 @@ def every_method(side: int, effort: Effort, source: Source) -> tuple[Section, li
         ("mixup", "torchvision MixUp, float batch"),
         ("cutmix", "torchvision CutMix, float batch"),
         ("cutout", "torchvision RandomErasing, float tensor"),
+        ("randaugment", "torchvision RandAugment, PIL"),
+        ("trivialaugment", "torchvision TrivialAugmentWide, PIL"),
     ):
         if peer in timings:
             checks.append(
@@ -65,8 +67,6 @@ def every_method(side: int, effort: Effort, source: Source) -> tuple[Section, li
 
 def _contestant(name: str, kind: Any, images: np.ndarray, mixing: MixingSet) -> Contestant:
     method = kind()
-    if hasattr(method, "transform"):
-        return _transforming(name, method, images[: 64 if images.shape[1] > 64 else 256])
     batch = images[:BATCH] if method.mixes_labels else images
     out = np.empty_like(batch)
     labels = np.arange(len(batch)) % 10
@@ -78,12 +78,3 @@ def _contestant(name: str, kind: Any, images: np.ndarray, mixing: MixingSet) -> 
             recipes.labels(labels, 10)
 
     return Contestant(name, call, len(batch))
-
-
-def _transforming(name: str, method: Any, images: np.ndarray) -> Contestant:
-    from ipmix.core.randomness import Keys
-
-    def call(number: int) -> None:
-        method.transform(images, Keys.of(number, 0, range(len(images))))
-
-    return Contestant(name, call, len(images))

@@ -19,10 +19,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ipmix.core.threads import default_threads
 from ipmix.fractals.kinds import KINDS, paint
 from ipmix.mixing_set import image_files
 from ipmix.mixing_set.composition import compose
-from ipmix.mixing_set.making import default_threads, make
+from ipmix.mixing_set.making import make
 from ipmix.mixing_set.manifest import MixingSetPlan
 
 SIZE = 256

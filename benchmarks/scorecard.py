@@ -3,10 +3,10 @@
     python -m benchmarks.scorecard [--images 256] [--rounds 3] [--model wrn-16-1] [--threads 2] [--parts ...]
 
 Images are CIFAR-10's where IPMIX_TEST_DATA names them, synthetic ones otherwise; the network is untrained (its speed
-doesn't depend on weights). Four parts: the 15 corruptions and C-bar, at 5 severities each, the ten films of CIFAR-P,
-and the attack. The floor of each is the bare model on batches that lie ready as floats, as often as the scorecard
-asks it; of the attack, its forward and backward passes. Beyond that the scorecard makes the images, converts them,
-keeps the logits on the disk, and computes the measures with their intervals.
+doesn't depend on weights). Four parts: the 15 corruptions and C-bar, at 5 severities each, the ten perturbation
+sequences of CIFAR-P, and the attack. The floor of each is the bare model on batches that lie ready as floats, as
+often as the scorecard asks it; of the attack, its forward and backward passes. Beyond that the scorecard makes the
+images, converts them, keeps the logits on the disk, and computes the measures with their intervals.
 
 Each round runs every contestant once, the order turned round after each; a first round, on a few images, warms up and
 isn't counted. Printed: the median seconds of the rounds, by the clock and of the processor, and what is added to the
@@ -44,7 +44,7 @@ CLASSES = tuple("0123456789")
 PARTS = {
     "corruptions": EvaluationPlan(attack=None),
     "C-bar": EvaluationPlan(corruptions=C_BAR_CIFAR, attack=None),
-    "films": EvaluationPlan(corruptions=(), attack=None, perturbations=PERTURBATIONS_CIFAR),
+    "sequences": EvaluationPlan(corruptions=(), attack=None, perturbations=PERTURBATIONS_CIFAR),
     "attack": EvaluationPlan(corruptions=()),
 }
 
@@ -99,8 +99,8 @@ class Made:
 def forward_passes(plan: EvaluationPlan) -> int:
     """How often the scorecard asks the model about each image, the attack aside."""
     few = Made(2).read(0, 2)[0]
-    films = sum(perturb(few, name, seed=0).shape[1] for name in plan.perturbations)
-    return 1 + len(plan.corruptions) * len(plan.severities) + films
+    frames = sum(perturb(few, name, seed=0).shape[1] for name in plan.perturbations)
+    return 1 + len(plan.corruptions) * len(plan.severities) + frames
 
 
 def bare(model: torch.nn.Module, source: Ready, plan: EvaluationPlan) -> Callable[[], None]:

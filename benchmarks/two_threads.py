@@ -22,7 +22,7 @@ CONTROL = "control: arithmetic in the first cache"
 
 
 @compiled
-def _arithmetic(numbers, rounds):  # type: ignore[no-untyped-def]
+def _arithmetic(numbers, rounds):
     """Multiplications and additions on 8 kB: nothing shared, no memory beyond a core's own."""
     for _ in range(rounds):
         for i in range(numbers.size):

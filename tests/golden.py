@@ -18,7 +18,7 @@ import ipmix
 from ipmix import corruptions
 from ipmix.fractals import kinds
 
-VERSION = 1
+VERSION = 2
 """Raised when an output changes on purpose."""
 
 FILE = Path(__file__).with_name("golden.json")

@@ -16,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 from torch.utils._pytree import tree_leaves  # noqa: E402
 
 from ipmix import models  # noqa: E402
+from ipmix.core.errors import InputError  # noqa: E402
 from ipmix.core.processes import Processes  # noqa: E402
 from ipmix.data.datasets import ArrayDataset  # noqa: E402
 from ipmix.data.sources import InMemory  # noqa: E402
@@ -129,9 +130,9 @@ def dataset(count: int, side: int = 8) -> ArrayDataset:
 
 PLAIN = TrainingConfig(model="wrn-10-1", epochs=1, batch_size=6, dropout=0.0)
 TRAININGS: dict[str, tuple[TrainingConfig, Any]] = {
-    "plain": (replace(PLAIN, average=0.9, clip_norm=1.0, dropout=0.1, accumulate=2), None),
-    "Adam": (replace(PLAIN, optimizer="adamw", learning_rate=1e-3), METHODS["ipmix"]()),
-    "mixed labels": (replace(PLAIN, smoothing=0.1), METHODS["cutmix"]()),
+    "plain": (replace(PLAIN, ema_decay=0.9, clip_norm=1.0, dropout=0.1, accumulate=2), None),
+    "Adam": (replace(PLAIN, optimizer="adamw", lr=1e-3), METHODS["ipmix"]()),
+    "mixed labels": (replace(PLAIN, label_smoothing=0.1), METHODS["cutmix"]()),
     "JSD": (replace(PLAIN, jsd=True), METHODS["ipmix"]()),
     "AugMax": (replace(PLAIN, model="wrn-10-1-dubin", jsd=True), AugMax(steps=2)),
 }
@@ -168,7 +169,7 @@ def test_an_evaluation_that_needs_float64_is_found(tmp_path: Path) -> None:
         def forward(self, images: torch.Tensor) -> torch.Tensor:
             return images.double().mean((2, 3)).float()
 
-    with no_float64(), pytest.raises(TypeError, match="doesn't support float64"):
+    with no_float64(), pytest.raises(InputError, match="doesn't support float64"):  # told by the first image's check
         predict(
             Wide(), InMemory(dataset(6)), EvaluationPlan((), attack=None), tmp_path, name="x", quiet=True, device="cpu"
         )

@@ -1,4 +1,4 @@
-"""The house: which room may import which, what ``import ipmix`` loads, and the names that others rely on."""
+"""The packages: which may import which, what ``import ipmix`` loads, and the names that others rely on."""
 
 import ast
 import subprocess
@@ -56,38 +56,38 @@ HEAVY = ("torch", "torchvision", "scipy", "sklearn", "matplotlib", "numba", "ric
 # --- who imports whom -------------------------------------------------------------------------------------
 
 
-def imported_rooms(text: str) -> set[str]:
-    """The rooms that a source text imports, anywhere in it but under ``if TYPE_CHECKING``."""
-    rooms: set[str] = set()
+def imported_packages(text: str) -> set[str]:
+    """The packages that a source text imports, anywhere in it but under ``if TYPE_CHECKING``."""
+    packages: set[str] = set()
 
     def walk(node: ast.AST) -> None:
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             return
         if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            home, *rest = node.module.split(".")
-            if home == "ipmix":
-                rooms.update(rest[:1] or (alias.name for alias in node.names))
+            top, *rest = node.module.split(".")
+            if top == "ipmix":
+                packages.update(rest[:1] or (alias.name for alias in node.names))
         elif isinstance(node, ast.Import):
-            rooms.update(alias.name.split(".")[1] for alias in node.names if alias.name.startswith("ipmix."))
+            packages.update(alias.name.split(".")[1] for alias in node.names if alias.name.startswith("ipmix."))
         elif isinstance(node, ast.ImportFrom):
             raise AssertionError(f"line {node.lineno} imports by dots; write from ipmix. ...")
         for child in ast.iter_child_nodes(node):
             walk(child)
 
     walk(ast.parse(text))
-    return rooms
+    return packages
 
 
-def room_of(path: Path) -> str:
+def package_of(path: Path) -> str:
     return path.relative_to(SOURCE).parts[0].removesuffix(".py")
 
 
-def house() -> dict[str, set[str]]:
-    """Every room with the rooms it imports."""
+def all_packages() -> dict[str, set[str]]:
+    """Every package with the packages it imports."""
     found: dict[str, set[str]] = {}
     for path in sorted(SOURCE.rglob("*.py")):
-        room = room_of(path)
-        found.setdefault(room, set()).update(imported_rooms(path.read_text()) - {room})
+        package = package_of(path)
+        found.setdefault(package, set()).update(imported_packages(path.read_text()) - {package})
     return found
 
 
@@ -112,40 +112,40 @@ def level(package: str) -> int:
 
 
 def circle(found: dict[str, set[str]]) -> list[str]:
-    """Rooms that import each other in a circle; empty if there are none."""
+    """Packages that import each other in a circle; empty if there are none."""
     done: set[str] = set()
 
-    def visit(room: str, way: list[str]) -> list[str]:
-        if room in way:
-            return way[way.index(room) :]
-        if room in done:
+    def visit(package: str, way: list[str]) -> list[str]:
+        if package in way:
+            return way[way.index(package) :]
+        if package in done:
             return []
-        for other in sorted(found.get(room, ())):
-            if around := visit(other, [*way, room]):
+        for other in sorted(found.get(package, ())):
+            if around := visit(other, [*way, package]):
                 return around
-        done.add(room)
+        done.add(package)
         return []
 
-    return next((around for room in found if (around := visit(room, []))), [])
+    return next((around for package in found if (around := visit(package, []))), [])
 
 
-def test_rooms_import_only_what_they_may() -> None:
-    assert wrong_imports(house()) == []
+def test_packages_import_only_what_they_may() -> None:
+    assert wrong_imports(all_packages()) == []
 
 
-def test_there_is_no_circle_of_rooms() -> None:
-    found = house()
+def test_there_is_no_circle_of_packages() -> None:
+    found = all_packages()
     assert circle(found) == []
     assert circle(MAY_IMPORT) == [], "nor does the table allow one"
 
 
 def test_there_are_seven_levels() -> None:
     assert 1 + max(map(level, MAY_IMPORT)) == LEVELS
-    assert sum(map(len, house().values())) <= 75, "imports between packages"
+    assert sum(map(len, all_packages().values())) <= 75, "imports between packages"
 
 
 def test_no_file_imports_itself_in_a_circle() -> None:
-    """Also within a room; what is imported inside of functions comes late enough not to count."""
+    """Also within a package; what is imported inside of functions comes late enough not to count."""
     paths = sorted(SOURCE.rglob("*.py"))
     names = [".".join(("ipmix", *p.relative_to(SOURCE).with_suffix("").parts)).removesuffix(".__init__") for p in paths]
     files: dict[str, set[str]] = {}
@@ -170,7 +170,7 @@ def test_every_package_says_what_it_is_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("room", "text", "problem"),
+    ("package", "text", "problem"),
     [
         ("methods", "from ipmix.engines.output import Output", "methods imports engines, which it may not"),
         ("engines", "def f():\n    import ipmix.methods.ipmix", "engines imports methods, which it may not"),
@@ -184,27 +184,27 @@ def test_every_package_says_what_it_is_for() -> None:
         ("annexe", "", "annexe is no package of the table"),
     ],
 )
-def test_a_wrong_import_is_found(room: str, text: str, problem: str) -> None:
-    found = house()
+def test_a_wrong_import_is_found(package: str, text: str, problem: str) -> None:
+    found = all_packages()
     before = wrong_imports(found)
-    found[room] = found.get(room, set()) | imported_rooms(text)
+    found[package] = found.get(package, set()) | imported_packages(text)
     (message,) = set(wrong_imports(found)) - set(before)
     assert problem in message
 
 
 def test_a_circle_is_found() -> None:
-    found = house()
+    found = all_packages()
     found["fractals"] = {"corruptions"}
     found["corruptions"] = {"mixing_set"}
     found["mixing_set"] = {"fractals"}
     assert sorted(circle(found)) == ["corruptions", "fractals", "mixing_set"]
-    assert imported_rooms("if TYPE_CHECKING:\n    from ipmix.cli.main import main") == set()
+    assert imported_packages("if TYPE_CHECKING:\n    from ipmix.cli.main import main") == set()
     with pytest.raises(AssertionError, match="line 1 imports by dots"):
-        imported_rooms("from .recipe import Recipe")
+        imported_packages("from .recipe import Recipe")
 
 
 def test_random_numbers_come_from_keys_alone() -> None:
-    """No room draws from a generator of the process: an image would depend on what was drawn before it."""
+    """No package draws from a generator of the process: an image would depend on what was drawn before it."""
     for path in sorted(SOURCE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):

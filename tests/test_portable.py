@@ -37,6 +37,9 @@ def take_away() -> None:
                  "accelerate.tracking", "platformdirs.unix", "matplotlib", "rich.progress"):  # fmt: skip
         with suppress(ImportError):
             importlib.import_module(name)
+    from simulated_msvcrt import Msvcrt
+
+    sys.modules.setdefault("msvcrt", Msvcrt())
     for module in MODULES:
         sys.modules[module] = None  # type: ignore[assignment]  # importing it raises ImportError
     for holder, names in MISSING.items():
@@ -127,8 +130,8 @@ def train_and_evaluate(folder: Path) -> None:
 def evaluate_a_folder(folder: Path) -> None:
     """Files instead of arrays, in training and in evaluation."""
     photos, run = str(write_photos(folder / "photos")), str(folder / "run")
-    command("train", photos, "--out", run, "--model", "wrn-10-1", "--batch-size", "4", "--crop", "resized", "--size",
-            "32", "--epochs", "1", "--device", "cpu", "--quiet", "--method", "none")  # fmt: skip
+    command("train", photos, "--out", run, "--model", "wrn-10-1", "--batch-size", "4", "--crop", "resized",
+            "--crop-size", "32", "--epochs", "1", "--device", "cpu", "--quiet", "--method", "none")  # fmt: skip
     command("evaluate", run, photos, "--out", str(folder / "card"), "--corruptions", "none", "--steps", "1",
             "--device", "cpu", "--quiet")  # fmt: skip
 

@@ -24,9 +24,7 @@ def square(image: np.ndarray, left: int) -> np.ndarray:
     return np.asarray(cropped.resize((SIDE, SIDE), Image.Resampling.LANCZOS))
 
 
-methods, left_out = methods_named(("all",))
-if left_out:
-    raise SystemExit(f"install torchvision for {', '.join(left_out)}")
+methods = methods_named(("all",))
 pair = np.stack([square(data.chelsea(), 75), square(data.coffee(), 100)])
 mixing = MixingSet.generate(64, math.ceil(SIDE * 8 / 7), 0)
 lines = compare(methods, "", pair, mixing, 1, seed=SEED, epoch=0, index=0, engine="compiled")

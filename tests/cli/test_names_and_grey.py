@@ -40,9 +40,9 @@ def test_every_command_takes_names_that_are_not_utf8(tmp_path: Path, capsys: pyt
     run("augment", photos / "test" / BROKEN, "--out", out / f"{BROKEN}.png", "--mixing-count", 2, "--explain")
     run("mixing-set", "make", out / "set", "--images", photos, "--count", 4, "--size", 32)
     run("mixing-set", "verify", out / "set")
-    quick = ("--epochs", 1, "--batch-size", 2, "--device", "cpu", "--quiet", "--model", "wrn-10-1", "--size", 32)
-    run("train", photos, "--out", out / "run", "--mixing-set", photos, *quick)
-    run("train", photos, "--out", out / "files", "--crop", "resized", "--method", "none", *quick)
+    quick = ("--epochs", 1, "--batch-size", 2, "--device", "cpu", "--quiet", "--model", "wrn-10-1")
+    run("train", photos, "--out", out / "run", "--mixing-set", photos, "--size", 32, *quick)
+    run("train", photos, "--out", out / "files", "--crop", "resized", "--crop-size", 32, "--method", "none", *quick)
     run("evaluate", out / "run", photos, "--out", out / "card", "--corruptions", "none", "--steps", 1, "--device",
         "cpu", "--quiet", "--anomalies", photos / "test")  # fmt: skip
     run("report", out / "card", out / "card", "--out", out / "page.html")

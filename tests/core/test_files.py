@@ -1,15 +1,18 @@
 """Writing never costs data: whatever goes wrong, a reader finds the old file or the whole new one."""
 
+import errno
 import os
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from ipmix.core.errors import InputError
-from ipmix.core.files import refuse_existing, replacing, write_bytes, write_text
+from ipmix.core.files import FileLock, refuse_existing, replacing, write_bytes, write_text
+from simulated_msvcrt import Msvcrt
 
 
 def names(folder: Path) -> list[str]:
@@ -129,3 +132,76 @@ def test_existing_files_need_force(tmp_path: Path) -> None:
 def test_a_name_that_is_not_utf8_is_written_as_an_escape(tmp_path: Path) -> None:
     write_text(tmp_path / "page.html", "café caf\udce9")
     assert (tmp_path / "page.html").read_bytes() == "café caf\\udce9".encode()
+
+
+def hold(path: Path, program: str = "") -> "subprocess.Popen[str]":
+    """A process that holds the lock until its input ends."""
+    code = f"import sys\n{program}\nfrom ipmix.core.files import FileLock\n"
+    code += "lock = FileLock(sys.argv[1])\nprint('held', flush=True)\nsys.stdin.read()\n"
+    child = subprocess.Popen(
+        [sys.executable, "-c", code, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline() == "held\n"
+    return child
+
+
+def let_go(child: "subprocess.Popen[str]") -> None:
+    child.communicate(timeout=60)
+    assert child.returncode == 0
+
+
+def test_one_process_holds_a_lock(tmp_path: Path) -> None:
+    child = hold(tmp_path / ".lock")
+    try:
+        with pytest.raises(BlockingIOError, match="another process holds"):
+            FileLock(tmp_path / ".lock", wait=False)
+    finally:
+        let_go(child)
+    lock = FileLock(tmp_path / ".lock", wait=False)
+    lock.release()
+    lock.release()
+    with FileLock(tmp_path / ".lock"):
+        pass
+
+
+def test_a_killed_process_lets_go(tmp_path: Path) -> None:
+    child = hold(tmp_path / ".lock")
+    child.kill()
+    child.communicate(timeout=60)
+    FileLock(tmp_path / ".lock", wait=False).release()
+
+
+def test_waiting_for_a_lock(tmp_path: Path) -> None:
+    first = FileLock(tmp_path / ".lock")
+    passed = threading.Event()
+
+    def second() -> None:
+        with FileLock(tmp_path / ".lock"):
+            passed.set()
+
+    waiting = threading.Thread(target=second)
+    waiting.start()
+    assert not passed.wait(0.2)
+    first.release()
+    assert passed.wait(60)
+    waiting.join()
+
+
+def test_locks_where_there_is_no_fcntl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    windows = Msvcrt()
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    monkeypatch.setitem(sys.modules, "msvcrt", windows)
+    file = tmp_path / ".lock"
+    file.write_text("written by something else")
+    first = FileLock(file, wait=False)
+    assert len(windows.held) == 1
+    with pytest.raises(BlockingIOError):
+        FileLock(file, wait=False)
+    threading.Timer(0.2, first.release).start()
+    FileLock(file).release()  # waits
+    with FileLock(file):
+        windows.error = errno.EIO
+        with pytest.raises(OSError, match="locked") as other:
+            FileLock(file)
+    assert not isinstance(other.value, BlockingIOError)

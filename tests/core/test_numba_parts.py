@@ -1,4 +1,4 @@
-"""Functions that are compiled as parts of others: the same results, compiled once, optimised where they are used."""
+"""Functions that are embedded in others: the same results, compiled once, optimised where they are used."""
 
 import gc
 import os
@@ -15,15 +15,15 @@ from numba.core.registry import cpu_target
 from numba.extending import overload
 
 from ipmix.core import compiling, numba_parts
-from ipmix.core.compiling import helper, part, separate
+from ipmix.core.compiling import embedded, helper, separate
 from ipmix.core.randomness import Key
 
 
-def plain_third(values, index):  # type: ignore[no-untyped-def]
+def plain_third(values, index):
     return values[index] * 3 + 1
 
 
-def plain_total(values, least):  # type: ignore[no-untyped-def]
+def plain_total(values, least):
     total = np.int64(0)
     for i in range(values.size):
         if values[i] >= least:
@@ -35,23 +35,23 @@ third = helper(plain_third)
 total = separate(plain_total)
 
 
-@part
-def at_least_five(values):  # type: ignore[no-untyped-def]
+@embedded
+def at_least_five(values):
     return total(values, np.int64(5))
 
 
-@part
-def doubled(value, really):  # type: ignore[no-untyped-def]
+@embedded
+def doubled(value, really):
     if really is not None:
         return value * 2.5
     return value
 
 
 def caller() -> Any:
-    """A fresh compiled function around the parts, not kept on disk."""
+    """A fresh compiled function around the embedded functions, not kept on disk."""
 
     @numba.njit
-    def call(values):  # type: ignore[no-untyped-def]
+    def call(values):
         return at_least_five(values) + third(values, 1) + third(values, np.int64(2))
 
     return call
@@ -71,11 +71,11 @@ def defined(text: str, name: str) -> bool:
     return any(line.startswith("define") and name in line for line in text.splitlines())
 
 
-def test_this_numba_has_what_parts_need() -> None:
+def test_this_numba_has_what_embedded_functions_need() -> None:
     assert numba_parts.AVAILABLE
 
 
-def test_parts_give_the_same_in_compiled_code_by_themselves_and_in_python() -> None:
+def test_embedded_functions_give_the_same_in_compiled_code_by_themselves_and_in_python() -> None:
     assert caller()(VALUES) == EXPECTED
     assert at_least_five(VALUES) == 2 * (9 * 3 + 1) + 2 * (1 * 3 + 1)
     assert third(VALUES, 1) == third.py_func(VALUES, 1) == 7
@@ -89,7 +89,7 @@ def test_literal_numbers_have_no_form_of_their_own() -> None:
     assert len(third._forms) == forms == 1, "third(values, 1) and third(values, i) are one form"
 
 
-def test_helpers_vanish_in_their_callers_and_separate_parts_do_not() -> None:
+def test_helpers_vanish_in_their_callers_and_separate_functions_do_not() -> None:
     call = caller()
     call(VALUES)
     text = llvm(call)
@@ -99,7 +99,7 @@ def test_helpers_vanish_in_their_callers_and_separate_parts_do_not() -> None:
 
 def test_what_none_stands_for_is_left_out() -> None:
     @numba.njit
-    def call(value):  # type: ignore[no-untyped-def]
+    def call(value):
         return doubled(value, None), doubled(value, ())
 
     one, two = call(np.int64(3))
@@ -109,7 +109,7 @@ def test_what_none_stands_for_is_left_out() -> None:
 
 def test_keywords_are_refused() -> None:
     @numba.njit
-    def call(values):  # type: ignore[no-untyped-def]
+    def call(values):
         return third(values, index=0)
 
     with pytest.raises(TypingError, match="by position only"):
@@ -124,12 +124,12 @@ def test_the_collection_of_garbage_is_left_as_it_was(collecting: bool) -> None:
         return 1
 
     @overload(asked)
-    def answer():  # type: ignore[no-untyped-def]
+    def answer():
         seen.append(gc.isenabled())
         return lambda: 1
 
     @compiling.compiled_disjoint
-    def call(value):  # type: ignore[no-untyped-def]
+    def call(value):
         return asked() + value.nothing_like_this
 
     before = gc.isenabled()
@@ -144,21 +144,23 @@ def test_the_collection_of_garbage_is_left_as_it_was(collecting: bool) -> None:
     assert not any(seen), "while kernels are compiled, nothing is collected"
 
 
-def test_without_what_parts_need_they_are_ordinary_compiled_functions(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_what_embedded_functions_need_they_are_ordinary_compiled_functions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(numba_parts, "AVAILABLE", False)
-    assert not isinstance(part(plain_third), numba_parts.Part)
+    assert not isinstance(embedded(plain_third), numba_parts.EmbeddedFunction)
     monkeypatch.setitem(globals(), "third", helper(plain_third))
     ordinary = separate(plain_total)
 
     @compiling.compiled
-    def call(values):  # type: ignore[no-untyped-def]
+    def call(values):
         return ordinary(values, np.int64(5))
 
-    assert not isinstance(ordinary, numba_parts.Part)
+    assert not isinstance(ordinary, numba_parts.EmbeddedFunction)
     assert call(VALUES) == 2 * (9 * 3 + 1) + 2 * (1 * 3 + 1)
 
 
-def test_a_compiled_function_of_parts_is_kept_on_disk(tmp_path: Path) -> None:
+def test_a_compiled_function_around_embedded_ones_is_kept_on_disk(tmp_path: Path) -> None:
     code = (
         "from ipmix.core.randomness import Key, start, stream\n"
         "state = Key(1, 2, 3, 4).stream()\n"
@@ -182,18 +184,18 @@ def test_numba_is_left_as_it_was_also_after_an_error() -> None:
     seen: list[bool] = []
 
     @overload(plain_third)
-    def watched(values, index):  # type: ignore[no-untyped-def]
+    def watched(values, index):
         seen.append(asked())
         return plain_third
 
     fresh = numba.njit(pipeline_class=compiling._Disjoint)  # not kept on disk
 
     @fresh
-    def good(values):  # type: ignore[no-untyped-def]
+    def good(values):
         return plain_third(values, 0) + plain_third(values, 1)
 
     @fresh
-    def bad(values):  # type: ignore[no-untyped-def]
+    def bad(values):
         return values.no_such_thing + plain_third(values, 0)
 
     assert good(VALUES) == plain_third(VALUES, 0) + plain_third(VALUES, 1)

@@ -30,7 +30,7 @@ images[np.arange(43), :, :, labels] += 80
 data = ArrayDataset(images, labels, ("red", "green", "blue"), "colors")
 test = ArrayDataset(images[:21], labels[:21], data.classes, "colors")
 out = Path(sys.argv[1])
-base = TrainingConfig(model="vit-small-cifar", dropout=0.0, epochs=2, batch_size=10, learning_rate=0.01, log_steps=1)
+base = TrainingConfig(model="vit-small-cifar", dropout=0.0, epochs=2, batch_size=10, lr=0.01, log_steps=1)
 options = dict(device="cpu", quiet=True)
 train(base, data, test, out / "plain", **options)
 train(replace(base, accumulate=2, jsd=True), data, test, out / "jsd", **options)

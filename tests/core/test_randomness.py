@@ -142,7 +142,7 @@ def test_numbers_made_from_bits_follow_their_plain_formulas() -> None:
 
 
 @numba.njit
-def draws_in_compiled_code(indices):  # type: ignore[no-untyped-def]
+def draws_in_compiled_code(indices):
     out = np.empty((indices.size, 4))
     state = np.empty(1, np.uint64)
     for i in range(indices.size):

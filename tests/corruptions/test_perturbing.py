@@ -106,6 +106,16 @@ def test_running_down_is_numpys_convolve():
         np.testing.assert_allclose(run_down(liquids, np.array(trail)), expected, atol=1e-6)
 
 
+def test_frames_without_water_are_black_in_the_original_form(make_images):
+    images = make_images(30, 32, 32, seed=4)
+    original, corrected = (perturb(images, "spatter", seed=0, form=form) for form in ("original", "corrected"))
+    black = (original == 0).all(axis=(2, 3, 4))
+    assert black.any()
+    assert not black[:, 0].all()
+    np.testing.assert_array_equal(corrected[black], np.repeat(images[:, None], 31, axis=1)[black])
+    np.testing.assert_array_equal(corrected[~black], original[~black])
+
+
 def test_crop_takes_the_middle_after_the_motion(make_images):
     images = make_images(2, 40, 48, seed=2)
     # The shift happens on the whole image: what comes into the crop is image, not black.
@@ -134,8 +144,8 @@ def test_sequences_and_corruptions_draw_different_numbers(images):
     ("change", "words"),
     [
         ({"name": "wobble"}, "unknown perturbation 'wobble'; known are gaussian_noise"),
-        ({"difficulty": 4}, "difficulty is a whole number from 1 to 3"),
-        ({"crop": 33}, "crop is a whole number from 1 to 32"),
+        ({"difficulty": 4}, "difficulty must be a whole number from 1 to 3"),
+        ({"crop": 33}, "crop must be a whole number from 1 to 32"),
         ({"form": "new"}, "form is"),
         ({"seed": "x"}, "seed"),
     ],

@@ -8,7 +8,7 @@ from ipmix.core.errors import InputError
 from ipmix.data import datasets
 from ipmix.data.datasets import load, scan
 from ipmix.data.decoding import DecodeConfig
-from ipmix.data.sources import InMemory, OnDisk, read_arrays
+from ipmix.data.sources import InMemory, OnDisk, open_images, read_arrays
 
 
 @pytest.fixture
@@ -30,14 +30,51 @@ def test_a_part_is_what_the_whole_holds(folder):
     assert len(last) == len(kept) == 2
 
 
-def test_crop_is_the_centre_of_a_larger_square(folder):
+def test_cropped_as_imagenets_protocol_says(tmp_path):
+    """Evaluating and corrupting see the same pixels: torchvision's, of photographs in 40 odd sizes."""
+    transforms = pytest.importorskip("torchvision.transforms", reason="the outside oracle")
+    draws = np.random.default_rng(0)
+    for i in range(40):
+        width, height = (int(side) for side in draws.integers(20, 300, 2))
+        place = tmp_path / "val" / f"{i % 3}" / f"{i:02d}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(draws.integers(0, 256, (height, width, 3), dtype=np.uint8)).save(place)
+    files = datasets.scan(tmp_path, "val")
+    images, _ = OnDisk(files, size=112, crop=0.875).read(0, 40)
+    corrupted = open_images(tmp_path / "val", size=112)
+    theirs = transforms.Compose([transforms.Resize(128), transforms.CenterCrop(112)])
+    for place, path in enumerate(files.paths):
+        with Image.open(path) as image:
+            expected = np.asarray(theirs(image))
+        assert np.array_equal(images[place], expected)
+        assert np.array_equal(corrupted.image(place), expected)
+
+
+def test_crop_and_trim_are_checked(folder):
     files = datasets.scan(folder, "test")
-    outer, _ = OnDisk(files, size=20).read(0, 1)
-    inner, _ = OnDisk(files, size=16, crop=0.8).read(0, 1)
-    assert np.array_equal(inner[0], outer[0, 2:18, 2:18])
     for crop in (0.0, 1.5):
         with pytest.raises(InputError, match="crop"):
             OnDisk(files, size=16, crop=crop)
+    with pytest.raises(InputError, match="nothing is left after --trim 15"):
+        OnDisk(files, size=16, trim=15).image(0)
+    trimmed = OnDisk(files, trim=2).image(0)
+    assert np.array_equal(trimmed, files[0][2:-2, 2:-2])
+
+
+def test_mapped_arrays_in_any_order(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (5, 4, 6, 3), dtype=np.uint8)
+    np.save(tmp_path / "a.npy", np.asfortranarray(images))
+    np.save(tmp_path / "labels.npy", np.array([0, 3, 1, 1, 0], ">i4"))
+    source = open_images(tmp_path / "a.npy")
+    assert np.array_equal(source.read(1, 9)[0], images[1:])
+    assert source.read(1, 9)[0].flags.c_contiguous
+    assert np.array_equal(source.image(2), images[2])
+    assert source.labels.tolist() == [0, 3, 1, 1, 0]
+    assert [str(source.stem(place)) for place in (0, 1)] == ["0000/00000000", "0003/00000001"]
+    (tmp_path / "labels.npy").unlink()
+    unknown = open_images(tmp_path / "a.npy")
+    assert not unknown.labelled
+    assert str(unknown.stem(4)) == "unknown/00000004"
 
 
 def test_broken_and_unequal_images(folder):

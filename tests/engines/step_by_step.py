@@ -14,7 +14,7 @@ from ipmix.augmentation.batches import apply
 from ipmix.core.randomness import Key
 from ipmix.engines import reference
 from ipmix.methods.drawing import draw_level
-from ipmix.recipe.format import MIXERS, NO_OPERATION, OPERATION, ORIGINAL, SOURCES, WHOLE
+from ipmix.recipe.format import MIXERS, NO_OPERATION, OPERATION, ORIGINAL, OVERFLOWS, SOURCES, WHOLE
 from ipmix.recipe.operations import CODES, GROUPS
 from ipmix.recipe.recipe import Chain, Recipe, Step
 from ipmix.recipe.table import RecipeTable
@@ -68,7 +68,7 @@ def random_recipe(draws: np.random.Generator, height: int, width: int, names: li
     )
     crops = draws.integers(0, 2**32, 2).tolist()
     image = int(draws.integers(IMAGES))
-    overflow = str(draws.choice(["clip", "wrap"]))
+    overflow = str(draws.choice(OVERFLOWS))
     partner, label = int(draws.integers(batch)), int(draws.integers(WHOLE + 1))
     return Recipe(height, width, int(shares[0]), chains, image, *crops, overflow, partner, label)
 

@@ -14,7 +14,10 @@ from ipmix.augmentation.single import Augmenter
 from ipmix.engines import compiled as compiled_engine
 from ipmix.engines import reference
 from ipmix.engines.compiled import kernel
-from ipmix.recipe.format import MIXERS, WHOLE
+from ipmix.engines.compiled.rare import RARE, uses_rare
+from ipmix.engines.compiled.workspace import make_workspace
+from ipmix.engines.output import make_output
+from ipmix.recipe.format import MIXERS, OVERFLOWS, WHOLE
 from ipmix.recipe.operations import CODES, GROUPS
 from ipmix.recipe.recipe import Chain, Recipe, Step
 from ipmix.recipe.table import RecipeTable
@@ -131,7 +134,7 @@ EVERY_BYTE = np.arange(256, dtype=np.uint8)
 EVERY_PAIR = np.stack([np.repeat(EVERY_BYTE, 256), np.tile(EVERY_BYTE, 256)]).reshape(2, 1, 256, 256, 1)
 
 
-@pytest.mark.parametrize("overflow", ["clip", "wrap"])
+@pytest.mark.parametrize("overflow", OVERFLOWS)
 @pytest.mark.parametrize("mixer", ["add", "multiply"])
 def test_mixers_on_every_pair_of_bytes(mixer: str, overflow: str) -> None:
     draws = np.random.default_rng(0)
@@ -151,7 +154,7 @@ def test_recipes_without_steps_that_may_differ_are_equal_as_a_whole(make_images:
     names = [name for name in GROUPS["all"] if name not in BESIDE]
     mixers = [name for name in IPMix().mixers if name not in BESIDE]
     images, mixing = make_images(250, 32, 32), make_images(IMAGES, 36, 36, seed=5)
-    for overflow in ("clip", "wrap"):
+    for overflow in OVERFLOWS:
         method = IPMix(k=4, operations=tuple(names), mixers=tuple(mixers), overflow=overflow, severity=10.0)
         forms = [augment(images, method, mixing, seed=1, engine=engine) for engine in ("compiled", "reference")]
         assert np.array_equal(*forms)
@@ -314,16 +317,57 @@ def test_nothing_is_compiled_twice(images: np.ndarray, mixing_images: np.ndarray
     assert len(forms) == len(set(forms)) <= 2
 
 
-def test_rare_operations_make_no_difference_to_others(images: np.ndarray, mixing_images: np.ndarray) -> None:
-    """Both forms of the machine code give the same bytes; a table that says it has none gets the smaller one."""
+def one_step(name: str, level: float) -> RecipeTable:
+    return RecipeTable.pack([Recipe(32, 32, 0, (Chain(WHOLE, (Step(operation=name, level=level),)),))])
+
+
+def test_tables_with_rare_operations_are_told_from_others(images: np.ndarray, mixing_images: np.ndarray) -> None:
+    for name, code in CODES.items():
+        table = RecipeTable.empty(3, 2, 2, 32, 32)
+        table.steps[1, 1, 0]["operation"] = code
+        assert uses_rare(table) == (name in RARE), name
     table = draw(IPMix(), images.shape, len(mixing_images), seed=0)
-    assert not table.rare
-    assert not table[:3].rare
-    assert draw(IPMix(operations="all"), images.shape, len(mixing_images), seed=0).rare
-    larger = RecipeTable(table.height, table.width, table.heads, table.chains, table.steps, rare=True)
-    assert np.array_equal(apply(table, images, mixing_images), apply(larger, images, mixing_images))
-    assert not RecipeTable.pack([Recipe(4, 4, 0, (Chain(WHOLE, (Step(operation="rotate", level=3.0),)),))]).rare
-    assert RecipeTable.pack([Recipe(4, 4, 0, (Chain(WHOLE, (Step(operation="color", level=3.0),)),))]).rare
+    assert not uses_rare(table)
+    assert not uses_rare(RecipeTable.empty(5, 2, 3, 32, 32))
+    everything = draw(IPMix(operations="all"), images.shape, len(mixing_images), seed=0)
+    assert uses_rare(everything)
+    assert [uses_rare(everything[i : i + 1]) for i in range(12)] == [
+        any(step.operation in RARE for chain in recipe.chains for step in chain.steps) for recipe in everything
+    ]
+
+
+def test_rare_operations_make_no_difference_to_others(
+    images: np.ndarray, mixing_images: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both forms of the machine code give the same bytes; a table that has none gets the smaller one."""
+    table = draw(IPMix(), images.shape, len(mixing_images), seed=0)
+    expected = apply(table, images, mixing_images)
+    monkeypatch.setattr(compiled_engine, "uses_rare", lambda table: True)
+    assert np.array_equal(apply(table, images, mixing_images), expected)
+
+
+def test_the_kernel_without_rare_operations_stops_before_the_first(images: np.ndarray) -> None:
+    recipes = [one_step("invert", 0.0)[0]] * 3 + [one_step("color", 0.5)[0]] + [one_step("invert", 0.0)[0]]
+    table = RecipeTable.pack(recipes)
+    out = np.full_like(images[:5], 7)
+    form, planes = make_output("uint8", "nhwc", 3, None, None), np.zeros((1, 3, 32, 32), np.uint8)
+    arguments = compiled_engine._arguments(table, images[:5], planes, form, out)
+    space = make_workspace(32, 32, 3, 1)
+    assert kernel.apply_range(space, 0, 5, *arguments, None) == 3
+    assert np.array_equal(out[:3], 255 - images[:3])
+    assert (out[3:] == 7).all()
+    assert kernel.apply_range(space, 3, 5, *arguments, ()) == 5
+    assert np.array_equal(out, apply(table, images[:5]))
+
+
+def test_an_applier_meets_its_first_rare_operation_late(images: np.ndarray) -> None:
+    table, planes = one_step("invert", 0.0), np.zeros((1, 3, 32, 32), np.uint8)
+    run = compiled_engine.applier(table, planes, make_output("uint8", "nhwc", 3, None, None))
+    out = np.empty_like(images[0])
+    for name, level in (("invert", 0.0), ("color", 0.5), ("invert", 0.0), ("contrast", 0.3)):
+        table.steps[:] = one_step(name, level).steps
+        run(np.ascontiguousarray(images[0]), out)
+        assert np.array_equal(out, apply(table, images[:1])[0]), name
 
 
 def test_the_result_does_not_depend_on_what_was_done_before(make_images: Any) -> None:
@@ -433,14 +477,14 @@ def test_autocontrast_looks_for_the_ends_only(make_images: Any) -> None:
             assert np.array_equal(got, expected), steps
 
 
-def test_a_thread_keeps_the_desk_of_small_images_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_thread_keeps_the_workspace_of_small_images_only(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[tuple[int, ...]] = []
 
     def counted(*size: int) -> Any:
         made.append(size)
-        return kernel.set_desk(*size)
+        return make_workspace(*size)
 
-    monkeypatch.setattr(compiled_engine, "set_desk", counted)
+    monkeypatch.setattr(compiled_engine, "make_workspace", counted)
     monkeypatch.setattr(compiled_engine, "KEPT_MOST", 20 * 20 * 3)
     for side, calls in ((20, 1), (21, 3)):
         images = np.zeros((2, side, side, 3), np.uint8)

@@ -14,7 +14,7 @@ COUNT, CLASSES = 120, 6
 NAMES = ("fog", "snow", "contrast")
 
 
-def write(path, seed, names=NAMES, films=("tilt", "gaussian_noise"), strength=1.0):
+def write(path, seed, names=NAMES, sequences=("tilt", "gaussian_noise"), strength=1.0):
     random = np.random.default_rng(seed)
     labels = np.random.default_rng(0).integers(0, CLASSES, COUNT)
 
@@ -25,7 +25,7 @@ def write(path, seed, names=NAMES, films=("tilt", "gaussian_noise"), strength=1.
 
     arrays = {"labels": labels, "logits": logits()}
     arrays |= {f"corruption/{name}/{s}": logits() for name in names for s in (1, 3)}
-    arrays |= {f"frames/{name}": random.integers(0, 3, (COUNT, 5)) for name in films}
+    arrays |= {f"frames/{name}": random.integers(0, 3, (COUNT, 5)) for name in sequences}
     np.savez(path, **arrays)
     return arrays
 
@@ -66,7 +66,7 @@ def test_against_itself_a_run_has_a_hundred_percent(tmp_path):
 
 def test_what_the_baseline_lacks_is_said(tmp_path):
     write(tmp_path / "mine.npz", 1)
-    write(tmp_path / "less.npz", 2, names=("fog",), films=())
+    write(tmp_path / "less.npz", 2, names=("fog",), sequences=())
     card = score(PredictionFile(tmp_path / "mine.npz"), baseline=read_baseline(tmp_path / "less.npz"), samples=0)
     assert "no snow at severity 1, 3" in card["measures"]["baseline_mean_corruption_error"]["reason"]
     assert "no flip rate of" in card["measures"]["baseline_mean_flip_rate"]["reason"]

@@ -37,8 +37,8 @@ def test_the_layer_is_the_last_with_a_place(shown):
 
 @pytest.mark.parametrize("layer", ["convolution", "relu"])
 def test_it_shows_where_the_class_is(shown, layer):
-    maps, said = grad_cam(Two(), shown, layer=layer)
-    assert said.tolist() == [0]
+    maps, predicted = grad_cam(Two(), shown, layer=layer)
+    assert predicted.tolist() == [0]
     assert maps.shape == (1, 8, 8)
     assert maps[0, :4, :4] == pytest.approx(np.ones((4, 4)))
     assert maps[0, 4:].max() == 0
@@ -53,12 +53,12 @@ def test_it_is_the_formula():
         torch.nn.Conv2d(3, 4, 3, padding=1), torch.nn.Tanh(), torch.nn.Flatten(), torch.nn.Linear(4 * 36, 3)
     ).eval()
     images = torch.rand(2, 3, 6, 6)
-    maps, said = grad_cam(model, images, layer="1")
+    maps, predicted = grad_cam(model, images, layer="1")
     with torch.no_grad():
         activation = model[1](model[0](images))
     weight = model[3].weight.reshape(3, 4, 6, 6)
     for row in range(2):
-        channels = weight[said[row]].mean(dim=(1, 2))  # the gradient of a linear layer is its weight
+        channels = weight[predicted[row]].mean(dim=(1, 2))  # the gradient of a linear layer is its weight
         heat = (channels[:, None, None] * activation[row]).sum(0).clamp_min(0)
         assert maps[row] == pytest.approx((heat / heat.max()).detach().numpy(), abs=1e-5)
 

@@ -11,10 +11,11 @@ from ipmix.core.errors import InputError  # noqa: E402
 from ipmix.corruptions import corrupt, perturb  # noqa: E402
 from ipmix.data.datasets import ArrayDataset  # noqa: E402
 from ipmix.data.sources import InMemory  # noqa: E402
-from ipmix.evaluation import plan as plan_module
+from ipmix.evaluation import plan as plan_module  # noqa: E402
 from ipmix.evaluation import predicting  # noqa: E402
-from ipmix.evaluation.plan import AttackConfig, AutoAttackConfig, EvaluationPlan
-from ipmix.evaluation.predicting import predict
+from ipmix.evaluation.conditions import Condition  # noqa: E402
+from ipmix.evaluation.plan import AttackConfig, AutoAttackConfig, EvaluationPlan  # noqa: E402
+from ipmix.evaluation.predicting import predict  # noqa: E402
 from ipmix.evaluation.predictions import PredictionFolder  # noqa: E402
 
 PLAN = EvaluationPlan(
@@ -50,8 +51,8 @@ def source():
 
 
 @pytest.fixture
-def small_parts(monkeypatch):
-    monkeypatch.setattr(predicting, "PART", 6)
+def small_chunks(monkeypatch):
+    monkeypatch.setattr(predicting, "CHUNK", 6)
 
 
 def run(source, folder, plan=PLAN, model=None, **options):
@@ -59,12 +60,12 @@ def run(source, folder, plan=PLAN, model=None, **options):
 
 
 def joined(kept):
-    parts = list(kept.parts())
-    names = sorted(set().union(*(part.names() for part in parts)))
-    return {n: np.concatenate([p.array(n) for p in parts if n in p.names()]) for n in names}
+    shards = list(kept.shards())
+    names = sorted(set().union(*(shard.names() for shard in shards)))
+    return {n: np.concatenate([s.array(n) for s in shards if n in s.names()]) for n in names}
 
 
-def test_every_condition_is_what_the_model_says_of_it(source, tmp_path, small_parts):
+def test_every_condition_is_what_the_model_says_of_it(source, tmp_path, small_chunks):
     model = Linear()
     found = joined(run(source, tmp_path / "run", model=model))
     images, labels = source.dataset.images, source.dataset.labels
@@ -92,7 +93,9 @@ def test_every_condition_is_what_the_model_says_of_it(source, tmp_path, small_pa
     )
     assert found["attack"] == pytest.approx(model(attacked).detach().numpy(), abs=1e-4)
     assert len(found["attack"]) == 7
-    of_the_attack = [part.predictions("attack").labels for part in PredictionFolder.open(tmp_path / "run").parts()]
+    of_the_attack = [
+        shard.predictions(Condition("attack")).labels for shard in PredictionFolder.open(tmp_path / "run").shards()
+    ]
     assert np.array_equal(np.concatenate(of_the_attack), labels[spread])
 
 
@@ -108,13 +111,13 @@ def test_images_made_beside_the_model_are_the_same(source):
         beside = made(pool)
     alone = made(None)
     assert [name for name, _ in beside] == [name for name, _ in alone]
-    assert [name for name, _ in alone][-1] == "frames/translate"
+    assert [condition.key for condition, _ in alone][-1] == "frames/translate"
     assert len(alone) == 6
     assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(alone, beside))
 
 
-def test_frames_are_predicted_and_compared(source, tmp_path, small_parts, monkeypatch):
-    monkeypatch.setattr(predicting, "FRAMES_AT_ONCE", 4 * 41 * 8 * 8 * 3)  # 4 films of a part's 6, then 2
+def test_frames_are_predicted_and_compared(source, tmp_path, small_chunks, monkeypatch):
+    monkeypatch.setattr(predicting, "FRAMES_AT_ONCE", 4 * 41 * 8 * 8 * 3)  # 4 sequences of a chunk's 6, then 2
     plan = EvaluationPlan(corruptions=(), attack=None, perturbations=("translate",), seed=5)
     model = Linear(6)
     six = InMemory(ArrayDataset(source.dataset.images, source.dataset.labels, tuple("abcdef"), "noise"))
@@ -127,16 +130,16 @@ def test_frames_are_predicted_and_compared(source, tmp_path, small_parts, monkey
     assert found["top5/translate"].shape == (20,)
 
 
-def test_neither_parts_nor_batches_nor_threads_matter(source, tmp_path, monkeypatch):
+def test_neither_chunks_nor_batches_nor_threads_matter(source, tmp_path, monkeypatch):
     whole = joined(run(source, tmp_path / "whole", batch_size=64))
-    monkeypatch.setattr(predicting, "PART", 7)
+    monkeypatch.setattr(predicting, "CHUNK", 7)
     cut = joined(run(source, tmp_path / "cut", batch_size=3, threads=2))
     assert whole.keys() == cut.keys()
-    for name in whole.keys() - {"attack", "places/attack"}:  # places are those in a part
+    for name in whole.keys() - {"attack", "places/attack"}:  # places are those in a shard
         assert whole[name] == pytest.approx(cut[name], abs=1e-5), name
 
 
-def test_an_interrupted_run_goes_on_and_ends_the_same(source, tmp_path, small_parts):
+def test_an_interrupted_run_goes_on_and_ends_the_same(source, tmp_path, small_chunks):
     class Stopping(Linear):
         calls = 0
 
@@ -154,20 +157,20 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(source, tmp_path, small_pa
     class_name, Stopping.__name__ = Stopping.__name__, "Linear"
     resumed = joined(run(source, tmp_path / "run", model=Stopping()))
     Stopping.__name__ = class_name
-    assert Stopping.calls - stopped_at < 28  # the parts that were done were not done again
+    assert Stopping.calls - stopped_at < 28  # the shards that were done were not done again
     fresh = joined(run(source, tmp_path / "fresh"))
     for name, array in fresh.items():
         assert np.array_equal(array, resumed[name]), name
     assert not list((tmp_path / "run").glob(".*"))
 
 
-def test_parts_that_an_interrupted_run_left_are_not_taken_for_another_s(source, tmp_path, small_parts):
+def test_parts_that_an_interrupted_run_left_are_not_taken_for_another_s(source, tmp_path, small_chunks):
     folder = tmp_path / "run"
     old = run(source, folder)
     left = {path.name: path.read_bytes() for path in folder.glob("part-*")}
 
     class Haunted(Linear):
-        """While the new run goes on, a process that was never quite dead writes the old one's parts."""
+        """While the new run goes on, a process that was never quite dead writes the old one's shards."""
 
         def forward(self, images):
             for name, content in left.items():
@@ -201,16 +204,16 @@ def test_a_model_whose_weights_can_t_be_seen_is_known_by_its_file():
 def test_a_model_with_more_classes_needs_to_know_which(source, tmp_path):
     with pytest.raises(InputError, match="6 classes and the data 4"):
         run(source, tmp_path / "run", model=Linear(6))
-    found = joined(run(source, tmp_path / "subset", model=Linear(6), columns=[5, 0, 1, 2]))
+    found = joined(run(source, tmp_path / "subset", model=Linear(6), class_outputs=[5, 0, 1, 2]))
     full = Linear(6)(torch.from_numpy(source.dataset.images).permute(0, 3, 1, 2).float() / 255)
     assert found["clean"] == pytest.approx(full.detach().numpy()[:, [5, 0, 1, 2]], abs=1e-5)
     with pytest.raises(InputError, match="needs class 9"):
-        run(source, tmp_path / "far", model=Linear(6), columns=[9, 0, 1, 2])
+        run(source, tmp_path / "far", model=Linear(6), class_outputs=[9, 0, 1, 2])
 
 
 def test_several_outputs_may_mean_the_same_class(source, tmp_path):
     plan = EvaluationPlan(corruptions=(), attack=AttackConfig(steps=2), seed=5)
-    kept = run(source, tmp_path / "run", plan, Linear(6), columns=[(0, 4), 1, (2, 5), 3])
+    kept = run(source, tmp_path / "run", plan, Linear(6), class_outputs=[(0, 4), 1, (2, 5), 3])
     assert kept.run["columns"] == [[0, 4], 1, [2, 5], 3]
     found = joined(kept)
     full = Linear(6)(torch.from_numpy(source.dataset.images).permute(0, 3, 1, 2).float() / 255).detach().numpy()

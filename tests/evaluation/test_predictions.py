@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ipmix.core.errors import InputError
+from ipmix.evaluation.conditions import Condition
 from ipmix.evaluation.predictions import PredictionFile, PredictionFolder, PredictionShard, open_predictions
 
 RUN = {"name": "trial", "plan": {"seed": 0}}
@@ -19,12 +20,12 @@ def arrays(count):
 
 def test_parts_come_back_in_order(tmp_path):
     kept = PredictionFolder.begin(tmp_path / "run", RUN)
-    for part in (1, 0, 10, 2):
-        kept.write(part, arrays(part + 1))
+    for chunk in (1, 0, 10, 2):
+        kept.write(chunk, arrays(chunk + 1))
     assert kept.has(10)
     assert not kept.has(3)
     reopened = PredictionFolder.open(tmp_path / "run")
-    assert [len(part.array("labels")) for part in reopened.parts()] == [1, 2, 3, 11]
+    assert [len(shard.array("labels")) for shard in reopened.shards()] == [1, 2, 3, 11]
     assert reopened.run["plan"] == {"seed": 0}
 
 
@@ -44,10 +45,10 @@ def test_a_part_of_another_run_is_never_taken(tmp_path):
     new = PredictionFolder.begin(tmp_path / "run", {**RUN, "plan": {"seed": 1}}, force=True)
     old.write(1, arrays(5))
     assert not new.has(1)
-    assert list(new.parts()) == []
+    assert list(new.shards()) == []
     new.write(0, arrays(3))
     reopened = PredictionFolder.open(tmp_path / "run")
-    assert [len(part.array("labels")) for part in reopened.parts()] == [3]
+    assert [len(shard.array("labels")) for shard in reopened.shards()] == [3]
     # Back to the first settings: what it wrote in between is its own, and the other's is gone.
     again = PredictionFolder.begin(tmp_path / "run", RUN, force=True)
     assert not again.has(0)
@@ -56,7 +57,7 @@ def test_a_part_of_another_run_is_never_taken(tmp_path):
 def test_predictions_of_an_earlier_version_can_be_read_but_not_gone_on_with(tmp_path):
     (tmp_path / "run.json").write_text(json.dumps({"format": "ipmix predictions 1", **RUN}))
     np.savez(tmp_path / "part-00000.npz", **arrays(4))
-    assert [len(part.array("labels")) for part in PredictionFolder.open(tmp_path).parts()] == [4]
+    assert [len(shard.array("labels")) for shard in PredictionFolder.open(tmp_path).shards()] == [4]
     with pytest.raises(InputError, match=r"earlier version .* ipmix score"):
         PredictionFolder.begin(tmp_path, RUN)
     assert not PredictionFolder.begin(tmp_path, RUN, force=True).has(0)
@@ -71,13 +72,13 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
     assert (tmp_path / "thesis.txt").read_text() == "important"
 
 
-def test_a_damaged_part_is_named(tmp_path):
+def test_a_damaged_shard_is_named(tmp_path):
     kept = PredictionFolder.begin(tmp_path / "run", RUN)
     kept.write(0, arrays(2))
-    (part,) = (tmp_path / "run").glob("part-*")
-    part.write_bytes(b"PK\x03\x04 cut short")
+    (file,) = (tmp_path / "run").glob("part-*")
+    file.write_bytes(b"PK\x03\x04 cut short")
     with pytest.raises(InputError, match=r"part-00000-.*npz can't be read"):
-        list(kept.parts())
+        list(kept.shards())
     (tmp_path / "run" / "run.json").write_text("{")
     with pytest.raises(InputError, match=r"run\.json can't be read"):
         PredictionFolder.open(tmp_path / "run")
@@ -86,8 +87,8 @@ def test_a_damaged_part_is_named(tmp_path):
 def test_a_file_of_somebody_else_s(tmp_path):
     np.savez(tmp_path / "theirs.npz", logits=np.ones((2, 3), np.float32), labels=np.array([0, 1]))
     kept = PredictionFile(tmp_path / "theirs.npz")
-    (part,) = kept.parts()
-    assert part.predictions("clean").logits.shape == (2, 3)
+    (shard,) = kept.shards()
+    assert shard.predictions(Condition("clean")).logits.shape == (2, 3)
     np.savez(tmp_path / "empty.npz", scores=np.ones(3))
     with pytest.raises(InputError, match="holds scores; expected arrays 'logits'"):
         PredictionFile(tmp_path / "empty.npz")
@@ -125,14 +126,14 @@ def test_pickles_are_not_opened(tmp_path):
 )
 def test_a_label_is_needed_for_each_row_of_logits(tmp_path, arrays_of, message):
     np.savez(tmp_path / "theirs.npz", labels=np.zeros(5, np.int64), **arrays_of)
-    (part,) = PredictionFile(tmp_path / "theirs.npz").parts()
+    (shard,) = PredictionFile(tmp_path / "theirs.npz").shards()
     with pytest.raises(InputError, match=message):
-        part.predictions("attack" if "attack" in arrays_of else "clean")
+        shard.predictions(Condition("attack" if "attack" in arrays_of else "clean"))
 
 
 def test_an_attack_may_be_on_some_of_the_images(tmp_path):
     labels, rows = np.arange(5), np.ones((2, 6), np.float32)
     np.savez(tmp_path / "first.npz", labels=labels, logits=np.ones((5, 6), np.float32), attack=rows)
-    assert PredictionShard(tmp_path / "first.npz").predictions("attack").labels.tolist() == [0, 1]
+    assert PredictionShard(tmp_path / "first.npz").predictions(Condition("attack")).labels.tolist() == [0, 1]
     np.savez(tmp_path / "some.npz", labels=labels, attack=rows, **{"places/attack": np.array([1, 4])})
-    assert PredictionShard(tmp_path / "some.npz").predictions("attack").labels.tolist() == [1, 4]
+    assert PredictionShard(tmp_path / "some.npz").predictions(Condition("attack")).labels.tolist() == [1, 4]

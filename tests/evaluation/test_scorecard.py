@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from ipmix.core.errors import InputError
+from ipmix.evaluation.baseline import Baseline
 from ipmix.evaluation.predictions import PredictionFile, PredictionFolder
 from ipmix.evaluation.scorecard import score
 from ipmix.measures import bootstrap, calibration, clean, corruption
-from ipmix.report.measure_names import MEASURES
+from ipmix.measures.table import MEASURES
 
 COUNT, CLASSES = 230, 6
 
@@ -33,21 +34,24 @@ def conditions():
 
 def keep(folder, labels, made):
     kept = PredictionFolder.begin(folder, {"name": "trial"})
-    for part, start in enumerate(range(0, COUNT, 100)):
+    for chunk, start in enumerate(range(0, COUNT, 100)):
         chosen = slice(start, start + 100)
         arrays = {name: array[chosen] for name, array in made.items() if len(array[chosen])}
-        kept.write(part, {"labels": labels[chosen], "indices": np.arange(COUNT)[chosen], **arrays})
+        kept.write(chunk, {"labels": labels[chosen], "indices": np.arange(COUNT)[chosen], **arrays})
     return kept
 
 
-def test_figures_are_the_measures_over_all_parts(tmp_path, conditions):
+def test_figures_are_the_measures_over_all_shards(tmp_path, conditions):
     labels, made = conditions
     card = score(keep(tmp_path / "run", labels, made), samples=50)
     value = {name: figure["value"] for name, figure in card["measures"].items()}
     assert set(value) <= set(MEASURES)
     assert value["clean_error"] == pytest.approx(clean.error(made["clean"], labels))
     assert value["clean_error_top5"] == pytest.approx(clean.error(made["clean"], labels, top=5))
-    assert value["attack_error"] == pytest.approx(clean.error(made["attack"], labels[:50]))
+    assert value["attack_error_published"] == pytest.approx(clean.error(made["attack"], labels[:50]))
+    stood = clean.correct(made["attack"], labels[:50]) & clean.correct(made["clean"][:50], labels[:50])
+    assert value["attack_error"] == pytest.approx(1 - stood.mean())
+    assert value["attack_error"] > value["attack_error_published"]
     assert card["measures"]["attack_error"]["pictures"] == 50
     errors = {n: [clean.error(made[f"corruption/{n}/{s}"], labels) for s in (1, 3)] for n in ("fog", "snow")}
     assert value["mean_corruption_error"] == pytest.approx(np.mean(list(errors.values())))
@@ -58,6 +62,49 @@ def test_figures_are_the_measures_over_all_parts(tmp_path, conditions):
     assert value["mean_flip_probability"] == pytest.approx(flips)
     assert value["top5_distance"] == pytest.approx(made["top5/tilt"].mean())
     assert value["brier_score"] == pytest.approx(calibration.brier_score(made["clean"], labels))
+
+
+def answers(wrong):
+    """Logits of two classes for labels of 0."""
+    made = np.zeros((len(wrong), 2), np.float32)
+    made[np.arange(len(wrong)), np.asarray(wrong, int)] = 3
+    return made
+
+
+@pytest.mark.parametrize("attack", ["attack", "auto_attack"])
+def test_an_image_is_wrong_before_or_after_the_attack(tmp_path, attack):
+    """78 % wrong untouched, 82 % attacked, 88 % either: six are wrong until the attack repairs them."""
+    order = np.random.default_rng(0).permutation(100)
+    before, after = np.zeros(100, bool), np.zeros(100, bool)
+    before[order[:78]] = True
+    after[order[6:88]] = True
+    labels = np.zeros(100, int)
+    np.savez(tmp_path / "all.npz", logits=answers(before), labels=labels, **{attack: answers(after)})
+    measures = score(PredictionFile(tmp_path / "all.npz"), samples=0)["measures"]
+    assert measures["clean_error"]["value"] == pytest.approx(0.78)
+    assert measures[f"{attack}_error"]["value"] == pytest.approx(0.88)
+    if attack == "attack":
+        assert measures["attack_error_published"]["value"] == pytest.approx(0.82)
+    else:
+        assert "auto_attack_error_published" not in measures
+
+
+def test_the_answers_before_are_of_the_attacked_images(tmp_path):
+    """Three shards, each with some images attacked: the places say which."""
+    random = np.random.default_rng(1)
+    kept = PredictionFolder.begin(tmp_path / "run", {"name": "trial"})
+    expected, alone = [], []
+    for part in range(3):
+        before, places = random.random(50) < 0.4, np.sort(random.choice(50, 11, replace=False))
+        after = random.random(11) < 0.4
+        expected.append(before[places] | after)
+        alone.append(after)
+        arrays = {"clean": answers(before), "attack": answers(after), "places/attack": places}
+        kept.write(part, {"labels": np.zeros(50, int), "indices": np.arange(50) + 50 * part, **arrays})
+    measures = score(kept, samples=0)["measures"]
+    assert measures["attack_error"]["value"] == pytest.approx(np.concatenate(expected).mean())
+    assert measures["attack_error_published"]["value"] == pytest.approx(np.concatenate(alone).mean())
+    assert measures["attack_error"]["pictures"] == 33
 
 
 def test_intervals_hold_the_value_and_are_the_bootstrap_s(tmp_path, conditions):
@@ -157,3 +204,56 @@ def test_what_is_wrong_with_a_third_party_s_file_is_said_with_its_name(tmp_path)
     np.savez(file, logits=labels, labels=labels)
     with pytest.raises(InputError, match=r"theirs.npz: logits has the shape \[200\]"):
         score(PredictionFile(file))
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (
+            "corruption/fogg/1",
+            "theirs.npz: the array 'corruption/fogg/1' .* unknown corruption 'fogg'; did you mean 'fog'",
+        ),
+        ("corruption/fog/6", "'corruption/fog/6' .* a severity is 1 to 5, got 6"),
+        ("frames/tlt", "unknown perturbation 'tlt'"),
+        ("atack", "unknown condition 'atack'; did you mean 'attack'"),
+    ],
+)
+def test_an_array_named_like_no_condition_is_refused(tmp_path, array, message):
+    labels = np.arange(200) % CLASSES
+    np.savez(tmp_path / "theirs.npz", labels=labels, logits=logits(1, labels), **{array: logits(2, labels)})
+    with pytest.raises(InputError, match=message):
+        score(PredictionFile(tmp_path / "theirs.npz"), samples=0)
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_a_measure_is_given_where_the_table_says_that_it_can_be(tmp_path, name):
+    """With exactly what it needs a measure is there; without any one of it, it is not."""
+    labels = np.arange(120)
+    arrays = {"clean": logits_of(1, labels), "attack": logits_of(2, labels), "auto_attack": logits_of(3, labels)}
+    some = "corruption/spatter/1", "corruption/plasma_noise/1"
+    names = [*some, *(f"corruption/{name}/{s}" for name in corruption.ALEXNET for s in range(1, 6))]
+    arrays |= dict.fromkeys(names, arrays["clean"])
+    arrays |= {"frames/tilt": np.arange(120 * 4).reshape(120, 4) % 3, "top5/tilt": np.ones(120)}
+    needs = MEASURES[name].needs
+
+    def given(needed):
+        kinds = {"clean", *needed}
+        folder = tmp_path / "-".join(sorted(kinds))
+        folder.mkdir(exist_ok=True)
+        np.savez(folder / "run.npz", labels=labels, **{k: a for k, a in arrays.items() if k.split("/")[0] in kinds})
+        np.savez(folder / "unknown.npz", labels=labels[:50] * 0, clean=arrays["clean"][:50])
+        card = score(
+            PredictionFile(folder / "run.npz"),
+            anomalies=PredictionFile(folder / "unknown.npz") if "anomalies" in kinds else None,
+            baseline=Baseline("b", {n: dict.fromkeys("12345", 0.5) for n in corruption.ALEXNET}, {"tilt": 0.5})
+            if "baseline" in kinds else None,
+            samples=0,
+        )  # fmt: skip
+        return name in card["measures"] and card["measures"][name]["value"] is not None
+
+    assert given(needs)
+    assert not any(given(set(needs) - {one}) for one in needs if one != "clean")
+
+
+def logits_of(seed, labels):
+    return np.random.default_rng(seed).normal(size=(len(labels), 1000)).astype(np.float32)

@@ -84,3 +84,62 @@ def test_missing_files_and_changes_below_values(tmp_path: Path) -> None:
         settings(tmp_path, "name: x", {"name.first": "1"})
     with pytest.raises(InputError, match=r"unknown key 'inner\.q'"):
         settings(tmp_path, "name: x", {"inner.q": "1"})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name: x\ninner: {rate: .nan}", r"a\.yaml: inner\.rate is a finite number, got nan"),
+        ("name: x\ninner: {rate: -.inf}", r"a\.yaml: inner\.rate is a finite number, got -inf"),
+        ("name: x\ninner: {rate: 1e400}", r"a\.yaml: inner\.rate is a finite number, got inf"),
+        (f"name: x\ninner: {{rate: 1{'0' * 400}}}", r"a\.yaml: inner\.rate is a finite number, got inf"),
+        ("name: x\ninner: {rate: nan}", r"a\.yaml: inner\.rate is a finite number, got nan"),
+        (f"name: x\nlimit: {'9' * 5000}", r"a\.yaml: limit: '9{59}\.\.\. \(str\) can't be read"),
+        (
+            f"name: x\nlimit: 0x{'f' * 5000}",
+            r"a\.yaml: limit is a whole number of at most 64 bits, got a very long one",
+        ),
+        ("name: x\nlimit: 9223372036854775808", r"a\.yaml: limit is a whole number of at most 64 bits"),
+        ("name: x\noptions: {k: [1, {j: .inf}]}", r"a\.yaml: options\.k\[1\]\.j is a finite number, got inf"),
+        ("name: x\noptions: {k: 2026-01-02}", r"a\.yaml: options\.k is a number, text, .*got datetime\.date"),
+        ("name: x\noptions: {k: 2026-02-31}", r"a\.yaml: options\.k: '2026-02-31' \(str\) can't be read"),
+        (f"name: x\noptions: {{k: {'9' * 5000}}}", r"a\.yaml: options\.k: '9+\.\.\. \(str\) can't be read"),
+        ("name: x\n? [a]\n: 1", r"a\.yaml: a key is a word, got a list or settings \(line 2\)"),
+        ("name: x\n? {a: 1}\n: 1", r"a\.yaml: a key is a word"),
+        ("name: x\noptions: " + "[" * 3000 + "]" * 3000, r"a\.yaml is nested too deeply"),
+        ("name: x\noptions: " + "{a: " * 3000 + "1" + "}" * 3000, r"a\.yaml is nested too deeply"),
+        ("name: &n x\nnames: [*n]", r"a\.yaml: line 2: aliases"),
+        ("name: x\noptions: &o {k: *o}", r"a\.yaml: line 2: aliases"),
+        ("name: x\nnames: " + "y" * 500, r"names is a list, got 'y{59}\.\.\. \(str\)"),
+        ("name: !!python/object/apply:os.getcwd []", "is not YAML"),
+    ],
+)
+def test_what_no_setting_can_be_is_refused_in_one_line(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        settings(tmp_path, text)
+    assert len(str(caught.value).splitlines()) == 1
+    assert len(str(caught.value)) < 400 + len(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("name: x\n".encode("utf-16"), r"a\.yaml is not text in UTF-8: byte 0 is 0x(ff|fe)"),
+        ("name: Käse\n".encode("latin-1"), r"a\.yaml is not text in UTF-8: byte 7 is 0xe4"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", r"a\.yaml is not text in UTF-8: byte 0 is 0x89"),
+        (b"name: \x00\x01", r"a\.yaml is not YAML"),
+        (b"", r"a\.yaml should hold settings \(key: value\), got nothing"),
+    ],
+)
+def test_files_that_are_no_text_are_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "a.yaml").write_bytes(content)
+    with pytest.raises(InputError, match=message) as caught:
+        read(Outer, tmp_path / "a.yaml")
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("value", [".nan", "1e400", "9" * 5000, "[" * 3000, "2026-02-31"])
+def test_replaced_values_are_checked_like_those_of_the_file(tmp_path: Path, value: str) -> None:
+    with pytest.raises(InputError, match=r"inner\.rate") as caught:
+        settings(tmp_path, "name: x", {"inner.rate": value})
+    assert len(str(caught.value).splitlines()) == 1

@@ -11,8 +11,15 @@ from PIL import Image
 from ipmix import models
 from ipmix.cli.main import main
 from ipmix.core.errors import InputError
-from ipmix.evaluation.request import Wanted
-from ipmix.experiment.config import DataConfig, EvaluationConfig, ExperimentConfig, MethodConfig, MixingConfig
+from ipmix.evaluation.request import MeasureRequest
+from ipmix.experiment.config import (
+    DataConfig,
+    EvaluationConfig,
+    ExecutionConfig,
+    ExperimentConfig,
+    MethodConfig,
+    MixingConfig,
+)
 from ipmix.experiment.config_file import read
 from ipmix.experiment.run import open_datasets, train
 from ipmix.methods import combined
@@ -25,7 +32,7 @@ from ipmix.training.loader import Loader
 from ipmix.training.objective import views_of
 
 FILES = sorted((Path(__file__).parents[2] / "experiments").glob("*.yaml"))
-TRAINING = {"model": "wrn-10-1", "epochs": 1, "batch_size": 8, "size": 16}
+TRAINING = {"model": "wrn-10-1", "epochs": 1, "batch_size": 8, "crop_size": 16}
 
 
 @pytest.fixture
@@ -65,7 +72,7 @@ def test_the_parts_of_every_experiment_file_fit_each_other(path: Path) -> None:
     # A mixing set is named where, and only where, the method needs one.
     assert ("\nmixing:" in path.read_text()) == (method is not None and method.needs_mixing_images)
     wanted = experiment.evaluation
-    Wanted(wanted.corruptions, wanted.severities, perturbations=wanted.perturbations).plan(32)
+    MeasureRequest(wanted.corruptions, wanted.severities, perturbations=wanted.perturbations).plan(32)
 
 
 def test_every_method_of_the_paper_has_its_experiment_files() -> None:
@@ -88,7 +95,7 @@ def test_training_on_files_of_any_size(folder: Path, tmp_path: Path) -> None:
     runs = []
     for threads in (1, 3):
         out = tmp_path / f"run{threads}"
-        runs.append(train(experiment, out, threads=threads, device="cpu", quiet=True))
+        runs.append(train(experiment, out, ExecutionConfig(threads=threads, device="cpu", quiet=True)))
         assert models.facts(out / "last.safetensors")["size"] == 16
     first, second = (run.model.state_dict() for run in runs)
     assert all(np.array_equal(first[key], second[key]) for key in first)
@@ -104,7 +111,7 @@ def test_training_on_files_goes_on_after_one_has_vanished(
         DataConfig(str(folder), crop="resized"), MethodConfig("ipmix"), MixingConfig(count=4), training
     )
     options: dict[str, Any] = {"device": "cpu", "quiet": True, "checkpoint_seconds": 0.0}
-    train(experiment, tmp_path / "whole", threads=1, **options)
+    train(experiment, tmp_path / "whole", ExecutionConfig(threads=1, **options))
     victim, hidden = folder / "train" / "cat" / "2.jpg", tmp_path / "hidden.jpg"
     plain = Loader._batch
     batches = []
@@ -118,11 +125,11 @@ def test_training_on_files_goes_on_after_one_has_vanished(
     with monkeypatch.context() as patch:
         patch.setattr(Loader, "_batch", vanishing)
         with pytest.raises(InputError, match=r"2\.jpg does not exist"):
-            train(experiment, tmp_path / "stopped", threads=1, **options)
+            train(experiment, tmp_path / "stopped", ExecutionConfig(threads=1, **options))
     position = read_state(tmp_path / "stopped" / "state.pt")["position"]
     assert position["epoch"] in (1, 2)
     hidden.rename(victim)
-    train(experiment, tmp_path / "stopped", threads=3, resume=True, **options)
+    train(experiment, tmp_path / "stopped", ExecutionConfig(threads=3, resume=True, **options))
     for file in ("metrics.jsonl", "last.safetensors", "best.safetensors"):
         assert (tmp_path / "whole" / file).read_bytes() == (tmp_path / "stopped" / file).read_bytes(), file
     steps = [json.loads(line)["step"] for line in (tmp_path / "whole" / "metrics.jsonl").read_text().splitlines()]
@@ -138,7 +145,7 @@ def test_broken_files_are_found_before_training(folder: Path, capsys: pytest.Cap
         DataConfig(str(folder), crop="resized"), MethodConfig("none"), training=TrainingConfig(**TRAINING)
     )
     with pytest.raises(InputError, match=r"2\.jpg"):
-        train(experiment, folder.parent / "run", device="cpu", quiet=True)
+        train(experiment, folder.parent / "run", ExecutionConfig(device="cpu", quiet=True))
 
 
 def test_a_whole_experiment_from_its_file(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -176,3 +183,27 @@ def test_a_limit_of_no_images_is_refused() -> None:
 def test_cifar_has_no_files_to_crop() -> None:
     with pytest.raises(InputError, match="reads files"):
         DataConfig("cifar10", crop="resized")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"threads": 0}, "threads is from 1 to 1024, got 0"),
+        ({"threads": 2000}, "threads is from 1 to 1024, got 2000"),
+        ({"checkpoint_seconds": float("nan")}, "checkpoint_seconds is a finite number"),
+        ({"checkpoint_seconds": -1.0}, "checkpoint_seconds is a finite number"),
+        ({"resume": True, "force": True}, "pass one of them"),
+    ],
+)
+def test_ways_to_carry_out_a_run_are_checked(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        ExecutionConfig(**options)
+
+
+def test_random_parts_have_one_size(folder: Path) -> None:
+    with pytest.raises(InputError, match=r"leave out size \(got 64\)"):
+        DataConfig(str(folder), size=64, crop="resized")
+    with pytest.raises(InputError, match="size is at least 1, got 0"):
+        DataConfig(str(folder), size=0)
+    with pytest.raises(InputError, match="at least 1, got 0"):
+        MixingConfig(count=0)

@@ -70,7 +70,7 @@ LIBRARY = (
 
 
 def code_of(function):
-    """What LLVM makes of a function under the house's options (not cached: cached code can't be read)."""
+    """What LLVM makes of a function under the options of all kernels (not cached: cached code can't be read)."""
     dispatcher = numba.njit(nogil=True, error_model="numpy")(function)
     dispatcher(0.3)
     return dispatcher.inspect_llvm(dispatcher.signatures[0])

@@ -58,9 +58,9 @@ def test_nothing_is_written_behind_a_image():
     np.testing.assert_array_equal(image[-1, -1], before)
 
     memory, image = guarded(side)
-    desk = escape_time.desk(side)
+    space = escape_time.make_workspace(side)
     salt = kinds.KINDS["julia"].salt
-    escape_time.paint(0, salt, 0, True, image, np.zeros(escape_time.PARAMETERS), desk)
+    escape_time.paint(0, salt, 0, True, image, np.zeros(escape_time.PARAMETERS), space)
     assert (memory[:32] == 77).all()
     assert (memory[-32:] == 77).all()
     np.testing.assert_array_equal(image, kinds.paint("julia", 0, 0, side).pixels)

@@ -44,6 +44,39 @@ def test_fpr95_is_the_first_threshold_that_finds_enough(case):
     raise AssertionError("the lowest threshold finds all")
 
 
+@given(scored())
+def test_fpr95_of_the_known_is_the_first_threshold_that_keeps_enough(case):
+    score, anomalous = case
+    for threshold in sorted(set(score)):
+        kept = score <= threshold
+        if kept[~anomalous].sum() >= 0.95 * (~anomalous).sum() - 1e-9:
+            assert anomaly.fpr95(score, anomalous, positive="known") == pytest.approx(kept[anomalous].mean())
+            return
+    raise AssertionError("the highest threshold keeps all")
+
+
+@given(scored())
+def test_fpr95_is_read_off_scikit_learns_curve(case):
+    """As OpenOOD reads it, but with every threshold: scikit-learn may drop those on a straight line."""
+    score, anomalous = case
+    rates, found, _ = metrics.roc_curve(anomalous, score, drop_intermediate=False)
+    assert anomaly.fpr95(score, anomalous) == pytest.approx(rates[np.argmax(found >= 0.95)])
+
+
+def test_the_two_definitions_of_fpr95_by_hand():
+    known, unknown = np.arange(20) / 20, np.array([0.97, 0.96, 0.96, 0.2])
+    score, anomalous = np.concatenate([known, unknown]), np.arange(24) >= 20
+    # All four unknown ones are found at 0.2 only: the known ones from 0.2 up are false alarms.
+    assert anomaly.fpr95(score, anomalous) == pytest.approx(16 / 20)
+    assert anomaly.fpr95(score, anomalous, recall=0.75) == 0
+    # 19 known ones lie at or below 0.9, with one of the unknown.
+    assert anomaly.fpr95(score, anomalous, positive="known") == pytest.approx(1 / 4)
+    with pytest.raises(
+        InputError, match='positive must be "anomalous" or "known", got "ood"'.replace('"ood"', "'ood'")
+    ):
+        anomaly.fpr95(score, anomalous, positive="ood")
+
+
 def test_chance_is_the_share_of_anomalies():
     random = np.random.default_rng(0)
     anomalous = np.arange(12_000) < 2_000

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,6 +17,41 @@ def test_flip_rate_is_the_plain_loop(seed, count, frames, reference):
         changed = [sequence[t] != (sequence[0] if reference == "first" else sequence[t - 1]) for t in range(1, frames)]
         rates.append(sum(changed) / len(changed))
     assert consistency.flip_rate(predictions, reference=reference) == pytest.approx(np.mean(rates))
+
+
+def public_average(sequence, step, compare):
+    """The public evaluation's loops: every ``step``-th frame from each of the first ``step``."""
+    found = []
+    for start in range(step):
+        chosen = sequence[start::step]
+        found += [compare(before, after) for before, after in pairwise(chosen)]
+    return sum(found) / len(found)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 8), st.integers(4, 12), st.integers(1, 3))
+def test_a_higher_difficulty_averages_over_all_offsets(seed, count, frames, difficulty):
+    random = np.random.default_rng(seed)
+    predictions = random.integers(0, 3, (count, frames))
+    rates = [public_average(sequence, difficulty, lambda a, b: a != b) for sequence in predictions.tolist()]
+    assert consistency.flip_rate(predictions, difficulty=difficulty) == pytest.approx(np.mean(rates))
+    order = np.array([[random.permutation(9) for _ in range(frames)] for _ in range(count)])
+    far = [public_average(sequence, difficulty, plain_top5_distance) for sequence in order.tolist()]
+    assert consistency.top5_distance(order, difficulty=difficulty) == pytest.approx(np.mean(far))
+
+
+def test_a_stride_from_one_offset_is_another_figure():
+    sequence = np.array([[0, 1, 0, 1, 0, 2]])
+    assert consistency.flip_rate(sequence[:, ::2]) == 0
+    assert consistency.flip_rate(sequence, difficulty=2) == pytest.approx(1 / 4)
+    assert consistency.flip_rate(sequence) == 1
+
+
+@pytest.mark.parametrize("difficulty", [0, 4, -1, 1.5])
+def test_a_difficulty_that_does_not_fit_is_refused(difficulty):
+    with pytest.raises(InputError, match=r"difficulty must be in 1 \.\. 3, below the frames"):
+        consistency.flip_rate([[0, 1, 0, 1]], difficulty=difficulty)
+    with pytest.raises(InputError, match='with the reference "first" difficulty must be 1, got 2'):
+        consistency.flip_rate([[0, 1, 0, 1]], reference="first", difficulty=2)
 
 
 def test_the_reference_matters():

@@ -19,7 +19,6 @@ from ipmix.recipe.table import RecipeSequence, RecipeTable
 
 IMAGES = 5
 ALONE = [name for name, kind in METHODS.items() if not kind().mixes_labels]
-DRAWING = [name for name, kind in METHODS.items() if hasattr(kind, "draw")]
 INEXACT = {"rotate", "shear_x", "shear_y", "multiply", "spectral", "color_curve", "spatial"}
 """Steps whose result may be one level beside the reference."""
 
@@ -63,7 +62,7 @@ def steps_of(recipe: Recipe) -> set[str]:
     return {name for chain in recipe.chains for step in chain.steps for name in (step.mixer, step.operation) if name}
 
 
-@pytest.mark.parametrize("name", DRAWING)
+@pytest.mark.parametrize("name", METHODS)
 @settings(max_examples=25)
 @given(key=KEYS, size=SIZES)
 def test_recipes_are_sound_exact_and_a_function_of_the_key(name: str, key: Any, size: tuple[int, int]) -> None:
@@ -75,7 +74,7 @@ def test_recipes_are_sound_exact_and_a_function_of_the_key(name: str, key: Any, 
             assert problems(recipe, 6) == []
 
 
-@pytest.mark.parametrize("name", [name for name in DRAWING if name != "vanilla"])  # which has one recipe only
+@pytest.mark.parametrize("name", [name for name in METHODS if name != "vanilla"])  # which has one recipe only
 def test_another_seed_epoch_or_view_gives_other_recipes(name: str) -> None:
     first = [list(table) for table in drawn(name, (1, 2, 3, 0), 60, 32, 32)]
     for key in ((2, 2, 3, 0), (1, 3, 3, 0), (1, 2, 3, 1), (1, 2, 100, 0)):
@@ -86,8 +85,6 @@ def test_another_seed_epoch_or_view_gives_other_recipes(name: str) -> None:
 @settings(max_examples=6)
 @given(key=KEYS, order=st.permutations(range(9)))
 def test_images_do_not_depend_on_their_batch(name: str, key: Any, order: list[int]) -> None:
-    if name in ("autoaugment", "randaugment", "trivialaugment"):
-        pytest.importorskip("torchvision")
     images, mixing = sample_images(9, 20, 20), sample_images(IMAGES, 24, 24)
     seed, epoch, first, view = key
     where: dict[str, Any] = {"seed": seed, "epoch": epoch, "view": view}
@@ -103,8 +100,6 @@ def test_images_do_not_depend_on_their_batch(name: str, key: Any, order: list[in
 @pytest.mark.parametrize("name", ALONE)
 def test_one_image_at_a_time_is_the_same(name: str) -> None:
     """Also where a table is filled again and again: nothing of the recipe before it may be left."""
-    if name in ("autoaugment", "randaugment", "trivialaugment"):
-        pytest.importorskip("torchvision")
     images, mixing, method = sample_images(30, 20, 20), sample_images(IMAGES, 24, 24), METHODS[name]()
     augmenter = Augmenter(method, mixing, shape=(20, 20, 3), seed=4)
     for view in (0, 1):
@@ -113,7 +108,7 @@ def test_one_image_at_a_time_is_the_same(name: str) -> None:
             assert np.array_equal(augmenter(image, epoch=2, index=i, view=view), together[i])
 
 
-@pytest.mark.parametrize("name", DRAWING)
+@pytest.mark.parametrize("name", METHODS)
 @settings(max_examples=10)
 @given(key=KEYS, size=SIZES)
 def test_engines_agree(name: str, key: Any, size: tuple[int, int]) -> None:
@@ -130,7 +125,7 @@ def test_engines_agree(name: str, key: Any, size: tuple[int, int]) -> None:
         images = expected.astype(np.uint8)
 
 
-@pytest.mark.parametrize("name", DRAWING)
+@pytest.mark.parametrize("name", METHODS)
 @settings(max_examples=15)
 @given(key=KEYS, classes=st.integers(2, 7))
 def test_labels_are_kept_or_shared_out(name: str, key: Any, classes: int) -> None:
@@ -149,7 +144,7 @@ def test_labels_are_kept_or_shared_out(name: str, key: Any, classes: int) -> Non
 
 
 def test_methods_that_mix_labels_do() -> None:
-    mixing = [name for name in DRAWING if METHODS[name]().mixes_labels]
+    mixing = [name for name in METHODS if METHODS[name]().mixes_labels]
     assert {"mixup", "cutmix", "combined"} <= set(mixing)
     for name in mixing:
         shares = [drawn(name, (0, epoch, 0, 0), 16, 32, 32) for epoch in range(6)]

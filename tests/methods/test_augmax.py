@@ -102,3 +102,10 @@ def test_presets_and_options() -> None:
 def test_bad_options_are_refused(options: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
         AugMax(**options)
+
+
+@pytest.mark.parametrize(("name", "steps"), [("cifar", 10), ("imagenet", 5)])
+def test_presets_of_the_code_stop_no_image(name: str, steps: int) -> None:
+    meant, published = AugMax.preset(name), AugMax.preset(f"code-{name}")
+    assert (meant.steps, meant.budget) == (steps, 1)
+    assert published == meant.with_options(budget=None)

@@ -277,7 +277,7 @@ def test_options_may_be_given_as_lists_and_alone() -> None:
         ({"operations": "most"}, "operations='most' is no group"),
         ({"operations": ("rotate", "blur")}, "unknown operation 'blur'"),
         ({"operations": ()}, "operations is empty"),
-        ({"overflow": "saturate"}, "overflow must be one of clip, wrap, got 'saturate'"),
+        ({"overflow": "saturate"}, "overflow must be one of clip, wrap, round, got 'saturate'"),
     ],
     ids=str,
 )

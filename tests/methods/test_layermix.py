@@ -75,7 +75,7 @@ def by_hand(method: LayerMix, key: Key, scene: ImageSpec) -> Recipe:
         steps.append(Step(**mix, source="original", **operation(name)))
     if layers == 2:
         steps += [Step(**mixing(), source="mixing_image"), Step(**operation(name))]
-    return Recipe(scene.height, scene.width, 0, (Chain(WHOLE, tuple(steps)),), image, crop_x, crop_y)
+    return Recipe(scene.height, scene.width, 0, (Chain(WHOLE, tuple(steps)),), image, crop_x, crop_y, method.overflow)
 
 
 @pytest.mark.parametrize(
@@ -84,6 +84,7 @@ def by_hand(method: LayerMix, key: Key, scene: ImageSpec) -> Recipe:
         LayerMix(),
         LayerMix(magnitude=10, beta=1.5, operations=tuple(VARIANTS)),
         LayerMix(mixers=("random_elements",), operations=SPATIAL),
+        LayerMix(overflow="clip"),
     ],
 )
 def test_recipes_are_those_drawn_by_hand(method: LayerMix) -> None:
@@ -98,7 +99,7 @@ def test_the_comparison_can_fail() -> None:
 
 
 def test_images_are_those_of_the_layers_one_by_one(make_images: Any) -> None:
-    """y = o(x); y = mix(y, o'(x)); y = mix(y, f); o''(y), each clipped to bytes."""
+    """y = o(x); y = mix(y, o'(x)); y = mix(y, f); o''(y), each rounded to bytes."""
     images, mixing = make_images(40, 24, 24), make_images(5, 24, 24, seed=3)
     table = drawn(LayerMix(), 40, ImageSpec(24, 24, 3, 5))
     results = apply(table, images, mixing, engine="reference")
@@ -111,9 +112,9 @@ def test_images_are_those_of_the_layers_one_by_one(make_images: Any) -> None:
         y = reference.operate(steps[0].operation, image, steps[0].level)
         if len(steps) > 1:
             z = reference.operate(steps[1].operation, image, steps[1].level)
-            y = reference.mix(steps[1], y, z, "clip")
+            y = reference.mix(steps[1], y, z, "round")
         if len(steps) > 2:
-            y = reference.mix(steps[2], y, mixing[recipe.mixing_image], "clip")
+            y = reference.mix(steps[2], y, mixing[recipe.mixing_image], "round")
             y = reference.operate(steps[3].operation, y, steps[3].level)
         assert np.array_equal(result, y)
     assert seen == {1, 2, 4}
@@ -148,6 +149,7 @@ def test_options() -> None:
         ({"operations": ("mirror",)}, "each of operations must be one of equalize"),
         ({"mixers": ("paste",)}, "each of mixers must be one of add"),
         ({"mixers": ()}, "mixers must be a list of"),
+        ({"overflow": "wrap"}, "overflow must be one of clip, round"),
     ):
         with pytest.raises(InputError, match=text):
             LayerMix(**options)

@@ -16,7 +16,7 @@ from ipmix.recipe.operations import CODES
 
 
 def rounds(method: PixMix, image: np.ndarray, mixing: np.ndarray, key: Key) -> np.ndarray:
-    """The public code's loop in numbers from 0 to 1, cut to bytes after each round as our engines do."""
+    """The public code's loop in numbers from 0 to 1, rounded or cut to bytes after each round as our engines do."""
     height, width, _ = image.shape
     shared = Key(key.seed, key.epoch, key.index, SHARED_VIEW).stream()
     mixing_image = mixing[below(shared, len(mixing))]
@@ -47,11 +47,15 @@ def rounds(method: PixMix, image: np.ndarray, mixing: np.ndarray, key: Key) -> n
             result = ((mixed / 127.5 - 1) * a + (other / 127.5 - 1) * b + 1) / 2
         else:  # on images from 0 to 2
             result = (mixed / 127.5) ** a * np.maximum(other / 127.5, 1e-37) ** b / 2
-        mixed = (np.clip(result, 0, 1) * 255 + 1e-4).astype(np.uint8)  # a hair, for what is whole but for rounding
+        half = 0.5 if method.overflow == "round" else 0.0
+        # A hair, for what is whole but for rounding.
+        mixed = (np.clip(result, 0, 1) * 255 + half + 1e-4).clip(0, 255).astype(np.uint8)
     return mixed
 
 
-@pytest.mark.parametrize("options", [{}, {"k": 1, "operations": NINE}, {"k": 7, "mixers": ("add",)}])
+@pytest.mark.parametrize(
+    "options", [{}, {"k": 1, "operations": NINE}, {"k": 7, "mixers": ("add",)}, {"overflow": "clip"}]
+)
 def test_images_are_those_of_the_loop(options: dict[str, Any], make_images: Any) -> None:
     method = PixMix(severity=3.0, beta=3.0, **options)
     images, mixing = make_images(60, 24, 31), make_images(5, 30, 33, seed=9)
@@ -95,6 +99,7 @@ def test_presets_and_names() -> None:
         ({"severity": 0.01}, "severity must be in 0.1 .. 10, got 0.01"),
         ({"mixers": ("random_pixels",)}, "each of mixers must be one of add, multiply, got 'random_pixels'"),
         ({"operations": ()}, "operations is empty"),
+        ({"overflow": "wrap"}, "overflow must be one of clip, round, got 'wrap'"),
     ],
 )
 def test_impossible_options_are_refused(options: dict[str, Any], message: str) -> None:
@@ -107,3 +112,29 @@ def test_without_mixing_images_it_says_what_is_missing() -> None:
         draw(PixMix(), (2, 8, 8, 3), 0, seed=0)
     with pytest.raises(InputError, match="PixMix has no preset 'big'"):
         PixMix.preset("big")
+
+
+def test_rounding_keeps_the_brightness_of_floats(make_images: Any) -> None:
+    """The public code's floats, from the same recipes: cut to bytes, each round takes nearly half a level."""
+    images, mixing = make_images(80, 16, 16), make_images(4, 16, 16, seed=9)
+    darker = {}
+    for overflow in ("round", "clip"):
+        method = PixMix(mixers=("add",), operations=("invert",), overflow=overflow)
+        table = draw(method, images.shape, len(mixing), seed=3)
+        found: list[list[float]] = [[] for _ in range(5)]
+        for image, recipe, got in zip(images, table, augment(images, method, mixing, seed=3)):
+            mixed, count = image / 255, 0
+            for step in recipe.chains[0].steps:
+                source = image if step.source == "original" else mixing[recipe.mixing_image]
+                if not step.mixer:
+                    mixed = 1 - mixed
+                    continue
+                other = (255 - source if step.operation else source) / 255
+                mixed = np.clip(((2 * mixed - 1) * step.a + (2 * other - 1) * step.b + 1) / 2, 0, 1)
+                count += 1
+            found[count].append(float(got.mean() - 255 * mixed.mean()))
+        darker[overflow] = [float(np.mean(values)) for values in found]
+    assert np.abs(darker["round"]).max() < 0.05
+    assert darker["clip"][0] == pytest.approx(0, abs=1e-6)
+    assert darker["clip"][1] < -0.3
+    assert darker["clip"][4] < darker["clip"][2] < darker["clip"][1]

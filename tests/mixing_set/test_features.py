@@ -76,3 +76,13 @@ def test_networks_without_convolutions():
         FeaturePainter(torch.nn.Linear(3, 4))
     with pytest.raises(InputError, match="at least 1 step"):
         FeaturePainter(small_network(), steps=0)
+
+
+def test_the_network_is_left_as_it_was():
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.BatchNorm2d(8), torch.nn.Conv2d(8, 8, 3))
+    network.train()
+    statistics = network[1].running_mean.clone()
+    FeaturePainter(network, steps=1, work_size=16)(0, [0], 16)
+    assert network.training
+    assert all(parameter.requires_grad for parameter in network.parameters())
+    assert torch.equal(network[1].running_mean, statistics)

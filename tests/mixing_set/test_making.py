@@ -1,4 +1,4 @@
-"""Making sets: the same on any number of threads and in parts, resumed after an interruption, never half taken."""
+"""Making sets: the same on any number of threads and in shards, resumed after an interruption, never half taken."""
 
 import json
 import os
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ipmix.core.errors import InputError
-from ipmix.fractals.kinds import Painting
+from ipmix.fractals.kinds import PAINTINGS_VERSION, Painting
 from ipmix.mixing_set import making
 from ipmix.mixing_set.composition import compose
 from ipmix.mixing_set.making import make
@@ -16,8 +16,8 @@ from ipmix.mixing_set.manifest import MixingSetPlan, finished_text, manifest_nam
 MIX = {"ifs": 12, "julia": 11, "mandelbrot": 10}
 
 
-def plan_of(files="png", part=1, parts=1, seed=0, count=33, **more):
-    return MixingSetPlan(seed=seed, size=16, mix=compose(count, MIX), files=files, part=part, parts=parts, **more)
+def plan_of(files="png", shard=1, shards=1, seed=0, count=33, **more):
+    return MixingSetPlan(seed=seed, size=16, mix=compose(count, MIX), files=files, shard=shard, shards=shards, **more)
 
 
 def run(plan, folder, threads=2, **more):
@@ -78,23 +78,30 @@ def test_a_image_removed_meanwhile_is_made_again(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("files", ["png", "shard"])
-def test_parts_put_together_equal_the_whole(tmp_path, files):
+def test_shards_put_together_equal_the_whole(tmp_path, files):
     from ipmix.mixing_set.mixing_set import MixingSet
 
     run(plan_of(files), tmp_path / "whole")
-    for part in (3, 1, 2):
-        run(plan_of(files, part, 3), tmp_path / "parts")
-    whole, parts = MixingSet.open(tmp_path / "whole"), MixingSet.open(tmp_path / "parts")
-    assert [e.sha256 for e in parts.entries] == [e.sha256 for e in whole.entries]
+    for shard in (3, 1, 2):
+        run(plan_of(files, shard, 3), tmp_path / "shards")
+    whole, shards = MixingSet.open(tmp_path / "whole"), MixingSet.open(tmp_path / "shards")
+    assert [e.sha256 for e in shards.entries] == [e.sha256 for e in whole.entries]
     for i in range(33):
-        np.testing.assert_array_equal(whole[i], parts[i])
+        np.testing.assert_array_equal(whole[i], shards[i])
 
 
-@pytest.mark.parametrize("parts", [1, 2, 5])
-def test_places_in_shards(parts):
-    for part in range(parts):
-        for row, number in enumerate(plan_of(part=part + 1, parts=parts).numbers()):
-            assert place_in_shard(number, parts) == (part, row)
+def test_a_manifest_s_keys_are_those_that_earlier_sets_have(tmp_path):
+    run(plan_of(shard=2, shards=3), tmp_path)
+    content = json.loads((tmp_path / "manifest-02-of-03.json").read_text())
+    assert (content["part"], content["parts"], content["pictures_version"]) == (2, 3, PAINTINGS_VERSION)
+    assert not {"shard", "shards", "paintings_version"} & content.keys()
+
+
+@pytest.mark.parametrize("shards", [1, 2, 5])
+def test_places_in_shards(shards):
+    for shard in range(shards):
+        for row, number in enumerate(plan_of(shard=shard + 1, shards=shards).numbers()):
+            assert place_in_shard(number, shards) == (shard, row)
 
 
 def test_a_finished_set_is_left_as_it_is(tmp_path):
@@ -147,7 +154,7 @@ def test_an_unwritable_place(tmp_path):
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [({"size": 4}, "8..4096"), ({"files": "gif"}, "files must be"), ({"part": 3, "parts": 2}, "does not exist"),
+    [({"size": 4}, "8..4096"), ({"files": "gif"}, "files must be"), ({"shard": 3, "shards": 2}, "does not exist"),
      ({"seed": 2**64}, "64 bits"), ({"mix": {"feature": 3}}, "need a network"),
      ({"mix": {"image": 3}}, "need a folder"), ({"mix": {"fern": 3}}, "unknown kind")],
 )  # fmt: skip
@@ -200,7 +207,7 @@ EDITS = {
     "no list": (lambda m: m.update(pictures=3), "must be a list"),
     "mix": (lambda m: m["mix"].update(fern=2), "unknown kind"),
     "count": (lambda m: m["mix"].update(ifs=-2), "whole number above 0"),
-    "part": (lambda m: m.update(part=2), "part 2 of 1 does not exist"),
+    "part": (lambda m: m.update(part=2), "shard 2 of 1 does not exist"),
     "files": (lambda m: m.update(files="bmp"), "'files' must be one of"),
 }
 

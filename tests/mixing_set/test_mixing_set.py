@@ -182,8 +182,8 @@ def test_folders_that_are_none(tmp_path):
         MixingSet.folder(tmp_path)
 
 
-def made(folder, files="png", part=1, parts=1):
-    plan = MixingSetPlan(seed=0, size=16, mix={"ifs": 9, "julia": 9}, files=files, part=part, parts=parts)
+def made(folder, files="png", shard=1, shards=1):
+    plan = MixingSetPlan(seed=0, size=16, mix={"ifs": 9, "julia": 9}, files=files, shard=shard, shards=shards)
     for _ in make(plan, folder, 2):
         pass
 
@@ -204,14 +204,14 @@ def test_an_unfinished_set_is_not_taken_for_whole(tmp_path):
         MixingSet.open(tmp_path)
 
 
-def test_parts_missing_and_mixed(tmp_path):
-    made(tmp_path, part=1, parts=3)
-    with pytest.raises(InputError, match="lacks part 2, 3 of 3"):
+def test_shards_missing_and_mixed(tmp_path):
+    made(tmp_path, shard=1, shards=3)
+    with pytest.raises(InputError, match="lacks shard 2, 3 of 3"):
         MixingSet.open(tmp_path)
-    plan = MixingSetPlan(seed=1, size=16, mix={"ifs": 9}, files="png", part=2, parts=3)
+    plan = MixingSetPlan(seed=1, size=16, mix={"ifs": 9}, files="png", shard=2, shards=3)
     for _ in make(plan, tmp_path, 1):
         pass
-    with pytest.raises(InputError, match="parts of different mixing sets"):
+    with pytest.raises(InputError, match="shards of different mixing sets"):
         MixingSet.open(tmp_path)
 
 

@@ -1,7 +1,9 @@
 """The PNG encoder, read back by Pillow and by zlib."""
 
-import heapq
+import importlib
 import io
+import struct
+import sys
 import zlib
 
 import numpy as np
@@ -11,7 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ipmix.fractals.kinds import paint
-from ipmix.mixing_set.png import LONGEST, SYMBOLS, code_lengths, png
+from ipmix.mixing_set import png as module
+from ipmix.mixing_set.png import png
 
 
 def read(content):
@@ -19,6 +22,12 @@ def read(content):
         image.load()  # reads to the end: checks the sums of the chunks
         assert image.mode == "RGB"
         return np.asarray(image)
+
+
+def compressed(content):
+    start = content.index(b"IDAT")
+    (length,) = struct.unpack(">I", content[start - 4 : start])
+    return content[start + 4 : start + 4 + length]
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 1000))
@@ -34,54 +43,36 @@ def test_one_color_only(value):
     np.testing.assert_array_equal(read(png(pixels)), pixels)
 
 
+def test_arrays_that_are_not_contiguous():
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 9, 7), dtype=np.uint8).transpose(1, 2, 0)
+    np.testing.assert_array_equal(read(png(pixels)), pixels)
+
+
 def test_zlib_agrees_and_sees_damage():
-    content = png(paint("ifs", 0, 0, 64).pixels)
-    start = content.index(b"IDAT")
-    length = int.from_bytes(content[start - 4 : start], "big")
-    data = content[start + 4 : start + 4 + length]
+    data = compressed(png(paint("ifs", 0, 0, 64).pixels))
     assert len(zlib.decompress(data)) == 64 * (1 + 3 * 64)
     with pytest.raises(zlib.error):
         zlib.decompress(data[:200] + bytes([data[200] ^ 16]) + data[201:])
 
 
-def fibonacci_counts():
-    counts = np.zeros(SYMBOLS, np.int64)
-    counts[:2] = 1
-    for k in range(2, 30):
-        counts[k] = counts[k - 1] + counts[k - 2]
-    return counts
+def test_files_are_no_larger_than_zlibs_at_its_fastest():
+    for kind in ("ifs", "mandelbrot", "flame"):
+        content = png(paint(kind, 0, 0, 128).pixels)
+        lines = zlib.decompress(compressed(content))
+        assert len(compressed(content)) < 1.05 * len(zlib.compress(lines, 1))
 
 
-def plain_cost(counts):
-    """The bits that Huffman's code takes, by the book."""
-    heap = [int(c) for c in counts if c]
-    heapq.heapify(heap)
-    bits = 0
-    while len(heap) > 1:
-        together = heapq.heappop(heap) + heapq.heappop(heap)
-        bits += together
-        heapq.heappush(heap, together)
-    return bits
-
-
-def test_words_are_short_enough_and_fill_the_code_space():
-    rng = np.random.default_rng(0)
-    many = [fibonacci_counts(), *(rng.geometric(p, SYMBOLS).astype(np.int64) for p in (0.5, 0.01))]
-    many.append(np.where(rng.uniform(size=SYMBOLS) < 0.02, 1, 0) + np.eye(SYMBOLS, dtype=np.int64)[256])
-    for counts in many:
-        lengths = np.zeros(SYMBOLS, np.int64)
-        code_lengths(counts, lengths)
-        assert ((lengths > 0) == (counts > 0)).all()
-        assert lengths.max() <= LONGEST
-        assert sum(2.0**-k for k in lengths if k) == 1.0
-
-
-def test_the_code_is_huffmans_where_no_count_had_to_be_raised():
-    counts = np.random.default_rng(1).integers(50, 400, SYMBOLS)
-    lengths = np.zeros(SYMBOLS, np.int64)
-    code_lengths(counts, lengths)
-    assert (lengths * counts).sum() == plain_cost(counts)
-    # Raised counts cost a little, and only a little, even for the worst.
-    worst = fibonacci_counts()
-    code_lengths(worst, lengths)
-    assert plain_cost(worst) < (lengths * worst).sum() < 1.01 * plain_cost(worst)
+def test_without_isal_zlib_writes_the_same_images(monkeypatch):
+    pixels = paint("ifs", 0, 0, 64).pixels
+    fast = compressed(png(pixels))
+    monkeypatch.setitem(sys.modules, "isal", None)
+    try:
+        importlib.reload(module)
+        assert module.deflating is zlib
+        slow = compressed(module.png(pixels))
+        assert zlib.decompress(slow) == zlib.decompress(fast)
+        assert slow != fast  # it was another encoder
+    finally:
+        monkeypatch.undo()
+        importlib.reload(module)
+    assert module.deflating is not zlib

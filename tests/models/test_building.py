@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -82,6 +84,55 @@ def test_wide_residual_blocks_share_the_activated_input_where_the_width_changes(
         expected = block.conv2(block.norm2(block.conv1(active)).relu())
         expected = expected + (x if outputs == 16 else block.shortcut(active))  # type: ignore[misc]
         assert torch.allclose(block(x), expected, atol=1e-6)
+
+
+def test_efficientnet_v2_l_has_the_normalisation_it_was_published_with() -> None:
+    with torch.device("meta"):
+        network = models.build("torchvision:efficientnet_v2_l", 2)
+    assert network.mean.shape == (1, 3, 1, 1)
+    from ipmix.models import form_of
+
+    form = form_of("torchvision:efficientnet_v2_l")
+    assert form is not None
+    assert form.mean == (0.5, 0.5, 0.5)
+
+
+@pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
+def test_networks_with_auxiliary_heads_train_and_answer_like_others(name: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = models.build(f"torchvision:{name}", 4).train()
+    assert network.mean.flatten().tolist() == [0.5, 0.5, 0.5], "ImageNet's and the one inside it, together"
+    images = torch.rand(4, 3, 128, 128)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = 1.0  # one batch tells how large a new network's values are
+    with torch.no_grad():
+        network(images)
+        models.save(tmp_path / "a.safetensors", network)
+        answer = network.eval()(images)
+        assert torch.isfinite(answer).all()
+        assert torch.equal(models.load(tmp_path / "a.safetensors")(images), answer)
+    network.train()
+    before = network.network.fc.weight.clone()  # type: ignore[union-attr, operator]
+    optimizer = torch.optim.SGD(network.parameters(), lr=1e-3)
+    loss = torch.nn.functional.cross_entropy(network(images), torch.tensor([0, 3, 1, 2]))
+    loss.backward()
+    optimizer.step()
+    assert torch.isfinite(loss)
+    assert not torch.equal(before, network.network.fc.weight)  # type: ignore[union-attr, arg-type]
+
+
+@pytest.mark.parametrize("name", ["squeezenet1_1", "resnet18", "vit_b_16", "densenet121"])
+def test_the_last_layer_is_replaced(name: str) -> None:
+    """As for published weights with other classes; SqueezeNet's is a convolution."""
+    from torchvision.models import get_model
+
+    from ipmix.models.building import _replace_head
+
+    with torch.device("meta"):
+        network = get_model(name, weights=None)
+        _replace_head(network, 7)
+        assert network.eval()(torch.rand(1, 3, 224, 224)).shape == (1, 7)
 
 
 def test_dropout_acts_in_training_only() -> None:

@@ -125,7 +125,7 @@ def test_routes_end_with_the_block_even_after_an_error() -> None:
     assert all(m.routes == () for m in network.modules() if isinstance(m, DualBatchNorm2d))
 
 
-def test_saved_and_loaded(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_saved_and_loaded(tmp_path) -> None:
     network = models.build("wrn-10-1-dubin", 3).eval()
     models.save(tmp_path / "a.safetensors", network)
     again = models.load(tmp_path / "a.safetensors")

@@ -40,7 +40,7 @@ def test_our_checkpoint_and_a_run_s_folder(tmp_path, images):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_torchscript(tmp_path, images):
     torch.jit.trace(network(), images).save(str(tmp_path / "model.pt"))
-    assert same(open_model(str(tmp_path / "model.pt"), classes=5), images)
+    assert same(open_model(str(tmp_path / "model.pt"), classes=5, trust=True), images)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -48,7 +48,7 @@ def test_exported_program(tmp_path, images):
     batch = torch.export.Dim("batch", min=1, max=64)
     program = torch.export.export(network().eval(), (images,), dynamic_shapes=({0: batch},))
     torch.export.save(program, tmp_path / "model.pt2")
-    model = open_model(str(tmp_path / "model.pt2"), classes=5)
+    model = open_model(str(tmp_path / "model.pt2"), classes=5, trust=True)
     assert same(model, images)
     assert len(model.sha256) == 64
     assert same(model.to("cpu").eval(), images)
@@ -124,7 +124,7 @@ def test_what_is_not_there_is_named(spec, message):
 def test_damaged_files_are_named(tmp_path, name):
     (tmp_path / name).write_bytes(np.arange(100, dtype=np.uint8).tobytes())
     with pytest.raises(InputError, match=r"model\."):
-        open_model(str(tmp_path / name), classes=5)
+        open_model(str(tmp_path / name), classes=5, trust=True)
 
 
 def test_an_empty_folder_is_no_run(tmp_path):

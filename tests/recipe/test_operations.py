@@ -112,7 +112,7 @@ def test_whole_levels_are_as_frequent_as_in_a_plain_version(name: str) -> None:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
-def test_signs(operation) -> None:  # type: ignore[no-untyped-def]
+def test_signs(operation) -> None:
     assert operation.signed == (operation.name in SIGNED)
     levels = drawn(operation.name, 3.0)
     if operation.signed:
@@ -140,8 +140,9 @@ def test_groups() -> None:
     assert GROUPS["all"] == (*core, "autocontrast", "color", "contrast", "brightness", "sharpness")
     assert GROUPS["photometric"] == ("equalize", "posterize", "solarize", "invert")
     assert [o.name for o in OPERATIONS if o.in_test_set] == ["color", "contrast", "brightness", "sharpness"]
-    assert list(CODES) == [*GROUPS["all"], "spectral", "color_curve", "spatial"]
-    assert list(CODES.values()) == list(range(18))
+    filled = [f"{name}_filled" for name in ("rotate", "shear_x", "shear_y", "translate_x", "translate_y")]
+    assert list(CODES) == [*GROUPS["all"], "spectral", "color_curve", "spatial", *filled]
+    assert list(CODES.values()) == list(range(23))
 
 
 @pytest.mark.parametrize("name", GROUPS["all"])

@@ -93,6 +93,10 @@ def steps(draw: st.DrawFn, height: int, width: int, image: int) -> Step:
     )
     names = [*GROUPS["all"], ""] if mixer else [*CODES]
     operation = draw(st.sampled_from(names)) if source != "partner" else ""
+    if operation.endswith("_filled"):
+        level = draw(st.floats(-400, 400, **FLOAT32))
+        level = float(int(level)) if operation.startswith("translate") else level
+        return Step(operation=operation, level=level, a=draw(st.integers(0, 255)), b=draw(st.integers(0, 1)))
     if operation not in GROUPS["all"] and operation:  # a seeded operation, with parameters of its own
         level = draw(st.floats(0, 400, **FLOAT32))
         first, second = (draw(st.integers(0, 1 if operation == "spectral" else 4096)) for _ in range(2))
@@ -122,7 +126,7 @@ def recipes(draw: st.DrawFn, height: int | None = None, width: int | None = None
     while chains and chains[-1] == Chain(0):  # the same as no chain, which is how a table gives it back
         chains.pop()
     crops = st.integers(0, 2**32 - 1)
-    overflow = draw(st.sampled_from(["clip", "wrap"]))
+    overflow = draw(st.sampled_from(["clip", "wrap", "round"]))
     partner, label = draw(st.integers(0, 2**31 - 1)), draw(st.integers(0, WHOLE))
     crop = (draw(crops), draw(crops))
     return Recipe(height, width, shares[0], tuple(chains), image, *crop, overflow, partner, label)
@@ -286,7 +290,7 @@ def test_another_format_is_refused(text: str) -> None:
         ("mixing_image", -1, 'chain 1, step 0: source is "image", and the recipe\'s image is -1'),
         ("crop_x", 2**32, "recipe: crop_x must be in 0 .. 4294967295, got 4294967296"),
         ("crop_y", -1, "recipe: crop_y must be in"),
-        ("overflow", "saturate", "recipe: unknown overflow 'saturate'; known are clip, wrap"),
+        ("overflow", "saturate", "recipe: unknown overflow 'saturate'; known are clip, wrap, round"),
         ("overflow", 3, "recipe: overflow must be str, got 3"),
     ],
 )

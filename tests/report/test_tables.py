@@ -1,8 +1,8 @@
 import csv
 import io
 
+from ipmix.measures.table import HEADLINE
 from ipmix.report import tables
-from ipmix.report.measure_names import HEADLINE
 from ipmix.report.numbers import run_names, verdicts, written
 from ipmix.report.tables import notes, print_comparison
 

@@ -109,7 +109,7 @@ def test_a_damaged_state_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"state\.pt can't be read"):
         RunFolder(tmp_path, RECORD, resume=True)
     torch.save({"format": 99}, path)
-    with pytest.raises(InputError, match="format 99, expected 1"):
+    with pytest.raises(InputError, match="format 99, expected 2"):
         read_state(path)
     with pytest.raises(InputError, match="no saved run"):
         read_state(tmp_path / "none.pt")
@@ -175,7 +175,7 @@ def _save_for_ever(path: Path, telling: int) -> None:
 
 def test_a_plain_write_would_have_been_caught(tmp_path: Path) -> None:
     """The check above can fail: a state written in place and cut anywhere does not load."""
-    torch.save({"format": 1, **state(1)}, tmp_path / "state.pt")
+    torch.save({"format": 2, **state(1)}, tmp_path / "state.pt")
     whole = (tmp_path / "state.pt").read_bytes()
     for length in (0, 10, len(whole) // 2, len(whole) - 1):
         (tmp_path / "state.pt").write_bytes(whole[:length])

@@ -31,7 +31,7 @@ images = draws.integers(0, 256, (800, 16, 16, 3), dtype=np.uint8)
 dataset = ArrayDataset(images, labels, ("a", "b", "c"), "noise")
 test = ArrayDataset(images[:50], labels[:50], dataset.classes, "noise")
 mixing = draws.integers(0, 256, (5, 20, 20, 3), dtype=np.uint8)
-config = TrainingConfig(model="wrn-10-1", epochs=2, batch_size=8, jsd=True, log_steps=5, average=0.9, seed=2)
+config = TrainingConfig(model="wrn-10-1", epochs=2, batch_size=8, jsd=True, log_steps=5, ema_decay=0.9, seed=2)
 train(config, dataset, test, Path(sys.argv[1]), method=METHODS["ipmix"](), mixing=mixing, resume=True,
       threads=int(sys.argv[2]), checkpoint_seconds=float(sys.argv[3]), device="cpu", quiet=True)
 """

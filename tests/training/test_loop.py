@@ -25,7 +25,7 @@ from ipmix.training.optimizer import learning_rate
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*lr_scheduler.*:UserWarning")
 
-SMALL = TrainingConfig(model="wrn-10-1", epochs=3, batch_size=16, learning_rate=0.05, log_steps=2, seed=3)
+SMALL = TrainingConfig(model="wrn-10-1", epochs=3, batch_size=16, lr=0.05, log_steps=2, seed=3)
 
 
 def dataset(count: int = 40, seed: int = 0, size: int = 8) -> ArrayDataset:
@@ -167,10 +167,10 @@ def die() -> None:
 VARIANTS = {
     "plain": SMALL,
     "jsd": replace(SMALL, jsd=True, epochs=2),
-    "average, accumulation, clipping, warm-up": replace(
-        SMALL, average=0.9, accumulate=3, clip_norm=0.5, warmup_epochs=1.0
+    "moving average, accumulation, clipping, warm-up": replace(
+        SMALL, ema_decay=0.9, accumulate=3, clip_norm=0.5, warmup_epochs=1.0
     ),
-    "adam": replace(SMALL, optimizer="adam", learning_rate=1e-3, smoothing=0.1),
+    "adam": replace(SMALL, optimizer="adam", lr=1e-3, label_smoothing=0.1),
     "bfloat16": replace(SMALL, precision="bfloat16"),
 }
 
@@ -257,7 +257,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_state(
 
 def test_a_huge_learning_rate_is_named() -> None:
     with pytest.raises(Diverged, match="Lower the learning rate"):
-        run(replace(SMALL, learning_rate=1e20, epochs=5))
+        run(replace(SMALL, lr=1e20, epochs=5))
 
 
 def test_a_finished_run_stays_as_it_is(tmp_path: Path) -> None:
@@ -286,7 +286,7 @@ def test_without_test_images_there_is_no_best(tmp_path: Path) -> None:
 
 
 def test_slices_give_the_whole_batch_s_gradient_without_batchnorm() -> None:
-    config = replace(SMALL, model="vit-small-cifar", dropout=0.0, epochs=1, learning_rate=0.01)
+    config = replace(SMALL, model="vit-small-cifar", dropout=0.0, epochs=1, lr=0.01)
     whole, sliced = run(config).model, run(replace(config, accumulate=4)).model
     for key, value in whole.state_dict().items():
         assert torch.allclose(value, sliced.state_dict()[key], atol=1e-6), key
@@ -294,8 +294,8 @@ def test_slices_give_the_whole_batch_s_gradient_without_batchnorm() -> None:
 
 def test_the_average_follows_the_weights() -> None:
     plain = run(replace(SMALL, epochs=1)).model
-    barely = run(replace(SMALL, epochs=1, average=1e-9)).model
-    slow = run(replace(SMALL, epochs=1, average=0.9)).model
+    barely = run(replace(SMALL, epochs=1, ema_decay=1e-9)).model
+    slow = run(replace(SMALL, epochs=1, ema_decay=0.9)).model
     key = "network.stem.weight"
     assert torch.allclose(plain.state_dict()[key], barely.state_dict()[key], atol=1e-6)
     assert not torch.allclose(plain.state_dict()[key], slow.state_dict()[key], atol=1e-4)
@@ -324,7 +324,7 @@ def test_a_compiled_network_trains_and_resumes_as_itself(tmp_path: Path, monkeyp
 
 def test_fine_tuning_starts_from_a_file(tmp_path: Path) -> None:
     models.save(tmp_path / "a.safetensors", run(replace(SMALL, epochs=4)).model)
-    config = replace(SMALL, epochs=1, learning_rate=1e-8, weights=str(tmp_path / "a.safetensors"))
+    config = replace(SMALL, epochs=1, lr=1e-8, weights=str(tmp_path / "a.safetensors"))
     tuned = run(config)
     first = models.load(tmp_path / "a.safetensors")
     for key, value in first.state_dict().items():
@@ -371,10 +371,10 @@ def test_unknown_trackers_are_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("average", [None, 0.5])
-def test_the_returned_network_is_an_ordinary_one(tmp_path: Path, average: float | None) -> None:
+@pytest.mark.parametrize("ema_decay", [None, 0.5])
+def test_the_returned_network_is_an_ordinary_one(tmp_path: Path, ema_decay: float | None) -> None:
     """Half precision is a matter of training: what comes back computes in float32, as the file does."""
-    config = replace(SMALL, precision="bfloat16", average=average)
+    config = replace(SMALL, precision="bfloat16", ema_decay=ema_decay)
     model = run(config, tmp_path / "run").model
     images = torch.from_numpy(dataset().images).permute(0, 3, 1, 2)
     with torch.no_grad():

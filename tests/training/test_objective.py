@@ -137,13 +137,15 @@ def test_a_part_of_a_batch() -> None:
 
 @pytest.mark.parametrize("jsd", [False, True])
 def test_the_losses_of_one_and_of_three_views(jsd: bool) -> None:
-    config, method = replace(CONFIG, jsd=jsd, smoothing=0.1), METHODS["augmix"]()
+    config, method = replace(CONFIG, jsd=jsd, label_smoothing=0.1), METHODS["augmix"]()
     batch = first_batch(config, method)
     loss, _ = objective(config, method, network(config))(batch, np.arange(6), 0)
     logits = network(config)(torch.cat([tensor(view) for view in batch.images]))
     labels = torch.from_numpy(batch.labels)
     expected = (
-        jsd_loss(*logits.chunk(3), labels, smoothing=0.1) if jsd else cross_entropy(logits, labels, smoothing=0.1)
+        jsd_loss(*logits.chunk(3), labels, label_smoothing=0.1)
+        if jsd
+        else cross_entropy(logits, labels, label_smoothing=0.1)
     )
     assert loss.item() == pytest.approx(expected.item(), rel=1e-6)
 

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from ipmix.core.errors import InputError
+from ipmix.core.frozen import frozen
 
 NORMS = {"linf": "Linf", "l2": "L2"}
 TARGETS = 9
@@ -57,7 +58,7 @@ def auto_attack(
         classes = model(images[:1]).shape[1]
     check_classes(classes)
     generators = list(range(torch.cuda.device_count())) if images.is_cuda else []
-    with _as_found(model), torch.random.fork_rng(devices=generators):
+    with frozen(model), _trace_kept(), torch.random.fork_rng(devices=generators):
         attack = package.AutoAttack(
             _Plain(model), norm=NORMS[norm], eps=epsilon, seed=seed, device=images.device, version="standard"
         )
@@ -104,22 +105,10 @@ class _ContiguousGradient(torch.autograd.Function):
 
 
 @contextmanager
-def _as_found(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode, parameters without gradients, and a debugger's trace: all put back afterwards.
-
-    (One of the package's checks sets a trace function and takes away whatever was there.)
-    """
-    training = [module for module in model.modules() if module.training]
-    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+def _trace_kept() -> Iterator[None]:
+    """A debugger's trace is put back: one of the package's checks takes away whatever trace function was there."""
     trace = sys.gettrace()
     try:
-        model.eval()
-        for parameter in learning:
-            parameter.requires_grad_(False)
         yield
     finally:
         sys.settrace(trace)
-        for parameter in learning:
-            parameter.requires_grad_(True)
-        for module in training:
-            module.training = True

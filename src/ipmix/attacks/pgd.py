@@ -11,8 +11,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ipmix.attacks.frozen import frozen
 from ipmix.core.errors import InputError
+from ipmix.core.frozen import frozen
 
 _SALT = 0x50474400  # keeps these draws apart from every other use of the same seed
 
@@ -55,7 +55,8 @@ def pgd(
         indices: each image's position in its set, int[B]; 0 .. B-1 by default.
 
     Returns:
-        float32[B, C, H, W] in [0, 1], detached.
+        float32[B, C, H, W] in [0, 1], detached. The error under attack is the share of images whose given or whose
+        returned image is answered wrongly: the given one lies in the ball too.
 
     Raises:
         InputError: a value, shape or range is not as above.

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ipmix.attacks.frozen import frozen
 from ipmix.core.errors import InputError
+from ipmix.core.frozen import frozen
 
 
 def mixture(
@@ -57,7 +57,8 @@ def worst_mixture(
         logits: the logits of the chains' shares to start from, float[B, K]; random numbers of 0 .. 1 in AugMax.
         steps: at most this many; 0 or more.
         step_size: of blend and logits; 0.1 in the authors' code.
-        budget: mistakes after which an image is left alone; 1 in the authors' code. None: never.
+        budget: mistakes after which an image is left alone; 1 is the authors' setting. None: never, which is what
+            their code does, since its mask is applied to a copy.
 
     Returns:
         float32[B, C, H, W] in [0, 1], detached.

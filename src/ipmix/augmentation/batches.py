@@ -5,16 +5,17 @@ from typing import Any
 
 import numpy as np
 
-from ipmix.augmentation.inputs import check_images, check_out, mixing_planes
+from ipmix.augmentation.inputs import contiguous_images, make_out, mixing_planes
 from ipmix.core.checking import check_count
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import Keys
-from ipmix.core.threads import in_parts
+from ipmix.core.threads import in_ranges
 from ipmix.engines import engine as find_engine
 from ipmix.engines.output import make_output
 from ipmix.methods.protocol import Method
+from ipmix.recipe.mixing_images import MixingImages
 from ipmix.recipe.recipe import ImageSpec
-from ipmix.recipe.table import Recipes, RecipeSequence, RecipeTable
+from ipmix.recipe.table import Recipes, RecipeSequence
 
 
 def draw(
@@ -42,8 +43,6 @@ def draw(
     """
     if len(shape) != 4:
         raise InputError(f"shape must be (N, H, W, C), got {tuple(shape)}")
-    if hasattr(method, "transform"):
-        raise InputError(f"{method.name} draws no recipes, since another library carries it out: use augment()")
     keys = _keys_for(int(shape[0]), seed, epoch, indices, view)
     return method.draw(keys, ImageSpec(int(shape[1]), int(shape[2]), int(shape[3]), int(mixing_count)))
 
@@ -58,7 +57,7 @@ def _keys_for(count: int, seed: int, epoch: int, indices: Any, view: int) -> Key
 def apply(
     table: Recipes,
     images: np.ndarray,
-    mixing: Any = None,
+    mixing: MixingImages | None = None,
     *,
     engine: str = "compiled",
     output: str = "uint8",
@@ -69,7 +68,7 @@ def apply(
     out: np.ndarray | None = None,
 ) -> np.ndarray:
     """Carry out ``table[i]`` on ``images[i]``; see :func:`augment` for the arguments and the result."""
-    images = check_images(images)
+    images = contiguous_images(images)
     form = make_output(output, layout, images.shape[3], mean, std)
     check_count("threads", threads, 1)
     if isinstance(table, RecipeSequence):
@@ -85,7 +84,7 @@ def apply(
         raise InputError(
             f"a recipe's partner is {table.heads['partner'].max()}, and the batch has {len(images)} images"
         )
-    out = check_out(out, form, images)
+    out = make_out(out, form, images)
     table, planes = mixing_planes(table, images, mixing)
     if len(images):
         find_engine(engine).apply(table, images, planes, form, threads, out)
@@ -95,7 +94,7 @@ def apply(
 def augment(
     images: np.ndarray,
     method: Method,
-    mixing: Any = None,
+    mixing: MixingImages | None = None,
     *,
     seed: int,
     epoch: int = 0,
@@ -138,32 +137,26 @@ def augment(
     Raises:
         InputError: naming what was expected and what was received.
     """
-    images = check_images(images)
+    images = contiguous_images(images)
     if mixing is not None and not hasattr(mixing, "__len__"):
         raise InputError(f"mixing must be a MixingSet or an array uint8[M, h, w, C], got {type(mixing).__name__}")
     check_count("threads", threads, 1)
-    if threads > 1 and hasattr(method, "draw") and not method.mixes_labels:
-        # Each thread draws for its own part as well: drawing for all beforehand would keep the others waiting.
+    if threads > 1 and not method.mixes_labels:
+        # Each thread draws for its own range as well: drawing for all beforehand would keep the others waiting.
         form = make_output(output, layout, images.shape[3], mean, std)
-        whole = check_out(out, form, images)
+        whole = make_out(out, form, images)
         numbers = _keys_for(len(images), seed, epoch, indices, view).indices
 
-        def part(begin: int, end: int) -> None:
+        def augment_range(begin: int, end: int) -> None:
             augment(
                 images[begin:end], method, mixing, seed=seed, epoch=epoch, indices=numbers[begin:end], view=view,
                 engine=engine, output=output, mean=mean, std=std, layout=layout, out=whole[begin:end],
             )  # fmt: skip
 
-        in_parts(part, len(images), threads, images.shape[1] * images.shape[2])
+        in_ranges(augment_range, len(images), threads, images.shape[1] * images.shape[2])
         return whole
-    table: Recipes
-    if hasattr(method, "transform"):
-        # Recipes that change nothing bring its images into the form that is asked for.
-        images = method.transform(images, _keys_for(len(images), seed, epoch, indices, view))
-        table, mixing = RecipeTable.empty(len(images), 1, 1, *images.shape[1:3], rare=False), None
-    else:
-        count = 0 if mixing is None else len(mixing)
-        table = draw(method, images.shape, count, seed=seed, epoch=epoch, indices=indices, view=view)
+    count = 0 if mixing is None else len(mixing)
+    table = draw(method, images.shape, count, seed=seed, epoch=epoch, indices=indices, view=view)
     return apply(
         table,
         images,

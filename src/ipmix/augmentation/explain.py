@@ -1,7 +1,6 @@
 """One augmented image taken apart: every chain, every step, as images with labels."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -9,6 +8,7 @@ from ipmix.augmentation.batches import apply
 from ipmix.core.errors import InputError
 from ipmix.engines import reference
 from ipmix.recipe.format import WHOLE
+from ipmix.recipe.mixing_images import MixingImages
 from ipmix.recipe.recipe import Recipe
 from ipmix.recipe.table import RecipeTable
 
@@ -21,7 +21,7 @@ class Row:
     images: tuple[tuple[str, np.ndarray], ...]
 
 
-def explain(image: np.ndarray, recipe: Recipe, mixing: Any = None) -> list[Row]:
+def explain(image: np.ndarray, recipe: Recipe, mixing: MixingImages | None = None) -> list[Row]:
     """The images behind ``augment``'s result for one image, by the reference engine.
 
     Args:
@@ -49,7 +49,7 @@ def explain(image: np.ndarray, recipe: Recipe, mixing: Any = None) -> list[Row]:
     return rows
 
 
-def _mixing_image(recipe: Recipe, image: np.ndarray, mixing: Any) -> np.ndarray | None:
+def _mixing_image(recipe: Recipe, image: np.ndarray, mixing: MixingImages | None) -> np.ndarray | None:
     uses = any(step.mixer and step.source == "mixing_image" for chain in recipe.chains for step in chain.steps)
     if not uses or mixing is None:
         return None

@@ -4,48 +4,32 @@ from typing import Any
 
 import numpy as np
 
+from ipmix.core.checking import check_images, check_out
 from ipmix.core.errors import InputError
 from ipmix.engines.output import Output
 from ipmix.recipe.format import NO_MIXING_IMAGE
+from ipmix.recipe.mixing_images import MixingImages
 from ipmix.recipe.table import RecipeTable
 
 
-def check_images(images: Any, name: str = "images") -> np.ndarray:
+def contiguous_images(images: Any, name: str = "images") -> np.ndarray:
     """``images`` as C-contiguous uint8[N, H, W, C]; :class:`InputError` for anything else, by this name."""
-    if not isinstance(images, np.ndarray):
-        raise InputError(f"{name} must be a NumPy array uint8[N, H, W, C], got {type(images).__name__}")
-    if images.dtype != np.uint8:
-        hint = ""
-        if np.issubdtype(images.dtype, np.floating):
-            bad = "with NaN or infinite values " if not np.isfinite(images).all() else ""
-            hint = f": got numbers {bad}- for images in [0, 1], (255 * {name}).round().astype(numpy.uint8)"
-        elif images.dtype == np.uint16:
-            hint = f": for 16-bit images, ({name} >> 8).astype(numpy.uint8)"
-        raise InputError(f"{name} must be uint8, got {images.dtype}{hint}")
-    if images.ndim != 4 or 0 in images.shape[1:]:
-        raise InputError(f"{name} must have the shape [N, H, W, C], none of H, W, C zero, got {list(images.shape)}")
+    check_images(images, name)
     return np.ascontiguousarray(np.asarray(images))
 
 
-def check_out(out: np.ndarray | None, form: Output, images: np.ndarray) -> np.ndarray:
+def make_out(out: np.ndarray | None, form: Output, images: np.ndarray) -> np.ndarray:
+    """``out`` if results in this form can be written to it, a new array if it is None."""
     expected = form.shape(*images.shape[:3])
     if out is None:
         return np.empty(expected, form.kind)
-    check_target(out, expected, np.dtype(form.kind), images)
+    check_out(out, expected, form.kind, images)
     return out
 
 
-def check_target(out: Any, shape: tuple[int, ...], dtype: np.dtype, images: np.ndarray) -> None:
-    if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != dtype:
-        got = f"{out.dtype}{list(out.shape)}" if isinstance(out, np.ndarray) else type(out).__name__
-        raise InputError(f"out must be {dtype}{list(shape)}, got {got}")
-    if not (out.flags.c_contiguous and out.flags.writeable):
-        raise InputError("out must be C-contiguous and writeable")
-    if np.may_share_memory(out, images):
-        raise InputError("out must not share memory with images: engines read an image while they write")
-
-
-def mixing_planes(table: RecipeTable, images: np.ndarray, mixing: Any) -> tuple[RecipeTable, np.ndarray]:
+def mixing_planes(
+    table: RecipeTable, images: np.ndarray, mixing: MixingImages | None
+) -> tuple[RecipeTable, np.ndarray]:
     """The mixing images as planes uint8[M, C, h, w], and the table with its image numbers fitting them."""
     height, width, channels = images.shape[1:]
     used = table.heads["mixing_image"]
@@ -55,20 +39,20 @@ def mixing_planes(table: RecipeTable, images: np.ndarray, mixing: Any) -> tuple[
         return table, np.zeros((1, channels, height, width), np.uint8)
     if len(used) and used.max(initial=NO_MIXING_IMAGE) >= len(mixing):
         raise InputError(f"a recipe uses mixing image {used.max()}, and the set has {len(mixing)}")
-    if hasattr(mixing, "planes"):
+    if not isinstance(mixing, np.ndarray) and hasattr(mixing, "planes"):
         planes = mixing.planes(height, width, channels)
         if not isinstance(planes, np.memmap):
             return table, planes
         # A set larger than memory: only this batch's images are read.
         table, chosen = _renumbered(table)
         return table, mixing.gather(chosen, height, width, channels)
-    return _gather(table, check_images(mixing, "mixing"), height, width, channels)
+    return _gather(table, contiguous_images(mixing, "mixing"), height, width, channels)
 
 
 def _gather(
     table: RecipeTable, images: np.ndarray, height: int, width: int, channels: int
 ) -> tuple[RecipeTable, np.ndarray]:
-    _check_images(images, height, width, channels)
+    _check_fit(images, height, width, channels)
     # Only the images that this batch uses are rearranged.
     table, chosen = _renumbered(table)
     return table, np.ascontiguousarray(images[chosen].transpose(0, 3, 1, 2))
@@ -82,15 +66,15 @@ def _renumbered(table: RecipeTable) -> tuple[RecipeTable, np.ndarray]:
     heads["mixing_image"][used != NO_MIXING_IMAGE] = places
     if not len(chosen):
         chosen = np.zeros(1, np.int64)
-    return RecipeTable(table.height, table.width, heads, table.chains, table.steps, table.rare), chosen
+    return RecipeTable(table.height, table.width, heads, table.chains, table.steps), chosen
 
 
 def as_planes(images: np.ndarray, height: int, width: int, channels: int) -> np.ndarray:
-    _check_images(images, height, width, channels)
+    _check_fit(images, height, width, channels)
     return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
 
 
-def _check_images(images: np.ndarray, height: int, width: int, channels: int) -> None:
+def _check_fit(images: np.ndarray, height: int, width: int, channels: int) -> None:
     if images.shape[3] != channels:
         raise InputError(f"the images have {channels} channels, the mixing images {images.shape[3]}: convert one")
     if images.shape[1] < height or images.shape[2] < width:

@@ -8,13 +8,14 @@ import numpy as np
 from ipmix.augmentation.batches import augment
 from ipmix.augmentation.inputs import (
     as_planes,
-    check_images,
-    check_target,
+    contiguous_images,
 )
+from ipmix.core.checking import check_out, described
 from ipmix.core.errors import InputError
 from ipmix.engines import engine as find_engine
 from ipmix.engines.output import make_output
 from ipmix.methods.protocol import Method
+from ipmix.recipe.mixing_images import MixingImages
 from ipmix.recipe.recipe import ImageSpec
 
 MAPPED_MOST = 128 * 2**20
@@ -36,7 +37,7 @@ class Augmenter:
     def __init__(
         self,
         method: Method,
-        mixing: Any = None,
+        mixing: MixingImages | None = None,
         *,
         shape: Sequence[int],
         seed: int,
@@ -61,7 +62,7 @@ class Augmenter:
         }
         self._image = (height, width, channels)
         if mixing is not None and not hasattr(mixing, "planes"):
-            mixing = check_images(mixing, "mixing")
+            mixing = contiguous_images(mixing, "mixing")
         scene = ImageSpec(height, width, channels, 0 if mixing is None else len(mixing))
         if mixing is None:
             planes = np.zeros((1, channels, height, width), np.uint8)
@@ -90,13 +91,12 @@ class Augmenter:
         if type(image) is not np.ndarray and isinstance(image, np.ndarray):
             image = np.asarray(image)  # a row of a memory map, and whatever else is an array underneath
         if type(image) is not np.ndarray or image.shape != self._image or image.dtype != np.uint8:
-            got = f"{image.dtype}{list(image.shape)}" if isinstance(image, np.ndarray) else type(image).__name__
-            raise InputError(f"this augmenter takes uint8{list(self._image)}, got {got}")
+            raise InputError(f"this augmenter takes uint8{list(self._image)}, got {described(image)}")
         shape, dtype = self._out
         if out is None:
             out = np.empty(shape, dtype)
         else:
-            check_target(out, shape, dtype, image)
+            check_out(out, shape, dtype, image)
         if self._draw is None:
             self._run(image, out, epoch, index, view)
             return out
@@ -112,5 +112,5 @@ class Augmenter:
         return _make_augmenter, (self._method, self._mixing, self._settings)
 
 
-def _make_augmenter(method: Method, mixing: Any, settings: dict[str, Any]) -> Augmenter:
+def _make_augmenter(method: Method, mixing: MixingImages | None, settings: dict[str, Any]) -> Augmenter:
     return Augmenter(method, mixing, **settings)

@@ -1,14 +1,15 @@
 """The command line: finds the command, turns words into a function call, and errors into one clear line.
 
 Commands live in ``ipmix.cli.commands.<name>``, each a plain annotated function named like its module, or a dict
-``COMMANDS`` of such functions for a group. Only the one that is asked for is imported, so that help is quick.
+``COMMANDS`` of such functions for a group. Only the one that is asked for is imported, and tyro with it, so that help
+is quick.
 """
 
 import errno
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
 from ipmix.core.errors import InputError
@@ -28,10 +29,11 @@ SUMMARIES = {
 """What ``ipmix --help`` lists; a command whose module isn't there isn't listed."""
 
 TRAIN_EXTRA = frozenset(
-    ("torch", "torchvision", "accelerate", "timm", "yaml", "rich", "matplotlib", "jinja2",
-     "scipy", "sklearn", "safetensors")
-)  # fmt: skip
+    ("torch", "torchvision", "accelerate", "timm", "yaml", "rich", "jinja2", "sklearn", "safetensors")
+)
 """Modules that come with ``pip install "ipmix[train]"``."""
+
+SHELLS = ("bash", "zsh", "fish")
 
 FULL_OR_FORBIDDEN = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 
@@ -76,31 +78,59 @@ def _dispatch(words: list[str]) -> int:
 
         sys.stdout.write(f"ipmix {version('ipmix')}\n")
         return 0
+    if words[0] == "--print-completion":
+        return _print_completion(words[1:])
     name, rest = words[0], words[1:]
     commands = available()
     if name not in commands:
-        return _complain(f"there is no command {name!r}; commands are {', '.join(commands)}", 2)
+        return _complain(f"there is no command {name!r}; {_nearest(name, commands)}", 2)
     module = importlib.import_module(_module(name))
     group: dict[str, Callable[..., Any]] | None = getattr(module, "COMMANDS", None)
     if group is None:
+        rest = [_renamed(word, getattr(module, "OLD_WORDS", {})) for word in rest]
         return _call(f"ipmix {name}", getattr(module, name.replace("-", "_")), rest)
     if not rest or rest[0] in ("-h", "--help"):
         _print_group_help(name, group, sys.stdout)
         return 0
     if rest[0] not in group:
-        return _complain(f"there is no 'ipmix {name} {rest[0]}'; there is {', '.join(group)}", 2)
+        return _complain(f"there is no 'ipmix {name} {rest[0]}'; {_nearest(rest[0], group)}", 2)
     return _call(f"ipmix {name} {rest[0]}", group[rest[0]], rest[1:])
 
 
 def _call(program: str, function: Callable[..., Any], words: list[str]) -> int:
-    from ipmix.cli.signature import parse
+    from ipmix.cli.words import parse
 
     try:
-        values = parse(program, function, words)
-    except SystemExit as stop:  # argparse has printed help or the error
-        return int(stop.code or 0)
-    result = function(**values)
+        call = parse(program, function, words)
+    except SystemExit:  # help has been printed
+        return 0
+    result = function(*call.positional, **call.named)
     return result if isinstance(result, int) and not isinstance(result, bool) else 0
+
+
+def _renamed(word: str, names: Mapping[str, str]) -> str:
+    option, equals, value = word.partition("=")
+    return names.get(option, option) + equals + value
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, known, 1)
+    return f"did you mean {close[0]}?" if close else f"there is {', '.join(known)}"
+
+
+def _print_completion(words: list[str]) -> int:
+    if len(words) != 1 or words[0] not in SHELLS:
+        return _complain(f"--print-completion takes one of {', '.join(SHELLS)}, got {' '.join(words) or 'nothing'}", 2)
+    from ipmix.cli.words import print_completion
+
+    tree: dict[str, Any] = {}
+    for name in available():
+        module = importlib.import_module(_module(name))
+        tree[name] = getattr(module, "COMMANDS", None) or getattr(module, name.replace("-", "_"))
+    print_completion(words[0], tree)
+    return 0
 
 
 def _module(name: str) -> str:
@@ -121,6 +151,7 @@ def _print_help(out: TextIO) -> None:
         "IPMix augmentation, and a safety scorecard for image classifiers.\n\n"
         "commands:\n" + "\n".join(lines) + "\n\n"
         "ipmix COMMAND --help explains one; ipmix --version tells the version.\n"
+        "ipmix --print-completion SHELL prints what bash, zsh or fish needs to complete words.\n"
     )
 
 

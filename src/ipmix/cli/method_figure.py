@@ -1,7 +1,7 @@
 """What the sheets of ``ipmix augment`` show of a method: versions of one image, and every method side by side."""
 
-import importlib.util
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -9,11 +9,15 @@ import numpy as np
 from PIL import Image
 
 from ipmix.augmentation.batches import apply, augment, draw
+from ipmix.augmentation.explain import explain
 from ipmix.cli.sheet import SheetRow
 from ipmix.core.errors import InputError
 from ipmix.engines import reference
 from ipmix.methods import METHODS, IPMix, Vanilla
+from ipmix.methods.protocol import Method
 from ipmix.mixing_set.mixing_set import MixingSet, margin
+from ipmix.recipe.mixing_images import MixingImages
+from ipmix.recipe.table import RecipeTable
 
 LEAST_COLUMNS = 4
 TRIES = 200
@@ -23,26 +27,25 @@ LEAST_SHARE, MOST_SHARE = 0.2, 0.6
 PARTNER_SEED = 0x706172746E6572
 
 
-def methods_named(names: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
-    """The methods behind names or "all", with their defaults; and those left out for want of torchvision.
-
-    Raises :class:`InputError` for an unknown name, or one that is asked for and can't be carried out.
-    """
+def methods_named(names: Sequence[str]) -> dict[str, Method]:
+    """The methods behind names or "all", with their defaults. Raises :class:`InputError` for an unknown name."""
     every = list(names) == ["all"]
-    chosen = {name: METHODS[name]() for name in METHODS if every or name in names}
     for name in names:
         if name not in METHODS and not every:
             raise InputError(f"--methods: there is no method {name!r}; methods are all, {', '.join(METHODS)}")
-    missing = [name for name, method in chosen.items() if hasattr(method, "transform")]
-    if not missing or importlib.util.find_spec("torchvision"):
-        return chosen, []
-    if not every:
-        raise InputError(f'{missing[0]} runs on torchvision, which is not installed: pip install "ipmix[train]"')
-    return {name: method for name, method in chosen.items() if name not in missing}, missing
+    return {name: METHODS[name]() for name in METHODS if every or name in names}
 
 
 def versions(
-    method: Any, pair: np.ndarray, mixing: Any, count: int, *, seed: int, epoch: int, index: int, engine: str
+    method: Method,
+    pair: np.ndarray,
+    mixing: MixingImages | None,
+    count: int,
+    *,
+    seed: int,
+    epoch: int,
+    index: int,
+    engine: str,
 ) -> Iterator[tuple[str, np.ndarray]]:
     """``count`` versions of the first of a pair of images, each with a few words about it ("" for none).
 
@@ -88,10 +91,10 @@ def partner_of(number: int, images: Sequence[np.ndarray], seed: int) -> np.ndarr
 
 
 def compare(
-    methods: dict[str, Any],
+    methods: dict[str, Method],
     name: str,
     pair: np.ndarray,
-    mixing: Any,
+    mixing: MixingSet | None,
     count: int,
     *,
     seed: int,
@@ -107,7 +110,7 @@ def compare(
     cells = [("the image itself (Vanilla)" if vanilla else "the image", pair[0])]
     if any(method.mixes_labels for method in methods.values()):
         cells.append(("its partner, for methods that mix labels", pair[1]))
-    if any(method.needs_mixing_images for method in methods.values()):
+    if mixing is not None and any(method.needs_mixing_images for method in methods.values()):
         cells.append(("its mixing image", _mixing_image(pair, mixing, seed, epoch, index)))
     lines = [] if count == 1 else [SheetRow(name, cells)]
     for method in methods.values():
@@ -129,9 +132,25 @@ def compare(
     return lines
 
 
-def _mixing_image(pair: np.ndarray, mixing: Any, seed: int, epoch: int, index: int) -> np.ndarray:
+def _mixing_image(pair: np.ndarray, mixing: MixingSet, seed: int, epoch: int, index: int) -> np.ndarray:
     """The part of the mixing image that methods take for this key: the same for all of them."""
     recipe: Any = draw(IPMix(), (1, *pair.shape[1:]), len(mixing), seed=seed, epoch=epoch, indices=[index])[0]
     image = reference.crop(recipe, mixing.planes(*pair.shape[1:]))
     assert image is not None, "IPMix names an image whenever there are any"
     return image
+
+
+def taken_apart(
+    method: Method, name: str, image: np.ndarray, mixing: MixingImages | None, **where: Any
+) -> list[SheetRow]:
+    """The lines that take the first version of an image apart, one stage after the other."""
+    if method.mixes_labels:
+        raise InputError(f"--explain takes apart what becomes of single images; {method.name} mixes those of a batch")
+    drawn = draw(method, (1, *image.shape), 0 if mixing is None else len(mixing), **where)
+    tables = (drawn,) if isinstance(drawn, RecipeTable) else drawn.tables
+    lines: list[SheetRow] = []
+    for table in tables:
+        sys.stdout.write(f"{name}: {table[0]}\n")
+        lines += [SheetRow(row.label, row.images) for row in explain(image, table[0], mixing)]
+        image = apply(table, image[None], mixing)[0]
+    return lines

@@ -1,15 +1,24 @@
-"""A sheet of labelled images: rows of cells on white, drawn with Pillow alone."""
+"""Sheets of images, drawn with Pillow alone: rows of labelled cells on white, or a contact sheet of many."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from ipmix.core.errors import InputError
+from ipmix.core.files import replacing
+
+FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+"""The endings that a sheet can be written under, and Pillow's names of the formats."""
+
 INK, FAINT, PAPER = (24, 24, 27), (113, 113, 122), (255, 255, 255)
 GAP = 12
 MOST_TEXT = 12  # points
+DARK, NARROW_GAP = (24, 24, 24), 4  # of a contact sheet
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +63,31 @@ def draw_sheet(lines: Sequence[SheetRow], *, cell: int = 144, title: str = "") -
                 ink.text((x, y + heading + tall + 4 + i * (MOST_TEXT + 4)), word, FAINT, font)
         y += heading + tall + text + GAP
     return sheet
+
+
+def contact_sheet(images: Sequence[np.ndarray], cell: int, columns: int | None = None) -> Image.Image:
+    """``images`` (uint8[h, w, 3] each) without labels on dark paper, in cells of ``cell`` pixels, about a square."""
+    across = columns or max(1, round(len(images) ** 0.5))
+    down = -(-len(images) // across)
+    pitch = cell + NARROW_GAP
+    paper = Image.new("RGB", (across * pitch - NARROW_GAP, down * pitch - NARROW_GAP), DARK)
+    for position, pixels in enumerate(images):
+        image = Image.fromarray(pixels)
+        image.thumbnail((cell, cell), Image.Resampling.LANCZOS)
+        left = position % across * pitch + (cell - image.width) // 2
+        top = position // across * pitch + (cell - image.height) // 2
+        paper.paste(image, (left, top))
+    return paper
+
+
+def write_contact_sheet(images: Sequence[np.ndarray], path: str | os.PathLike[str], cell: int = 128) -> None:
+    """Write a contact sheet to ``path``; the ending says the format."""
+    target = Path(path)
+    if target.suffix.lower() not in FORMATS:
+        raise InputError(f"{target}: a contact sheet is written as {', '.join(FORMATS)}")
+    paper = contact_sheet(images, cell)
+    with replacing(target) as file:
+        paper.save(file, FORMATS[target.suffix.lower()], quality=85)
 
 
 @lru_cache(maxsize=8)

@@ -1,16 +1,16 @@
-"""How the house compiles its kernels: a few decorators, so that every kernel keeps the same promises."""
+"""How the package compiles its kernels: a few decorators, so that every kernel keeps the same promises."""
 
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numba
 from numba.core import config, types
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.registry import cpu_target
 
 from ipmix.core import numba_parts
+from ipmix.core.kernel_cache import kept
 
 
 def compiled(function: Callable[..., Any]) -> Any:
@@ -21,7 +21,7 @@ def compiled(function: Callable[..., Any]) -> Any:
     does not survive a fork, and data loaders fork. ``error_model="numpy"`` drops the zero-division branch
     that keeps loops from being vectorised. The plain Python function stays reachable as ``.py_func``.
     """
-    return numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+    return kept(function, nogil=True, error_model="numpy")
 
 
 def compiled_disjoint(function: Callable[..., Any]) -> Any:
@@ -33,8 +33,7 @@ def compiled_disjoint(function: Callable[..., Any]) -> Any:
     Such a function can't make arrays, only use those it is given: without Numba's run time (``_nrt``), arrays are
     not counted each time they are named, which took longer than the work on a small image.
     """
-    options: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy", "_nrt": False}
-    return numba.njit(pipeline_class=_Disjoint, **options)(function)
+    return kept(function, nogil=True, error_model="numpy", _nrt=False, pipeline_class=_Disjoint)
 
 
 def inlined(function: Callable[..., Any]) -> Any:
@@ -43,34 +42,34 @@ def inlined(function: Callable[..., Any]) -> Any:
     For small helpers inside loops, and for the layers that only choose what to call: Numba optimises a
     compiled callee once more in every caller above it, so that deep calls multiply the time of compilation.
     """
-    return numba.njit(nogil=True, cache=True, error_model="numpy", inline="always")(function)
+    return kept(function, nogil=True, error_model="numpy", inline="always")
 
 
-def part(function: Callable[..., Any]) -> Any:
+def embedded(function: Callable[..., Any]) -> Any:
     """Like :func:`compiled`, for what is mostly called from compiled functions: optimised there, and only there."""
-    return _make_part(function, None, False)
+    return _embed(function, None, False)
 
 
 def helper(function: Callable[..., Any]) -> Any:
-    """A :func:`part` that LLVM copies into its callers: for what stands inside loops, and for layers that choose.
+    """An :func:`embedded` function that LLVM copies into its callers: for what stands inside loops, for what chooses.
 
     Unlike :func:`inlined`, it is typed once for all callers, which makes large kernels much quicker to compile.
     """
-    return _make_part(function, True, False)
+    return _embed(function, True, False)
 
 
 def separate(function: Callable[..., Any]) -> Any:
-    """A :func:`part` that LLVM does not copy into its callers, and whose array arguments never overlap.
+    """An :func:`embedded` function that LLVM does not copy into its callers, and whose array arguments never overlap.
 
     For the loops over pixels: by themselves and with that promise (see :func:`compiled_disjoint`) they are
     vectorised without checks.
     """
-    return _make_part(function, False, True)
+    return _embed(function, False, True)
 
 
-def _make_part(function: Callable[..., Any], inline: bool | None, disjoint: bool) -> Any:
+def _embed(function: Callable[..., Any], inline: bool | None, disjoint: bool) -> Any:
     if numba_parts.AVAILABLE and not getattr(config, "DISABLE_JIT", False):
-        return numba_parts.Part(function, inline, disjoint)
+        return numba_parts.EmbeddedFunction(function, inline, disjoint)
     return compiled_disjoint(function) if disjoint else inlined(function) if inline else compiled(function)
 
 

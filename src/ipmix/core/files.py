@@ -1,7 +1,9 @@
 """Writing that never costs data: a reader sees the old file or the whole new one, nothing between."""
 
+import errno
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -54,6 +56,64 @@ def refuse_existing(path: str | os.PathLike[str], *, force: bool) -> None:
     """Raise :class:`InputError` if ``path`` exists and ``force`` is not set."""
     if not force and os.path.lexists(path):
         raise InputError(f"{path} exists already; choose another name, or pass --force to replace it")
+
+
+class FileLock:
+    """A file that one process at a time holds; the system lets go of it when the process ends, however that is.
+
+    Attributes:
+        path: the file. It is made where there is none, and stays.
+
+    Raises:
+        BlockingIOError: somebody else holds it, and ``wait`` is not set.
+
+    >>> with FileLock("folder/.lock"):  # doctest: +SKIP
+    ...     ...  # nobody else is here
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, wait: bool = True) -> None:
+        self.path = Path(path)
+        self._file = self.path.open("a+b")
+        try:
+            while not _try_lock(self._file, wait):
+                if not wait:
+                    raise BlockingIOError(errno.EAGAIN, "another process holds the lock", str(self.path))
+                time.sleep(0.05)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def release(self) -> None:
+        """Let go of it; more than once does no harm."""
+        self._file.close()
+
+    def __enter__(self) -> "FileLock":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+def _try_lock(file: BinaryIO, wait: bool) -> bool:
+    """Lock an open file until it is closed; False if somebody else has it (with ``wait``, only on Windows)."""
+    try:
+        import fcntl
+    except ImportError:
+        import msvcrt
+
+        file.seek(0)
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+        except OSError as error:
+            if error.errno in (errno.EACCES, errno.EDEADLK):
+                return False
+            raise
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _umask() -> int:

@@ -1,9 +1,9 @@
-"""Compiled functions that are only ever parts of others, and optimised only there.
+"""Compiled functions that are embedded in others, and optimised only there.
 
 Numba makes a library of every compiled function: optimised, turned into machine code, wrapped for Python, and then
 optimised once more in each caller, whose caller repeats it. Kernels that consist of dozens of small functions spent
-two thirds of their compilation on that. A :class:`Part` is brought into LLVM's language only. What calls it takes
-that in, and the whole is optimised once.
+two thirds of their compilation on that. An :class:`EmbeddedFunction` is brought into LLVM's language only. What calls
+it takes that in, and the whole is optimised once.
 
 This leans on Numba's compiler from the inside. Should a version of it lack what is needed here, ``AVAILABLE`` is
 False, and :mod:`ipmix.core.compiling` falls back on ordinary compiled functions: slower to compile, the same results.
@@ -21,6 +21,8 @@ from numba.core.compiler_machinery import PassManager
 from numba.core.registry import cpu_target
 from numba.extending import models, register_model
 
+from ipmix.core.kernel_cache import kept
+
 PASSED_OVER = {
     "DumpParforDiagnostics",
     "FindLiterallyCalls",
@@ -35,7 +37,7 @@ PASSED_OVER = {
     "RewriteSemanticConstants",
     "WithLifting",
 }
-"""Numba's passes for what parts don't have: closures, ``with``, expressions of whole arrays, ``inline="always"``."""
+"""Numba's passes for what these don't have: closures, ``with``, expressions of arrays, ``inline="always"``."""
 
 _NEEDED = (
     (JITCodeLibrary, ("_finalize_dynamic_globals", "_get_module_for_linking", "add_llvm_module", "finalize")),
@@ -46,12 +48,12 @@ _NEEDED = (
 AVAILABLE = all(hasattr(owner, name) for owner, names in _NEEDED for name in names)
 
 
-class Part:
+class EmbeddedFunction:
     """``function``, to be called from compiled functions; called from Python, it is compiled by itself first.
 
     ``inline``: whether LLVM copies it into its callers; None leaves that to LLVM. ``disjoint``: the caller promises
     that array arguments don't overlap. Types of arguments are made out as for ``numba.njit``, but that a literal
-    number has no type of its own. A part makes no arrays, returns none, and does not call itself.
+    number has no type of its own. It makes no arrays, returns none, and does not call itself.
     """
 
     def __init__(self, function: Callable[..., Any], inline: bool | None, disjoint: bool) -> None:
@@ -60,14 +62,14 @@ class Part:
         self.py_func = function
         self.inline, self.disjoint = inline, disjoint
         self._forms: dict[tuple[Any, ...], tuple[Any, Any]] = {}
-        self._numba_type_ = PartType(self)
+        self._numba_type_ = EmbeddedFunctionType(self)
 
     def __call__(self, *arguments: Any) -> Any:
         return self._by_itself(*arguments)
 
     @functools.cached_property
     def _by_itself(self) -> Any:
-        return numba.njit(nogil=True, cache=True, error_model="numpy")(self.py_func)
+        return kept(self.py_func, nogil=True, error_model="numpy")
 
     def form(self, arguments: tuple[Any, ...]) -> tuple[Any, Any]:
         """The signature for arguments of these types, and the key by which Numba finds what to call."""
@@ -78,7 +80,7 @@ class Part:
 
     def _compile(self, arguments: tuple[Any, ...]) -> tuple[Any, Any]:
         context = cpu_target.target_context
-        library = _PartLibrary(context.codegen(), self.__name__)
+        library = _EmbeddedLibrary(context.codegen(), self.__name__)
         if self.inline is not None:
             library.attribute = "alwaysinline" if self.inline else "noinline"
         flags: Any = compiler.Flags()
@@ -88,40 +90,42 @@ class Part:
         found = compiler.compile_extra(
             *(cpu_target.typing_context, context, self.py_func, arguments, None, flags, {}),
             library=library,
-            pipeline_class=_PartCompiler,
+            pipeline_class=_EmbeddedCompiler,
         )
         key = object()
-        context.insert_user_function(key, found.fndesc, library.with_parts())
+        context.insert_user_function(key, found.fndesc, library.with_callees())
         return found.signature, key
 
 
-class PartType(types.Callable, types.Opaque):
-    """Numba's type of one part."""
+class EmbeddedFunctionType(types.Callable, types.Opaque):
+    """Numba's type of one embedded function."""
 
-    def __init__(self, part: Part) -> None:
-        self._part = part
-        super().__init__(f"part({part.__module__}.{part.__qualname__} at {id(part)})")
+    def __init__(self, function: EmbeddedFunction) -> None:
+        self._function = function
+        super().__init__(f"embedded({function.__module__}.{function.__qualname__} at {id(function)})")
 
     def get_call_type(self, context: Any, arguments: Any, keywords: Any) -> Any:
         """The signature of a call with arguments of these types."""
         if keywords:
-            raise numba.TypingError(f"{self.name} is called with keywords: parts take arguments by position only")
-        return self._part.form(tuple(types.unliteral(argument) for argument in arguments))[0]
+            raise numba.TypingError(
+                f"{self.name} is called with keywords: embedded functions take arguments by position only"
+            )
+        return self._function.form(tuple(types.unliteral(argument) for argument in arguments))[0]
 
     def get_call_signatures(self) -> tuple[list[Any], bool]:
         """The signatures so far; others can be had."""
-        return [signature for signature, _ in self._part._forms.values()], True
+        return [signature for signature, _ in self._function._forms.values()], True
 
     def get_impl_key(self, signature: Any) -> Any:
         """What the code for this signature is registered under."""
-        return self._part.form(tuple(signature.args))[1]
+        return self._function.form(tuple(signature.args))[1]
 
 
-register_model(PartType)(models.OpaqueModel)
+register_model(EmbeddedFunctionType)(models.OpaqueModel)
 
 
-class _PartLibrary(JITCodeLibrary):
-    """What a part is in LLVM's language: not optimised, and never turned into machine code by itself."""
+class _EmbeddedLibrary(JITCodeLibrary):
+    """What an embedded function is in LLVM's language: not optimised, and never turned into machine code by itself."""
 
     attribute: str | None = None
     """What LLVM is told about the function."""
@@ -141,16 +145,16 @@ class _PartLibrary(JITCodeLibrary):
         self._finalize_dynamic_globals()
         self._finalized = True
 
-    def with_parts(self) -> list[Any]:
+    def with_callees(self) -> list[Any]:
         """This and all that it calls, directly or not: the outermost caller links each of them once."""
         return [self, *dict.fromkeys(self._linking_libraries)]
 
 
-class _PartCompiler(compiler.CompilerBase):
+class _EmbeddedCompiler(compiler.CompilerBase):
     def define_pipelines(self) -> list[Any]:
         usual = compiler.DefaultPassBuilder
         stages = usual.define_untyped_pipeline, usual.define_typed_pipeline, usual.define_nopython_lowering_pipeline
-        manager = PassManager("part")
+        manager = PassManager("embedded")
         for stage in stages:
             manager.passes.extend(step for step in stage(self.state).passes if step[0].__name__ not in PASSED_OVER)
         manager.finalize()

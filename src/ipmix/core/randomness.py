@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ipmix.core.compiling import compiled, helper, part
+from ipmix.core.checking import check_int64
+from ipmix.core.compiling import compiled, embedded, helper
 from ipmix.core.errors import InputError
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -40,10 +41,7 @@ class Key:
     def __post_init__(self) -> None:
         for name in ("seed", "epoch", "index", "view"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | np.integer):
-                raise InputError(f"a key's {name} is an integer, got {value!r} ({type(value).__name__})")
-            if not -(2**63) <= value < 2**63:
-                raise InputError(f"a key's {name} must fit 64 bits, got {value}")
+            check_int64(f"a key's {name}", value)
             object.__setattr__(self, name, int(value))
 
     def stream(self) -> np.ndarray:
@@ -82,15 +80,15 @@ class Keys:
 
 
 @helper
-def mix(value):  # type: ignore[no-untyped-def]
+def mix(value):
     """Scramble 64 bits (Stafford's variant 13 of the murmur finaliser): uint64 -> uint64, one to one."""
     value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return value ^ (value >> np.uint64(31))
 
 
-@part
-def start(state, seed, epoch, index, view):  # type: ignore[no-untyped-def]
+@embedded
+def start(state, seed, epoch, index, view):
     """Set a stream (``uint64[1]``) to the beginning of the key (seed, epoch, index, view)."""
     # Every word is scrambled before the next is added: nearby keys share no structure.
     value = mix(np.uint64(seed) + GOLDEN)
@@ -100,47 +98,47 @@ def start(state, seed, epoch, index, view):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def stream(seed, epoch, index, view):  # type: ignore[no-untyped-def]
+def stream(seed, epoch, index, view):
     """A new stream (``uint64[1]``) at the beginning of the key (seed, epoch, index, view)."""
     state = np.empty(1, np.uint64)
     start(state, np.int64(seed), np.int64(epoch), np.int64(index), np.int64(view))
     return state
 
 
-@part
-def bits(state):  # type: ignore[no-untyped-def]
+@embedded
+def bits(state):
     """The stream's next 64 bits, uint64."""
     state[0] += GOLDEN
     return mix(state[0])
 
 
-@part
-def uniform(state):  # type: ignore[no-untyped-def]
+@embedded
+def uniform(state):
     """A float64 in [0, 1), a multiple of 2**-53."""
     return np.float64(bits(state) >> np.uint64(11)) * 1.1102230246251565e-16
 
 
-@part
-def between(state, low, high):  # type: ignore[no-untyped-def]
+@embedded
+def between(state, low, high):
     """A float64 in [low, high)."""
     return low + (high - low) * uniform(state)
 
 
-@part
-def below(state, count):  # type: ignore[no-untyped-def]
+@embedded
+def below(state, count):
     """An int64 in 0 .. count-1. The bias is under count / 2**53."""
     return np.int64(uniform(state) * count)
 
 
-@part
-def normal(state):  # type: ignore[no-untyped-def]
+@embedded
+def normal(state):
     """A standard normal float64 (Box and Muller; two uniforms, one of the pair is used)."""
     radius = math.sqrt(-2.0 * math.log(1.0 - uniform(state)))
     return radius * math.cos(2.0 * math.pi * uniform(state))
 
 
-@part
-def gamma(state, shape):  # type: ignore[no-untyped-def]
+@embedded
+def gamma(state, shape):
     """A float64 from the gamma distribution with this shape > 0 and scale 1 (Marsaglia and Tsang, 2000)."""
     if shape == 1.0:
         return -math.log(1.0 - uniform(state))
@@ -158,8 +156,8 @@ def gamma(state, shape):  # type: ignore[no-untyped-def]
             return boost * d * v
 
 
-@part
-def beta(state, a, b):  # type: ignore[no-untyped-def]
+@embedded
+def beta(state, a, b):
     """A float64 in [0, 1] from Beta(a, b), a and b > 0. One uniform where a or b is 1."""
     if a == 1.0:
         return 1.0 - uniform(state) ** (1.0 / b)
@@ -172,8 +170,8 @@ def beta(state, a, b):  # type: ignore[no-untyped-def]
     return x / (x + y)
 
 
-@part
-def dirichlet(state, alpha, out):  # type: ignore[no-untyped-def]
+@embedded
+def dirichlet(state, alpha, out):
     """Fill ``out`` (float64[k]) from Dirichlet(alpha, ..., alpha): numbers in [0, 1] that sum to 1."""
     total = 0.0
     for i in range(out.size):
@@ -188,7 +186,7 @@ def dirichlet(state, alpha, out):  # type: ignore[no-untyped-def]
 
 
 @helper
-def mask_hash(seed, position):  # type: ignore[no-untyped-def]
+def mask_hash(seed, position):
     """32 hashed bits for one position of a patch: uint32, uint32 -> uint32.
 
     A mixing mask is never stored: position ``p`` of a patch with seed ``s`` takes the low 16 bits of

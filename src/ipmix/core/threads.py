@@ -7,34 +7,42 @@ from functools import lru_cache
 from itertools import pairwise
 from queue import Empty, SimpleQueue
 
-import numpy as np
-
-from ipmix.core.errors import InputError
-
 SHARES = 3
-"""Parts for each thread, so that one that is held up does not keep the others waiting for long."""
+"""Ranges for each thread, so that one that is held up does not keep the others waiting for long."""
 
 LEAST = 16
-"""Images that are worth a part of their own."""
+"""Images that are worth a range of their own."""
 
 PIXELS = 2**19
-"""Pixels that are worth a part of their own where images are small: 2 ms, of which setting up a part takes 0.1."""
+"""Pixels that are worth a range of their own where images are small: 2 ms, of which setting up a range takes 0.1."""
 
 
-def in_parts(work: Callable[[int, int], object], count: int, threads: int, size: int = 1) -> None:
-    """Call ``work(begin, end)`` for parts of 0 .. count, in ``threads`` threads; the first error is raised.
+def default_threads() -> int:
+    """The processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
-    The calling thread is one of them. ``size`` is how many pixels each of the ``count`` images has.
+
+def in_ranges(
+    work: Callable[[int, int], object], count: int, threads: int, size: int = 1, most: int | None = None
+) -> None:
+    """Call ``work(begin, end)`` for ranges of 0 .. count, in ``threads`` threads; the first error is raised.
+
+    The calling thread is one of them. ``size`` is how many pixels each of the ``count`` images has; no range has
+    more than ``most`` images, so that what the work keeps beside them stays small.
     """
     threads = min(threads, count)
+    least = 1 if most is None else -(-count // most)
     if threads <= 1:
-        work(0, count)
+        for edges in _edges(count, max(least, 1)):
+            work(*edges)
         return
-    # As many for each thread: of three parts, one of two threads would have two.
-    parts = threads * max(1, min(SHARES, count // LEAST // threads, count * size // PIXELS // threads))
+    # As many for each thread: of three ranges, one of two threads would have two.
+    ranges = threads * max(
+        1, min(SHARES, count // LEAST // threads, count * size // PIXELS // threads), -(-least // threads)
+    )
     waiting: SimpleQueue[tuple[int, int]] = SimpleQueue()
-    for part in _edges(count, parts):
-        waiting.put(part)
+    for edges in _edges(count, ranges):
+        waiting.put(edges)
 
     def take() -> None:
         try:
@@ -58,8 +66,8 @@ def in_parts(work: Callable[[int, int], object], count: int, threads: int, size:
             raise error
 
 
-def _edges(count: int, parts: int) -> Iterator[tuple[int, int]]:
-    return pairwise([count * i // parts for i in range(parts + 1)])
+def _edges(count: int, ranges: int) -> Iterator[tuple[int, int]]:
+    return pairwise([count * i // ranges for i in range(ranges + 1)])
 
 
 def _drop_all(waiting: SimpleQueue[tuple[int, int]]) -> None:
@@ -77,21 +85,3 @@ def _pool(process: int, threads: int) -> ThreadPoolExecutor:
     A forked child has none of its parent's threads; its own process number finds it a pool of its own.
     """
     return ThreadPoolExecutor(threads, thread_name_prefix="ipmix engine")
-
-
-CHUNK = 64
-"""The most images that a thread takes at a time."""
-
-
-def in_chunks(run: Callable[[slice], None], count: int, threads: int, most: int = CHUNK) -> None:
-    """Call ``run`` with slices of at most ``most`` that cover ``count`` images, over ``threads`` threads."""
-    if isinstance(threads, bool) or not isinstance(threads, int | np.integer) or threads < 1:
-        raise InputError(f"threads is a whole number of at least 1, got {threads!r}")
-    size = max(min(most, -(-count // int(threads))), 1)
-    parts = [slice(start, min(start + size, count)) for start in range(0, count, size)]
-    if threads == 1 or len(parts) < 2:
-        for part in parts:
-            run(part)
-        return
-    with ThreadPoolExecutor(int(threads)) as pool:
-        list(pool.map(run, parts))

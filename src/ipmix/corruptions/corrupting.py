@@ -5,14 +5,18 @@ from typing import Literal
 
 import numpy as np
 
+from ipmix.core.checking import check_count, check_int64, check_out
 from ipmix.core.errors import InputError
-from ipmix.core.threads import in_chunks
-from ipmix.corruptions.inputs import checked_batch, checked_level, checked_out, checked_seed, writeable
+from ipmix.core.threads import in_ranges
+from ipmix.corruptions.inputs import checked_batch, writeable
 from ipmix.corruptions.registry import RUN
 from ipmix.corruptions.severities import ALL_CORRUPTIONS
 from ipmix.corruptions.task import Task
 
 Form = Literal["original", "corrected"]
+
+CHUNK = 64
+"""The most images that a thread takes at a time: what its working arrays hold."""
 
 
 def corrupt(
@@ -40,7 +44,8 @@ def corrupt(
             threads.
         form: "original" keeps the slips of the public generators, which the published numbers contain;
             "corrected" mends them (``glass_blur`` swaps pixels, ``frost`` uses all six images,
-            ``elastic_transform`` takes its lengths from the image's side and not from 244).
+            ``elastic_transform`` takes its lengths from the image's side and not from 244, ``spatter`` without a
+            drop leaves the image and makes none black, and others in docs/corruptions.md).
         threads: how many threads share the batch.
         out: uint8[N, H, W, C] to write to, C-contiguous, sharing no memory with ``images``.
 
@@ -55,18 +60,25 @@ def corrupt(
     images, indices = checked_batch(images, indices)
     if name not in ALL_CORRUPTIONS:
         raise InputError(f"unknown corruption {name!r}; known are {', '.join(ALL_CORRUPTIONS)}")
-    severity = checked_level("severity", severity, 5)
+    check_count("severity", severity, 1, 5)
+    check_int64("seed", seed)
+    check_count("threads", threads, 1)
     if form not in ("original", "corrected"):
         raise InputError(f'form is "original" or "corrected", got {form!r}')
-    out = checked_out(out, images)
-    salt = ALL_CORRUPTIONS.index(name) * 16 + severity
-    seed = checked_seed(seed)
+    if out is None:
+        out = np.empty_like(images)
+    check_out(out, images.shape, np.uint8, images)
+    salt = ALL_CORRUPTIONS.index(name) * 16 + int(severity)
     target = np.asarray(out)  # the plain array, were it a memory-mapped one
 
-    def run(part: slice) -> None:
+    def run(begin: int, end: int) -> None:
+        part = slice(begin, end)
         RUN[name](
-            Task(writeable(images[part]), target[part], indices[part], seed, salt, name, severity, form == "corrected")
-        )
+            Task(
+                writeable(images[part]), target[part], indices[part], int(seed), salt, name, int(severity),
+                form == "corrected",
+            )
+        )  # fmt: skip
 
-    in_chunks(run, len(images), threads)
+    in_ranges(run, len(images), int(threads), images.shape[1] * images.shape[2], CHUNK)
     return out

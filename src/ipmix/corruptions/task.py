@@ -7,7 +7,7 @@ import numpy as np
 from ipmix.corruptions.severities import constants
 
 VIEW = 0x0C0552
-"""The fourth word of the key of every stream in this room: no other room draws the same numbers."""
+"""The fourth word of the key of every stream in this package: no other package draws the same numbers."""
 
 
 @dataclass(frozen=True, slots=True)

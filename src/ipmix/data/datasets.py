@@ -2,20 +2,25 @@
 
 :func:`load` reads a set into memory (:class:`ArrayDataset`); :func:`scan` only lists a folder's files
 (:class:`FileDataset`), for sets that don't fit. A folder is ``<split>/<class>/<image>``; for evaluation
-alone, ``<class>/<image>`` will do. Classes are numbered by their sorted folder names.
+alone, ``<class>/<image>`` will do. Classes are numbered by their sorted folder names; folders below a class folder
+belong to the class (:mod:`ipmix.data.folders`).
 """
 
 import os
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from ipmix.core.checking import check_images, described
 from ipmix.core.errors import InputError
+from ipmix.core.image_sizes import width_by_height
 from ipmix.core.progress import counting
-from ipmix.data.decoding import DEFAULT, BrokenImage, DecodeConfig, decode, decode_square, is_image_file, square
+from ipmix.core.threads import default_threads
+from ipmix.data.cropping import resize_and_crop
+from ipmix.data.decoding import DEFAULT, BrokenImage, DecodeConfig, decode, decode_square, is_image_file
+from ipmix.data.folders import class_folders, image_files
 
 SPLITS = ("train", "test", "val")
 BUILT_IN = ("digits", "cifar10", "cifar100")
@@ -40,16 +45,10 @@ class ArrayDataset:
     skipped: tuple[Path, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
-        images = self.images
-        if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 4:
-            got = f"{images.dtype}{list(images.shape)}" if isinstance(images, np.ndarray) else type(images).__name__
-            raise InputError(
-                f"{self.name}: images are uint8[N, H, W, C], got {got}. "
-                "Scale float or 16-bit samples to 0..255 and convert them to uint8 first"
-            )
-        if not len(images):
+        check_images(self.images, where=self.name)
+        if not len(self.images):
             raise InputError(f"{self.name} holds no image")
-        _check_labels(self.labels, len(images), len(self.classes), self.name)
+        _check_labels(self.labels, len(self.images), len(self.classes), self.name)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -64,6 +63,8 @@ class FileDataset:
         labels: int64[N], each in 0 .. len(classes)-1.
         classes: the classes' names.
         name: what the set is called in results.
+        hidden: hidden image files and folders, which were left out.
+        root: the folder that holds the class folders, where the files come from one.
         decoding: how its readers decode them.
     """
 
@@ -71,6 +72,8 @@ class FileDataset:
     labels: np.ndarray
     classes: tuple[str, ...]
     name: str
+    hidden: tuple[Path, ...] = field(default=(), repr=False)
+    root: Path | None = field(default=None, repr=False)
     decoding: DecodeConfig = DEFAULT
 
     def __post_init__(self) -> None:
@@ -95,7 +98,7 @@ class FileDataset:
     def whole(self, *, quiet: bool = False) -> tuple["FileDataset", tuple[Path, ...]]:
         """Decode every file once: the files that can be, and the broken ones."""
         with (
-            ThreadPoolExecutor(os.cpu_count()) as pool,
+            ThreadPoolExecutor(default_threads()) as pool,
             counting(f"checking {self.name}", len(self), quiet=quiet) as advance,
         ):
             broken = []
@@ -163,22 +166,33 @@ def load(
 def scan(folder: str | Path, split: str, decoding: DecodeConfig = DEFAULT) -> FileDataset:
     """List one split of a folder of images without decoding any; errors as :func:`load`."""
     top = _folder_of(Path(folder), split)
-    folders = sorted(p for p in top.iterdir() if p.is_dir() and not p.name.startswith("."))
+    return scan_classes(top, f"{Path(folder).name} {split}", decoding)
+
+
+def scan_classes(top: Path, name: str, decoding: DecodeConfig = DEFAULT) -> FileDataset:
+    """List a folder ``<class>/.../<image>``; the classes are numbered by their sorted names.
+
+    Raises:
+        InputError: it has no class folder, or one without images.
+    """
+    folders, hidden = class_folders(top)
     if not folders:
         raise InputError(f"{top} has no class folders; expected {top}/<class>/<image>")
-    paths: list[Path] = []
-    counts = []
-    for class_folder in folders:
-        found = sorted(p for p in _files(class_folder) if is_image_file(p))
-        if not found:
+    found = [image_files(folder) for folder in folders]
+    for folder, files in zip(folders, found):
+        if not files.paths:
             raise InputError(
-                f"the class folder {class_folder} holds no image; add images "
-                "(JPEG, PNG, WebP, ...) or remove the folder"
+                f"the class folder {folder} holds no image; add images (JPEG, PNG, WebP, ...) or remove the folder"
             )
-        paths += found
-        counts.append(len(found))
-    labels = np.repeat(np.arange(len(folders), dtype=np.int64), counts)
-    return FileDataset(tuple(paths), labels, tuple(p.name for p in folders), f"{Path(folder).name} {split}", decoding)
+    return FileDataset(
+        tuple(path for files in found for path in files.paths),
+        np.repeat(np.arange(len(folders), dtype=np.int64), [len(files.paths) for files in found]),
+        tuple(folder.name for folder in folders),
+        name,
+        (*hidden, *(path for files in found for path in files.hidden)),
+        top,
+        decoding,
+    )
 
 
 def splits(source: str | Path) -> tuple[str, ...]:
@@ -198,8 +212,7 @@ def _holds_classes(folder: Path) -> bool:
 
 def _check_labels(labels: np.ndarray, count: int, classes: int, name: str) -> None:
     if not isinstance(labels, np.ndarray) or labels.dtype != np.int64 or labels.shape != (count,):
-        got = f"{labels.dtype}{list(labels.shape)}" if isinstance(labels, np.ndarray) else type(labels).__name__
-        raise InputError(f"{name}: labels are int64[{count}], one for each image, got {got}")
+        raise InputError(f"{name}: labels are int64[{count}], one for each image, got {described(labels)}")
     if labels.min() < 0:
         raise InputError(f"{name}: labels are numbers of classes, 0 or more, got {labels.min()}")
     if labels.max() >= classes:
@@ -230,12 +243,6 @@ def _folder_of(folder: Path, split: str) -> Path:
     return folder
 
 
-def _files(folder: Path) -> Iterable[Path]:
-    for where, _, names in os.walk(folder):
-        for name in names:
-            yield Path(where, name)
-
-
 def _decode_all(
     paths: tuple[Path, ...], size: int | None, skip_broken: bool, description: str, quiet: bool, decoding: DecodeConfig
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -245,12 +252,12 @@ def _decode_all(
 
     def attempt(path: Path) -> np.ndarray | BrokenImage:
         try:
-            return decode(path, decoding) if size is None else decode_square(path, size, decoding)
+            return decode(path, decoding) if size is None else decode_square(path, size, config=decoding)
         except BrokenImage as error:
             return error
 
     with (
-        ThreadPoolExecutor(os.cpu_count()) as pool,
+        ThreadPoolExecutor(default_threads()) as pool,
         counting(description, len(paths), quiet=quiet) as advance,
     ):
         try:
@@ -267,8 +274,8 @@ def _decode_all(
                     images = np.zeros((len(paths), *result.shape), np.uint8)
                 if result.shape != images.shape[1:]:
                     raise InputError(
-                        f"images differ in size: {first} is {_sides(images[0])}, {paths[i]} is "
-                        f"{_sides(result)}; pass a size (--size) to bring all to one"
+                        f"images differ in size: {first} is {width_by_height(images[0])}, {paths[i]} is "
+                        f"{width_by_height(result)}; pass a size (--size) to bring all to one"
                     )
                 images[i] = result
         except BaseException:
@@ -292,16 +299,12 @@ def _check_memory(needed: int, description: str) -> None:
         )
 
 
-def _sides(image: np.ndarray) -> str:
-    return f"{image.shape[1]}x{image.shape[0]}"
-
-
 def _resized(dataset: ArrayDataset, size: int | None) -> ArrayDataset:
     if size is None or dataset.images.shape[1:3] == (size, size):
         return dataset
     from PIL import Image
 
-    images = np.stack([np.asarray(square(Image.fromarray(image), size)) for image in dataset.images])
+    images = np.stack([np.asarray(resize_and_crop(Image.fromarray(image), size)) for image in dataset.images])
     return ArrayDataset(images, dataset.labels, dataset.classes, dataset.name)
 
 

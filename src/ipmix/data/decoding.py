@@ -20,6 +20,7 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from ipmix.core.errors import InputError
+from ipmix.data.cropping import resize_and_crop
 
 WEB = ("JPEG", "PNG", "GIF", "BMP", "WEBP")
 """What a browser shows, and what is mixed up: ImageNet's training set holds a PNG that ends in .JPEG."""
@@ -124,12 +125,12 @@ def decode(path: str | Path, config: DecodeConfig = DEFAULT) -> np.ndarray:
     return pixels_of(open_image(path, config))
 
 
-def decode_square(path: str | Path, size: int, config: DecodeConfig = DEFAULT) -> np.ndarray:
-    """Read an image as ``uint8[size, size, 3]``: shorter side to ``size`` (bilinear), then the centre.
+def decode_square(path: str | Path, size: int, crop: float = 1.0, config: DecodeConfig = DEFAULT) -> np.ndarray:
+    """Read an image as ``uint8[size, size, 3 or 1]``, by :func:`ipmix.data.cropping.resize_and_crop`.
 
-    An image of that size comes back untouched. Errors as :func:`decode`.
+    An image of that size comes back untouched where ``crop`` is 1. Errors as :func:`decode`.
     """
-    return pixels_of(square(open_image(path, config), size))
+    return pixels_of(square(open_image(path, config), path, size, crop))
 
 
 def pixels_of(image: Image.Image) -> np.ndarray:
@@ -138,14 +139,12 @@ def pixels_of(image: Image.Image) -> np.ndarray:
     return pixels if pixels.ndim == 3 else pixels[:, :, None]
 
 
-def square(image: Image.Image, size: int) -> Image.Image:
-    """The centre of an image whose shorter side was brought to ``size`` (bilinear, anti-aliased)."""
-    width, height = image.size
-    if (width, height) == (size, size):
-        return image
-    side = min(width, height)
-    left, top = (width - side) / 2, (height - side) / 2
-    return image.resize((size, size), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))
+def square(image: Image.Image, path: str | Path, size: int, crop: float = 1.0) -> Image.Image:
+    """An opened image resized and cropped; errors name its file."""
+    try:
+        return resize_and_crop(image, size, crop)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 def open_rgb(path: str | Path, config: DecodeConfig = DEFAULT) -> Image.Image:

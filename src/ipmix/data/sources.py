@@ -1,11 +1,9 @@
-"""Images for evaluation, read in parts: whole sets in memory, or folders that would not fit there."""
+"""Images to measure or to corrupt, read in parts: arrays in memory or mapped, or folders that would not fit there."""
 
 import hashlib
 import os
-import zipfile
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -14,8 +12,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ipmix.core.errors import InputError
-from ipmix.data.datasets import ArrayDataset, FileDataset
-from ipmix.data.decoding import BrokenImage, open_image, pixels_of, square
+from ipmix.core.image_sizes import width_by_height
+from ipmix.core.threads import default_threads
+from ipmix.data.cropping import IMAGENET_CROP
+from ipmix.data.datasets import ArrayDataset, FileDataset, scan_classes, splits
+from ipmix.data.decoding import DEFAULT, BrokenImage, DecodeConfig, is_grey, open_image, pixels_of, square
+from ipmix.data.npy import checked_labels, read_array, read_npy, read_npz
+
+RESIZING = 3
+"""Raised when the same file gives other pixels than before: predictions of before are then not taken for these."""
 
 
 class ImageSource(Protocol):
@@ -27,6 +32,7 @@ class ImageSource(Protocol):
     def classes(self) -> tuple[str, ...]: ...
     @property
     def labels(self) -> NDArray[np.int64]: ...
+    def __len__(self) -> int: ...
     def read(self, start: int, stop: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         """Images uint8[n, H, W, C] of ``start .. stop-1``, and the positions int64[n] of those read."""
         ...
@@ -38,9 +44,18 @@ class ImageSource(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class InMemory:
-    """A set that is already decoded."""
+    """A set that is already decoded, or mapped from a file.
+
+    Attributes:
+        dataset: the images.
+        labelled: whether their labels are known; where not, all are 0.
+    """
 
     dataset: ArrayDataset
+    labelled: bool = True
+
+    def __len__(self) -> int:
+        return len(self.dataset)
 
     @property
     def name(self) -> str:
@@ -55,7 +70,15 @@ class InMemory:
         return self.dataset.labels
 
     def read(self, start: int, stop: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        return self.dataset.images[start:stop], np.arange(start, min(stop, len(self.dataset)))
+        return np.ascontiguousarray(self.dataset.images[start:stop]), np.arange(start, min(stop, len(self)))
+
+    def image(self, place: int) -> NDArray[np.uint8]:
+        """One image, uint8[H, W, C]."""
+        return np.ascontiguousarray(self.dataset.images[place])
+
+    def stem(self, place: int) -> Path:
+        """The name, without an ending, that a changed copy of an image goes by: class folder and number."""
+        return Path(self.classes[self.labels[place]], f"{place:08d}")
 
     def fingerprint(self) -> str:
         digest = hashlib.sha256(repr(self.dataset.images.shape).encode())
@@ -70,7 +93,8 @@ class OnDisk:
 
     Attributes:
         files: the images.
-        size: the side of the square they are brought to; None keeps them as they are (all the same then).
+        size: the side of the square they are brought to, by :func:`ipmix.data.cropping.resize_and_crop`; None
+            keeps them as they are (all the same then).
         crop: the share of the shorter side that is kept: 0.875 brings it to ``size / 0.875`` and keeps the
             centre, as ImageNet's protocol does (256 and 224).
         skip_broken: pass over images that can't be decoded.
@@ -82,6 +106,10 @@ class OnDisk:
     crop: float = 1.0
     skip_broken: bool = False
     trim: int = 0
+    labelled = True
+
+    def __len__(self) -> int:
+        return len(self.files)
 
     def __post_init__(self) -> None:
         if self.size is not None and self.size < 1:
@@ -105,7 +133,7 @@ class OnDisk:
 
     def read(self, start: int, stop: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         places = range(start, min(stop, len(self.files)))
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(default_threads()) as pool:
             found = list(pool.map(self._attempt, places))
         images: list[NDArray[np.uint8]] = []
         kept: list[int] = []
@@ -116,8 +144,8 @@ class OnDisk:
                 continue
             if images and image.shape != images[0].shape:
                 raise InputError(
-                    f"images differ in size: {self.files.paths[kept[0]]} is {_sides(images[0])}, "
-                    f"{self.files.paths[place]} is {_sides(image)}; pass --size to bring all to one"
+                    f"images differ in size: {self.files.paths[kept[0]]} is {width_by_height(images[0])}, "
+                    f"{self.files.paths[place]} is {width_by_height(image)}; pass --size to bring all to one"
                 )
             images.append(image)
             kept.append(place)
@@ -125,28 +153,29 @@ class OnDisk:
         return stacked, np.array(kept, np.int64)
 
     def fingerprint(self) -> str:
-        form = f"{self.size} {self.crop}{f' {self.trim}' if self.trim else ''}{self.files.decoding.mark()}"
-        digest = hashlib.sha256(form.encode())
+        form = (RESIZING, self.size, self.crop, self.trim)
+        digest = hashlib.sha256((repr(form) + self.files.decoding.mark()).encode())
         for path in self.files.paths:
             digest.update(os.fsencode(f"{path.parent.name}/{path.name} {path.stat().st_size}\n"))
         return digest.hexdigest()
 
+    def image(self, place: int) -> NDArray[np.uint8]:
+        """One image, uint8[H, W, C]: one channel where the files' decoding is grey, else three; errors as its."""
+        opened = self._opened(place)
+        if self.size is not None:
+            opened = square(opened, self.files.paths[place], self.size, self.crop)
+        return pixels_of(opened)
+
+    def stem(self, place: int) -> Path:
+        """The name, without an ending, that a changed copy of an image goes by: that of its file below its class."""
+        path = self.files.paths[place].with_suffix("")
+        return path.relative_to(self.files.root) if self.files.root else Path(path.parent.name, path.name)
+
     def _attempt(self, place: int) -> NDArray[np.uint8] | BrokenImage:
-        read: Callable[[int], NDArray[np.uint8]] = self._whole if self.size is None else self._square
         try:
-            return read(place)
+            return self.image(place)
         except BrokenImage as error:
             return error
-
-    def _whole(self, place: int) -> NDArray[np.uint8]:
-        return pixels_of(self._opened(place))
-
-    def _square(self, place: int) -> NDArray[np.uint8]:
-        assert self.size is not None
-        outer = max(self.size, round(self.size / self.crop))
-        image = pixels_of(square(self._opened(place), outer))
-        margin = (outer - self.size) // 2
-        return image[margin : margin + self.size, margin : margin + self.size]
 
     def _opened(self, place: int) -> Image.Image:
         image = open_image(self.files.paths[place], self.files.decoding)
@@ -166,19 +195,76 @@ def read_arrays(path: Path) -> ArrayDataset:
     Raises:
         InputError: an array is missing or of another kind; float and 16-bit images are not converted.
     """
-    try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} can't be read as arrays ({error})") from None
+    arrays = read_npz(path)
     if missing := {"images", "labels"} - arrays.keys():
         raise InputError(f"{path} lacks {', '.join(sorted(missing))}; it holds {', '.join(arrays) or 'nothing'}")
-    labels = arrays["labels"]
-    if labels.ndim != 1 or labels.dtype.kind not in "iu" or not labels.size:
-        raise InputError(f"{path}: labels must be integers, one an image, got {labels.dtype}{list(labels.shape)}")
-    named = arrays.get("classes", np.arange(int(labels.max()) + 1))
-    return ArrayDataset(arrays["images"], labels.astype(np.int64), tuple(map(str, named.tolist())), path.stem)
+    images = arrays["images"]
+    labels = checked_labels(arrays["labels"], len(images) if images.ndim else 0, f"{path}: labels")
+    named = arrays.get("classes", np.arange(labels.max(initial=-1) + 1))
+    if named.ndim != 1:
+        raise InputError(f"{path}: classes are names, one a class, got {named.dtype}{list(named.shape)}")
+    return ArrayDataset(images, labels, tuple(map(str, named.tolist())), path.stem)
 
 
-def _sides(image: NDArray[np.uint8]) -> str:
-    return f"{image.shape[1]}x{image.shape[0]}"
+def open_images(
+    data: str | Path,
+    labels: str | Path | None = None,
+    size: int | None = None,
+    decoding: DecodeConfig = DEFAULT,
+) -> InMemory | OnDisk:
+    """Open clean images that are to be corrupted.
+
+    Args:
+        data: a .npy file of uint8[N, H, W, C], which is mapped, or a folder ``<class>/<image>``.
+        labels: for a .npy file, the .npy file of its N labels; by default ``labels.npy`` beside it, if there.
+        size: for a folder: images are brought to this side: the shorter side to size * 256 / 224 and the middle cut
+            out, as for ImageNet-C. None leaves them as they are.
+        decoding: how a folder's files are decoded. Whether as grey is found out: where all of its images are grey,
+            they are read, corrupted and written as grey; a single colored one makes all of them RGB, as the public
+            generators do it with ImageNet's few grey images.
+
+    Raises:
+        InputError: nothing there, not images, labels of another length, two files of one name but for the ending.
+    """
+    data = Path(data)
+    if size is not None and size < 1:
+        raise InputError(f"size is at least 1 pixel, got {size}")
+    if data.is_dir():
+        if labels is not None:
+            raise InputError("--labels is for a .npy file; a folder's labels are its class folders")
+        return _open_folder(data, size, decoding)
+    if data.suffix.lower() != ".npy":
+        missing = "does not exist" if not data.exists() else "is neither"
+        raise InputError(f"{data} {missing}; expected a folder <class>/<image> or a .npy file of uint8[N, H, W, C]")
+    if size is not None:
+        raise InputError("--size is for a folder of images; a .npy file keeps its size")
+    images = read_array(data, axes=4)
+    beside = data.with_name("labels.npy")
+    path = Path(labels) if labels is not None else beside if beside.is_file() and beside != data else None
+    if path is None:
+        unknown = np.zeros(len(images), np.int64)
+        return InMemory(ArrayDataset(images, unknown, ("unknown",), data.stem), labelled=False)
+    numbers = checked_labels(read_npy(path), len(images), path)
+    classes = tuple(f"{number:04d}" for number in range(int(numbers.max()) + 1))
+    return InMemory(ArrayDataset(images, numbers, classes, data.stem))
+
+
+def _open_folder(folder: Path, size: int | None, decoding: DecodeConfig) -> OnDisk:
+    if inside := splits(folder):
+        raise InputError(f"{folder} holds splits; give one of them: {', '.join(str(folder / name) for name in inside)}")
+    files = scan_classes(folder, folder.name)
+    decoding = replace(decoding, grey=all(map(_may_be_grey, files.paths)))  # a colored set is known by its first image
+    source = OnDisk(replace(files, decoding=decoding), size, IMAGENET_CROP)
+    first: dict[Path, Path] = {}
+    for place, path in enumerate(source.files.paths):
+        other = first.setdefault(source.stem(place), path)
+        if other != path:
+            raise InputError(f"{path} has a namesake with another ending ({other.name}) in its folder; rename one")
+    return source
+
+
+def _may_be_grey(path: Path) -> bool:
+    try:
+        return is_grey(path)
+    except InputError:  # told when it is its turn to be read
+        return True

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from ipmix.core.randomness import mask_hash
-from ipmix.engines import prime_reference
+from ipmix.engines import filled_reference, prime_reference
 from ipmix.engines.output import Output
 from ipmix.recipe.format import NO_MIXING_IMAGE, NO_PARTNER, WHOLE
 from ipmix.recipe.recipe import Chain, Recipe, Step
@@ -70,8 +70,12 @@ def run(
     current = clean
     for step in chain.steps:
         if not step.mixer:
-            prime = step.operation in prime_reference.OPERATIONS
-            current = prime_reference.operate(step, current) if prime else operate(step.operation, current, step.level)
+            if step.operation in prime_reference.OPERATIONS:
+                current = prime_reference.operate(step, current)
+            elif step.operation in filled_reference.OPERATIONS:
+                current = filled_reference.operate(step, current)
+            else:
+                current = operate(step.operation, current, step.level)
         else:
             other = other_of(step, clean, image, partner)
             box = (slice(step.top, step.bottom), slice(step.left, step.right))
@@ -125,9 +129,10 @@ def multiply(a: np.ndarray, b: np.ndarray, power_a: float, power_b: float) -> np
 
 
 def to_bytes(values: np.ndarray, overflow: str) -> np.ndarray:
-    """float32 to bytes, cutting the fraction; outside 0..255 clipped, or wrapped modulo 256."""
-    if overflow == "clip":
-        return np.clip(values, 0, 255).astype(np.uint8)
+    """float32 to bytes: clipped to 0..255 and cut, clipped and rounded, or cut and wrapped modulo 256."""
+    if overflow != "wrap":
+        half = np.float32(0.5 if overflow == "round" else 0.0)
+        return (np.clip(values, 0, 255) + half).astype(np.uint8)
     # A float32 of 2**32 and above is a multiple of 512: its byte is 0. So is that of infinity, by convention.
     whole = np.trunc(np.where(np.abs(values) < 2.0**32, values, 0))
     return (whole.astype(np.int64) & 255).astype(np.uint8)

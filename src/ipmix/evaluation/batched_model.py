@@ -1,77 +1,60 @@
 """The model that is measured: on its device, asked in batches, answering for the data's classes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ipmix.core.errors import InputError
+from ipmix.core.errors import InputError, first_line
 from ipmix.core.progress import Counter
+from ipmix.evaluation.class_outputs import ClassOutputs, Restricted, largest_output, restricted
 from ipmix.measures.outputs import refuse_probabilities
-
-ClassOutputs = Sequence[int | Sequence[int]]
-"""Which of a model's outputs stand for each of the data's classes: one, or several that mean the same."""
-
-
-def restricted(logits: torch.Tensor, columns: ClassOutputs) -> torch.Tensor:
-    """The logits float[B, len(columns)] of the data's classes; of several outputs the largest counts."""
-    if all(isinstance(column, int) for column in columns):
-        return logits[:, list(columns)]
-    groups = [[column] if isinstance(column, int) else list(column) for column in columns]
-    return torch.stack([logits[:, group].amax(dim=1) for group in groups], dim=1)
-
-
-class Restricted(nn.Module):
-    """A model of which only some outputs count."""
-
-    def __init__(self, model: nn.Module, columns: ClassOutputs) -> None:
-        super().__init__()
-        self.model, self.columns = model, columns
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return restricted(self.model(images), self.columns)
+from ipmix.models.advice import failure, out_of_memory
+from ipmix.models.outputs import Logits, shown
 
 
 class BatchedModel:
     """The model on its device, asked in batches."""
 
-    def __init__(self, model: nn.Module, device: torch.device, batch_size: int, columns: ClassOutputs | None) -> None:
+    def __init__(
+        self, model: nn.Module, device: torch.device, batch_size: int, class_outputs: ClassOutputs | None
+    ) -> None:
         # Convolutions on NHWC memory are up to twice as fast on a CPU; the results' shapes don't change.
-        self.model = model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-        self.device, self.batch_size, self.columns = device, batch_size, columns
+        self.model = Logits(model.to(device, memory_format=torch.channels_last).eval())  # type: ignore[call-overload]
+        self.device, self.batch_size, self.class_outputs = device, batch_size, class_outputs
         self._checked = False
 
     @property
-    def of_the_data(self) -> nn.Module:
-        """The model as far as the data's classes go: what an attack works against."""
-        return self.model if self.columns is None else Restricted(self.model, self.columns)
+    def on_data_classes(self) -> nn.Module:
+        """The model with the outputs of the data's classes alone: what an attack works against."""
+        return self.model if self.class_outputs is None else Restricted(self.model, self.class_outputs)
 
     def check(self, image: NDArray[np.uint8], classes: int) -> None:
         """Try one image: a model that doesn't fit the data should say so in the first second."""
         if self._checked:
             return
+        pixels = self.tensor(image)
         try:
-            found = self.logits(image, lambda finished=1: None, restrict=False)
-        except (RuntimeError, ValueError, IndexError) as error:
-            height, width, channels = image.shape[1:]
-            reason = str(error).splitlines()[0]
-            raise InputError(
-                f"the model can't take an image of {width}x{height} with {channels} channels ({reason}); "
-                "pass the --size it was trained on"
-            ) from error
+            with torch.inference_mode():
+                logits = self.model(pixels)
+        except InputError:
+            raise
+        except Exception as error:  # a model of somebody else's may fail in any way
+            raise failure(self.model, pixels, error) from error
+        found = logits.cpu().numpy()
         if found.ndim != 2:
             raise InputError(f"the model must give logits [images, classes], got shape {list(found.shape)}")
         refuse_probabilities(found)
-        width = found.shape[1] if self.columns is None else len(self.columns)
+        width = found.shape[1] if self.class_outputs is None else len(self.class_outputs)
         if width != classes:
             raise InputError(
                 f"the model has {width} classes and the data {classes}: which is which can't be guessed. "
                 "Use data with the model's classes, name the subset (--subset), or say which folder is which of "
                 "the model's outputs (--class-map)"
             )
-        if self.columns is not None and (largest := _largest(self.columns)) >= found.shape[1]:
+        if self.class_outputs is not None and (largest := largest_output(self.class_outputs)) >= found.shape[1]:
             raise InputError(f"the data needs class {largest} of the model, which has {found.shape[1]}")
         self._checked = True
 
@@ -88,9 +71,23 @@ class BatchedModel:
     def answer(self, pixels: torch.Tensor, restrict: bool = True) -> NDArray[np.float32]:
         """Logits float32[B, K] of a batch."""
         with torch.inference_mode():
-            logits = self.model(pixels).float()
-            if restrict and self.columns is not None:
-                logits = restricted(logits, self.columns)
+            try:
+                logits = self.model(pixels)
+            except Exception as error:
+                if out_of_memory(error):
+                    raise InputError(
+                        f"not enough memory for a batch of {shown(pixels)} on {self.device}; lower --batch-size "
+                        f"({self.batch_size})"
+                    ) from error
+                if isinstance(error, InputError):
+                    raise
+                told = f"{type(error).__name__}: {first_line(error)}"
+                raise InputError(
+                    f"the model failed on a batch of {shown(pixels)} ({told}); if it takes fewer images at once, "
+                    f"lower --batch-size ({self.batch_size})"
+                ) from error
+            if restrict and self.class_outputs is not None:
+                logits = restricted(logits, self.class_outputs)
             array: NDArray[np.float32] = logits.cpu().numpy()
             return array
 
@@ -117,10 +114,6 @@ def device_named(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise InputError(f"device {name!r} can't be used ({reason}); try cpu, cuda, cuda:1 or mps") from None
     return device
-
-
-def _largest(columns: ClassOutputs) -> int:
-    return max(column if isinstance(column, int) else max(column) for column in columns)

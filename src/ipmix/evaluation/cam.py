@@ -77,7 +77,7 @@ def grad_cam(
     maps = functional.interpolate(maps, size=images.shape[2:], mode="bilinear", align_corners=False)[:, 0]
     highest = maps.amax(dim=(1, 2), keepdim=True)
     maps = torch.where(highest > 0, maps / highest.clamp_min(1e-12), torch.zeros_like(maps))
-    return maps.detach().cpu().numpy().astype(np.float32), chosen.cpu().numpy()
+    return maps.detach().float().cpu().numpy(), chosen.cpu().numpy()
 
 
 def overlay(image: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.uint8]:

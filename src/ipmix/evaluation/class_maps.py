@@ -24,16 +24,17 @@ from torch import nn
 
 from ipmix.core.errors import InputError
 from ipmix.data.sources import InMemory, OnDisk
-from ipmix.evaluation.request import Request
+from ipmix.evaluation.class_outputs import ClassOutputs
+from ipmix.evaluation.request import EvaluationRequest
 from ipmix.measures.subsets import subset as subset_classes
 
 NAMED = ("imagenet", "numbers", "objectnet", "sorted")
 
-ClassOutputs = int | tuple[int, ...]
-"""The outputs of a model that stand for one class."""
+ClassMap = dict[str, int | tuple[int, ...]]
+"""The output, or the outputs, of a model that each folder stands for."""
 
 
-def outputs_of(class_map: str, folders: Sequence[str]) -> dict[str, ClassOutputs]:
+def outputs_of(class_map: str, folders: Sequence[str]) -> ClassMap:
     """Which outputs each folder stands for; folders that the map leaves out are not in the result.
 
     Args:
@@ -47,11 +48,11 @@ def outputs_of(class_map: str, folders: Sequence[str]) -> dict[str, ClassOutputs
     if class_map == "sorted":
         return {folder: place for place, folder in enumerate(folders)}
     if class_map == "numbers":
-        found: dict[str, ClassOutputs] = {folder: _number(folder) for folder in folders}
+        found: ClassMap = {folder: _number(folder) for folder in folders}
     elif class_map == "imagenet":
         found = {folder: _wordnet(folder) for folder in folders}
     else:
-        table = _objectnet() if class_map == "objectnet" else read_outcomes(class_map)
+        table = _objectnet() if class_map == "objectnet" else read_class_map(class_map)
         found = {folder: table[folder] for folder in folders if folder in table}
         if not found:
             raise InputError(
@@ -88,7 +89,7 @@ def _wordnet(folder: str) -> int:
     return _places()[folder]
 
 
-def _refuse_shared(class_map: str, found: dict[str, ClassOutputs]) -> None:
+def _refuse_shared(class_map: str, found: ClassMap) -> None:
     owner: dict[int, str] = {}
     for folder, outputs in found.items():
         for output in (outputs,) if isinstance(outputs, int) else outputs:
@@ -105,7 +106,7 @@ def _places() -> dict[str, int]:
 
 
 @cache
-def _objectnet() -> dict[str, ClassOutputs]:
+def _objectnet() -> ClassMap:
     return _as_map("objectnet", _data()["objectnet"])
 
 
@@ -115,7 +116,7 @@ def _data() -> dict:
     return content
 
 
-def read_outcomes(path: str) -> dict[str, ClassOutputs]:
+def read_class_map(path: str) -> ClassMap:
     if not Path(path).is_file():
         raise InputError(f"there is no class map {path!r}: expected {', '.join(NAMED)}, or a JSON file that exists")
     try:
@@ -125,10 +126,10 @@ def read_outcomes(path: str) -> dict[str, ClassOutputs]:
     return _as_map(path, content)
 
 
-def _as_map(name: str, content: object) -> dict[str, ClassOutputs]:
+def _as_map(name: str, content: object) -> ClassMap:
     if not isinstance(content, dict) or not content:
         raise InputError(f"{name} holds no class map; it looks like {_EXAMPLE}")
-    found: dict[str, ClassOutputs] = {}
+    found: ClassMap = {}
     for folder, value in content.items():
         numbers = value if isinstance(value, list) else [value]
         if not numbers or any(isinstance(n, bool) or not isinstance(n, int) or n < 0 for n in numbers):
@@ -141,17 +142,17 @@ _EXAMPLE = '{"folder": 5, "other folder": [7, 9]}'
 
 
 def match_classes(
-    source: InMemory | OnDisk, request: Request, model: nn.Module
-) -> tuple[InMemory | OnDisk, list[ClassOutputs] | None]:
+    source: InMemory | OnDisk, request: EvaluationRequest, model: nn.Module
+) -> tuple[InMemory | OnDisk, ClassOutputs | None]:
     """Bring data and model to the same classes: by subset, by class map, by name, or as they are."""
     if request.subset is not None:
         if request.class_map is not None:
             raise InputError("--subset names both the classes and their order: leave out --class-map")
-        columns = subset_classes(request.subset).tolist()
-        if len(source.classes) == len(columns):
-            return source, columns
+        class_outputs = subset_classes(request.subset).tolist()
+        if len(source.classes) == len(class_outputs):
+            return source, class_outputs
         if len(source.classes) == 1000:
-            return _restricted(source, columns), columns
+            return _only_classes(source, class_outputs), class_outputs
         raise InputError(
             f"--subset {request.subset} needs data with 200 classes (the set itself) or all 1,000 (of which 200 "
             f"are taken); {source.name} has {len(source.classes)}"
@@ -173,23 +174,21 @@ def match_classes(
     return source, [list(names).index(name) for name in source.classes]
 
 
-def _mapped(source: InMemory | OnDisk, class_map: str) -> tuple[InMemory | OnDisk, list[ClassOutputs] | None]:
+def _mapped(source: InMemory | OnDisk, class_map: str) -> tuple[InMemory | OnDisk, ClassOutputs | None]:
     """By a class map; images of folders that it leaves out are not measured."""
     outputs = outputs_of(class_map, source.classes)
     kept = [place for place, folder in enumerate(source.classes) if folder in outputs]
-    columns = [outputs[source.classes[place]] for place in kept]
+    class_outputs = [outputs[source.classes[place]] for place in kept]
     if len(kept) < len(source.classes):
         sys.stderr.write(
             f"{len(source.classes) - len(kept)} of the data's {len(source.classes)} folders are not in the class map "
             f"{class_map}: their images are left out.\n"
         )
-        source = _restricted(source, kept)
-    return source, None if class_map == "sorted" else columns
+        source = _only_classes(source, kept)
+    return source, None if class_map == "sorted" else class_outputs
 
 
-def _guessed(
-    source: InMemory | OnDisk, names: Sequence[str] | None
-) -> tuple[InMemory | OnDisk, list[ClassOutputs] | None]:
+def _guessed(source: InMemory | OnDisk, names: Sequence[str] | None) -> tuple[InMemory | OnDisk, ClassOutputs | None]:
     """For a model whose classes have no names: their order is all there is to go by."""
     if is_numbered_out_of_order(source.classes):
         raise InputError(
@@ -202,12 +201,12 @@ def _guessed(
     return source, None
 
 
-def _restricted(source: InMemory | OnDisk, columns: list[int]) -> InMemory | OnDisk:
-    """Only the images of some classes, relabelled 0, 1, ... in the order of ``columns``."""
+def _only_classes(source: InMemory | OnDisk, classes_kept: list[int]) -> InMemory | OnDisk:
+    """Only the images of some classes, relabelled 0, 1, ... in the order of ``classes_kept``."""
     place = np.full(len(source.classes), -1, np.int64)
-    place[columns] = np.arange(len(columns))
+    place[classes_kept] = np.arange(len(classes_kept))
     chosen = np.flatnonzero(place[source.labels] >= 0)
-    labels, classes = place[source.labels[chosen]], tuple(source.classes[c] for c in columns)
+    labels, classes = place[source.labels[chosen]], tuple(source.classes[c] for c in classes_kept)
     if not len(chosen):
         raise InputError(f"{source.name} has no image of the subset's classes")
     if isinstance(source, InMemory):

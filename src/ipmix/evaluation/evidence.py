@@ -1,6 +1,6 @@
 """Images that stand behind the figures: the worst answers, and where the model looks (for the report)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ipmix.core.errors import InputError
+from ipmix.core.image_sizes import SMALL_SIDE
 from ipmix.corruptions import corrupt
 from ipmix.data.sources import ImageSource
 from ipmix.evaluation.cam import grad_cam, last_spatial_layer, overlay
+from ipmix.evaluation.class_outputs import class_of
 from ipmix.evaluation.plan import EvaluationPlan
 from ipmix.report.page import Figure, Panel
 
@@ -22,18 +24,19 @@ CAM_SEVERITY = 3
 
 
 def worst_panel(card: Mapping[str, Any], source: ImageSource) -> list[Panel]:
-    """The most confidently wrong answers, with what was said and what is right; nothing if none is wrong."""
+    """The most confidently wrong answers, each with the predicted class and the label; nothing if none is wrong."""
     figures = []
     for entry in card["worst"][:SHOWN]:
         images, _ = source.read(entry["index"], entry["index"] + 1)
         if not len(images):
             continue
-        said = "no answer" if entry["predicted"] < 0 else source.classes[entry["predicted"]]
-        sure = "" if entry["confidence"] is None else f" {100 * entry['confidence']:.0f}%"
-        figures.append(Figure(images[0], f"said {said}{sure}; is {source.classes[entry['label']]}"))
+        answer = "no answer"
+        if entry["predicted"] >= 0:
+            answer = f"predicted {source.classes[entry['predicted']]} {100 * entry['confidence']:.0f}%"
+        figures.append(Figure(images[0], f"{answer}; is {source.classes[entry['label']]}"))
     if not figures:
         return []
-    return [Panel("The worst answers", "Wrong, and most sure of it.", [("", figures)], _width(figures[0].image))]
+    return [Panel("The worst answers", "Wrong, and most confident.", [("", figures)], _width(figures[0].image))]
 
 
 def attention_panel(
@@ -58,10 +61,10 @@ def attention_panel(
         pixels = torch.from_numpy(batch).to(device).permute(0, 3, 1, 2).float() / 255.0
         try:
             layer = layer or last_spatial_layer(model, pixels)
-            maps, said = grad_cam(model, pixels, layer=layer)
+            maps, predicted = grad_cam(model, pixels, layer=layer)
         except (InputError, RuntimeError, NotImplementedError):
             return []
-        rows.append((f"is {source.classes[source.labels[place]]}", _figures(card, source, shown, maps, said)))
+        rows.append((f"is {source.classes[source.labels[place]]}", _figures(card, source, shown, maps, predicted)))
     if not rows:
         return []
     text = (
@@ -76,25 +79,17 @@ def _figures(
     source: ImageSource,
     shown: list[tuple[str, NDArray[np.uint8]]],
     maps: NDArray[np.float32],
-    said: NDArray[np.int64],
+    predicted: NDArray[np.int64],
 ) -> list[Figure]:
-    columns = card["run"].get("columns")
+    class_outputs = card["run"].get("columns")
     figures = [Figure(shown[0][1], "the image")]
-    for (name, image), heat, answer in zip(shown, maps, said.tolist()):
-        place = answer if columns is None else _class_of(answer, columns)
+    for (name, image), heat, answer in zip(shown, maps, predicted.tolist()):
+        place = answer if class_outputs is None else class_of(answer, class_outputs)
         called = "another class" if place is None else source.classes[place]
         figures.append(Figure(overlay(image, heat), f"{name}: {called}"))
     return figures
 
 
-def _class_of(output: int, columns: Sequence[int | Sequence[int]]) -> int | None:
-    """The data's class that a model's output stands for, if any."""
-    for place, column in enumerate(columns):
-        if output == column or (not isinstance(column, int) and output in column):
-            return place
-    return None
-
-
 def _width(image: NDArray[np.uint8]) -> int:
     """Small images are shown enlarged, large ones reduced."""
-    return 72 if max(image.shape[:2]) <= 64 else 128
+    return 72 if max(image.shape[:2]) <= SMALL_SIDE else 128

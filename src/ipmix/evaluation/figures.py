@@ -1,73 +1,57 @@
 """A figure of the scorecard: its value, its bootstrap interval, how many images stand behind it."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ipmix.core.errors import InputError
 from ipmix.measures import bootstrap
+from ipmix.measures.table import Measure
+
+Arguments = tuple[NDArray[Any], ...] | InputError
+"""What a measure's function is given, the images along each array's first axis; or why it can't be given that."""
 
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
+    """How 95% intervals are found: the bootstrap's seed, and how often images are drawn; 0 for no intervals."""
+
     seed: int
     samples: int
 
-    def of(
-        self,
-        statistic: Callable[[NDArray[np.intp]], float],
-        count: int,
-        groups: Sequence[int] | None = None,
-        centred: bool = False,
-    ) -> list[float] | None:
-        if not self.samples or count < 2:
-            return None
-        options = {"seed": self.seed, "samples": self.samples}
-        return list(bootstrap.interval(statistic, count, **options, groups=groups, centred=centred))
+
+def figure(measure: Measure, arguments: Arguments, intervals: Intervals) -> dict[str, Any]:
+    """The scorecard's entry for a measure: value, interval, number of images; without a value, the reason."""
+    if isinstance(arguments, InputError):
+        return _no_figure(arguments)
+    try:
+        value = measure.function(*arguments)
+    except InputError as error:
+        return _no_figure(error)
+    count = len(arguments[0])
+    return {"value": value, "interval": _interval(measure, arguments, intervals), "pictures": count, "reason": None}
 
 
-def mean_figure(values: NDArray[Any], interval: Intervals) -> dict[str, Any]:
-    """A figure that is a mean over images."""
-    numbers = values.astype(np.float64)
-    if not np.isfinite(numbers).all():
-        return no_figure(f"{int((~np.isfinite(numbers)).sum())} of {numbers.size} images have no finite value")
-    return figure(
-        float(numbers.mean()),
-        interval.of(lambda drawn: float(numbers[drawn].mean()), numbers.size),
-        numbers.size,
+def _interval(measure: Measure, arguments: tuple[NDArray[Any], ...], intervals: Intervals) -> list[float] | None:
+    count = len(arguments[0])
+    if measure.interval == "none" or not intervals.samples or count < 2:
+        return None
+    groups = None
+    if "anomalies" in measure.needs:  # known images come first, and are drawn apart from unknown ones
+        unknown = int(arguments[1].sum())
+        groups = [count - unknown, unknown]
+    return list(
+        bootstrap.interval(
+            lambda drawn: measure.function(*(array[drawn] for array in arguments)),
+            count,
+            seed=intervals.seed,
+            samples=intervals.samples,
+            groups=groups,
+            centred=measure.interval == "centred",
+        )
     )
 
 
-def figure(value: float, interval: list[float] | None, images: int) -> dict[str, Any]:
-    return {"value": value, "interval": interval, "pictures": images, "reason": None}
-
-
-def no_figure(reason: str) -> dict[str, Any]:
-    return {"value": None, "interval": None, "pictures": 0, "reason": reason}
-
-
-def pair_figure(
-    measure: Callable[[NDArray[Any], NDArray[Any]], float],
-    sure: NDArray[np.float64],
-    correct: NDArray[np.bool_],
-    interval: Intervals,
-    centred: bool,
-) -> dict[str, Any]:
-    try:
-        value = measure(sure, correct)
-    except InputError as error:
-        return no_figure(str(error))
-    bounds = interval.of(lambda drawn: measure(sure[drawn], correct[drawn]), sure.size, centred=centred)
-    return figure(value, bounds, sure.size)
-
-
-def resampled(
-    measure: Callable[[NDArray[Any], NDArray[Any]], float],
-    values: NDArray[Any],
-    against: NDArray[Any],
-    drawn: NDArray[np.intp],
-) -> float:
-    return measure(values[drawn], against[drawn])
+def _no_figure(reason: InputError) -> dict[str, Any]:
+    return {"value": None, "interval": None, "pictures": 0, "reason": str(reason)}

@@ -9,20 +9,23 @@ from torch import nn
 from ipmix.core.errors import InputError
 from ipmix.data import datasets
 from ipmix.data.sources import ImageSource, InMemory, OnDisk, read_arrays
-from ipmix.evaluation.class_maps import ClassOutputs, match_classes
-from ipmix.evaluation.request import Request
+from ipmix.evaluation.class_maps import match_classes
+from ipmix.evaluation.class_outputs import ClassOutputs
+from ipmix.evaluation.request import EvaluationRequest
 from ipmix.models.loading import open_model
 
 
-def model_and_source(request: Request, quiet: bool) -> tuple[nn.Module, InMemory | OnDisk, list[ClassOutputs] | None]:
+def model_and_source(
+    request: EvaluationRequest, quiet: bool
+) -> tuple[nn.Module, InMemory | OnDisk, ClassOutputs | None]:
     """The model, the images, and which of the model's outputs are the data's classes."""
     published = request.model.startswith(("timm:", "torchvision:"))
     found = scan_data(request, quiet, request.data, request.split)
     count = request.classes or (1000 if published and request.model.count(":") == 1 else len(found.classes))
     model = open_model(request.model, classes=count, mean=request.mean, std=request.std, trust=request.trust)
     usual = usual_form(request, model)
-    source, columns = match_classes(_source(request, found, usual), request, model)
-    return model, source, columns
+    source, class_outputs = match_classes(_source(request, found, usual), request, model)
+    return model, source, class_outputs
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Form:
     grey: bool = False
 
 
-def usual_form(request: Request, model: nn.Module) -> Form:
+def usual_form(request: EvaluationRequest, model: nn.Module) -> Form:
     """What was asked for, or else what the model is known to have been made for."""
     known = Form(getattr(model, "size", None) or _own_size(request.model))
     if request.model.startswith(("timm:", "torchvision:")) and request.model.count(":") == 1:
@@ -74,7 +77,7 @@ def side_of(source: ImageSource) -> int:
 
 
 def scan_data(
-    request: Request, quiet: bool, data: str, split: str | None
+    request: EvaluationRequest, quiet: bool, data: str, split: str | None
 ) -> datasets.ArrayDataset | datasets.FileDataset:
     if Path(data).suffix == ".npz":
         return read_arrays(Path(data))
@@ -85,7 +88,9 @@ def scan_data(
     return datasets.scan(data, chosen)
 
 
-def _source(request: Request, found: datasets.ArrayDataset | datasets.FileDataset, form: Form) -> InMemory | OnDisk:
+def _source(
+    request: EvaluationRequest, found: datasets.ArrayDataset | datasets.FileDataset, form: Form
+) -> InMemory | OnDisk:
     chosen = np.arange(len(found))
     if request.limit is not None:
         if request.limit < 1:
@@ -96,7 +101,7 @@ def _source(request: Request, found: datasets.ArrayDataset | datasets.FileDatase
 
 
 def picked(
-    request: Request,
+    request: EvaluationRequest,
     found: datasets.ArrayDataset | datasets.FileDataset,
     form: Form,
     chosen: np.ndarray,

@@ -1,22 +1,21 @@
-"""What to measure: corruptions, sequences, attacks; what it costs in passes and bytes; how a run is described."""
+"""What to measure (corruptions, perturbation sequences, attacks), what that costs, and how a run is described."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import nn
 
 from ipmix.core.errors import InputError
 from ipmix.corruptions import ALL_CORRUPTIONS, CORRUPTIONS, PERTURBATIONS
 from ipmix.data.sources import ImageSource
-from ipmix.evaluation.batched_model import ClassOutputs
+from ipmix.evaluation.class_outputs import ClassOutputs
+from ipmix.models.hashing import weights_hash
 
-PART = 256
-"""Images in a part: what memory holds at a time, and what an interruption can cost."""
+CHUNK = 256
+"""Images in a chunk: what memory holds at a time, and what an interruption can cost."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ class EvaluationPlan:
 
 
 def describe(
-    model: nn.Module, source: ImageSource, plan: EvaluationPlan, *, name: str, columns: ClassOutputs | None = None
+    model: nn.Module, source: ImageSource, plan: EvaluationPlan, *, name: str, class_outputs: ClassOutputs | None = None
 ) -> dict[str, Any]:
     """What makes a run the same run: model, data and plan, as JSON."""
     settings = asdict(plan)
@@ -93,26 +92,19 @@ def describe(
             "sha256": source.fingerprint(),
         },
         "plan": settings,
-        "columns": None if columns is None else [c if isinstance(c, int) else list(c) for c in columns],
-        "part": PART,
+        "columns": None if class_outputs is None else [c if isinstance(c, int) else list(c) for c in class_outputs],
+        "part": CHUNK,
     }
 
 
-def weights_hash(model: nn.Module) -> str:
-    """A hash of a model's parameters and buffers, and of its file where those can't be seen (ONNX, exported)."""
-    digest = hashlib.sha256(str(getattr(model, "sha256", "")).encode())
-    for key, value in sorted(model.state_dict().items()):
-        digest.update(f"{key} {value.dtype} {list(value.shape)}".encode())
-        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()
-
-
 def passes(plan: EvaluationPlan, count: int, starts: Sequence[int]) -> int:
-    """Forward passes of images that the parts beginning at ``starts`` need; a gradient step counts as 3."""
-    images = sum(min(PART, count - start) for start in starts)
+    """Forward passes of images that the chunks beginning at ``starts`` need; a gradient step counts as 3."""
+    images = sum(min(CHUNK, count - start) for start in starts)
     total = images * (1 + len(plan.corruptions) * len(plan.severities))
     total += images * sum(map(frame_count_of, plan.perturbations))
-    every = np.concatenate([np.arange(start, min(start + PART, count)) for start in starts]) if starts else np.arange(0)
+    every = (
+        np.concatenate([np.arange(start, min(start + CHUNK, count)) for start in starts]) if starts else np.arange(0)
+    )
     for attack in (plan.attack, plan.auto_attack):
         if attack is not None:
             total += len(attacked_places(attack, every, count)) * attack_cost(attack)
@@ -120,9 +112,9 @@ def passes(plan: EvaluationPlan, count: int, starts: Sequence[int]) -> int:
 
 
 def needed_bytes(plan: EvaluationPlan, source: ImageSource, starts: Sequence[int]) -> int:
-    """What the parts beginning at ``starts`` will take on the disk."""
+    """What the chunks beginning at ``starts`` will take on the disk."""
     count, logits = len(source.labels), 4 * len(source.classes)
-    images = sum(min(PART, count - start) for start in starts)
+    images = sum(min(CHUNK, count - start) for start in starts)
     attacks = sum(attack is not None for attack in (plan.attack, plan.auto_attack))
     each = 16 + 8 * attacks + logits * (1 + len(plan.corruptions) * len(plan.severities) + attacks)
     each += sum(8 * frame_count_of(name) + 4 for name in plan.perturbations)
@@ -148,5 +140,5 @@ def attack_cost(attack: AttackConfig | AutoAttackConfig) -> int:
 
 
 def frame_count_of(perturbation: str) -> int:
-    """About how many frames a sequence has: for the progress shown and the memory used, not for results."""
+    """About how many frames a perturbation sequence has: for the progress shown and for memory, not for results."""
     return 41 if perturbation == "translate" else 31

@@ -1,6 +1,6 @@
 """Walks the data once: every image clean, corrupted, attacked and perturbed, through the model, once.
 
-Nothing here augments. Each part of the images is read, every condition of it is made on the fly and
+Nothing here augments. The images are read a chunk at a time, every condition of it is made on the fly and
 forgotten, and the logits are kept (:mod:`ipmix.evaluation.predictions`), so that memory does not grow with the data.
 """
 
@@ -22,9 +22,11 @@ from ipmix.core.checking import check_count
 from ipmix.core.progress import Counter, counting
 from ipmix.corruptions import corrupt, perturb
 from ipmix.data.sources import ImageSource
-from ipmix.evaluation.batched_model import BatchedModel, ClassOutputs, device_named
+from ipmix.evaluation.batched_model import BatchedModel, device_named
+from ipmix.evaluation.class_outputs import ClassOutputs
+from ipmix.evaluation.conditions import CLEAN, Condition
 from ipmix.evaluation.plan import (
-    PART,
+    CHUNK,
     AttackConfig,
     AutoAttackConfig,
     EvaluationPlan,
@@ -38,6 +40,9 @@ from ipmix.evaluation.plan import (
 from ipmix.evaluation.predictions import PredictionFolder, check_space
 from ipmix.measures import consistency, outputs
 
+Work = tuple[Condition, Callable[[], NDArray[np.uint8]]]
+"""A condition and what makes its images."""
+
 FRAMES_AT_ONCE = 64 * 2**20
 """Bytes of frames that are made at a time."""
 
@@ -49,7 +54,7 @@ def predict(
     folder: str | Path,
     *,
     name: str,
-    columns: ClassOutputs | None = None,
+    class_outputs: ClassOutputs | None = None,
     batch_size: int = 128,
     device: str = "auto",
     threads: int = 1,
@@ -67,7 +72,7 @@ def predict(
         plan: what to do to them.
         folder: where predictions go.
         name: what the run is called in results.
-        columns: which of the model's outputs stand for the data's classes, in their order (for data with
+        class_outputs: which of the model's outputs stand for the data's classes, in their order (for data with
             other classes than the model): one for each, or several of which the largest counts; None if they
             are the same.
         batch_size: images in one forward pass.
@@ -75,7 +80,7 @@ def predict(
         threads: that make corruptions.
         force: replace predictions of another run.
         quiet: show no progress.
-        shard: (rank, processes): predict only this process's share of the parts. All processes write to the
+        shard: (rank, processes): predict only this process's share of the chunks. All processes write to the
             same folder; with several, ``force`` must have been settled by one of them beforehand.
 
     Raises:
@@ -83,33 +88,34 @@ def predict(
             disk is too full for it.
     """
     check_count("batch_size", batch_size, 1)
-    run = describe(model, source, plan, name=name, columns=columns)
+    run = describe(model, source, plan, name=name, class_outputs=class_outputs)
     check_beforehand(source, plan, folder, run)
-    target = BatchedModel(model, device_named(device), batch_size, columns)
+    batched = BatchedModel(model, device_named(device), batch_size, class_outputs)
     rank, processes = shard
     kept = PredictionFolder.begin(folder, run, force=force and processes == 1)
     count = len(source.labels)
-    todo = [part for part in range(rank, -(-count // PART), processes) if not kept.has(part)]
+    todo = [chunk for chunk in range(rank, -(-count // CHUNK), processes) if not kept.has(chunk)]
     # A processor is busy with the model already: images made beside it would make its threads wait for each other.
-    beside = nullcontext() if target.device.type == "cpu" else ThreadPoolExecutor(1)
+    beside = nullcontext() if batched.device.type == "cpu" else ThreadPoolExecutor(1)
     with (
-        counting(f"{name}: images", passes(plan, count, [PART * part for part in todo]), quiet=quiet) as advance,
+        counting(f"{name}: images", passes(plan, count, [CHUNK * chunk for chunk in todo]), quiet=quiet) as advance,
         beside as ahead,
     ):
-        for part in todo:
-            images, indices = source.read(PART * part, PART * (part + 1))
+        for chunk in todo:
+            images, indices = source.read(CHUNK * chunk, CHUNK * (chunk + 1))
             labels = source.labels[indices]
             arrays: dict[str, NDArray[Any]] = {"labels": labels, "indices": indices}
             if len(indices):
-                target.check(images[:1], len(source.classes))
-                arrays |= _answers(target, _ready(_conditions(plan, images, indices, threads), ahead), advance)
-                for condition, attack in (("attack", plan.attack), ("auto_attack", plan.auto_attack)):
+                batched.check(images[:1], len(source.classes))
+                made = _ready(_conditions(plan, images, indices, threads), ahead)
+                arrays |= {condition.key: array for condition, array in _answers(batched, made, advance).items()}
+                for name_of_attack, attack in (("attack", plan.attack), ("auto_attack", plan.auto_attack)):
                     if attack is not None and len(places := attacked_places(attack, indices, count)):
-                        arrays[condition] = _attacked(
-                            target, attack, images[places], labels[places], indices[places], plan.seed, advance
+                        arrays[name_of_attack] = _attacked(
+                            batched, attack, images[places], labels[places], indices[places], plan.seed, advance
                         )
-                        arrays[f"places/{condition}"] = places
-            kept.write(part, arrays)
+                        arrays[f"places/{name_of_attack}"] = places
+            kept.write(chunk, arrays)
     return kept
 
 
@@ -127,21 +133,21 @@ def check_beforehand(source: ImageSource, plan: EvaluationPlan, folder: str | Pa
         require()
         check_classes(len(source.classes))
     there = PredictionFolder.of(folder, run)
-    parts = range(-(-len(source.labels) // PART))
-    check_space(folder, needed_bytes(plan, source, [PART * part for part in parts if not there.has(part)]))
+    chunks = range(-(-len(source.labels) // CHUNK))
+    check_space(folder, needed_bytes(plan, source, [CHUNK * chunk for chunk in chunks if not there.has(chunk)]))
 
 
 def _conditions(
     plan: EvaluationPlan, images: NDArray[np.uint8], indices: NDArray[np.int64], threads: int
-) -> Iterator[tuple[str, Callable[[], NDArray[np.uint8]]]]:
-    yield "clean", lambda: images
+) -> Iterator[Work]:
+    yield CLEAN, lambda: images
     for name in plan.corruptions:
         for severity in plan.severities:
             make = partial(
                 corrupt, images, name, severity,
                 seed=plan.seed, indices=indices, form=plan.form, threads=threads,
             )  # fmt: skip
-            yield f"corruption/{name}/{severity}", make
+            yield Condition("corruption", name, severity), make
     for name in plan.perturbations:
         step = max(1, FRAMES_AT_ONCE // (frame_count_of(name) * images[0].nbytes))
         for start in range(0, len(images), step):
@@ -150,29 +156,27 @@ def _conditions(
                 perturb, images[chosen], name,
                 seed=plan.seed, difficulty=plan.difficulty, indices=indices[chosen], threads=threads,
             )  # fmt: skip
-            yield f"frames/{name}", make
+            yield Condition("frames", name), make
 
 
-def _ready(
-    jobs: Iterator[tuple[str, Callable[[], NDArray[np.uint8]]]], pool: ThreadPoolExecutor | None
-) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+def _ready(jobs: Iterator[Work], pool: ThreadPoolExecutor | None) -> Iterator[tuple[Condition, NDArray[np.uint8]]]:
     """Each condition's images, made when they are asked for or, in ``pool``, while the model works on the last."""
     if pool is None:
-        for name, make in jobs:
-            yield name, make()
+        for condition, make in jobs:
+            yield condition, make()
         return
-    name, make = next(jobs)
+    condition, make = next(jobs)
     waiting = pool.submit(make)
     for following, then in jobs:
         images = waiting.result()
         waiting = pool.submit(then)
-        yield name, images
-        name = following
-    yield name, waiting.result()
+        yield condition, images
+        condition = following
+    yield condition, waiting.result()
 
 
 def _attacked(
-    target: BatchedModel,
+    batched: BatchedModel,
     attack: AttackConfig | AutoAttackConfig,
     images: NDArray[np.uint8],
     labels: NDArray[np.int64],
@@ -181,17 +185,17 @@ def _attacked(
     advance: Counter,
 ) -> NDArray[np.float32]:
     found = []
-    for batch in target.batches(len(images)):
-        pixels, truth = target.tensor(images[batch]), torch.from_numpy(labels[batch]).to(target.device)
+    for batch in batched.batches(len(images)):
+        pixels, targets = batched.tensor(images[batch]), torch.from_numpy(labels[batch]).to(batched.device)
         if isinstance(attack, AutoAttackConfig):
             changed = auto_attack(
-                target.of_the_data, pixels, truth, epsilon=attack.epsilon, norm=attack.norm, seed=seed
+                batched.on_data_classes, pixels, targets, epsilon=attack.epsilon, norm=attack.norm, seed=seed
             )
         else:
             changed = pgd(
-                target.of_the_data,
+                batched.on_data_classes,
                 pixels,
-                truth,
+                targets,
                 epsilon=attack.epsilon,
                 steps=attack.steps,
                 step_size=attack.step_size,
@@ -201,26 +205,26 @@ def _attacked(
                 seed=seed,
                 indices=indices[batch],
             )
-        found.append(target.answer(changed))
+        found.append(batched.answer(changed))
         advance((batch.stop - batch.start) * attack_cost(attack))
     return np.concatenate(found)
 
 
 def _answers(
-    target: BatchedModel, made: Iterator[tuple[str, NDArray[np.uint8]]], advance: Counter
-) -> dict[str, NDArray[Any]]:
-    """Logits of every condition's images; of films the classes of the frames and the top-5 distances."""
-    found: dict[str, list[NDArray[Any]]] = {}
+    batched: BatchedModel, made: Iterator[tuple[Condition, NDArray[np.uint8]]], advance: Counter
+) -> dict[Condition, NDArray[Any]]:
+    """Logits of every condition's images; of perturbation sequences the frames' classes and the top-5 distances."""
+    found: dict[Condition, list[NDArray[Any]]] = {}
     for condition, images in made:
-        if images.ndim == 4:
-            found[condition] = [target.logits(images, advance)]
+        if condition.holds_logits:
+            found[condition] = [batched.logits(images, advance)]
             continue
         count, length = images.shape[:2]
-        logits = target.logits(images.reshape(count * length, *images.shape[2:]), advance)
+        logits = batched.logits(images.reshape(count * length, *images.shape[2:]), advance)
         found.setdefault(condition, []).append(outputs.predicted(logits).reshape(count, length))
         if logits.shape[1] >= 5:
-            name = condition.removeprefix("frames/")
             order = np.argsort(-logits, axis=1, kind="stable")[:, :5].reshape(count, length, 5)
-            distances = consistency.top5_distances(order, reference=consistency.reference_of(name)).mean(axis=1)
-            found.setdefault(f"top5/{name}", []).append(distances.astype(np.float32))
-    return {condition: np.concatenate(parts) for condition, parts in found.items()}
+            reference = consistency.reference_of(condition.name)
+            distances = consistency.top5_distances(order, reference=reference).mean(axis=1)
+            found.setdefault(Condition("top5", condition.name), []).append(distances.astype(np.float32))
+    return {condition: np.concatenate(arrays) for condition, arrays in found.items()}

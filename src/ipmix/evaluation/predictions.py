@@ -1,14 +1,14 @@
-"""What a classifier said, kept: logits and labels in parts, so that measuring needs no model a second time.
+"""A classifier's predictions, kept: logits and labels in shards, so that scoring needs no model a second time.
 
-A folder of predictions holds ``run.json`` (what was asked of which model on which data) and one file per
-part of the images. A part is written in one step when all of its conditions are done: an interrupted run
-goes on with the first part that is missing. A part's name carries a hash of ``run.json``: one that another run left
+A folder of predictions holds ``run.json`` (what was asked of which model on which data) and one file, a shard, for
+each chunk of the images. A shard is written in one step when all of its conditions are done: an interrupted run
+goes on with the first that is missing. A shard's name carries a hash of ``run.json``: one that another run left
 behind (killed, or still going) is never taken for this run's.
 
-Conditions are named ``clean``, ``corruption/NAME/SEVERITY``, ``attack``, ``auto_attack`` (float32[n, K] logits each),
-``frames/NAME`` (int64[n, T], predicted class of each frame, -1 for none) and ``top5/NAME`` (float32[n],
-mean top-5 distance of each sequence). An attack on some of the images only has their places in the part under
-``places/NAME`` (int64[m]); without them it is taken to be on the first m.
+Arrays are named by :mod:`ipmix.evaluation.conditions`: ``clean``, ``corruption/NAME/SEVERITY``, ``attack``,
+``auto_attack`` (float32[n, K] logits each), ``frames/NAME`` (int64[n, T], predicted class of each frame, -1 for none)
+and ``top5/NAME`` (float32[n], mean top-5 distance of each sequence). An attack on some of the images only has their
+places in the shard under ``places/attack`` (int64[m]); without them it is taken to be on the first m.
 """
 
 import hashlib
@@ -26,10 +26,14 @@ from numpy.typing import NDArray
 
 from ipmix.core.errors import InputError
 from ipmix.core.files import replacing, write_text
+from ipmix.evaluation.conditions import Condition
 
 FORMAT = "ipmix predictions 2"
 OLDER = "ipmix predictions 1"
-"""Of folders whose parts' names carry no hash: they can be scored, but a run can't go on in them."""
+"""Of folders whose shards' names carry no hash: they can be scored, but a run can't go on in them."""
+
+BESIDE = ("labels", "indices", "places/attack", "places/auto_attack")
+"""Arrays of a shard that are about its images, or about a condition, and no condition themselves."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +45,7 @@ class Predictions:
 
 
 class PredictionFolder:
-    """Predictions in a folder, part by part."""
+    """Predictions in a folder, a shard for each chunk of the images."""
 
     def __init__(self, path: Path, run: Mapping[str, Any]) -> None:
         self.path, self.run = path, dict(run)
@@ -76,8 +80,8 @@ class PredictionFolder:
                     f"{folder} holds predictions of another run (different: {', '.join(differing)}); choose "
                     "another folder, or pass --force to replace them"
                 )
-            for part in folder.glob("part-*.npz"):
-                part.unlink()
+            for shard in folder.glob("part-*.npz"):
+                shard.unlink()
         elif folder.is_dir() and any(folder.iterdir()) and not force:
             raise InputError(f"{folder} is not empty and holds no predictions; choose another folder")
         folder.mkdir(parents=True, exist_ok=True)
@@ -99,22 +103,22 @@ class PredictionFolder:
             raise InputError(f"{folder}/run.json is of format {manifest.get('format')!r}; expected {FORMAT!r}")
         return cls(folder, manifest)
 
-    def has(self, part: int) -> bool:
-        """Whether a part is done."""
-        return self._part(part).is_file()
+    def has(self, chunk: int) -> bool:
+        """Whether the shard of a chunk of the images is there."""
+        return self._file(chunk).is_file()
 
-    def write(self, part: int, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Keep a part: ``labels`` int64[n], ``indices`` int64[n] and its conditions."""
-        with replacing(self._part(part)) as file:
+    def write(self, chunk: int, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Keep a chunk's shard: ``labels`` int64[n], ``indices`` int64[n] and its conditions."""
+        with replacing(self._file(chunk)) as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]
 
-    def parts(self) -> Iterator["PredictionShard"]:
-        """The parts that are done, in order."""
+    def shards(self) -> Iterator["PredictionShard"]:
+        """The shards that are there, in the images' order."""
         for path in sorted(self.path.glob(f"part-{'[0-9]' * 5}{self._mark}.npz")):
             yield PredictionShard(path)
 
-    def _part(self, part: int) -> Path:
-        return self.path / f"part-{part:05d}{self._mark}.npz"
+    def _file(self, chunk: int) -> Path:
+        return self.path / f"part-{chunk:05d}{self._mark}.npz"
 
     @property
     def _mark(self) -> str:
@@ -126,7 +130,7 @@ class PredictionFolder:
 class PredictionFile:
     """Predictions in one file of somebody else's: an ``.npz`` with ``logits`` (or ``clean``) and ``labels``.
 
-    Further conditions may be there under the names of this module.
+    Further conditions may be there under the names of :mod:`ipmix.evaluation.conditions`.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -141,8 +145,8 @@ class PredictionFile:
             )
         self.run: dict[str, Any] = {"format": FORMAT, "name": self.path.stem}
 
-    def parts(self) -> Iterator["PredictionShard"]:
-        """The file as its only part."""
+    def shards(self) -> Iterator["PredictionShard"]:
+        """The file as the only shard."""
         yield PredictionShard(self.path)
 
 
@@ -177,6 +181,20 @@ class PredictionShard:
         """Which arrays there are."""
         return set(self._names)
 
+    def conditions(self) -> list[Condition]:
+        """Which conditions there are predictions under, in the order of their names.
+
+        Raises:
+            InputError: an array is named like no condition; left out, a misspelled one would go unnoticed.
+        """
+        found = []
+        for name in sorted(self.names() - {*BESIDE}):
+            try:
+                found.append(Condition.parse(name))
+            except InputError as error:
+                raise InputError(f"{self._path}: the array {error}") from None
+        return found
+
     def array(self, name: str) -> NDArray[Any]:
         """One array by its name."""
         try:
@@ -186,20 +204,20 @@ class PredictionShard:
             raise InputError(f"{self._path}: {name} can't be read ({_reason(error)})") from None
         return array
 
-    def predictions(self, condition: str) -> Predictions:
+    def predictions(self, condition: Condition) -> Predictions:
         """Logits and labels of the images that a condition covers.
 
         Raises:
             InputError: they are not logits [images, classes] with a label for each.
         """
-        logits, labels = np.asarray(self.array(condition)), np.asarray(self.array("labels"))
-        if (places := f"places/{condition}") in self._names:
+        logits, labels = np.asarray(self.array(condition.key)), np.asarray(self.array("labels"))
+        if (places := f"places/{condition.key}") in self._names:
             labels = labels[self.array(places)]
-        elif "attack" in condition:
+        elif condition.is_attack:
             labels = labels[: len(logits)]
         if logits.ndim != 2 or len(logits) != len(labels):
             raise InputError(
-                f"{self._path}: {self._names[condition]} has the shape {list(logits.shape)} and there are "
+                f"{self._path}: {self._names[condition.key]} has the shape {list(logits.shape)} and there are "
                 f"{len(labels)} labels; expected logits [images, classes] and one label an image"
             )
         return Predictions(logits, labels)

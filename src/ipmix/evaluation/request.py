@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from ipmix.core.image_sizes import SMALL_SIDE
 from ipmix.corruptions.severities import (
     C_BAR_CIFAR,
     C_BAR_IMAGENET,
@@ -15,12 +16,9 @@ from ipmix.corruptions.severities import (
 )
 from ipmix.evaluation.plan import AttackConfig, AutoAttackConfig, EvaluationPlan
 
-SMALL_SIDE = 64
-"""Up to this side, "bar" and the like mean the CIFAR forms; above it, the ImageNet forms."""
-
 
 @dataclass(frozen=True)
-class Request:
+class EvaluationRequest:
     """Which model on which images, and where results go; see ``ipmix evaluate --help``."""
 
     model: str
@@ -45,7 +43,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class MeasureRequest:
     """What to measure, in words such as "test", "bar" and "cifar"; see ``ipmix evaluate --help``."""
 
     corruptions: tuple[str, ...] = ("test",)
@@ -64,14 +62,14 @@ class Wanted:
             "validation": VALIDATION,
             "bar": C_BAR_CIFAR if side <= SMALL_SIDE else C_BAR_IMAGENET,
         }
-        films = {"none": (), "cifar": PERTURBATIONS_CIFAR, "imagenet": PERTURBATIONS_IMAGENET}
+        sequences = {"none": (), "cifar": PERTURBATIONS_CIFAR, "imagenet": PERTURBATIONS_IMAGENET}
         return EvaluationPlan(
             corruptions=_expanded(self.corruptions, groups),
             severities=tuple(self.severities),
             form=self.form,
             attack=self.attack,
             auto_attack=self.auto_attack,
-            perturbations=_expanded(self.perturbations, films),
+            perturbations=_expanded(self.perturbations, sequences),
             seed=self.seed,
         )
 

@@ -1,11 +1,11 @@
 """From kept predictions to the scorecard: every measure with its interval, as plain JSON data.
 
 A figure that can't be had says why instead: ``{"value": null, "reason": "..."}``. Predictions are read a
-part and a condition at a time and reduced to a few numbers per image.
+shard and a condition at a time and reduced to a few numbers per image; each measure's function (of
+:data:`ipmix.measures.table.MEASURES`) is given those that it is about.
 """
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,13 @@ from numpy.typing import NDArray
 from ipmix.core.errors import InputError
 from ipmix.corruptions.severities import C_BAR, VALIDATION
 from ipmix.evaluation.baseline import Baseline
-from ipmix.evaluation.figures import Intervals, figure, mean_figure, no_figure, pair_figure, resampled
-from ipmix.evaluation.outcomes import Outcomes, read_outcomes
+from ipmix.evaluation.conditions import ATTACKS, Condition
+from ipmix.evaluation.figures import Arguments, Intervals, figure
+from ipmix.evaluation.outcomes import Outcomes, RunOutcomes, read_outcomes
 from ipmix.evaluation.predictions import PredictionFile, PredictionFolder
-from ipmix.measures import anomaly, calibration, consistency, corruption, selective
+from ipmix.measures import calibration, consistency, selective
+from ipmix.measures.corruption import ALEXNET
+from ipmix.measures.table import MEASURES
 
 SCHEMA = "ipmix scorecard 1"
 SAMPLES = 1000
@@ -48,199 +51,159 @@ def score(
     Raises:
         InputError: there are no predictions, or labels are outside the classes.
     """
-    conditions, frames, top5, indices, labels = read_outcomes(kept)
-    if "clean" not in conditions:
-        raise InputError(f"{kept.path} holds no predictions on clean images yet")
-    plain = conditions["clean"]
-    count = len(plain.whole("correct"))
-    interval = Intervals(seed, samples)
-    measures: dict[str, dict[str, Any]] = {}
-    _add_clean(measures, plain, interval)
-    levels = _corruption_levels(conditions)
-    corruptions = {
-        name: {str(s): float(1 - o.whole("correct").mean()) for s, o in by_severity.items()}
-        for name, by_severity in levels.items()
-    }
+    found = read_outcomes(kept)
+    unknown = None if anomalies is None else read_outcomes(anomalies).clean
+    levels = found.by_corruption()
     # AlexNet's table was measured on ImageNet: for other data, dividing by it means nothing.
-    imagenet = plain.classes == 1000 or bool(kept.run.get("columns") and plain.classes == 200)
-    _add_corruption(measures, levels, interval, imagenet)
-    for attack in ("attack", "auto_attack"):
-        if attack in conditions:
-            measures[f"{attack}_error"] = mean_figure(~conditions[attack].whole("correct"), interval)
-    _add_consistency(measures, frames, top5, interval)
+    imagenet = found.clean.classes == 1000 or bool(kept.run.get("columns") and found.clean.classes == 200)
+    arguments = _of_clean(found.clean) | _of_corruptions(levels, imagenet)
+    for kind in ATTACKS:
+        if (attacked := found.conditions.get(Condition(kind))) is not None:
+            # An untouched image lies in the ball: one that is answered wrongly needs no attack.
+            arguments[f"{kind}_error"] = (np.maximum(_wrong(attacked), 1.0 - attacked.whole("before")),)
+            if kind == "attack":
+                arguments["attack_error_published"] = (_wrong(attacked),)
+    arguments |= _of_sequences(found)
     if baseline is not None:
-        _add_against(measures, baseline, levels, frames, interval)
-    if anomalies is not None:
-        _add_anomaly(measures, plain, read_outcomes(anomalies)[0]["clean"], interval)
-    broken = int(np.isnan(plain.whole("confidence")).sum())
+        arguments |= _against_baseline(baseline, levels, found.frames)
+    if unknown is not None:
+        arguments |= _of_anomalies(found.clean, unknown)
+    intervals = Intervals(seed, samples)
+    answered = not np.isnan(found.clean.whole("confidence")).any()
     about = {} if baseline is None else {"baseline": baseline.name}
     return {
         "schema": SCHEMA,
         "run": {key: value for key, value in kept.run.items() if key != "format"} | about,
-        "pictures": count,
-        "without_answer": _without_answer(conditions),
-        "measures": measures,
-        "corruptions": corruptions,
-        "flips": {
-            name: np.mean(consistency.flips(f, reference=consistency.reference_of(name)), axis=0).tolist()
-            for name, f in frames.items()
+        "pictures": len(found.labels),
+        "without_answer": _without_answer(found.conditions),
+        "measures": {name: figure(MEASURES[name], given, intervals) for name, given in arguments.items()},
+        "corruptions": {
+            name: {str(severity): float(1 - o.whole("correct").mean()) for severity, o in by_severity.items()}
+            for name, by_severity in levels.items()
         },
-        "reliability": None if broken else _reliability(plain),
-        "risk_coverage": None if broken else _risk_coverage(plain),
-        "worst": _worst(plain, indices, labels),
+        "flips": {name: np.mean(_flips(name, frames), axis=0).tolist() for name, frames in found.frames.items()},
+        "reliability": _reliability(found.clean) if answered else None,
+        "risk_coverage": _risk_coverage(found.clean) if answered else None,
+        "worst": _worst(found),
         "bootstrap": {"level": 0.95, "samples": samples, "seed": seed},
     }
 
 
-def _add_clean(measures: dict[str, dict[str, Any]], plain: Outcomes, interval: Intervals) -> None:
-    correct, sure = plain.whole("correct"), plain.whole("confidence")
-    measures["clean_error"] = mean_figure(~correct, interval)
-    if plain.correct_top5:
-        measures["clean_error_top5"] = mean_figure(~plain.whole("correct_top5"), interval)
-    measures["brier_score"] = mean_figure(plain.whole("brier"), interval)
-    measures["negative_log_likelihood"] = mean_figure(plain.whole("loss"), interval)
-    of_pairs: dict[str, Callable[[NDArray[Any], NDArray[Any]], float]] = {
-        "rms_calibration_error": calibration.rms_calibration_error,
-        "rms_calibration_error_published": lambda c, r: calibration.rms_calibration_error(c, r, last_bin="skip"),
-        "expected_calibration_error": calibration.expected_calibration_error,
-        "maximum_calibration_error": calibration.maximum_calibration_error,
-        "area_under_risk_coverage": selective.area_under_risk_coverage,
-        "coverage_at_1_percent": lambda c, r: selective.coverage_at_risk(c, r, 0.01),
-    }
-    for name, measure in of_pairs.items():
-        # The bootstrap says nothing true about a maximum: resampling only adds to it.
-        chosen = Intervals(0, 0) if name == "maximum_calibration_error" else interval
-        measures[name] = pair_figure(measure, sure, correct, chosen, centred="calibration" in name)
+# --- what each measure's function is given -----------------------------------------------------------------
 
 
-def _corruption_levels(conditions: Mapping[str, Outcomes]) -> dict[str, dict[int, Outcomes]]:
-    levels: dict[str, dict[int, Outcomes]] = {}
-    for key, found in conditions.items():
-        if key.startswith("corruption/"):
-            _, name, severity = key.split("/")
-            levels.setdefault(name, {})[int(severity)] = found
-    order = list(corruption.ALEXNET)
-    names = sorted(levels, key=lambda n: (order.index(n) if n in order else len(order), n))
-    return {name: dict(sorted(levels[name].items())) for name in names}
+def _of_clean(clean: Outcomes) -> dict[str, Arguments]:
+    pair = clean.whole("confidence"), clean.whole("correct")
+    found: dict[str, Arguments] = {"clean_error": (_wrong(clean),)}
+    if clean.correct_top5:
+        found["clean_error_top5"] = ((~clean.whole("correct_top5")).astype(np.float64),)
+    found["brier_score"] = (clean.whole("brier"),)
+    found["negative_log_likelihood"] = (clean.whole("loss"),)
+    names = (
+        "rms_calibration_error", "rms_calibration_error_published", "expected_calibration_error",
+        "maximum_calibration_error", "area_under_risk_coverage", "coverage_at_1_percent",
+    )  # fmt: skip
+    return found | dict.fromkeys(names, pair)
 
 
-def _add_corruption(
-    measures: dict[str, dict[str, Any]],
-    levels: dict[str, dict[int, Outcomes]],
-    interval: Intervals,
-    imagenet: bool,
-) -> None:
-    groups = {"validation_corruption_error": VALIDATION, "c_bar_error": C_BAR}
-    for measure, members in groups.items():
-        if chosen := {name: by for name, by in levels.items() if name in members}:
-            measures[measure] = mean_figure(_wrong_shares(chosen).mean(axis=1), interval)
-    test = {name: by for name, by in levels.items() if name in corruption.ALEXNET}
+def _of_corruptions(levels: Mapping[str, Mapping[int, Outcomes]], imagenet: bool) -> dict[str, Arguments]:
+    found: dict[str, Arguments] = {}
+    for measure, members in (("validation_corruption_error", VALIDATION), ("c_bar_error", C_BAR)):
+        if chosen := {name: by_severity for name, by_severity in levels.items() if name in members}:
+            found[measure] = (_wrong_shares(chosen).mean(axis=1),)
+    test = _test_corruptions(levels)
     if not test:
-        return
-    wrong = _wrong_shares(test)
-    measures["mean_corruption_error"] = mean_figure(wrong.mean(axis=1), interval)
-    complete = len(test) == len(corruption.ALEXNET) and all(len(by) == 5 for by in test.values())
+        return found
+    shares = _wrong_shares(test)
+    found["mean_corruption_error"] = (shares.mean(axis=1),)
+    complete = len(test) == len(ALEXNET) and all(len(by_severity) == 5 for by_severity in test.values())
     if imagenet and complete:
-        weights = 1.0 / np.array([corruption.ALEXNET[name] for name in test])
-        measures["normalised_mean_corruption_error"] = mean_figure(wrong @ weights / len(test), interval)
-    values = []
-    for by in test.values():
-        for outcomes in by.values():
-            try:
-                values.append(
-                    calibration.rms_calibration_error(outcomes.whole("confidence"), outcomes.whole("correct"))
-                )
-            except InputError as error:
-                measures["corruption_rms_calibration_error"] = no_figure(str(error))
-                return
-    measures["corruption_rms_calibration_error"] = figure(float(np.mean(values)), None, len(wrong))
+        weights = 1.0 / np.array([ALEXNET[name] for name in test])
+        found["normalised_mean_corruption_error"] = (shares @ weights / len(test),)
+    every = [outcomes for by_severity in test.values() for outcomes in by_severity.values()]
+    found["corruption_rms_calibration_error"] = (
+        np.stack([outcomes.whole("confidence") for outcomes in every], axis=1),
+        np.stack([outcomes.whole("correct") for outcomes in every], axis=1),
+    )
+    return found
+
+
+def _of_sequences(found: RunOutcomes) -> dict[str, Arguments]:
+    arguments: dict[str, Arguments] = {}
+    if found.frames:
+        rates = [_flips(name, frames).mean(axis=1) for name, frames in found.frames.items()]
+        arguments["mean_flip_probability"] = (np.mean(rates, axis=0),)
+    if found.top5:
+        distances = np.mean(list(found.top5.values()), axis=0)
+        arguments["top5_distance"] = (distances.astype(np.float64),)
+    return arguments
+
+
+def _against_baseline(
+    baseline: Baseline, levels: Mapping[str, Mapping[int, Outcomes]], frames: Mapping[str, NDArray[np.int64]]
+) -> dict[str, Arguments]:
+    """mCE and mFR divided by another run's. The intervals are of this run alone: the divisor is taken as it is."""
+    found: dict[str, Arguments] = {}
+    if test := _test_corruptions(levels):
+        try:
+            divisors = baseline.corruption_errors({name: list(by_severity) for name, by_severity in test.items()})
+            found["baseline_mean_corruption_error"] = ((_wrong_shares(test) / np.array(divisors)).mean(axis=1),)
+        except InputError as error:
+            found["baseline_mean_corruption_error"] = error
+    if frames:
+        try:
+            divisors = baseline.flip_rates(list(frames))
+            rates = [_flips(name, f).mean(axis=1) / divisor for (name, f), divisor in zip(frames.items(), divisors)]
+            found["baseline_mean_flip_rate"] = (np.mean(rates, axis=0),)
+        except InputError as error:
+            found["baseline_mean_flip_rate"] = error
+    return found
+
+
+def _of_anomalies(known: Outcomes, unknown: Outcomes) -> dict[str, Arguments]:
+    """Anomaly scores of known images, then of unknown ones; and which are which."""
+    by_confidence = np.concatenate([-known.whole("confidence"), -unknown.whole("confidence")])
+    by_logit = np.concatenate([known.whole("logit_score"), unknown.whole("logit_score")])
+    anomalous = np.arange(len(by_logit)) >= len(known.whole("correct"))
+    found: dict[str, Arguments] = {}
+    for suffix, scores in (("", by_confidence), ("_logit", by_logit)):
+        for name in ("anomaly_aupr", "anomaly_auroc", "anomaly_fpr95"):
+            found[name + suffix] = (scores, anomalous)
+    return found
+
+
+def _wrong(outcomes: Outcomes) -> NDArray[np.float64]:
+    """1 for each image that is answered wrongly, else 0."""
+    return (~outcomes.whole("correct")).astype(np.float64)
 
 
 def _wrong_shares(levels: Mapping[str, Mapping[int, Outcomes]]) -> NDArray[np.float64]:
     """For each image and corruption the share of severities answered wrongly: images are drawn whole."""
     return np.stack(
-        [1.0 - np.mean([o.whole("correct") for o in by.values()], axis=0) for by in levels.values()], axis=1
+        [1.0 - np.mean([o.whole("correct") for o in by_severity.values()], axis=0) for by_severity in levels.values()],
+        axis=1,
     )
 
 
-def _add_anomaly(measures: dict[str, dict[str, Any]], known: Outcomes, unknown: Outcomes, interval: Intervals) -> None:
-    scores = {
-        "": np.concatenate([-known.whole("confidence"), -unknown.whole("confidence")]),
-        "_logit": np.concatenate([known.whole("logit_score"), unknown.whole("logit_score")]),
-    }
-    count = len(known.whole("correct"))
-    anomalous = np.arange(len(scores[""])) >= count
-    figures: dict[str, Callable[[NDArray[Any], NDArray[Any]], float]] = {
-        "anomaly_aupr": anomaly.aupr,
-        "anomaly_auroc": anomaly.auroc,
-        "anomaly_fpr95": anomaly.fpr95,
-    }
-    for suffix, found in scores.items():
-        for name, measure in figures.items():
-            try:
-                value = measure(found, anomalous)
-            except InputError as error:
-                measures[name + suffix] = no_figure(str(error))
-                continue
-            again = partial(resampled, measure, found, anomalous)
-            measures[name + suffix] = figure(
-                value, interval.of(again, len(found), [count, len(found) - count]), len(found)
-            )
+def _test_corruptions(levels: Mapping[str, Mapping[int, Outcomes]]) -> dict[str, Mapping[int, Outcomes]]:
+    """Of the corruptions that were measured the 15 of -C, over which the mean corruption error goes."""
+    return {name: by_severity for name, by_severity in levels.items() if name in ALEXNET}
 
 
-def _add_consistency(
-    measures: dict[str, dict[str, Any]],
-    frames: dict[str, NDArray[np.int64]],
-    top5: dict[str, NDArray[np.float64]],
-    interval: Intervals,
-) -> None:
-    if frames:
-        rates = [
-            consistency.flips(found, reference=consistency.reference_of(name)).mean(axis=1)
-            for name, found in frames.items()
-        ]
-        measures["mean_flip_probability"] = mean_figure(np.mean(rates, axis=0), interval)
-    if top5:
-        measures["top5_distance"] = mean_figure(np.mean(list(top5.values()), axis=0), interval)
+def _flips(perturbation: str, frames: NDArray[np.int64]) -> NDArray[np.bool_]:
+    return consistency.flips(frames, reference=consistency.reference_of(perturbation))
 
 
-def _add_against(
-    measures: dict[str, dict[str, Any]],
-    baseline: Baseline,
-    levels: Mapping[str, Mapping[int, Outcomes]],
-    frames: Mapping[str, NDArray[np.int64]],
-    interval: Intervals,
-) -> None:
-    """mCE and mFR divided by another run's. The intervals are of this run alone: the divisor is taken as it is."""
-    test = {name: by for name, by in levels.items() if name in corruption.ALEXNET}
-    if test:
-        try:
-            divisors = baseline.corruption_errors({name: list(by) for name, by in test.items()})
-        except InputError as error:
-            measures["baseline_mean_corruption_error"] = no_figure(str(error))
-        else:
-            shares = _wrong_shares(test) / np.array(divisors)
-            measures["baseline_mean_corruption_error"] = mean_figure(shares.mean(axis=1), interval)
-    if frames:
-        try:
-            divisors = baseline.flip_rates(list(frames))
-        except InputError as error:
-            measures["baseline_mean_flip_rate"] = no_figure(str(error))
-        else:
-            rates = [
-                consistency.flips(found, reference=consistency.reference_of(name)).mean(axis=1) / divisor
-                for (name, found), divisor in zip(frames.items(), divisors)
-            ]
-            measures["baseline_mean_flip_rate"] = mean_figure(np.mean(rates, axis=0), interval)
+# --- what is shown beside the measures -----------------------------------------------------------------------
 
 
-def _without_answer(conditions: Mapping[str, Outcomes]) -> dict[str, int]:
-    counts = {name: int(np.isnan(o.whole("confidence")).sum()) for name, o in conditions.items()}
-    return {name: count for name, count in counts.items() if count}
+def _without_answer(conditions: Mapping[Condition, Outcomes]) -> dict[str, int]:
+    counts = {condition.key: int(np.isnan(o.whole("confidence")).sum()) for condition, o in conditions.items()}
+    return {key: count for key, count in counts.items() if count}
 
 
-def _reliability(plain: Outcomes) -> dict[str, list[float]]:
-    table = calibration.reliability(plain.whole("confidence"), plain.whole("correct"))
+def _reliability(clean: Outcomes) -> dict[str, list[float]]:
+    table = calibration.reliability(clean.whole("confidence"), clean.whole("correct"))
     return {
         "edges": table.edges.tolist(),
         "count": table.count.tolist(),
@@ -249,23 +212,23 @@ def _reliability(plain: Outcomes) -> dict[str, list[float]]:
     }
 
 
-def _risk_coverage(plain: Outcomes, points: int = 101) -> dict[str, list[float]]:
-    coverage, risk = selective.risk_coverage(plain.whole("confidence"), plain.whole("correct"))
+def _risk_coverage(clean: Outcomes, points: int = 101) -> dict[str, list[float]]:
+    coverage, risk = selective.risk_coverage(clean.whole("confidence"), clean.whole("correct"))
     shown = np.unique(np.linspace(0, len(coverage) - 1, points).round().astype(int))
     return {"coverage": coverage[shown].tolist(), "risk": risk[shown].tolist()}
 
 
-def _worst(plain: Outcomes, indices: NDArray[np.int64], labels: NDArray[np.int64]) -> list[dict[str, Any]]:
+def _worst(found: RunOutcomes) -> list[dict[str, Any]]:
     """The images with the largest loss that were answered wrongly."""
-    loss, wrong = plain.whole("loss"), ~plain.whole("correct")
-    order = [i for i in np.argsort(-np.nan_to_num(loss, nan=np.inf), kind="stable") if wrong[i]][:WORST]
-    sure, said = plain.whole("confidence"), plain.whole("predicted")
+    loss, correct = found.clean.whole("loss"), found.clean.whole("correct")
+    confidence, predicted = found.clean.whole("confidence"), found.clean.whole("predicted")
+    order = [i for i in np.argsort(-np.nan_to_num(loss, nan=np.inf), kind="stable") if not correct[i]][:WORST]
     return [
         {
-            "index": int(indices[i]),
-            "label": int(labels[i]),
-            "predicted": int(said[i]),
-            "confidence": None if np.isnan(sure[i]) else float(sure[i]),
+            "index": int(found.indices[i]),
+            "label": int(found.labels[i]),
+            "predicted": int(predicted[i]),
+            "confidence": None if np.isnan(confidence[i]) else float(confidence[i]),
         }
         for i in order
     ]

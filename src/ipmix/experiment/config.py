@@ -1,76 +1,109 @@
-"""An experiment as frozen dataclasses: data, method, mixing set, training, evaluation."""
+"""An experiment as frozen dataclasses: data, method, mixing set, training, evaluation; and how it is carried out.
 
+The text below each field is what the command line's help and the schema of experiment files say of it.
+"""
+
+import math
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from ipmix.core.errors import InputError
-from ipmix.data import datasets
 from ipmix.training.config import TrainingConfig
 
 TEST_CROP = 0.875
 """The share of the shorter side that is kept for testing where training cuts out random parts (256 and 224)."""
 
 
+MOST_THREADS = 1024
+
+
 @dataclass(frozen=True)
 class DataConfig:
-    """The images.
-
-    Attributes:
-        source: a folder (train/<class>/<image>, and the same under test or val), cifar10, cifar100, digits.
-        size: bring all images to this side.
-        crop: "pad" keeps the images in memory and shifts them in training; "resized" reads files in every
-            epoch and brings a random part of each to ``size`` (ImageNet).
-        test_split: what to test on after each epoch; test or val, whichever is there, if left out.
-        skip_broken: pass over images that can't be decoded.
-    """
+    """The images."""
 
     source: str
+    """A folder (train/<class>/<image>, and the same under test or val), cifar10, cifar100 or digits."""
+
     size: int | None = None
+    """Bring all images to this side."""
+
     crop: Literal["pad", "resized"] = "pad"
+    """pad keeps images in memory and shifts them; resized reads files in every epoch and brings a random part of each
+    to the training's crop_size (ImageNet)."""
+
     test_split: str | None = None
+    """What to test on after each epoch; test or val, whichever is there, if left out."""
+
     skip_broken: bool = False
+    """Pass over images that can't be decoded."""
 
     def __post_init__(self) -> None:
-        if self.crop == "resized" and self.source in datasets.BUILT_IN:
+        if self.size is not None and self.size < 1:
+            raise InputError(f"size is at least 1, got {self.size}")
+        if self.crop != "resized":
+            return
+        from ipmix.data.datasets import BUILT_IN  # here: help needs no images
+
+        if self.source in BUILT_IN:
             raise InputError(f"crop 'resized' reads files from a folder; {self.source} is not one")
+        if self.size is not None:
+            raise InputError(
+                f"crop 'resized' brings random parts to crop_size: give that, and leave out size (got {self.size})"
+            )
 
 
 @dataclass(frozen=True)
 class MethodConfig:
-    """The augmentation: a name ("none" for flips and crops alone), a preset, single options."""
+    """The augmentation."""
 
     name: str = "ipmix"
+    """The method; none for flips and crops alone."""
+
     preset: str | None = None
+    """The method's settings by name, such as paper-cifar or code-cifar."""
+
     options: dict[str, Any] = field(default_factory=dict)
+    """The method's single settings."""
 
 
 @dataclass(frozen=True)
 class MixingConfig:
-    """The mixing set: a folder, or ``count`` images generated from ``seed``."""
+    """The images that IPMix and PixMix mix in."""
 
     folder: str | None = None
+    """A folder of images or a made mixing set to mix in."""
+
     count: int = 2000
+    """How many mixing images are generated where none are given."""
+
     seed: int = 0
+    """Seed of the generated mixing images."""
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise InputError(f"the count of mixing images is at least 1, got {self.count}")
 
 
 @dataclass(frozen=True)
 class EvaluationConfig:
-    """What is measured on the test images at the end (see ``ipmix evaluate``).
-
-    Attributes:
-        corruptions: which, by name or group.
-        severities: of each corruption.
-        perturbations: films for the flip probability.
-        attack: measure the error under PGD.
-        limit: take this many test images, evenly spread; all if left out. (The test error after each epoch is
-            always that of all images.)
-    """
+    """What is measured on the test images at the end (see ipmix evaluate)."""
 
     corruptions: tuple[str, ...] = ("test",)
+    """Which, by name or group."""
+
     severities: tuple[int, ...] = (1, 2, 3, 4, 5)
+    """Of each corruption."""
+
     perturbations: tuple[str, ...] = ()
+    """Perturbation sequences for the flip probability."""
+
     attack: bool = True
+    """Measure the error under PGD."""
+
     limit: int | None = None
+    """Take this many test images, evenly spread; all if left out. (The test error after each epoch is always that of
+    all images.)"""
 
     def __post_init__(self) -> None:
         if self.limit is not None and self.limit < 1:
@@ -86,3 +119,46 @@ class ExperimentConfig:
     mixing: MixingConfig = MixingConfig()
     training: TrainingConfig = field(default_factory=TrainingConfig)
     evaluation: EvaluationConfig = EvaluationConfig()
+
+
+@dataclass(frozen=True)
+class ExecutionConfig:
+    """How a run is carried out: where, how fast, and over what; none of it changes a figure."""
+
+    root: Path | None = None
+    """Where CIFAR's files lie."""
+
+    download: bool = False
+    """Fetch CIFAR if it is missing."""
+
+    threads: int = 1
+    """Threads of augmentation and corruptions; they don't change the result."""
+
+    engine: Literal["compiled", "reference"] = "compiled"
+    """What augments."""
+
+    device: Literal["auto", "cpu"] = "auto"
+    """auto takes an accelerator if there is one."""
+
+    checkpoint_seconds: float = 300.0
+    """Save the state this often, besides after each epoch."""
+
+    trackers: tuple[str, ...] = ()
+    """Where the figures go besides the folder: tensorboard, or others that Accelerate knows."""
+
+    resume: bool = False
+    """Go on with the run in the folder, if there is one."""
+
+    force: bool = False
+    """Replace the run in the folder."""
+
+    quiet: bool = False
+    """Show no progress."""
+
+    def __post_init__(self) -> None:
+        if self.resume and self.force:
+            raise InputError("--resume goes on with a run and --force replaces it: pass one of them")
+        if not 1 <= self.threads <= MOST_THREADS:
+            raise InputError(f"threads is from 1 to {MOST_THREADS}, got {self.threads}")
+        if not (math.isfinite(self.checkpoint_seconds) and self.checkpoint_seconds >= 0):
+            raise InputError(f"checkpoint_seconds is a finite number of at least 0, got {self.checkpoint_seconds}")

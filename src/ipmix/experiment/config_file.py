@@ -1,10 +1,12 @@
 """Settings files: YAML read strictly into frozen dataclasses.
 
-An unknown key, a key twice, a value of the wrong type: each is an error that names the file and the key.
+An unknown key, a key twice, a value of the wrong type or beyond all use (an infinite number, one of more than 64
+bits): each is an error that names the file and the key.
 """
 
 import dataclasses
 import difflib
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -14,6 +16,9 @@ from typing import Any, Literal, TypeVar, Union
 from ipmix.core.errors import InputError
 
 Settings = TypeVar("Settings")
+
+LONGEST = 60
+"""Characters of a wrong value that a message shows."""
 
 
 def read(kind: type[Settings], path: str | Path, changes: Mapping[str, str] | None = None) -> Settings:
@@ -30,7 +35,13 @@ def read(kind: type[Settings], path: str | Path, changes: Mapping[str, str] | No
     path = Path(path)
     if not path.is_file():
         raise InputError(f"there is no settings file {path}")
-    content = _parsed(path.read_text(encoding="utf-8"), str(path))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path} is not text in UTF-8: byte {error.start} is {error.object[error.start]:#04x}"
+        ) from None
+    content = _parsed(text, str(path))
     for key, text in (changes or {}).items():
         _change(content, key, _parsed(text, f"--set {key}"))
     return made(kind, content, str(path))
@@ -69,6 +80,7 @@ def _value(hint: Any, value: Any, source: str, key: str) -> Any:
         (only,) = [argument for argument in arguments if argument is not type(None)]
         return _value(only, value, source, key)
     if hint is Any:
+        _check_free(value, source, key)
         return value
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return made(hint, value, source, key)
@@ -82,6 +94,7 @@ def _value(hint: Any, value: Any, source: str, key: str) -> Any:
         raise InputError(f"{source}: {key} is a list, got {_shown(value)}")
     if origin is dict:
         if isinstance(value, dict):
+            _check_free(value, source, key)
             return {str(name): item for name, item in value.items()}
         raise InputError(f"{source}: {key} should hold settings (key: value), got {_shown(value)}")
     return _plain(hint, value, source, key)
@@ -91,34 +104,82 @@ def _plain(kind: type, value: Any, source: str, key: str) -> Any:
     """A number, a switch or a text."""
     if kind is float and isinstance(value, int | str) and not isinstance(value, bool):
         try:
-            return float(value)  # YAML 1.1 takes 1e-4, without a dot, for text
+            value = float(value)  # YAML 1.1 takes 1e-4, without a dot, for text
+        except OverflowError:
+            value = math.inf
         except ValueError:
             pass
     if type(value) is kind:
+        _check_range(value, source, key)
         return value
     names = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
     raise InputError(f"{source}: {key} is {names.get(kind, kind.__name__)}, got {_shown(value)}")
+
+
+def _check_range(value: Any, source: str, key: str) -> None:
+    """Refuse numbers that nothing can be done with: infinite, not a number, beyond 64 bits."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InputError(f"{source}: {key} is a finite number, got {value}")
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise InputError(f"{source}: {key} is a whole number of at most 64 bits, got {_shown(value)}")
+
+
+def _check_free(value: Any, source: str, key: str) -> None:
+    """Refuse in values of any type what JSON has no form for."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            _check_free(item, source, _joined(key, name))
+    elif isinstance(value, list):
+        for place, item in enumerate(value):
+            _check_free(item, source, f"{key}[{place}]")
+    elif value is None or isinstance(value, str | int | float):
+        _check_range(value, source, key)
+    else:
+        raise InputError(f"{source}: {key} is a number, text, true, false or a list of those, got {_shown(value)}")
 
 
 def _parsed(text: str, source: str) -> Any:
     import yaml  # type: ignore[import-untyped]
 
     class Strict(yaml.SafeLoader):
-        """YAML's safe loader, but a key twice is an error."""
+        """YAML's safe loader, but a key twice, a key that is no word, an alias or an unreadable value is an error."""
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.check_event(yaml.AliasEvent):
+                raise InputError(
+                    f"{source}: line {self.peek_event().start_mark.line + 1}: aliases (*name) are not taken"
+                )
+            return super().compose_node(parent, index)
 
         def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
             seen = set()
-            for key_node, _ in node.value:
+            for key_node, value_node in node.value:
+                line = key_node.start_mark.line + 1
+                if not isinstance(key_node, yaml.ScalarNode):
+                    raise InputError(f"{source}: a key is a word, got a list or settings (line {line})")
                 key = self.construct_object(key_node, deep=True)
                 if key in seen:
-                    raise InputError(f"{source}: the key {key!r} is there twice (line {key_node.start_mark.line + 1})")
+                    raise InputError(f"{source}: the key {key!r} is there twice (line {line})")
                 seen.add(key)
+                names[id(value_node)] = _joined(names.get(id(node), ""), key)
             return super().construct_mapping(node, deep)
 
+        def construct_object(self, node: Any, deep: bool = False) -> Any:
+            try:
+                return super().construct_object(node, deep)
+            except InputError:
+                raise
+            except ValueError as error:  # 5,000 digits, the 32nd of a month
+                where = names.get(id(node), f"line {node.start_mark.line + 1}")
+                raise InputError(f"{source}: {where}: {_shown(node.value)} can't be read ({error})") from None
+
+    names: dict[int, str] = {}
     try:
         return yaml.load(text, Strict)
     except yaml.YAMLError as error:
         raise InputError(f"{source} is not YAML: {' '.join(str(error).split())}") from None
+    except RecursionError:
+        raise InputError(f"{source} is nested too deeply") from None
 
 
 def _change(content: Any, key: str, value: Any) -> None:
@@ -137,4 +198,12 @@ def _joined(key: str, name: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    return f"{value!r} ({type(value).__name__})" if value is not None else "nothing"
+    if value is None:
+        return "nothing"
+    try:
+        text = repr(value)
+    except ValueError:  # Python spells no number of more than 4,300 digits
+        text = "a very long one"
+    except RecursionError:
+        text = "a deeply nested one"
+    return f"{text if len(text) <= LONGEST else text[:LONGEST] + '...'} ({type(value).__name__})"

@@ -34,7 +34,7 @@ class QuickstartConfig:
     model: str = "wrn-10-1"
     epochs: int = 16
     batch_size: int = 64
-    learning_rate: float = 0.1
+    lr: float = 0.1
     jsd: bool = False
     size: int = 32
     train_images: int = 5000
@@ -103,7 +103,7 @@ def training_of(settings: QuickstartConfig, name: str) -> Any:
         model=settings.model,
         epochs=settings.epochs,
         batch_size=settings.batch_size,
-        learning_rate=settings.learning_rate,
+        lr=settings.lr,
         jsd=settings.jsd and name == IPMIX,
         dropout=0.0,
         # Digits have a left and a right; photos may be mirrored.

@@ -14,31 +14,19 @@ from ipmix.core.errors import InputError
 from ipmix.data import datasets
 from ipmix.data.datasets import ArrayDataset, FileDataset
 from ipmix.data.sources import OnDisk
-from ipmix.experiment.config import TEST_CROP, DataConfig, ExperimentConfig
+from ipmix.experiment.config import TEST_CROP, DataConfig, ExecutionConfig, ExperimentConfig
 from ipmix.methods.choosing import chosen_method
+from ipmix.methods.protocol import Method
 from ipmix.mixing_set.mixing_set import MixingSet, margin
 from ipmix.training.loop import Outcome
 from ipmix.training.loop import train as train_network
 
 
-def train(
-    experiment: ExperimentConfig,
-    out: Path,
-    *,
-    root: Path | None = None,
-    download: bool = False,
-    resume: bool = False,
-    force: bool = False,
-    threads: int = 1,
-    engine: str = "compiled",
-    device: str = "auto",
-    checkpoint_seconds: float = 300.0,
-    trackers: Sequence[str] = (),
-    quiet: bool = False,
-) -> Outcome:
-    """Train the experiment's network in the folder ``out``; the arguments are those of ``ipmix train``."""
+def train(experiment: ExperimentConfig, out: Path, execution: ExecutionConfig | None = None) -> Outcome:
+    """Train the experiment's network in the folder ``out``."""
     from ipmix.training.checkpoint import refuse_taken
 
+    how = execution or ExecutionConfig()
     # What can be refused is refused before any image is read.
     method = chosen_method(experiment.method.name, experiment.method.preset, experiment.method.options)
     if method is None or not method.needs_mixing_images:
@@ -46,8 +34,10 @@ def train(
             raise InputError("this method mixes in no images: leave out the mixing set")
     elif experiment.mixing.folder is not None:
         MixingSet.open(experiment.mixing.folder)
-    refuse_taken(out, resume=resume, force=force)
-    dataset, test = open_datasets(experiment.data, experiment.training.size, root=root, download=download, quiet=quiet)
+    refuse_taken(out, resume=how.resume, force=how.force)
+    dataset, test = open_datasets(
+        experiment.data, experiment.training.crop_size, root=how.root, download=how.download, quiet=how.quiet
+    )
     return train_network(
         experiment.training,
         dataset,
@@ -55,19 +45,23 @@ def train(
         out,
         method=method,
         mixing=_mixing_set(experiment, method, dataset),
-        resume=resume,
-        force=force,
-        threads=threads,
-        engine=engine,
-        device=device,
-        checkpoint_seconds=checkpoint_seconds,
-        trackers=trackers,
-        quiet=quiet,
+        resume=how.resume,
+        force=how.force,
+        threads=how.threads,
+        engine=how.engine,
+        device=how.device,
+        checkpoint_seconds=how.checkpoint_seconds,
+        trackers=how.trackers,
+        quiet=how.quiet,
     )
 
 
-def run(
-    experiment: ExperimentConfig, out: Path, *, names: Sequence[str] = ("last", "best"), **options: Any
+def run_experiment(
+    experiment: ExperimentConfig,
+    out: Path,
+    execution: ExecutionConfig | None = None,
+    *,
+    names: Sequence[str] = ("last", "best"),
 ) -> dict[str, Any]:
     """Train, measure the last and the best epoch, and write ``results.json``: the record of the experiment.
 
@@ -76,48 +70,49 @@ def run(
     Args:
         experiment: what to do.
         out: the folder for everything.
+        execution: how to carry it out.
         names: which of the kept networks to measure.
-        options: those of :func:`train`.
     """
     from ipmix.core.files import write_text
     from ipmix.core.versions import versions
-    from ipmix.evaluation import assessment
+    from ipmix.evaluation import evaluating
     from ipmix.evaluation.plan import AttackConfig
-    from ipmix.evaluation.request import Request, Wanted
+    from ipmix.evaluation.request import EvaluationRequest, MeasureRequest
 
-    outcome = train(experiment, out, **options)
+    how = execution or ExecutionConfig()
+    outcome = train(experiment, out, how)
     wanted = experiment.evaluation
     cards = {}
     same = outcome.best["epoch"] == outcome.last["epoch"]
     for name in names:
         if not (out / f"{name}.safetensors").exists() or (name == "best" and same and "last" in names):
             continue
-        measured = Wanted(
+        measured = MeasureRequest(
             corruptions=wanted.corruptions,
             severities=wanted.severities,
             perturbations=wanted.perturbations,
             attack=AttackConfig() if wanted.attack else None,
         )
-        request = Request(
+        request = EvaluationRequest(
             model=str(out / f"{name}.safetensors"),
             data=experiment.data.source,
             out=out / f"measured-{name}",
             name=f"{out.name} ({name} epoch)",
             split=experiment.data.test_split,
-            size=experiment.training.size if experiment.data.crop == "resized" else experiment.data.size,
+            size=experiment.training.crop_size if experiment.data.crop == "resized" else experiment.data.size,
             crop=TEST_CROP if experiment.data.crop == "resized" else 1.0,
-            root=options.get("root"),
+            root=how.root,
             skip_broken=experiment.data.skip_broken,
             limit=wanted.limit,
         )
         (out / f"measured-{name}").mkdir(exist_ok=True)
-        cards[name] = assessment.assess(
+        cards[name] = evaluating.evaluate(
             request,
             measured,
-            device=options.get("device", "auto"),
-            threads=options.get("threads", 1),
-            force=options.get("force", False),
-            quiet=options.get("quiet", False),
+            device=how.device,
+            threads=how.threads,
+            force=how.force,
+            quiet=how.quiet,
         )
     results = {
         "record": json.loads((out / "experiment.json").read_text()),
@@ -174,12 +169,14 @@ def _tell_skipped(name: str, skipped: Sequence[Path]) -> None:
         sys.stderr.write(f"{name}: passed over {len(skipped)} broken images, the first {skipped[0]}\n")
 
 
-def _mixing_set(experiment: ExperimentConfig, method: Any, dataset: ArrayDataset | FileDataset) -> MixingSet | None:
+def _mixing_set(
+    experiment: ExperimentConfig, method: Method | None, dataset: ArrayDataset | FileDataset
+) -> MixingSet | None:
     if method is None or not method.needs_mixing_images:
         return None
     if experiment.mixing.folder is not None:
         return MixingSet.open(experiment.mixing.folder)
-    height = width = experiment.training.size
+    height = width = experiment.training.crop_size
     if isinstance(dataset, ArrayDataset):
         height, width = dataset.images.shape[1:3]
     return MixingSet.generate(experiment.mixing.count, margin(height, width), experiment.mixing.seed)

@@ -15,7 +15,7 @@ HEIGHTS = 1024
 
 
 @compiled
-def side_of(size):  # type: ignore[no-untyped-def]
+def side_of(size):
     """The side of the clouds behind an image of ``size`` pixels: the next power of two, at least 4."""
     side = 4
     while side < size:
@@ -24,7 +24,7 @@ def side_of(size):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def diamond_square(state, decay, clouds, spare):  # type: ignore[no-untyped-def]
+def diamond_square(state, decay, clouds, spare):
     """Fill ``clouds`` (float32[s * s], s a power of two, row by row) with a fractal height field in [0, 1].
 
     The k-th halving adds noise of +-0.5 exp(decay (1 - k)); edges wrap around. ``spare``: float32[2 * s * s].
@@ -50,7 +50,7 @@ def diamond_square(state, decay, clouds, spare):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _refine(old, new, centres, side, amplitude, seed):  # type: ignore[no-untyped-def]
+def _refine(old, new, centres, side, amplitude, seed):
     # One halving: old is side x side, new twice as wide. Noise is 16 hashed bits, finer than the 1024 heights.
     n = np.uint64(side)
     last = n - np.uint64(1)
@@ -91,14 +91,14 @@ def _refine(old, new, centres, side, amplitude, seed):  # type: ignore[no-untype
 
 
 @compiled
-def _copy_closed(row, n, out):  # type: ignore[no-untyped-def]
+def _copy_closed(row, n, out):
     for x in range(n):
         out[x] = row[x]
     out[n] = row[0]
 
 
 @compiled
-def _stretch(clouds):  # type: ignore[no-untyped-def]
+def _stretch(clouds):
     # To [0, 1]. Least and largest are kept per place in a row of 64: one of each for all could not be vectorised.
     width = np.uint64(min(64, clouds.size))
     least = clouds[:64].copy()
@@ -115,7 +115,7 @@ def _stretch(clouds):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def paint_background(state, image, clouds, spare):  # type: ignore[no-untyped-def]
+def paint_background(state, image, clouds, spare):
     """Fill ``image`` (uint8[h, w, 3]) with colored clouds.
 
     ``clouds`` (float32[s * s], s from :func:`side_of`) and ``spare`` (twice as much) are overwritten.
@@ -155,5 +155,5 @@ def paint_background(state, image, clouds, spare):  # type: ignore[no-untyped-de
 
 
 @inlined
-def _height(cloud, scale):  # type: ignore[no-untyped-def]
+def _height(cloud, scale):
     return np.uint64(np.int32(cloud * scale + np.float32(0.5)))

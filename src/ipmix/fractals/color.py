@@ -33,7 +33,7 @@ SCHEMES = np.array(
 
 
 @inlined
-def srgb_of_linear(value):  # type: ignore[no-untyped-def]
+def srgb_of_linear(value):
     """The sRGB transfer curve (IEC 61966-2-1), clipped to [0, 1]."""
     value = min(max(value, 0.0), 1.0)
     curved = 1.055 * power(max(value, 1e-9), 1.0 / 2.4) - 0.055
@@ -41,7 +41,7 @@ def srgb_of_linear(value):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def oklab_to_srgb(lightness, a, b, out):  # type: ignore[no-untyped-def]
+def oklab_to_srgb(lightness, a, b, out):
     """Oklab (B. Ottosson, 2020) to sRGB in [0, 1], into ``out[3]``; colors out of gamut are clipped."""
     long = lightness + 0.3963377774 * a + 0.2158037573 * b
     medium = lightness - 0.1055613458 * a - 0.0638541728 * b
@@ -55,7 +55,7 @@ def oklab_to_srgb(lightness, a, b, out):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def harmony(state, colors):  # type: ignore[no-untyped-def]
+def harmony(state, colors):
     """Fill ``colors`` (float64[PALETTE_SIZE, 3]) with 4-8 stops of one hue harmony, joined in Oklab.
 
     Neighbouring stops alternate between dark and light: contrast is what survives being mixed into a photo.
@@ -81,7 +81,7 @@ def harmony(state, colors):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _join(lab, stops, colors):  # type: ignore[no-untyped-def]
+def _join(lab, stops, colors):
     for n in range(PALETTE_SIZE):
         position = n * stops / PALETTE_SIZE
         i = int(position)
@@ -97,7 +97,7 @@ def _join(lab, stops, colors):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def cosines(state, colors):  # type: ignore[no-untyped-def]
+def cosines(state, colors):
     """Fill ``colors`` with a + b cos(2 pi (f t + phase)) per channel, whole f so that it closes."""
     for c in range(3):
         middle = between(state, 0.4, 0.6)
@@ -110,7 +110,7 @@ def cosines(state, colors):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def draw_colors(state, colors):  # type: ignore[no-untyped-def]
+def draw_colors(state, colors):
     """Draw a circle of colors into float64[PALETTE_SIZE, 3]: two in three a hue harmony, else three cosines."""
     if uniform(state) < 0.67:
         harmony(state, colors)
@@ -125,7 +125,7 @@ def new_palette() -> np.ndarray:
 
 
 @compiled
-def draw_palette(state, palette):  # type: ignore[no-untyped-def]
+def draw_palette(state, palette):
     """Draw a palette with all its blurs into float32[LEVELS, PALETTE_SIZE, 3]."""
     n = 3 * PALETTE_SIZE
     colors = np.empty((PALETTE_SIZE, 3))
@@ -149,32 +149,32 @@ def draw_palette(state, palette):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def position(turns):  # type: ignore[no-untyped-def]
+def position(turns):
     """The palette's entry at ``turns``: an integer in 0 .. PALETTE_SIZE - 1."""
     return np.int64(np.floor(turns * PALETTE_SIZE)) & (PALETTE_SIZE - 1)
 
 
 @inlined
-def single_position(turns):  # type: ignore[no-untyped-def]
+def single_position(turns):
     """:func:`position` of a float32, as an int32."""
     return np.int32(np.int32(np.floor(turns * np.float32(PALETTE_SIZE))) & np.int32(PALETTE_SIZE - 1))
 
 
 @inlined
-def blur_level(width):  # type: ignore[no-untyped-def]
+def blur_level(width):
     """The palette's level that averages ``width`` turns: half octaves, read off the number's own bits."""
     raw = np.float32(max(width, np.float32(1e-6)) * np.float32(PALETTE_SIZE)).view(np.int32)
     return min(max(np.int32((raw >> np.int32(22)) - np.int32(254)), np.int32(0)), np.int32(LEVELS - 1))
 
 
 @inlined
-def byte(value):  # type: ignore[no-untyped-def]
+def byte(value):
     """[0, 1] to uint8, rounded; what lies outside is clipped."""
     return np.uint8(min(max(value, 0.0), 1.0) * 255.0 + 0.5)
 
 
 @inlined
-def hue_channel(hue, saturation, value, channel):  # type: ignore[no-untyped-def]
+def hue_channel(hue, saturation, value, channel):
     """One channel (0 red, 1 green, 2 blue) of a hue (turns, cyclic), saturation and value in [0, 1]."""
     k = 5.0 - 2.0 * channel + hue * 6.0
     k = k - 6.0 * np.floor(k * (1.0 / 6.0))
@@ -182,6 +182,6 @@ def hue_channel(hue, saturation, value, channel):  # type: ignore[no-untyped-def
 
 
 @inlined
-def luma(red, green, blue):  # type: ignore[no-untyped-def]
+def luma(red, green, blue):
     """ITU-R BT.601 luma of uint8 channels, as Pillow rounds it."""
     return (np.int64(red) * 19595 + np.int64(green) * 38470 + np.int64(blue) * 7471 + 32768) >> 16

@@ -26,7 +26,7 @@ MOST_PARALLEL = 0.65
 
 
 @compiled
-def measure(image):  # type: ignore[no-untyped-def]
+def measure(image):
     """Mean luma, entropy (bits), largest color's share, mean luma step, noise, coherence: uint8[h, w, 3].
 
     Steps are taken to the right and downwards, on every fourth line (every second one of a small image).
@@ -92,7 +92,7 @@ def measure(image):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def is_dull(image, most_parallel):  # type: ignore[no-untyped-def]
+def is_dull(image, most_parallel):
     """True for an image (uint8[h, w, 3]) nearly blank, of one color, flat, noise, or parallel stripes.
 
     ``most_parallel`` is the coherence from which an image counts as stripes, :data:`MOST_PARALLEL` for most.

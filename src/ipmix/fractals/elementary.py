@@ -14,7 +14,7 @@ from ipmix.core.compiling import inlined
 
 
 @inlined
-def sine_of_turns(turns):  # type: ignore[no-untyped-def]
+def sine_of_turns(turns):
     """sin(2 pi turns)."""
     # The triangle wave that folds every turn onto [-1/4, 1/4], where the series below converges quickly.
     t = turns - 0.25
@@ -31,13 +31,13 @@ def sine_of_turns(turns):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def cosine_of_turns(turns):  # type: ignore[no-untyped-def]
+def cosine_of_turns(turns):
     """cos(2 pi turns)."""
     return sine_of_turns(turns + 0.25)
 
 
 @inlined
-def logarithm(x):  # type: ignore[no-untyped-def]
+def logarithm(x):
     """log2(x) for a positive normal x. (0 gives about -1023, never an infinity or NaN.)"""
     raw = np.float64(x).view(np.int64)
     # Subtracting sqrt(1/2)'s bits splits x into 2**exponent * m with m in [sqrt(1/2), sqrt(2)).
@@ -57,7 +57,7 @@ def logarithm(x):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def rough_logarithm(x):  # type: ignore[no-untyped-def]
+def rough_logarithm(x):
     """log2(x) to within 2e-4, for a positive normal x: for colors, at half the price."""
     raw = np.float64(x).view(np.int64)
     m = np.int64((raw & np.int64(0xFFFFFFFFFFFFF)) | np.int64(0x3FF0000000000000)).view(np.float64)
@@ -69,7 +69,7 @@ def rough_logarithm(x):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def single_logarithm(x):  # type: ignore[no-untyped-def]
+def single_logarithm(x):
     """:func:`rough_logarithm` in single precision, float32 to float32: twice as many at once."""
     raw = np.float32(x).view(np.int32)
     m = np.int32((raw & np.int32(0x7FFFFF)) | np.int32(0x3F800000)).view(np.float32)
@@ -81,7 +81,7 @@ def single_logarithm(x):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def single_power(base, exponent):  # type: ignore[no-untyped-def]
+def single_power(base, exponent):
     """base**exponent to within 1e-3 of itself, in single precision, for bases in [1e-30, 1] and exponents in (0, 1]."""
     x = single_logarithm(base) * exponent
     whole = np.floor(x)
@@ -94,7 +94,7 @@ def single_power(base, exponent):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def exponential(x):  # type: ignore[no-untyped-def]
+def exponential(x):
     """2**x for x clipped to [-1000, 1000]."""
     x = min(max(x, -1000.0), 1000.0)
     whole = np.floor(x + 0.5)
@@ -112,13 +112,13 @@ def exponential(x):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def power(base, exponent):  # type: ignore[no-untyped-def]
+def power(base, exponent):
     """base**exponent for base >= 0 (0 stays about 0 for a positive exponent)."""
     return exponential(exponent * logarithm(base))
 
 
 @inlined
-def turns_of(y, x):  # type: ignore[no-untyped-def]
+def turns_of(y, x):
     """The direction of the point (x, y) in turns, in [-1/2, 1/2]: arctan2(y, x) / (2 pi); 0 at the origin."""
     ax = abs(x)
     ay = abs(y)

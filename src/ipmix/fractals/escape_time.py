@@ -12,7 +12,7 @@ from ipmix.core.randomness import below, between, stream, uniform
 from ipmix.fractals.color import draw_palette, new_palette
 from ipmix.fractals.dull import is_dull, measure
 from ipmix.fractals.elementary import cosine_of_turns, sine_of_turns
-from ipmix.fractals.orbits import BAILOUT, CX, CY, DEGREES, FIELDS, FORMULAS, PIXEL, ZX, ZY, iterate
+from ipmix.fractals.orbits import BAILOUT, CX, CY, DEGREES, FIELDS, FORMULAS, PIXEL, QUADRATIC, ZX, ZY, iterate
 from ipmix.fractals.shading import SHADES, draw_shading, shade
 from ipmix.fractals.tiles import escape
 
@@ -39,6 +39,8 @@ RETURNED = 1e-8
 """The squared distance at which an orbit has come back: nothing that escapes in 200 steps passes so slowly."""
 
 TRAPS = ("point", "line", "cross", "circle", "ellipse", "parabola", "hyperbola")
+"""The traps' names; a trap's place here is its code."""
+POINT, LINE, CROSS, CIRCLE, ELLIPSE, PARABOLA, HYPERBOLA = range(len(TRAPS))
 
 # The parameters kept for the manifest.
 FORMULA, JULIA, C_X, C_Y, VIEW_X, VIEW_Y, VIEW_WIDTH, VIEW_TURN, TRAP_SHAPE, CONIC = range(10)
@@ -47,9 +49,9 @@ PARAMETERS = SHADING + SHADES
 
 
 @compiled
-def draw_trap(state, p):  # type: ignore[no-untyped-def]
+def draw_trap(state, p):
     """Draw an orbit trap: a conic's six coefficients (and, for the loops, the constants 1 and bailout)."""
-    shape = below(state, 7)
+    shape = below(state, len(TRAPS))
     turn = uniform(state)
     cos = cosine_of_turns(turn)
     sin = sine_of_turns(turn)
@@ -60,23 +62,23 @@ def draw_trap(state, p):  # type: ignore[no-untyped-def]
     # In the turned frame, X = cos x + sin y - u and Y = cos y - sin x - v:
     # q = xx X^2 + xy X Y + yy Y^2 + x1 X + y1 Y + one.
     xx = xy = yy = x1 = y1 = one = 0.0
-    if shape == 0:  # point
+    if shape == POINT:
         xx = yy = 1.0
-    elif shape == 1:  # line
+    elif shape == LINE:
         y1 = 1.0
-    elif shape == 2:  # cross
+    elif shape == CROSS:
         xy = 1.0
-    elif shape == 3:  # circle
+    elif shape == CIRCLE:
         xx = yy = 1.0
         one = -radius * radius
-    elif shape == 4:  # ellipse
+    elif shape == ELLIPSE:
         xx = squeeze * squeeze
         yy = 1.0
         one = -radius * radius * squeeze * squeeze
-    elif shape == 5:  # parabola
+    elif shape == PARABOLA:
         xx = 1.0 / radius
         y1 = -1.0
-    else:  # hyperbola
+    elif shape == HYPERBOLA:
         xy = 1.0
         one = -0.25 * radius * radius
     q = p[CONIC : CONIC + 8]
@@ -95,7 +97,7 @@ def draw_trap(state, p):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def fill(p, size, buffer, places, counts, norms, traps):  # type: ignore[no-untyped-def]
+def fill(p, size, buffer, places, counts, norms, traps):
     """Run all orbits of the view in ``p`` on a ``size`` x ``size`` grid; see :func:`orbits.iterate`.
 
     The buffer's dtype, float32 or float64, is the precision of the orbits.
@@ -135,7 +137,7 @@ def fill(p, size, buffer, places, counts, norms, traps):  # type: ignore[no-unty
 
 
 @compiled
-def zoom(state, p, levels, late_share, buffer, places):  # type: ignore[no-untyped-def]
+def zoom(state, p, levels, late_share, buffer, places):
     """Zoom the view ``levels`` times by 3-6 to one of the ``late_share`` of a coarse grid that escape last.
 
     Returns the share of the last grid's places that escape after 6 or more steps.
@@ -177,7 +179,7 @@ def zoom(state, p, levels, late_share, buffer, places):  # type: ignore[no-untyp
 
 
 @compiled
-def _whole_plane(p, julia):  # type: ignore[no-untyped-def]
+def _whole_plane(p, julia):
     # The view that holds the whole set.
     p[JULIA] = julia
     p[VIEW_X] = 0.0 if julia or DEGREES[int(p[FORMULA])] > 2.0 else -0.5
@@ -186,10 +188,10 @@ def _whole_plane(p, julia):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def draw(state, julia, p, buffer, places):  # type: ignore[no-untyped-def]
+def draw(state, julia, p, buffer, places):
     """Draw a formula, a trap and a view; False if the view shows too little."""
     # Half of all images are the classical z**2 + c.
-    p[FORMULA] = 0 if uniform(state) < 0.5 else below(state, 5)
+    p[FORMULA] = QUADRATIC if uniform(state) < 0.5 else below(state, len(FORMULAS))
     draw_trap(state, p)
     p[VIEW_TURN] = uniform(state)
     _whole_plane(p, False)
@@ -208,7 +210,7 @@ def draw(state, julia, p, buffer, places):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _is_striped(p, palette, buffer, places, turns, glows):  # type: ignore[no-untyped-def]
+def _is_striped(p, palette, buffer, places, turns, glows):
     fields = np.empty((3, PREVIEW_SIDE * PREVIEW_SIDE), buffer.dtype)
     image = np.empty((PREVIEW_SIDE, PREVIEW_SIDE, 3), np.uint8)
     fill(p, PREVIEW_SIDE, buffer, places, fields[0], fields[1], fields[2])
@@ -220,13 +222,13 @@ def _is_striped(p, palette, buffer, places, turns, glows):  # type: ignore[no-un
 
 
 @compiled
-def paint(seed, salt, index, julia, image, parameters, desk):  # type: ignore[no-untyped-def]
+def paint(seed, salt, index, julia, image, parameters, workspace):
     """Paint image ``index`` of ``seed`` into ``image``, uint8[s, s, 3]; returns the attempts it took.
 
-    ``desk`` is :func:`desk`'s for this size; what is on it doesn't matter.
+    ``workspace`` is :func:`make_workspace`'s for this size; what is in its arrays doesn't matter.
     """
     size = image.shape[0]
-    buffer, places, fields, palette, spare = desk
+    buffer, places, fields, palette, spare = workspace
     counts = fields[0]
     norms = fields[1]
     traps = fields[2]
@@ -256,7 +258,7 @@ def paint(seed, salt, index, julia, image, parameters, desk):  # type: ignore[no
     return ATTEMPTS_MOST
 
 
-def desk(size: int) -> tuple[np.ndarray, ...]:
+def make_workspace(size: int) -> tuple[np.ndarray, ...]:
     """Arrays for :func:`paint` to work in; the dtype of the first, float32 or float64, is the orbits' precision."""
     precision = np.float32 if size <= SINGLE_PRECISION_SIZE else np.float64
     band = max(BAND_PIXELS, SURVEY_SIDE * SURVEY_SIDE, size)

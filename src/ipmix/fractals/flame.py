@@ -42,7 +42,7 @@ PARAMETERS = MAPS + MAPS_MOST * MAP_NUMBERS
 
 
 @compiled
-def draw_flame(state, p):  # type: ignore[no-untyped-def]
+def draw_flame(state, p):
     """Draw 2-5 maps with one or two variations each, and a rotational symmetry for some."""
     count = 2 + below(state, 4)
     p[COUNT] = count
@@ -71,7 +71,7 @@ def draw_flame(state, p):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def start_walkers(state, walkers):  # type: ignore[no-untyped-def]
+def start_walkers(state, walkers):
     """Put the walkers (float64[3, WALKERS]: x, y and hue) at random places."""
     for i in range(WALKERS):
         walkers[0, i] = between(state, -1.0, 1.0)
@@ -80,7 +80,7 @@ def start_walkers(state, walkers):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def step(state, p, walkers, scratch):  # type: ignore[no-untyped-def]
+def step(state, p, walkers, scratch):
     """Move every walker through one map. ``scratch`` is float64[3, WALKERS]."""
     count = int(p[COUNT])
     total = 0.0
@@ -140,7 +140,7 @@ def step(state, p, walkers, scratch):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def survey(state, p, walkers, scratch):  # type: ignore[no-untyped-def]
+def survey(state, p, walkers, scratch):
     """Find a view that holds most of the flame; False if what it shows is a few dots or one blob."""
     start_walkers(state, walkers)
     for _ in range(WARM_UP):
@@ -176,7 +176,7 @@ def survey(state, p, walkers, scratch):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _has_structure(cells):  # type: ignore[no-untyped-def]
+def _has_structure(cells):
     # Enough of the view is reached, no spot outshines it, and neighbours differ by more than chance would
     # have it: a blob or a fog does not.
     total = max(cells.sum(), 1.0)
@@ -190,7 +190,7 @@ def _has_structure(cells):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def locate(p, size, x, y, places):  # type: ignore[no-untyped-def]
+def locate(p, size, x, y, places):
     """The pixel (row * size + column) in which each walker stands, size * size outside of the view: int32."""
     scale = size / p[VIEW_WIDTH]
     cos = cosine_of_turns(p[VIEW_TURN]) * scale
@@ -209,7 +209,7 @@ def locate(p, size, x, y, places):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _add_light(cells, places, hues):  # type: ignore[no-untyped-def]
+def _add_light(cells, places, hues):
     # The cell behind the last pixel takes what falls outside: no branch, which could not be foretold.
     scale = HUE_STEPS - 1.0
     for i in range(np.uint64(places.size)):
@@ -217,17 +217,17 @@ def _add_light(cells, places, hues):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def paint(seed, salt, index, image, parameters, desk):  # type: ignore[no-untyped-def]
+def paint(seed, salt, index, image, parameters, workspace):
     """Paint image ``index`` of ``seed`` into ``image``, uint8[s, s, 3]; returns the attempts it took.
 
-    ``desk`` is :func:`desk`'s for this size; what is on it doesn't matter.
+    ``workspace`` is :func:`make_workspace`'s for this size; what is in its arrays doesn't matter.
     """
     size = image.shape[0]
     steps = max(STEPS_LEAST, STEPS_AT_256 * size * size // 65536)
     walkers = np.empty((3, WALKERS))
     scratch = np.empty((3, WALKERS))
     places = np.empty(WALKERS, np.int32)
-    cells, light, palette, clouds, spare = desk
+    cells, light, palette, clouds, spare = workspace
     for attempt in range(ATTEMPTS_MOST):
         last = attempt == ATTEMPTS_MOST - 1
         state = stream(seed, salt, index, attempt)
@@ -249,7 +249,7 @@ def paint(seed, salt, index, image, parameters, desk):  # type: ignore[no-untype
     return ATTEMPTS_MOST
 
 
-def desk(size: int) -> tuple[np.ndarray, ...]:
+def make_workspace(size: int) -> tuple[np.ndarray, ...]:
     """Arrays for :func:`paint` to work in: fresh ones for each image would take as long as its tone mapping."""
     clouds = int(side_of(size)) ** 2
     return (

@@ -50,7 +50,7 @@ PARAMETERS = MAPS + 6 * MAPS_MOST
 
 
 @compiled
-def to_pixels(maps, window, width, height, out):  # type: ignore[no-untyped-def]
+def to_pixels(maps, window, width, height, out):
     """The maps in an image's coordinates, so that no point needs be converted: float64[MAPS_MOST, 6] to ``out``."""
     scale_x = width / window[2]
     scale_y = height / window[3]
@@ -65,7 +65,7 @@ def to_pixels(maps, window, width, height, out):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _cell(x, y, width, height, outside):  # type: ignore[no-untyped-def]
+def _cell(x, y, width, height, outside):
     # Without a branch: whether a point lies outside can't be foretold.
     inside = (x >= 0.0) & (x < width) & (y >= 0.0) & (y < height)
     place = np.int64(y if inside else 0.0) * width + np.int64(x if inside else 0.0)
@@ -73,7 +73,7 @@ def _cell(x, y, width, height, outside):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def chaos_game(state, maps, table, points, window, width, cells):  # type: ignore[no-untyped-def]
+def chaos_game(state, maps, table, points, window, width, cells):
     """Play ``points`` points and add them up per pixel inside ``window`` (left, top, width, height).
 
     ``cells``, uint64[h * width + 1] (the last one takes the points outside), gets :data:`ONE` per point plus the
@@ -98,7 +98,7 @@ def chaos_game(state, maps, table, points, window, width, cells):  # type: ignor
 
 
 @compiled
-def _walk_plainly(rounds, state, table, m, own, x, y, width, height, cells):  # type: ignore[no-untyped-def]
+def _walk_plainly(rounds, state, table, m, own, x, y, width, height, cells):
     # What :func:`walking.walk` does, for any processor.
     outside = width * height
     x2, x3, x4 = x, x, x
@@ -128,7 +128,7 @@ def _walk_plainly(rounds, state, table, m, own, x, y, width, height, cells):  # 
 
 
 @compiled
-def stamp(cells, patch, out):  # type: ignore[no-untyped-def]
+def stamp(cells, patch, out):
     """Draw every point as the 3 x 3 binary ``patch`` instead of a dot: ``cells`` convolved into ``out``.
 
     Returns the share of the cells of ``out`` that are not empty.
@@ -155,7 +155,7 @@ def stamp(cells, patch, out):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _draw_patch(state, patch):  # type: ignore[no-untyped-def]
+def _draw_patch(state, patch):
     drawn = 0
     while drawn == 0:
         for i in range(9):
@@ -164,7 +164,7 @@ def _draw_patch(state, patch):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _most(cells):  # type: ignore[no-untyped-def]
+def _most(cells):
     # The largest count, at least 1.
     most = np.uint64(1)
     for cell in cells.ravel():
@@ -173,7 +173,7 @@ def _most(cells):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _paint_hue(state, cells, image):  # type: ignore[no-untyped-def]
+def _paint_hue(state, cells, image):
     # The authors' coloring: hue turns with the density, saturation and value are constant.
     shift = uniform(state)
     saturation = between(state, 0.3, 1.0)
@@ -193,7 +193,7 @@ def _paint_hue(state, cells, image):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _paint_palette(state, cells, image):  # type: ignore[no-untyped-def]
+def _paint_palette(state, cells, image):
     palette = np.empty((PALETTE_SIZE, 3))
     draw_colors(state, palette)
     shift = uniform(state)
@@ -233,7 +233,7 @@ def _paint_palette(state, cells, image):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def blur(image, sigma):  # type: ignore[no-untyped-def]
+def blur(image, sigma):
     """Blur ``image`` (uint8[h, w, 3]) in place by a 3 x 3 Gaussian; edges repeat."""
     side = exponential(-0.7213475204444817 / (sigma * sigma))  # exp(-1 / (2 sigma^2))
     # Weights in 1/32768 and integers throughout: one row of sums, then one of results.
@@ -264,7 +264,7 @@ def blur(image, sigma):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _draw_window(state, box, window):  # type: ignore[no-untyped-def]
+def _draw_window(state, box, window):
     # The box of the points, shifted by up to a fifth of its extent and scaled by U(0.5, 2), per axis.
     for axis in range(2):
         extent = box[2 + axis] - box[axis]
@@ -274,7 +274,7 @@ def _draw_window(state, box, window):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _cover(cells):  # type: ignore[no-untyped-def]
+def _cover(cells):
     # The share of the cells that are not empty.
     filled = 0
     for cell in cells.ravel():
@@ -283,7 +283,7 @@ def _cover(cells):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _promises_little(state, maps, table, window):  # type: ignore[no-untyped-def]
+def _promises_little(state, maps, table, window):
     # A cheap look before the whole game: hardly any of the window's coarse cells are touched.
     coarse = np.zeros(PREVIEW_SIDE * PREVIEW_SIDE + 1, np.uint64)
     chaos_game(state, maps, table, PREVIEW_POINTS, window, PREVIEW_SIDE, coarse)
@@ -291,7 +291,7 @@ def _promises_little(state, maps, table, window):  # type: ignore[no-untyped-def
 
 
 @compiled
-def _draw_system(state, plain, maps, table):  # type: ignore[no-untyped-def]
+def _draw_system(state, plain, maps, table):
     if not plain:
         count = sample_contractive(state, maps)
         jitter(state, maps, count)
@@ -302,7 +302,7 @@ def _draw_system(state, plain, maps, table):  # type: ignore[no-untyped-def]
     return count if filling_rate(state, maps, table) >= LEAST_FILLING else 0
 
 
-def desk(size: int) -> tuple[np.ndarray, ...]:
+def make_workspace(size: int) -> tuple[np.ndarray, ...]:
     """Arrays for :func:`paint` to work in: fresh ones for each image would cost a quarter of its time."""
     clouds = int(side_of(size)) ** 2
     cells = np.empty(size * size + 1, np.uint64), np.empty((size, size), np.uint64)
@@ -310,12 +310,12 @@ def desk(size: int) -> tuple[np.ndarray, ...]:
 
 
 @compiled
-def paint(seed, salt, index, plain, image, parameters, desk):  # type: ignore[no-untyped-def]
+def paint(seed, salt, index, plain, image, parameters, workspace):
     """Paint image ``index`` of ``seed`` into ``image``, uint8[s, s, 3]; returns the attempts it took.
 
     ``plain`` chooses FractalDB's sampling. Attempts whose fractal is too small, too large, runs away, or
     whose image is dull are drawn anew from the next stream; the last one is kept whatever it shows.
-    ``desk`` is :func:`desk`'s for this size; what is on it doesn't matter.
+    ``workspace`` is :func:`make_workspace`'s for this size; what is in its arrays doesn't matter.
     """
     size = image.shape[0]
     points = max(20_000, POINTS_AT_256 * size * size // 65536)
@@ -324,7 +324,7 @@ def paint(seed, salt, index, plain, image, parameters, desk):  # type: ignore[no
     box = np.empty(4)
     window = np.empty(4)
     patch = np.empty((3, 3), np.int64)
-    cells, stamped, clouds, spare = desk
+    cells, stamped, clouds, spare = workspace
     for attempt in range(ATTEMPTS_MOST):
         last = attempt == ATTEMPTS_MOST - 1
         state = stream(seed, salt, index, attempt)

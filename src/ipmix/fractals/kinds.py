@@ -13,7 +13,7 @@ import numpy as np
 from ipmix.fractals import escape_time, flame, ifs
 
 PAINTINGS_VERSION = 2
-"""Raised whenever a change to this room changes an image; a manifest names the version that made it."""
+"""Raised whenever a change to this package changes an image; a manifest names the version that made it."""
 
 SIZE_LEAST = 8
 SIZE_MOST = 4096
@@ -38,14 +38,14 @@ class Kind:
     paint: Callable[[int, int, int, int], Painting] = field(repr=False)
 
 
-_desks = threading.local()
+_kept_workspaces = threading.local()
 
 
-def _desk(make: Callable[[int], tuple[np.ndarray, ...]], size: int) -> tuple[np.ndarray, ...]:
+def _workspace(make: Callable[[int], tuple[np.ndarray, ...]], size: int) -> tuple[np.ndarray, ...]:
     # This thread's arrays to paint in, kept from image to image; of one size only.
-    if getattr(_desks, "size", None) != size:
-        _desks.size, _desks.kept = size, {}
-    kept: dict[object, tuple[np.ndarray, ...]] = _desks.kept
+    if getattr(_kept_workspaces, "size", None) != size:
+        _kept_workspaces.size, _kept_workspaces.kept = size, {}
+    kept: dict[object, tuple[np.ndarray, ...]] = _kept_workspaces.kept
     if make not in kept:
         kept[make] = make(size)
     return kept[make]
@@ -55,7 +55,7 @@ def _paint_ifs(plain: bool) -> Callable[[int, int, int, int], Painting]:
     def paint(seed: int, salt: int, index: int, size: int) -> Painting:
         pixels = np.empty((size, size, 3), np.uint8)
         parameters = np.zeros(ifs.PARAMETERS)
-        attempts = ifs.paint(seed, salt, index, plain, pixels, parameters, _desk(ifs.desk, size))
+        attempts = ifs.paint(seed, salt, index, plain, pixels, parameters, _workspace(ifs.make_workspace, size))
         return Painting(pixels, int(attempts), ifs.describe(parameters))
 
     return paint
@@ -65,8 +65,8 @@ def _paint_escape_time(julia: bool) -> Callable[[int, int, int, int], Painting]:
     def paint(seed: int, salt: int, index: int, size: int) -> Painting:
         pixels = np.empty((size, size, 3), np.uint8)
         parameters = np.zeros(escape_time.PARAMETERS)
-        desk = _desk(escape_time.desk, size)
-        attempts = escape_time.paint(seed, salt, index, julia, pixels, parameters, desk)
+        space = _workspace(escape_time.make_workspace, size)
+        attempts = escape_time.paint(seed, salt, index, julia, pixels, parameters, space)
         return Painting(pixels, int(attempts), escape_time.describe(parameters))
 
     return paint
@@ -75,7 +75,7 @@ def _paint_escape_time(julia: bool) -> Callable[[int, int, int, int], Painting]:
 def _paint_flame(seed: int, salt: int, index: int, size: int) -> Painting:
     pixels = np.empty((size, size, 3), np.uint8)
     parameters = np.zeros(flame.PARAMETERS)
-    attempts = flame.paint(seed, salt, index, pixels, parameters, _desk(flame.desk, size))
+    attempts = flame.paint(seed, salt, index, pixels, parameters, _workspace(flame.make_workspace, size))
     return Painting(pixels, int(attempts), flame.describe(parameters))
 
 

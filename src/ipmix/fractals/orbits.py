@@ -27,7 +27,7 @@ FIELDS = 10
 
 
 @compiled
-def _round_quadratic(buffer, n, fold, sign, one, bailout, q):  # type: ignore[no-untyped-def]
+def _round_quadratic(buffer, n, fold, sign, one, bailout, q):
     # fold: take absolute values first (burning ship); sign -1: conjugate (tricorn).
     two = sign + sign
     q0, q1, q2, q3, q4, q5 = q[0], q[1], q[2], q[3], q[4], q[5]
@@ -60,7 +60,7 @@ def _round_quadratic(buffer, n, fold, sign, one, bailout, q):  # type: ignore[no
 
 
 @compiled
-def _round_higher(buffer, n, quartic, one, bailout, q):  # type: ignore[no-untyped-def]
+def _round_higher(buffer, n, quartic, one, bailout, q):
     q0, q1, q2, q3, q4, q5 = q[0], q[1], q[2], q[3], q[4], q[5]
     for i in range(np.uint64(n)):
         x = buffer[ZX, i]
@@ -92,7 +92,7 @@ def _round_higher(buffer, n, quartic, one, bailout, q):  # type: ignore[no-untyp
 
 
 @compiled
-def _finished(buffer, n, tolerance):  # type: ignore[no-untyped-def]
+def _finished(buffer, n, tolerance):
     done = np.int32(0)
     for i in range(np.uint64(n)):
         dx = buffer[ZX, i] - buffer[OLD_X, i]
@@ -102,7 +102,7 @@ def _finished(buffer, n, tolerance):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _settle(buffer, n, steps, tolerance, places, counts, norms, traps):  # type: ignore[no-untyped-def]
+def _settle(buffer, n, steps, tolerance, places, counts, norms, traps):
     # Write out the orbits that are finished and move the others together; returns how many are left. Which one is
     # finished can't be foretold: their places are listed without a branch.
     ended = places[0]
@@ -135,7 +135,7 @@ def _settle(buffer, n, steps, tolerance, places, counts, norms, traps):  # type:
 
 
 @compiled
-def iterate(buffer, n, formula, most, tolerance, q, places, counts, norms, traps):  # type: ignore[no-untyped-def]
+def iterate(buffer, n, formula, most, tolerance, q, places, counts, norms, traps):
     """Run the first ``n`` orbits of ``buffer`` (rows ZX, ZY, CX, CY and PIXEL are set) to their end.
 
     ``counts``, ``norms`` and ``traps`` are float64[pixels] or float32: the steps until |z|**2 exceeded

@@ -14,7 +14,7 @@ SHADES = 7
 
 
 @compiled
-def draw_shading(state, p):  # type: ignore[no-untyped-def]
+def draw_shading(state, p):
     """Draw how an image is colored: by escape count, by trap or by both; with glow, with relief."""
     style = uniform(state)
     p[SHIFT] = uniform(state)
@@ -32,7 +32,7 @@ def draw_shading(state, p):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _moments(turns, glows, counts):  # type: ignore[no-untyped-def]
+def _moments(turns, glows, counts):
     """(mean, 1 / deviation) of the escape count outside, of the trap outside and inside: every fourth pixel."""
     # Nine sums in registers: a pixel adds zero to those that are not its own.
     outside = turn_sum = turn_squares = 0.0
@@ -67,7 +67,7 @@ def _moments(turns, glows, counts):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def positions(degree, p, counts, norms, traps, turns, glows):  # type: ignore[no-untyped-def]
+def positions(degree, p, counts, norms, traps, turns, glows):
     """Every pixel's place on the palette (``turns``) and closeness to the trap (``glows``, 0..1): float32[n]."""
     n = np.uint64(counts.size)
     by_bailout = np.float32(1.0 / logarithm(BAILOUT))
@@ -99,7 +99,7 @@ def positions(degree, p, counts, norms, traps, turns, glows):  # type: ignore[no
 
 
 @compiled
-def shade(degree, p, palette, counts, norms, traps, turns, glows, image):  # type: ignore[no-untyped-def]
+def shade(degree, p, palette, counts, norms, traps, turns, glows, image):
     """Color the fields of :func:`orbits.iterate` into ``image``, uint8[s, s, 3].
 
     The palette is blurred by how far its place moves within a pixel; relief fades out where that is far,

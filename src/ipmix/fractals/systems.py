@@ -22,7 +22,7 @@ SURVEY_POINTS = 4096
 
 
 @compiled
-def sample_singular_values(state, count, alpha, values):  # type: ignore[no-untyped-def]
+def sample_singular_values(state, count, alpha, values):
     """Fill ``values[:count]`` with pairs (s1, s2), 0 <= s2 <= s1 <= 1 and sum(s1 + 2 s2) = alpha.
 
     Anderson and Farrell, "Improving Fractal Pre-training" (WACV 2022), section 3.2: ``alpha``, the
@@ -45,7 +45,7 @@ def sample_singular_values(state, count, alpha, values):  # type: ignore[no-unty
 
 
 @compiled
-def sample_contractive(state, maps):  # type: ignore[no-untyped-def]
+def sample_contractive(state, maps):
     """Draw a system of 2-4 contractive maps by singular values; returns how many."""
     count = 2 + below(state, 3)
     alpha = between(state, (5.0 + count) / 2.0, (6.0 + count) / 2.0)
@@ -74,7 +74,7 @@ def sample_contractive(state, maps):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def largest_singular_value(a, b, c, d):  # type: ignore[no-untyped-def]
+def largest_singular_value(a, b, c, d):
     """The 2-norm of [[a, b], [c, d]]."""
     square = a * a + b * b + c * c + d * d
     determinant = a * d - b * c
@@ -83,7 +83,7 @@ def largest_singular_value(a, b, c, d):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def jitter(state, maps, count):  # type: ignore[no-untyped-def]
+def jitter(state, maps, count):
     """Scale one random map's parameters by U(0.8, 1.1), if it stays contractive; True if it changed.
 
     Up to four tries, else the system stays as it is (the authors' generator does the same).
@@ -100,7 +100,7 @@ def jitter(state, maps, count):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def choices(maps, count, table):  # type: ignore[no-untyped-def]
+def choices(maps, count, table):
     """Fill ``table`` (uint8[4096]) with map numbers in proportion to \\|determinant\\|, at least one each."""
     total = 0.0
     weights = np.empty(MAPS_MOST)
@@ -120,7 +120,7 @@ def choices(maps, count, table):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def fixed_point(maps, i):  # type: ignore[no-untyped-def]
+def fixed_point(maps, i):
     """Where map ``i`` stays put, (x, y); the origin if it has no single such point."""
     a = 1.0 - maps[i, 0]
     d = 1.0 - maps[i, 3]
@@ -133,7 +133,7 @@ def fixed_point(maps, i):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def survey(state, maps, table, box):  # type: ignore[no-untyped-def]
+def survey(state, maps, table, box):
     """Play 4096 points; ``box`` becomes (x low, y low, x high, y high). False if the points run away."""
     x, y = fixed_point(maps, 0)
     box[0] = box[1] = np.inf
@@ -154,7 +154,7 @@ def survey(state, maps, table, box):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def sample_plain(state, maps):  # type: ignore[no-untyped-def]
+def sample_plain(state, maps):
     """FractalDB's draw: 2-7 maps, six parameters from U(-1, 1) each, not forced to contract."""
     count = 2 + below(state, 6)
     for i in range(count):
@@ -164,7 +164,7 @@ def sample_plain(state, maps):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def filling_rate(state, maps, table):  # type: ignore[no-untyped-def]
+def filling_rate(state, maps, table):
     """The share of a square grid's cells that the fractal touches, in [0, 1]; 0 if its points run away.
 
     Kataoka et al., "Pre-training without Natural Images" (ACCV 2020), keep systems above a rate.

@@ -22,6 +22,7 @@ from ipmix.fractals.orbits import (
     CUBIC,
     CX,
     CY,
+    FORMULAS,
     NORM,
     PIXEL,
     QUARTIC,
@@ -129,12 +130,12 @@ def _step(
     }
 
 
-_KERNELS: tuple[Callable[..., Any], ...] = tuple(_escape(formula) for formula in range(5))
+_KERNELS: tuple[Callable[..., Any], ...] = tuple(_escape(formula) for formula in range(len(FORMULAS)))
 _quadratic, _cubic, _quartic, _tricorn, _burning_ship = _KERNELS
 
 
 @compiled
-def escape(buffer, n, formula, most, q, counts, norms, traps):  # type: ignore[no-untyped-def]
+def escape(buffer, n, formula, most, q, counts, norms, traps):
     """Run the first ``n`` orbits of ``buffer``, one Julia set's, to their end; see :func:`orbits.iterate`.
 
     Rows ZX and ZY are set, c stands first in CX and CY, the first pixel first in PIXEL: the others follow it. The

@@ -10,7 +10,7 @@ from ipmix.fractals.elementary import logarithm, single_logarithm, single_power
 
 
 @compiled
-def box_blur(light, size, radius, sideways, out):  # type: ignore[no-untyped-def]
+def box_blur(light, size, radius, sideways, out):
     """The mean of ``light`` (float32[2 * size * size], pairs) over squares of 2 radius + 1, zero outside, to ``out``.
 
     ``sideways`` is a second buffer of the same shape.
@@ -57,7 +57,7 @@ def box_blur(light, size, radius, sideways, out):  # type: ignore[no-untyped-def
 
 
 @compiled
-def paint_light(state, palette, light, clouds, spare, image):  # type: ignore[no-untyped-def]
+def paint_light(state, palette, light, clouds, spare, image):
     """Tone-map ``light`` into ``image``, uint8[s, s, 3]: float32[4, 2 * s * s], of which the first row holds
     pairs of (count, sum of hues) and the others are overwritten, as ``clouds`` and ``spare`` are.
 
@@ -125,7 +125,7 @@ def paint_light(state, palette, light, clouds, spare, image):  # type: ignore[no
 
 
 @compiled
-def _split(light, fine, wide, n, sums):  # type: ignore[no-untyped-def]
+def _split(light, fine, wide, n, sums):
     # Pairs of a line to rows: counts here, near, the mean hue of near and far, counts far.
     third, one, tiny = np.float32(1.0 / 3.0), np.float32(1.0), np.float32(1e-6)
     two = np.uint64(2)

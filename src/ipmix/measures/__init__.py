@@ -1,4 +1,4 @@
-"""The measures of the safety scorecard: pure functions over what a classifier said, one file each.
+"""The measures of the safety scorecard: pure functions over a classifier's predictions, one file each, and their table.
 
 Everything here takes NumPy arrays and gives plain numbers, needs no model and no image, and counts in
 fractions (an error of 0.25, not 25%). A measure never averages NaN away: it refuses it, by name.

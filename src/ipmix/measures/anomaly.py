@@ -4,6 +4,8 @@ Scores and labels follow Hendrycks and Gimpel (ICLR 2017) and ImageNet-O (Hendry
 positive class is the anomaly, and a higher score means more anomalous.
 """
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -48,19 +50,50 @@ def auroc(score: ArrayLike, anomalous: ArrayLike) -> float:
     return float(np.sum(np.diff(x) * (y[1:] + y[:-1]) / 2.0))
 
 
-def fpr95(score: ArrayLike, anomalous: ArrayLike, *, recall: float = 0.95) -> float:
-    """The share of known images taken for anomalies at the first threshold that finds 95% of those."""
+def fpr95(
+    score: ArrayLike,
+    anomalous: ArrayLike,
+    *,
+    recall: float = 0.95,
+    positive: Literal["anomalous", "known"] = "anomalous",
+) -> float:
+    """False positive rate at 95% true positive rate, in [0, 1]; lower is better. Two definitions are in use.
+
+    ``positive="anomalous"`` (the default; OpenOOD's): the share of known images taken for anomalies, at the highest
+    threshold that finds at least 95% of the anomalies. ``positive="known"`` (Hendrycks and Gimpel's kind, ODIN's): the
+    share of anomalies taken for known images, at the threshold that keeps at least 95% of the known ones. The two
+    are not comparable.
+
+    Thresholds are the scores themselves and an image at the threshold is on the positive side, so that images of
+    equal scores go together. Nothing is interpolated: the rate is that of the first threshold which reaches 95%.
+
+    Args:
+        score: float [N], higher means more anomalous.
+        anomalous: bool [N], at least one of each.
+        recall: the true positive rate to be reached, in (0, 1].
+        positive: which images are the positive class.
+
+    Raises:
+        InputError: as for :func:`aupr`, or an unknown ``positive``.
+    """
     if not 0.0 < recall <= 1.0:
         raise InputError(f"recall must be in (0, 1], got {recall}")
-    hits, alarms, anomalies, known = _counts(score, anomalous)
+    if positive not in ("anomalous", "known"):
+        raise InputError(f'positive must be "anomalous" or "known", got {positive!r}')
+    hits, alarms, positives, negatives = _counts(score, anomalous, positive == "known")
     # Counts are compared, not fractions: 0.95 * 20 is 19 images, whatever the rounding of 19 / 20.
-    needed = np.ceil(recall * anomalies - 1e-9)
+    needed = np.ceil(recall * positives - 1e-9)
     first = int(np.argmax(hits >= needed))
-    return float(alarms[first] / known)
+    return float(alarms[first] / negatives)
 
 
-def _counts(score: ArrayLike, anomalous: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64], int, int]:
-    """Anomalies and known images at or above each distinct threshold, highest first; and their totals."""
+def _counts(
+    score: ArrayLike, anomalous: ArrayLike, reverse: bool = False
+) -> tuple[NDArray[np.float64], NDArray[np.float64], int, int]:
+    """Anomalies and known images at or above each distinct threshold, highest first; and their totals.
+
+    ``reverse``: known images and anomalies at or below each, lowest first.
+    """
     values = np.asarray(score, dtype=np.float64)
     positive = np.asarray(anomalous)
     if values.ndim != 1 or positive.shape != values.shape:
@@ -78,6 +111,8 @@ def _counts(score: ArrayLike, anomalous: ArrayLike) -> tuple[NDArray[np.float64]
         raise InputError(
             f"anomaly detection needs images of both kinds, got {anomalies} anomalous and {known} known ones"
         )
+    if reverse:
+        values, positive, anomalies, known = -values, ~positive, known, anomalies
     order = np.argsort(-values, kind="stable")
     last_of_equals = np.flatnonzero(np.append(np.diff(values[order]) != 0.0, True))
     hits = np.cumsum(positive[order])[last_of_equals].astype(np.float64)

@@ -1,4 +1,4 @@
-"""Calibration: does a model that says 80% turn out right 80% of the time?
+"""Calibration: is a model that gives 80% confidence correct 80% of the time?
 
 RMS calibration error follows Hendrycks, Mazeika and Dietterich (Outlier Exposure, ICLR 2019): bins of 100
 images that are neighbours in confidence. ECE and MCE use equally wide bins (Guo et al., ICML 2017).
@@ -38,21 +38,27 @@ def rms_calibration_error(
         InputError: fewer images than one bin holds (the figure would be noise), NaN, or values outside
             [0, 1].
     """
-    sure, right = as_confidence_and_correct(confidence, correct)
+    confidence, correct = as_confidence_and_correct(confidence, correct)
     if last_bin not in ("count", "skip"):
         raise InputError(f'last_bin must be "count" or "skip", got {last_bin!r}')
     if bin_size < 1:
         raise InputError(f"bin_size must be at least 1, got {bin_size}")
-    if sure.size < bin_size:
-        raise InputError(f"RMS calibration error needs at least {bin_size} images (one bin), got {sure.size}")
-    order = np.argsort(sure, kind="stable")
-    starts = np.arange(sure.size // bin_size) * bin_size
-    sizes = np.diff(np.append(starts, sure.size))
-    gaps = np.add.reduceat(sure[order] - right[order], starts) / sizes
-    shares = sizes / sure.size
+    if confidence.size < bin_size:
+        raise InputError(f"RMS calibration error needs at least {bin_size} images (one bin), got {confidence.size}")
+    order = np.argsort(confidence, kind="stable")
+    starts = np.arange(confidence.size // bin_size) * bin_size
+    sizes = np.diff(np.append(starts, confidence.size))
+    gaps = np.add.reduceat(confidence[order] - correct[order], starts) / sizes
+    shares = sizes / confidence.size
     if last_bin == "skip":
         gaps, shares = gaps[:-1], shares[:-1]
     return float(np.sqrt(np.sum(shares * gaps**2)))
+
+
+def mean_rms_calibration_error(confidence: ArrayLike, correct: ArrayLike) -> float:
+    """Mean over conditions of :func:`rms_calibration_error`, from float [N, conditions] and bool [N, conditions]."""
+    columns = zip(np.asarray(confidence).T, np.asarray(correct).T, strict=True)
+    return float(np.mean([rms_calibration_error(*pair) for pair in columns]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +72,23 @@ class Reliability:
     confidence: NDArray[np.float64]
     """[bins], mean confidence; 0 where the bin is empty."""
     accuracy: NDArray[np.float64]
-    """[bins], fraction right; 0 where the bin is empty."""
+    """[bins], fraction that is correct; 0 where the bin is empty."""
 
 
 def reliability(confidence: ArrayLike, correct: ArrayLike, *, bins: int = 15) -> Reliability:
     """Sort images into ``bins`` equally wide bins of confidence; see :class:`Reliability`."""
-    sure, right = as_confidence_and_correct(confidence, correct)
+    confidence, correct = as_confidence_and_correct(confidence, correct)
     if bins < 1:
         raise InputError(f"bins must be at least 1, got {bins}")
     edges = np.linspace(0.0, 1.0, bins + 1)
-    place = np.clip(np.searchsorted(edges, sure, side="left") - 1, 0, bins - 1)
+    place = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
     count = np.bincount(place, minlength=bins)
     shown = np.maximum(count, 1)
     return Reliability(
         edges=edges,
         count=count.astype(np.int64),
-        confidence=np.bincount(place, weights=sure, minlength=bins) / shown,
-        accuracy=np.bincount(place, weights=right, minlength=bins) / shown,
+        confidence=np.bincount(place, weights=confidence, minlength=bins) / shown,
+        accuracy=np.bincount(place, weights=correct, minlength=bins) / shown,
     )
 
 
@@ -101,9 +107,9 @@ def maximum_calibration_error(confidence: ArrayLike, correct: ArrayLike, *, bins
 
 def brier_scores(logits: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
     """Each image's squared distance between probabilities and label, float64[N]; NaN without an answer."""
-    log_probability, truth = _log_probability(logits, labels)
+    log_probability, labels = _log_probability(logits, labels)
     probability = np.exp(log_probability)
-    own = probability[np.arange(truth.size), truth]
+    own = probability[np.arange(labels.size), labels]
     distance: NDArray[np.float64] = (probability**2).sum(axis=1) - own**2 + (1.0 - own) ** 2
     return distance
 
@@ -118,8 +124,8 @@ def brier_score(logits: ArrayLike, labels: ArrayLike) -> float:
 
 def log_losses(logits: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
     """Each image's -log(probability of the label) in nats, float64[N]; NaN without an answer."""
-    log_probability, truth = _log_probability(logits, labels)
-    loss: NDArray[np.float64] = -log_probability[np.arange(truth.size), truth]
+    log_probability, labels = _log_probability(logits, labels)
+    loss: NDArray[np.float64] = -log_probability[np.arange(labels.size), labels]
     return loss
 
 

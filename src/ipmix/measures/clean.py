@@ -20,19 +20,19 @@ def correct(logits: ArrayLike, labels: ArrayLike, *, top: int = 1) -> NDArray[np
         that says nothing gets no credit for ties). A row with NaN or +infinity is wrong: no answer.
     """
     array = as_logits(logits)
-    truth = as_labels(labels, *array.shape)
+    labels = as_labels(labels, *array.shape)
     if not 1 <= top <= array.shape[1]:
         raise InputError(f"top must be 1..{array.shape[1]} (the number of classes), got {top}")
-    own = array[np.arange(truth.size), truth][:, None]
+    own = array[np.arange(labels.size), labels][:, None]
     ahead = (array > own).sum(axis=1)
-    ahead += ((array == own) & (np.arange(array.shape[1]) < truth[:, None])).sum(axis=1)
-    right: NDArray[np.bool_] = (ahead < top) & ~invalid(array)
-    return right
+    ahead += ((array == own) & (np.arange(array.shape[1]) < labels[:, None])).sum(axis=1)
+    found: NDArray[np.bool_] = (ahead < top) & ~invalid(array)
+    return found
 
 
 def error(logits: ArrayLike, labels: ArrayLike, *, top: int = 1) -> float:
     """The fraction of images that are not :func:`correct`, in [0, 1]. At least one image."""
-    right = correct(logits, labels, top=top)
-    if not right.size:
+    found = correct(logits, labels, top=top)
+    if not found.size:
         raise InputError("there are no images to measure: logits has 0 rows")
-    return float(1.0 - right.mean())
+    return float(1.0 - found.mean())

@@ -22,22 +22,33 @@ def reference_of(perturbation: str) -> Reference:
     return "first" if "noise" in perturbation else "previous"
 
 
-def flip_rate(predictions: ArrayLike, *, reference: Reference = "previous") -> float:
+def flip_rate(predictions: ArrayLike, *, reference: Reference = "previous", difficulty: int = 1) -> float:
     """Flip probability of one perturbation: how often the predicted class changes, a fraction.
 
     Args:
         predictions: integers [N, T], the predicted class of each of T >= 2 frames of N sequences. The value
             -1 (no valid answer) counts as a flip against everything, itself included.
         reference: ``"previous"`` frame, or the ``"first"`` (see :func:`reference_of`).
+        difficulty: how many frames back the previous one lies, below T. Sequences are those of difficulty 1. As in
+            the public evaluation, which takes every ``difficulty``-th frame from each of the first ``difficulty``
+            frames and averages over all these comparisons. With the reference ``"first"`` it must be 1: for noise a
+            higher difficulty is more noise, in sequences of their own (see :func:`ipmix.corruptions.perturb`).
+
+    Raises:
+        InputError: another shape or type, or a difficulty that does not fit.
     """
-    return float(flips(predictions, reference=reference).mean())
+    return float(flips(predictions, reference=reference, difficulty=difficulty).mean())
 
 
-def flips(predictions: ArrayLike, *, reference: Reference = "previous") -> NDArray[np.bool_]:
-    """Where the answer differs from the reference: bool[N, T-1], entry t is about frame t+1."""
+def flips(predictions: ArrayLike, *, reference: Reference = "previous", difficulty: int = 1) -> NDArray[np.bool_]:
+    """Where the answer differs from the reference: bool[N, T - difficulty], entry t is about frame t + difficulty.
+
+    Arguments as for :func:`flip_rate`.
+    """
     frames = _frames(predictions)
-    before = _before(frames, reference)
-    changed: NDArray[np.bool_] = (frames[:, 1:] != before) | (frames[:, 1:] < 0) | (before < 0)
+    before = _before(frames, reference, difficulty)
+    after = frames[:, difficulty:]
+    changed: NDArray[np.bool_] = (after != before) | (after < 0) | (before < 0)
     return changed
 
 
@@ -63,8 +74,8 @@ def mean_flip_rate(rates: Mapping[str, float], baseline: Mapping[str, float]) ->
     return float(np.mean([rates[name] / baseline[name] for name in rates]))
 
 
-def top5_distances(order: ArrayLike, *, reference: Reference = "previous") -> NDArray[np.int64]:
-    """How far the five best classes moved between frames: int64[N, T-1], 0 (same order) .. 15.
+def top5_distances(order: ArrayLike, *, reference: Reference = "previous", difficulty: int = 1) -> NDArray[np.int64]:
+    """How far the five best classes moved between frames: int64[N, T - difficulty], 0 (same order) .. 15.
 
     With class c in place j of the reference frame and place s of this one, both cut at 6, c adds
     \\|j - s\\|, summed over the reference's five best (the definition's d, which ignores what happens below
@@ -73,23 +84,22 @@ def top5_distances(order: ArrayLike, *, reference: Reference = "previous") -> ND
     Args:
         order: integers [N, T, K >= 5], each frame's classes from most to least likely. Only the first five
             of the frame compared are looked at, so K may be 5.
-        reference: as for :func:`flip_rate`.
+        reference, difficulty: as for :func:`flip_rate`.
     """
     frames = np.asarray(order)
     if frames.ndim != 3 or frames.shape[1] < 2 or frames.shape[2] < 5:
         raise InputError(f"order must be [sequences, frames >= 2, classes >= 5], got shape {list(frames.shape)}")
     best = frames[:, :, :5]
-    after = best[:, 1:]
-    before = best[:, :-1] if reference == "previous" else np.broadcast_to(best[:, :1], after.shape)
+    before, after = _before(best, reference, difficulty), best[:, difficulty:]
     same = before[..., :, None] == after[..., None, :]
     place = np.where(same.any(axis=-1), same.argmax(axis=-1), 5)
     distance: NDArray[np.int64] = np.abs(place - np.arange(5)).sum(axis=-1)
     return distance
 
 
-def top5_distance(order: ArrayLike, *, reference: Reference = "previous") -> float:
+def top5_distance(order: ArrayLike, *, reference: Reference = "previous", difficulty: int = 1) -> float:
     """Mean of :func:`top5_distances`, unnormalised: 0 .. 15."""
-    return float(top5_distances(order, reference=reference).mean())
+    return float(top5_distances(order, reference=reference, difficulty=difficulty).mean())
 
 
 def _frames(predictions: ArrayLike) -> NDArray[np.integer]:
@@ -101,12 +111,20 @@ def _frames(predictions: ArrayLike) -> NDArray[np.integer]:
     return frames
 
 
-def _before(frames: NDArray[np.integer], reference: str) -> NDArray[np.integer]:
+def _before(frames: NDArray[np.integer], reference: str, difficulty: int) -> NDArray[np.integer]:
+    """What frames ``difficulty`` .. T-1 are compared with; [N, T, ...] -> [N, T - difficulty, ...]."""
+    if reference not in ("previous", "first"):
+        raise InputError(f'reference must be "previous" or "first", got {reference!r}')
+    if not (isinstance(difficulty, (int, np.integer)) and 1 <= difficulty < frames.shape[1]):
+        raise InputError(f"difficulty must be in 1 .. {frames.shape[1] - 1}, below the frames, got {difficulty!r}")
     if reference == "previous":
-        return frames[:, :-1]
-    if reference == "first":
-        return np.broadcast_to(frames[:, :1], frames[:, 1:].shape)
-    raise InputError(f'reference must be "previous" or "first", got {reference!r}')
+        return frames[:, :-difficulty]
+    if difficulty != 1:
+        raise InputError(
+            f'with the reference "first" difficulty must be 1, got {difficulty}: a higher one is more noise, in '
+            "sequences that perturb(..., difficulty=) makes"
+        )
+    return np.broadcast_to(frames[:, :1], frames[:, 1:].shape)
 
 
 def _check_rates(rates: Mapping[str, float]) -> None:

@@ -116,23 +116,22 @@ def restrict(logits: ArrayLike, classes: ArrayLike) -> NDArray[np.floating]:
 def as_confidence_and_correct(
     confidence: ArrayLike, correct: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Check a pair of equally long vectors: confidence in [0, 1] without NaN, and right (1) or wrong (0)."""
-    sure = np.asarray(confidence, dtype=np.float64)
-    right = np.asarray(correct)
-    if sure.ndim != 1 or right.shape != sure.shape or not sure.size:
+    """Check a pair of equally long vectors: confidence in [0, 1] without NaN, and correct (1) or not (0)."""
+    confidence, correct = np.asarray(confidence, dtype=np.float64), np.asarray(correct)
+    if confidence.ndim != 1 or correct.shape != confidence.shape or not confidence.size:
         raise InputError(
             "confidence and correct must be two vectors of the same length, at least 1, "
-            f"got shapes {list(sure.shape)} and {list(right.shape)}"
+            f"got shapes {list(confidence.shape)} and {list(correct.shape)}"
         )
-    if right.dtype != np.bool_ and not np.isin(right, (0, 1)).all():
+    if correct.dtype != np.bool_ and not np.isin(correct, (0, 1)).all():
         raise InputError("correct must hold True and False (or 1 and 0) only")
-    refuse_nan(sure, "confidence")
-    if sure.min() < 0.0 or sure.max() > 1.0 + 1e-6:
+    refuse_nan(confidence, "confidence")
+    if confidence.min() < 0.0 or confidence.max() > 1.0 + 1e-6:
         raise InputError(
-            f"confidence must lie in [0, 1], got {sure.min():.6g}..{sure.max():.6g}; "
+            f"confidence must lie in [0, 1], got {confidence.min():.6g}..{confidence.max():.6g}; "
             "pass the largest softmax probability, not a logit or a percentage"
         )
-    return np.minimum(sure, 1.0), right.astype(np.float64)
+    return np.minimum(confidence, 1.0), correct.astype(np.float64)
 
 
 def refuse_nan(values: NDArray[np.floating], name: str) -> None:

@@ -1,4 +1,4 @@
-"""Selective prediction: if the model may pass on the images it is least sure of, how good is the rest?
+"""Selective prediction: if the model may pass on the images it is least confident of, how good is the rest?
 
 Geifman and El-Yaniv (NeurIPS 2017). Coverage is the share of images answered, risk the error among them.
 """
@@ -15,12 +15,12 @@ def risk_coverage(confidence: ArrayLike, correct: ArrayLike) -> tuple[NDArray[np
 
     One point per distinct confidence, because a threshold can't separate equals.
     """
-    sure, right = as_confidence_and_correct(confidence, correct)
-    order = np.argsort(-sure, kind="stable")
-    last_of_equals = np.flatnonzero(np.append(np.diff(sure[order]) != 0.0, True))
+    confidence, correct = as_confidence_and_correct(confidence, correct)
+    order = np.argsort(-confidence, kind="stable")
+    last_of_equals = np.flatnonzero(np.append(np.diff(confidence[order]) != 0.0, True))
     answered = last_of_equals + 1.0
-    wrong = np.cumsum(1.0 - right[order])[last_of_equals]
-    return answered / sure.size, wrong / answered
+    wrong = np.cumsum(1.0 - correct[order])[last_of_equals]
+    return answered / confidence.size, wrong / answered
 
 
 def area_under_risk_coverage(confidence: ArrayLike, correct: ArrayLike) -> float:

@@ -49,8 +49,8 @@ class AugMax:
     step_size: float = 0.1
     """Of each step (public code)."""
     budget: int | None = 1
-    """A mixture that was misclassified this often is not changed any more ("friendly" attack, tau = 1 in the public
-    code). None: all steps for every image."""
+    """A mixture that was misclassified this often is not changed any more ("friendly" attack, tau = 1). None: all steps
+    for every image, which is what the public code does: its mask is applied to a copy and stops nothing."""
 
     name = "augmax"
     mixes_labels = False
@@ -65,7 +65,7 @@ class AugMax:
 
     @classmethod
     def preset(cls, name: str) -> "AugMax":
-        """One of :data:`PRESETS`: "cifar", "imagenet"."""
+        """One of :data:`PRESETS`: "cifar", "imagenet", "code-cifar", "code-imagenet"."""
         found: AugMax = find_preset("AugMax", PRESETS, name)
         return found
 
@@ -114,8 +114,13 @@ class AugMax:
         return numbers[:, 0].copy(), numbers[:, 1:].copy()
 
 
-PRESETS = {"cifar": AugMax(steps=10), "imagenet": AugMax(steps=5)}
-"""The public code's commands."""
+PRESETS = {
+    "cifar": AugMax(steps=10),
+    "imagenet": AugMax(steps=5),
+    "code-cifar": AugMax(steps=10, budget=None),
+    "code-imagenet": AugMax(steps=5, budget=None),
+}
+"""The public code's commands, as they are meant (with the friendly budget) and as they run (without)."""
 
 
 def _chain_alone(table: RecipeTable) -> None:
@@ -124,7 +129,7 @@ def _chain_alone(table: RecipeTable) -> None:
 
 
 @compiled
-def _start_numbers(seed, epoch, indices, count):  # type: ignore[no-untyped-def]
+def _start_numbers(seed, epoch, indices, count):
     numbers = np.empty((indices.size, count), np.float32)
     state = np.empty(1, np.uint64)
     for n in range(indices.size):

@@ -14,8 +14,9 @@ import numpy as np
 
 from ipmix.core.checking import check_count, check_positive, check_severity
 from ipmix.core.compiling import compiled_disjoint
+from ipmix.core.image_sizes import SMALL_SIDE
 from ipmix.core.randomness import Keys, below, beta, dirichlet, start
-from ipmix.methods.drawing import DrawPlan, any_rare, draw_level, draw_table, find_preset, make_drawer
+from ipmix.methods.drawing import DrawPlan, draw_level, draw_table, find_preset, make_drawer
 from ipmix.recipe.format import OPERATION, WHOLE
 from ipmix.recipe.operations import AUTOCONTRAST, CODES, operation_names
 from ipmix.recipe.recipe import ImageSpec
@@ -36,8 +37,6 @@ NINE = (
 
 THIRTEEN = (*NINE, "color", "contrast", "brightness", "sharpness")
 """AugMix's ``all_ops``; four of them resemble corruptions of the -C test sets."""
-
-SMALL_SIDE = 64
 
 
 @dataclass(frozen=True)
@@ -92,9 +91,8 @@ class AugMix:
         return make_drawer(self._plan(scene), seed, scene)
 
     def _plan(self, scene: ImageSpec) -> DrawPlan:
-        rare = any_rare(operation_names(self.operations))
         options = _options(self, max(scene.height, scene.width))
-        return DrawPlan(_draw_table, options, self.k, self.depth or 3, rare)
+        return DrawPlan(_draw_table, options, self.k, self.depth or 3)
 
 
 PRESETS = {
@@ -129,7 +127,7 @@ def _options(method: AugMix, side: int) -> Options:
 
 
 @compiled_disjoint
-def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, chains, steps, state, weights):  # type: ignore[no-untyped-def]
+def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, chains, steps, state, weights):
     for n in range(indices.size):
         start(state, seed, epoch, indices[n], view)
         dirichlet(state, o.alpha, weights)

@@ -6,9 +6,10 @@ from typing import Any
 
 from ipmix.core.errors import InputError
 from ipmix.methods import METHODS
+from ipmix.methods.protocol import Method
 
 
-def chosen_method(name: str, preset: str | None = None, options: Mapping[str, Any] | None = None) -> Any:
+def chosen_method(name: str, preset: str | None = None, options: Mapping[str, Any] | None = None) -> Method | None:
     """The method of this name, None for "none"; ``options`` replace single settings of the preset.
 
     Raises:
@@ -21,7 +22,7 @@ def chosen_method(name: str, preset: str | None = None, options: Mapping[str, An
         return None
     if name not in METHODS:
         raise InputError(f"there is no method {name!r}; methods are none, {', '.join(sorted(METHODS))}")
-    kind = METHODS[name]
+    kind: Any = METHODS[name]  # fields and presets are beyond what all methods have
     if preset and not hasattr(kind, "preset"):
         raise InputError(f"{name} has no preset {preset!r}; it has no presets")
     method = kind.preset(preset) if preset else kind()

@@ -74,7 +74,7 @@ class Options(NamedTuple):
 
 
 @compiled_disjoint
-def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, chains, steps, state, weights):  # type: ignore[no-untyped-def]
+def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, chains, steps, state, weights):
     if o.whole_batch and indices.size > 0:
         start_scope(state, seed, epoch, indices, view)
         mixes = uniform(state) < o.probability
@@ -94,7 +94,7 @@ def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, cha
 
 
 @compiled_disjoint
-def _draw_box(state, o, height, width, step):  # type: ignore[no-untyped-def]
+def _draw_box(state, o, height, width, step):
     own = beta(state, o.alpha, o.alpha)
     ratio = math.sqrt(1.0 - own)
     across, down = int(width * ratio), int(height * ratio)
@@ -107,7 +107,7 @@ def _draw_box(state, o, height, width, step):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _settle(height, width, box, head, chain, step):  # type: ignore[no-untyped-def]
+def _settle(height, width, box, head, chain, step):
     step.left = box.left
     step.right = box.right
     step.top = box.top

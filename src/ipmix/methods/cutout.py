@@ -13,6 +13,7 @@ import numpy as np
 from ipmix.core.checking import check_count
 from ipmix.core.compiling import compiled_disjoint
 from ipmix.core.errors import InputError
+from ipmix.core.image_sizes import SMALL_SIDE
 from ipmix.core.randomness import Keys, below, start
 from ipmix.methods.drawing import DrawPlan, draw_table, find_preset, make_drawer
 from ipmix.recipe.format import FILL, NO_OPERATION, WHOLE
@@ -72,7 +73,7 @@ class CutOut:
 
     def _plan(self, scene: ImageSpec) -> DrawPlan:
         side = min(scene.height, scene.width)
-        size = self.size or max(side // (2 if side <= 64 else 4), 1)
+        size = self.size or max(side // (2 if side <= SMALL_SIDE else 4), 1)
         fill = (self.fill,) * 3 if isinstance(self.fill, int | np.integer) else self.fill
         return DrawPlan(_draw_table, Options(int(size), *(float(value) for value in fill)), 1, 1)
 
@@ -91,7 +92,7 @@ class Options(NamedTuple):
 
 
 @compiled_disjoint
-def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, chains, steps, state, weights):  # type: ignore[no-untyped-def]
+def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, chains, steps, state, weights):
     for n in range(indices.size):
         start(state, seed, epoch, indices[n], view)
         heads[n].clean = 0

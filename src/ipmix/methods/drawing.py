@@ -1,16 +1,16 @@
 """What drawing has in common: a method settles its options for an image size, a compiled kernel fills a table."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ipmix.core.compiling import direct, part
+from ipmix.core.compiling import direct, embedded
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import SHARED_VIEW, Key, Keys, below, beta, between, bits, start, uniform
 from ipmix.recipe.format import NO_MIXING_IMAGE
-from ipmix.recipe.operations import OPERATIONS, RARE
+from ipmix.recipe.operations import OPERATIONS
 from ipmix.recipe.recipe import ImageSpec
 from ipmix.recipe.table import RecipeTable
 
@@ -35,13 +35,11 @@ class DrawPlan:
     """A named tuple of numbers and arrays."""
     chains: int
     steps: int
-    rare: bool = False
-    """Whether one of :data:`~ipmix.recipe.operations.RARE` can be drawn."""
 
 
 def draw_table(plan: DrawPlan, keys: Keys, scene: ImageSpec) -> RecipeTable:
     """One recipe for each key, for images of the scene's size."""
-    table = RecipeTable.empty(len(keys), plan.chains, plan.steps, scene.height, scene.width, rare=plan.rare)
+    table = RecipeTable.empty(len(keys), plan.chains, plan.steps, scene.height, scene.width)
     plan.kernel(
         *(keys.seed, keys.epoch, keys.indices, keys.view),
         *(plan.options, scene.height, scene.width, scene.mixing_count),
@@ -91,13 +89,8 @@ def check_images(method: str, scene: ImageSpec, instead: str = "") -> None:
         )
 
 
-def any_rare(names: Iterable[str]) -> bool:
-    """Whether one of these operations is of :data:`~ipmix.recipe.operations.RARE`."""
-    return not RARE.isdisjoint(names)
-
-
-@part
-def draw_mixing_image(state, seed, epoch, index, images, head):  # type: ignore[no-untyped-def]
+@embedded
+def draw_mixing_image(state, seed, epoch, index, images, head):
     """Draw the mixing image and where it is cropped: all views of an image share them (authors' code)."""
     start(state, seed, epoch, index, SHARED_VIEW)
     head.mixing_image = below(state, images) if images > 0 else NO_MIXING_IMAGE
@@ -105,15 +98,15 @@ def draw_mixing_image(state, seed, epoch, index, images, head):  # type: ignore[
     head.crop_y = np.uint32(bits(state) >> np.uint64(32))
 
 
-@part
-def start_scope(state, seed, epoch, indices, view):  # type: ignore[no-untyped-def]
+@embedded
+def start_scope(state, seed, epoch, indices, view):
     """Set a stream to the beginning of a whole batch's: that of its first image, its size counted in."""
     start(state, seed, epoch, indices[0], view)
     start(state, np.int64(state[0]), epoch, indices.size, view)
 
 
-@part
-def draw_partners(state, heads):  # type: ignore[no-untyped-def]
+@embedded
+def draw_partners(state, heads):
     """Write a random permutation of the batch's positions to ``heads.partner`` (Fisher and Yates)."""
     for n in range(heads.size):
         heads[n].partner = n
@@ -124,9 +117,9 @@ def draw_partners(state, heads):  # type: ignore[no-untyped-def]
         heads[other].partner = partner
 
 
-@part
-def draw_coefficients(state, strength):  # type: ignore[no-untyped-def]
-    """Coefficients of add and multiply (authors' code, ``get_ab``; the same as PixMix's)."""
+@embedded
+def draw_coefficients(state, strength):
+    """Coefficients of add and multiply (authors' code, ``get_ab``, which PixMix's has too)."""
     if below(state, 2) == 0:
         return beta(state, strength, 1.0), beta(state, 1.0, strength)
     return 1.0 + beta(state, 1.0, strength), -beta(state, 1.0, strength)
@@ -147,11 +140,12 @@ _SIGNED = np.array([operation.signed for operation in OPERATIONS])
 _SIDE = np.array([("", "height", "width").index(operation.relative) for operation in OPERATIONS])
 
 
-@part
-def draw_level(state, code, severity, height, width):  # type: ignore[no-untyped-def]
+@embedded
+def draw_level(state, code, severity, height, width):
     """Draw the level of operation ``code`` for an image of height x width: float64 in the operation's unit.
 
-    ``severity`` bounds the strength L ~ U(0.1, severity) (authors' code, ``sample_level``).
+    ``severity`` bounds the strength L ~ U(0.1, severity) (authors' code, ``sample_level``). The seeded and the filled
+    operations have no such level: 0.
     """
     if _SCALE[code] == 0.0:
         return 0.0

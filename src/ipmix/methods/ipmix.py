@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ipmix.core.checking import check_choice, check_count, check_positive, check_severity, check_subset
-from ipmix.core.compiling import compiled_disjoint, part
+from ipmix.core.compiling import compiled_disjoint, embedded
 from ipmix.core.errors import InputError
+from ipmix.core.image_sizes import SMALL_SIDE
 from ipmix.core.randomness import Keys, below, beta, bits, dirichlet, start, uniform
 from ipmix.methods.drawing import (
     DrawPlan,
-    any_rare,
     check_images,
     draw_coefficients,
     draw_level,
@@ -40,9 +40,6 @@ PARTNERS = ("both", "mixing_image", "original")
 FRAMEWORKS = ("chains", "one_chain", "fed_back")
 BOTH = 0  # the code of "both" in SHAPES and PARTNERS
 SQUARE = SHAPES.index("square")
-
-SMALL_SIDE = 64
-"""Up to this longer side, images get the CIFAR settings by default; above it, the ImageNet settings."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +66,7 @@ class IPMix:
     mixers: tuple[str, ...] = MIXES
     """Out of add, multiply, random_pixels, random_elements (Table 2)."""
     mix_with: str = "both"
-    """A patch is mixed with the mixing "image", with the "original" after an operation, or "both", each half
+    """A patch is mixed with the "mixing_image", with the "original" after an operation, or "both", each half
     of the time (Algorithm 1, lines 11 to 16; the authors' CIFAR code knows only the image)."""
     levels: tuple[str, ...] = LEVELS
     """Out of image, patch, pixel (Table 10 leaves out one at a time)."""
@@ -80,7 +77,8 @@ class IPMix:
     beta: float | None = None
     """Parameter of the coefficients of add and multiply. None: 3 on small images, 4 above (authors' code)."""
     overflow: str = "clip"
-    """What happens to mixed values outside 0..255: "clip", or "wrap" modulo 256 as in the authors' code."""
+    """What happens to mixed values outside 0..255: "clip", or "wrap" modulo 256 as in the authors' code. Both cut
+    fractions, as they do; "round" clips and rounds."""
     framework: str = "chains"
     """How it fits together (paper, Figure 4): "chains", Algorithm 1; "one_chain", a single chain in which every
     step is of a level of its own; "fed_back", k rounds of one chain, each mixed with the image before it."""
@@ -158,8 +156,7 @@ class IPMix:
 
     def _plan(self, scene: ImageSpec) -> DrawPlan:
         chains = self.k if self.framework == "chains" else 1
-        rare = any_rare(operation_names(self.operations))
-        return DrawPlan(_draw_table, _options(self, scene.height, scene.width), chains, self.t, rare)
+        return DrawPlan(_draw_table, _options(self, scene.height, scene.width), chains, self.t)
 
 
 PRESETS = {
@@ -253,7 +250,7 @@ def _options(method: IPMix, height: int, width: int) -> Options:
 
 
 @compiled_disjoint
-def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, chains, steps, state, weights):  # type: ignore[no-untyped-def]
+def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, chains, steps, state, weights):
     for n in range(indices.size):
         draw_mixing_image(state, seed, epoch, indices[n], images, heads[n])
         heads[n].overflow = o.overflow
@@ -261,8 +258,8 @@ def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, cha
         _draw_recipe(state, o, height, width, weights, heads[n], chains[n], steps[n])
 
 
-@part
-def _draw_recipe(state, o, height, width, w, head, chains, steps):  # type: ignore[no-untyped-def]
+@embedded
+def _draw_recipe(state, o, height, width, w, head, chains, steps):
     """Algorithm 1; the comments give its line numbers. Line 21's sum is left to the engine."""
     dirichlet(state, o.alpha, w)  # 1
     m = beta(state, o.alpha, o.alpha)  # 2
@@ -287,8 +284,8 @@ def _draw_recipe(state, o, height, width, w, head, chains, steps):  # type: igno
     head.clean = np.uint32(clean)  # 22: (1 - m), and what rounding the shares down leaves over
 
 
-@part
-def _draw_patch(state, o, height, width, step):  # type: ignore[no-untyped-def]
+@embedded
+def _draw_patch(state, o, height, width, step):
     size = o.sizes[below(state, o.sizes.size)]  # 9
     mixer = o.mixers[below(state, o.mixers.size)]  # 10
     across, down = min(size, width), min(size, height)

@@ -24,7 +24,18 @@ from ipmix.methods.drawing import (
     find_preset,
     make_drawer,
 )
-from ipmix.recipe.format import ADD, MIXERS, MIXING_IMAGE, MULTIPLY, NO_OPERATION, OPERATION, ORIGINAL, WHOLE
+from ipmix.recipe.format import (
+    ADD,
+    CLIPPED,
+    MIXERS,
+    MIXING_IMAGE,
+    MULTIPLY,
+    NO_OPERATION,
+    OPERATION,
+    ORIGINAL,
+    OVERFLOWS,
+    WHOLE,
+)
 from ipmix.recipe.operations import (
     AUTOCONTRAST,
     BRIGHTNESS,
@@ -102,6 +113,9 @@ class LayerMix:
     resemble the -C test corruptions."""
     mixers: tuple[str, ...] = WEIGHTED_MIXERS
     """Out of add, multiply, random_pixels, random_elements; one named twice is twice as likely (public code)."""
+    overflow: str = "round"
+    """How a round of mixing ends in bytes, outside 0..255 clipped: "round" to the nearest level (public code: floats),
+    "clip" cuts to the level below, which darkens the image by nearly half a level each round."""
 
     name = "layermix"
     mixes_labels = False
@@ -118,6 +132,7 @@ class LayerMix:
         object.__setattr__(self, "mixers", tuple(self.mixers))
         for mixer in self.mixers:
             check_choice("each of mixers", mixer, MIXERS[1:5])
+        check_choice("overflow", self.overflow, CLIPPED)
 
     @classmethod
     def preset(cls, name: str) -> "LayerMix":
@@ -139,7 +154,7 @@ class LayerMix:
 
     def _plan(self, scene: ImageSpec) -> DrawPlan:
         check_images("LayerMix", scene)
-        return DrawPlan(_draw_table, _options(self), 1, LAYERS + 1, rare=True)
+        return DrawPlan(_draw_table, _options(self), 1, LAYERS + 1)
 
 
 PRESETS = {"code": LayerMix()}
@@ -153,6 +168,7 @@ class Options(NamedTuple):
     beta: float
     variants: np.ndarray
     mixers: np.ndarray
+    overflow: int
 
 
 @lru_cache(maxsize=64)
@@ -163,15 +179,17 @@ def _options(method: LayerMix) -> Options:
         float(method.beta),
         np.array([names.index(name) for name in method.operations], np.int64),
         np.array([MIXERS.index(name) for name in method.mixers], np.int64),
+        OVERFLOWS.index(method.overflow),
     )
 
 
 @compiled_disjoint
-def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, chains, steps, state, weights):  # type: ignore[no-untyped-def]
+def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, chains, steps, state, weights):
     for n in range(indices.size):
         draw_mixing_image(state, seed, epoch, indices[n], images, heads[n])
         start(state, seed, epoch, indices[n], view)
         heads[n].clean = 0
+        heads[n].overflow = o.overflow
         chains[n, 0].share = WHOLE
         layers = below(state, LAYERS)
         # One kind of operation for the whole recipe, with a fresh level each time.
@@ -190,14 +208,14 @@ def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, cha
 
 
 @inlined
-def _draw_operation(state, variant, magnitude, height, width, step):  # type: ignore[no-untyped-def]
+def _draw_operation(state, variant, magnitude, height, width, step):
     step.mixer = OPERATION
     step.seed = 0
     _draw_level(state, variant, magnitude, height, width, step)
 
 
 @inlined
-def _draw_mixing(state, o, height, width, step):  # type: ignore[no-untyped-def]
+def _draw_mixing(state, o, height, width, step):
     mixer = o.mixers[below(state, o.mixers.size)]
     step.mixer = mixer
     step.right = width
@@ -214,13 +232,13 @@ def _draw_mixing(state, o, height, width, step):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _strength(state, most, magnitude):  # type: ignore[no-untyped-def]
+def _strength(state, most, magnitude):
     """U(0.1, most * magnitude / 10), the 0.1 in the operation's own unit; the ends may come in either order."""
     return between(state, 0.1, most * magnitude / 10.0)
 
 
 @compiled_disjoint
-def _draw_level(state, variant, magnitude, height, width, step):  # type: ignore[no-untyped-def]
+def _draw_level(state, variant, magnitude, height, width, step):
     """Set the step's operation and level to a fresh variation of one of :data:`VARIANTS`."""
     step.operation = _CODES[variant]
     level = 0.0  # greyscale is color at 0; autocontrast at 0 has no cut-off

@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ipmix.core.checking import check_count, check_positive, check_severity, check_subset
+from ipmix.core.checking import check_choice, check_count, check_positive, check_severity, check_subset
 from ipmix.core.compiling import compiled_disjoint
+from ipmix.core.image_sizes import SMALL_SIDE
 from ipmix.core.randomness import Keys, below, start
-from ipmix.methods.augmix import SMALL_SIDE, THIRTEEN
+from ipmix.methods.augmix import THIRTEEN
 from ipmix.methods.drawing import (
     DrawPlan,
-    any_rare,
     check_images,
     draw_coefficients,
     draw_level,
@@ -27,7 +27,16 @@ from ipmix.methods.drawing import (
     find_preset,
     make_drawer,
 )
-from ipmix.recipe.format import MIXERS, MIXING_IMAGE, NO_OPERATION, OPERATION, ORIGINAL, WHOLE
+from ipmix.recipe.format import (
+    CLIPPED,
+    MIXERS,
+    MIXING_IMAGE,
+    NO_OPERATION,
+    OPERATION,
+    ORIGINAL,
+    OVERFLOWS,
+    WHOLE,
+)
 from ipmix.recipe.operations import AUTOCONTRAST, CODES, operation_names
 from ipmix.recipe.recipe import ImageSpec
 from ipmix.recipe.table import RecipeTable
@@ -52,6 +61,9 @@ class PixMix:
     """The code's ``all_ops``, on by default there; the preset "nine-operations" has those of AugMix."""
     mixers: tuple[str, ...] = MIXES
     """Out of add, multiply."""
+    overflow: str = "round"
+    """How a round of mixing ends in bytes, outside 0..255 clipped: "round" to the nearest level (public code: floats),
+    "clip" cuts to the level below, which darkens the image by nearly half a level each round."""
 
     name = "pixmix"
     mixes_labels = False
@@ -66,6 +78,7 @@ class PixMix:
             object.__setattr__(self, "operations", operation_names(self.operations))
         operation_names(self.operations)
         object.__setattr__(self, "mixers", check_subset("mixers", self.mixers, MIXES))
+        check_choice("overflow", self.overflow, CLIPPED)
 
     @classmethod
     def preset(cls, name: str) -> "PixMix":
@@ -87,8 +100,7 @@ class PixMix:
 
     def _plan(self, scene: ImageSpec) -> DrawPlan:
         check_images("PixMix", scene)
-        rare = any_rare(operation_names(self.operations))
-        return DrawPlan(_draw_table, _options(self, max(scene.height, scene.width)), 1, self.k + 1, rare)
+        return DrawPlan(_draw_table, _options(self, max(scene.height, scene.width)), 1, self.k + 1)
 
 
 PRESETS = {
@@ -107,6 +119,7 @@ class Options(NamedTuple):
     severity: float
     operations: np.ndarray
     mixers: np.ndarray
+    overflow: int
 
 
 @lru_cache(maxsize=64)
@@ -118,15 +131,17 @@ def _options(method: PixMix, side: int) -> Options:
         float(method.severity or (3.0 if small else 1.0)),
         np.array([CODES[name] for name in operation_names(method.operations)], np.int64),
         np.array([MIXERS.index(name) for name in method.mixers], np.int64),
+        OVERFLOWS.index(method.overflow),
     )
 
 
 @compiled_disjoint
-def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, chains, steps, state, weights):  # type: ignore[no-untyped-def]
+def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, chains, steps, state, weights):
     for n in range(indices.size):
         draw_mixing_image(state, seed, epoch, indices[n], images, heads[n])
         start(state, seed, epoch, indices[n], view)
         heads[n].clean = 0
+        heads[n].overflow = o.overflow
         chains[n, 0].share = WHOLE
         at = 0
         if below(state, 2) == 0:  # where the rounds begin: the image, half of the time after an operation
@@ -152,7 +167,7 @@ def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, cha
 
 
 @compiled_disjoint
-def _draw_operation(state, o, height, width, step):  # type: ignore[no-untyped-def]
+def _draw_operation(state, o, height, width, step):
     code = o.operations[below(state, o.operations.size)]
     step.operation = code
     # PixMix's autocontrast has no cut-off.

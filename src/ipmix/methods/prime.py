@@ -16,6 +16,7 @@ import numpy as np
 from ipmix.core.checking import check_choice, check_count, check_positive, check_subset
 from ipmix.core.compiling import compiled_disjoint
 from ipmix.core.errors import InputError
+from ipmix.core.image_sizes import SMALL_SIDE
 from ipmix.core.randomness import Keys, below, beta, between, bits, dirichlet, start
 from ipmix.methods.drawing import DrawPlan, draw_table, find_preset, make_drawer
 from ipmix.recipe.format import MOST_FREQUENCY, OPERATION, WHOLE
@@ -26,9 +27,6 @@ from ipmix.recipe.table import RecipeTable
 PRIMITIVES = ("spectral", "color_curve", "spatial")
 FILTERS = ("centred", "off-centre")
 STRENGTHS = ("fixed", "drawn")
-
-SMALL_SIDE = 64
-"""Up to this longer side, images get the CIFAR settings by default; above it, the ImageNet settings."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +104,7 @@ class PRIME:
         return make_drawer(self._plan(scene), seed, scene)
 
     def _plan(self, scene: ImageSpec) -> DrawPlan:
-        return DrawPlan(_draw_table, _options(self, max(scene.height, scene.width)), self.k, self.t, rare=True)
+        return DrawPlan(_draw_table, _options(self, max(scene.height, scene.width)), self.k, self.t)
 
 
 _CIFAR = PRIME(color_frequencies=100, color_temperature=0.01, color_band=0, most_cut=100)
@@ -161,7 +159,7 @@ def _options(method: PRIME, side: int) -> Options:
 
 
 @compiled_disjoint
-def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, chains, steps, state, weights):  # type: ignore[no-untyped-def]
+def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, chains, steps, state, weights):
     for n in range(indices.size):
         start(state, seed, epoch, indices[n], view)
         dirichlet(state, o.alpha, weights)
@@ -178,7 +176,7 @@ def _draw_table(seed, epoch, indices, view, o, height, width, images, heads, cha
 
 
 @compiled_disjoint
-def _draw_step(state, o, height, width, step):  # type: ignore[no-untyped-def]
+def _draw_step(state, o, height, width, step):
     code = o.primitives[below(state, o.primitives.size)]
     step.mixer = OPERATION
     step.operation = code

@@ -12,9 +12,6 @@ class Method(Protocol):
 
     One that draws a single table for a single image also has ``drawer(seed, scene)``: a table for one image,
     and a function of (epoch, index, view) that fills it; or None where its options don't allow it.
-
-    A method that another library carries out has ``transform(images, keys) -> uint8[N, H, W, C]`` in place of
-    ``draw``: it has no recipes, and :func:`augment`, :class:`Augmenter` and the loader take it all the same.
     """
 
     @property

@@ -18,7 +18,7 @@ class Vanilla:
 
     def draw(self, keys: Keys, scene: ImageSpec) -> RecipeTable:
         """One recipe for each key: the clean image."""
-        return RecipeTable.empty(len(keys), 1, 1, scene.height, scene.width, rare=False)
+        return RecipeTable.empty(len(keys), 1, 1, scene.height, scene.width)
 
     def drawer(self, seed: int, scene: ImageSpec) -> tuple[RecipeTable, Callable[[int, int, int], None]]:
         """See :func:`~ipmix.methods.drawing.make_drawer`."""

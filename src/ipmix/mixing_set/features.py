@@ -19,6 +19,7 @@ from torch import nn
 from torch.nn import functional
 
 from ipmix.core.errors import InputError
+from ipmix.core.frozen import frozen
 from ipmix.core.randomness import Key, below, between, bits
 from ipmix.fractals.kinds import Painting
 from ipmix.mixing_set.manifest import BLOCK
@@ -63,9 +64,7 @@ class FeaturePainter:
         if steps < 1 or work_size < 8:
             raise InputError(f"feature images take at least 1 step on 8 pixels, got {steps} on {work_size}")
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        self.model = model.to(self.device).eval()
-        for parameter in self.model.parameters():
-            parameter.requires_grad_(False)
+        self.model = model.to(self.device)
         self.steps = steps
         self.work_size = work_size
         self.layers = {
@@ -84,7 +83,8 @@ class FeaturePainter:
 
     def _block(self, seed: int, block: int, size: int) -> list[Painting]:
         if self._last is None or self._last[0] != (seed, block, size):
-            self._last = ((seed, block, size), self._paint_block(seed, block, size))
+            with frozen(self.model):
+                self._last = ((seed, block, size), self._paint_block(seed, block, size))
         return self._last[1]
 
     def draw(self, seed: int, block: int) -> Channel:

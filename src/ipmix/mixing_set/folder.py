@@ -9,21 +9,22 @@ import numpy as np
 from PIL import Image
 
 from ipmix.core.errors import InputError
-from ipmix.data.decoding import DEFAULT, SUFFIXES, DecodeConfig, decode, is_image_file
+from ipmix.core.threads import default_threads
+from ipmix.data.decoding import DEFAULT, SUFFIXES, DecodeConfig, decode
+from ipmix.data.folders import image_files
 from ipmix.fractals.kinds import Painting
 
 
 def find(root: Path) -> list[Path]:
-    """All image files in a folder and the folders below it, sorted."""
-    if not root.is_dir():
-        raise InputError(f"{root} is not a folder; expected a folder of images")
-    return sorted(path for path in root.rglob("*") if is_image_file(path) and path.is_file())
+    """All image files in a folder and the folders below it, sorted by their paths; hidden ones are left out."""
+    return sorted(image_files(root).paths)
 
 
 def fit(pixels_in: np.ndarray, side: int) -> np.ndarray:
     """``pixels_in`` (uint8[h, w, c]) with its short side resized to ``side``, centre-cropped: uint8[s, s, c].
 
-    Lanczos with antialiasing.
+    Lanczos with antialiasing. Its longer side is rounded and its margins cut, unlike
+    :func:`ipmix.data.cropping.resize_and_crop`: mixing sets made so far have these pixels.
     """
     height, width, channels = pixels_in.shape
     if (height, width) == (side, side):
@@ -64,7 +65,7 @@ class FolderPainter:
         return len(self.paths)
 
     def _check(self) -> None:
-        with ThreadPoolExecutor() as pool:
+        with ThreadPoolExecutor(default_threads()) as pool:
             complaints = [complaint for complaint in pool.map(self._complaint, self.paths) if complaint]
         if complaints:
             more = "" if len(complaints) <= SHOWN else f"\nand {len(complaints) - SHOWN} more"

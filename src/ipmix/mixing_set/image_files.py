@@ -1,4 +1,4 @@
-"""Writing an image: PNG by the encoder of this room, JPEG and WebP by Pillow."""
+"""Writing an image: PNG by the encoder of this package, JPEG and WebP by Pillow."""
 
 import hashlib
 import io

@@ -16,8 +16,10 @@ from typing import BinaryIO
 
 import numpy as np
 
+from ipmix.core.checking import check_int64, check_shard
 from ipmix.core.errors import InputError
-from ipmix.core.files import replacing, write_bytes, write_text
+from ipmix.core.files import FileLock, replacing, write_bytes, write_text
+from ipmix.core.threads import default_threads
 from ipmix.fractals.kinds import KINDS, SIZE_LEAST, SIZE_MOST, Painting, paint
 from ipmix.mixing_set import image_files
 from ipmix.mixing_set.composition import EXTERNAL, Painter
@@ -36,30 +38,18 @@ from ipmix.mixing_set.manifest import (
     shard_name,
 )
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-
 BATCH = 128
 """Images between two flushes of the journal: what an interruption can cost."""
-
-
-def default_threads() -> int:
-    """The processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def check_plan(plan: MixingSetPlan, painters: Mapping[str, Painter]) -> None:
     """Raise :class:`InputError` for a plan that can't be made with these painters."""
     if not SIZE_LEAST <= plan.size <= SIZE_MOST:
         raise InputError(f"size must lie in {SIZE_LEAST}..{SIZE_MOST} pixels, got {plan.size}")
-    if not -(2**63) <= plan.seed < 2**63:
-        raise InputError(f"seed must fit 64 bits, got {plan.seed}")
+    check_int64("seed", plan.seed)
     if plan.files not in FILE_FORMATS:
         raise InputError(f"files must be one of {', '.join(FILE_FORMATS)}, got {plan.files!r}")
-    if not 1 <= plan.part <= plan.parts:
-        raise InputError(f"part {plan.part} of {plan.parts} does not exist; parts count from 1")
+    check_shard(plan.shard, plan.shards)
     for kind in plan.mix:
         if kind in EXTERNAL and kind not in painters:
             needed = "a network to visualise" if kind == "feature" else "a folder of images"
@@ -74,7 +64,7 @@ def make(
     threads: int | None = None,
     painters: Mapping[str, Painter] | None = None,
 ) -> Iterator[int]:
-    """Make the plan's part of a set in ``folder``; yields how many of its images are done so far.
+    """Make the plan's shard of a set in ``folder``; yields how many of its images are done so far.
 
     ``painters`` paint the plan's external kinds. Goes on where an interrupted run stopped. A finished set of
     the same plan is left as it is; a set of another plan, or a full or unwritable disk, raises
@@ -87,7 +77,8 @@ def make(
         raise InputError(f"{folder} is a file; expected the name of a folder to write the mixing set to")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _alone(folder / f".lock{plan.suffix()}"):
+        # Two processes that make the same part (two ranks of one training) take turns; the second finds it done.
+        with FileLock(folder / f".lock{plan.suffix()}"):
             yield from _make(plan, folder, threads or default_threads(), painters)
     except OSError as error:
         full = error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None))
@@ -182,7 +173,7 @@ class _Output:
 
     def write(self, number: int, kind: str, index: int, pixels: np.ndarray) -> str:
         if self.shard is not None:
-            self.shard[place_in_shard(number, self.plan.parts)[1]] = pixels.transpose(2, 0, 1)
+            self.shard[place_in_shard(number, self.plan.shards)[1]] = pixels.transpose(2, 0, 1)
             return ""
         name = f"{kind}/{kind}-{index:05d}.{image_files.EXTENSIONS[self.plan.files]}"
         write_bytes(self.folder / name, image_files.encode(pixels, self.plan.files))
@@ -249,14 +240,3 @@ def _journal(plan: MixingSetPlan, folder: Path, done: dict[int, Entry]) -> Itera
     write_text(path, "\n".join(lines) + "\n")
     with open(path, "ab") as file:
         yield file
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    # Two processes that make the same part (two ranks of one training) take turns; the second finds it done.
-    if fcntl is None:
-        yield
-        return
-    with open(path, "wb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

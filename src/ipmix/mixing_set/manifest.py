@@ -1,8 +1,9 @@
 """A mixing set's manifest: what each image is, from which seed, and the SHA-256 of its pixels.
 
-A finished part of a set has ``manifest.json`` (``manifest-03-of-16.json`` for one part of sixteen). While it
-is being made there is a journal, ``manifest.journal`` (one JSON line per finished image), and no manifest:
-whoever finds a manifest finds a whole part.
+A finished set has ``manifest.json``; one that is made in shards, each on a machine of its own, has one for
+each (``manifest-03-of-16.json``: the third of sixteen). While a shard is being made there is a journal,
+``manifest.journal`` (one JSON line per finished image), and no manifest: whoever finds a manifest finds a
+whole shard.
 """
 
 import hashlib
@@ -21,40 +22,43 @@ from ipmix.mixing_set.composition import EXTERNAL
 FORMAT = "ipmix mixing set"
 VERSION = 1
 BLOCK = 8
-"""Images that stay together when a set is made in parts."""
+"""Images that stay together when a set is made in shards."""
 
 FILE_FORMATS = ("png", "jpeg", "webp", "shard")
+
+_KEYS = {"shard": "part", "shards": "parts", "paintings_version": "pictures_version"}
+"""Fields of a plan that are called otherwise in manifests, which are older than the names."""
 
 
 @dataclass(frozen=True)
 class MixingSetPlan:
     """What a set is to hold: the same plan gives the same images anywhere.
 
-    ``mix`` maps kinds to counts. The set is cut into blocks of 8 images, dealt in turn to its ``parts``;
-    ``part`` counts from 1. ``sources`` says what the external kinds are made from (a network, a folder).
+    ``mix`` maps kinds to counts. The set is cut into blocks of 8 images, dealt in turn to its ``shards``;
+    ``shard``, this plan's, counts from 1. ``sources`` says what the external kinds are made from (a network, a folder).
     """
 
     seed: int
     size: int
     mix: dict[str, int]
     files: str
-    part: int = 1
-    parts: int = 1
+    shard: int = 1
+    shards: int = 1
     sources: dict[str, str] = field(default_factory=dict)
-    pictures_version: int = PAINTINGS_VERSION
+    paintings_version: int = PAINTINGS_VERSION
 
     @property
     def count(self) -> int:
-        """Images in the whole set, all parts together."""
+        """Images in the whole set, all shards together."""
         return sum(self.mix.values())
 
     def suffix(self) -> str:
-        """What tells this part's files from the other parts': '' for a set in one part."""
-        return "" if self.parts == 1 else f"-{self.part:02d}-of-{self.parts:02d}"
+        """What tells this shard's files from the others': '' for a set in one."""
+        return "" if self.shards == 1 else f"-{self.shard:02d}-of-{self.shards:02d}"
 
     def numbers(self) -> list[int]:
-        """The numbers, in the whole set, of this part's images."""
-        return [n for n in range(self.count) if n // BLOCK % self.parts == self.part - 1]
+        """The numbers, in the whole set, of this shard's images."""
+        return [n for n in range(self.count) if n // BLOCK % self.shards == self.shard - 1]
 
     def image(self, number: int) -> tuple[str, int]:
         """(kind, index within the kind) of an image by its number in the whole set."""
@@ -67,7 +71,7 @@ class MixingSetPlan:
 
 @dataclass(frozen=True)
 class Entry:
-    """One image: its number in the set, kind and index, file (empty in a shard) and hash of the pixels."""
+    """One image: its number in the set, kind and index, file (empty if all are in one array) and hash of the pixels."""
 
     number: int
     kind: str
@@ -93,7 +97,7 @@ def journal_name(plan: MixingSetPlan) -> str:
 
 
 def shard_name(plan: MixingSetPlan) -> str:
-    """The name of the plan's shard: a NumPy file, uint8[images, 3, size, size]."""
+    """The name of the array that holds the plan's images: a NumPy file, uint8[images, 3, size, size]."""
     return f"pictures{plan.suffix()}.npy"
 
 
@@ -108,15 +112,16 @@ def rounded(value: Any) -> Any:
     return value
 
 
-def place_in_shard(number: int, parts: int) -> tuple[int, int]:
-    """(part from 0, row in the part's shard) of an image by its number in the whole set."""
+def place_in_shard(number: int, shards: int) -> tuple[int, int]:
+    """(shard from 0, row in its array) of an image by its number in the whole set."""
     block, rest = divmod(number, BLOCK)
-    return block % parts, block // parts * BLOCK + rest
+    return block % shards, block // shards * BLOCK + rest
 
 
 def header(plan: MixingSetPlan) -> dict[str, Any]:
     """The plan as the manifest's first fields."""
-    return {"format": FORMAT, "version": VERSION, **asdict(plan)}
+    fields = {_KEYS.get(name, name): value for name, value in asdict(plan).items()}
+    return {"format": FORMAT, "version": VERSION, **fields}
 
 
 def finished_text(plan: MixingSetPlan, entries: Iterable[Entry]) -> str:
@@ -162,10 +167,10 @@ def read(path: str | os.PathLike[str]) -> tuple[MixingSetPlan, list[Entry]]:
 
 def _read_plan(path: Path, content: dict[str, Any]) -> MixingSetPlan:
     wanted = {
-        "seed": int, "size": int, "mix": dict, "files": str, "part": int, "parts": int, "sources": dict,
-        "pictures_version": int,
+        "seed": int, "size": int, "mix": dict, "files": str, "shard": int, "shards": int, "sources": dict,
+        "paintings_version": int,
     }  # fmt: skip
-    for name, kind in wanted.items():
+    for name, kind in ((_KEYS.get(name, name), kind) for name, kind in wanted.items()):
         if not isinstance(content.get(name), kind) or isinstance(content.get(name), bool):
             raise InputError(f"{path}: {name!r} must be of type {kind.__name__}, got {content.get(name)!r}")
     if not SIZE_LEAST <= content["size"] <= SIZE_MOST:
@@ -173,13 +178,13 @@ def _read_plan(path: Path, content: dict[str, Any]) -> MixingSetPlan:
     if content["files"] not in FILE_FORMATS:
         raise InputError(f"{path}: 'files' must be one of {', '.join(FILE_FORMATS)}, got {content['files']!r}")
     if not 1 <= content["part"] <= content["parts"]:
-        raise InputError(f"{path}: part {content['part']} of {content['parts']} does not exist")
+        raise InputError(f"{path}: shard {content['part']} of {content['parts']} does not exist")
     for kind, count in content["mix"].items():
         if not isinstance(count, int) or isinstance(count, bool) or count < 1:
             raise InputError(f"{path}: the count of {kind!r} must be a whole number above 0, got {count!r}")
         if kind not in KINDS and kind not in EXTERNAL:
             raise InputError(f"{path}: unknown kind of image {kind!r} in the mix")
-    return MixingSetPlan(**{name: content[name] for name in wanted})
+    return MixingSetPlan(**{name: content[_KEYS.get(name, name)] for name in wanted})
 
 
 def read_entry(place: str, item: Any) -> Entry:
@@ -205,7 +210,7 @@ def _check_against_plan(path: Path, plan: MixingSetPlan, entries: list[Entry]) -
     numbers = [entry.number for entry in entries]
     if numbers != plan.numbers():
         raise InputError(
-            f"{path} lists {len(numbers)} images where part {plan.part} of {plan.parts} of a set of "
+            f"{path} lists {len(numbers)} images where shard {plan.shard} of {plan.shards} of a set of "
             f"{plan.count} has {len(plan.numbers())}, or lists them out of order; make the set again"
         )
     for entry in entries:

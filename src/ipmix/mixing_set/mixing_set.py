@@ -20,13 +20,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ipmix.core.checking import check_images, described
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import Key, below
+from ipmix.core.threads import default_threads
 from ipmix.data.decoding import DEFAULT, SUFFIXES, DecodeConfig, decode
 from ipmix.fractals.kinds import PAINTINGS_VERSION
 from ipmix.mixing_set.composition import compose
 from ipmix.mixing_set.folder import find, fit
-from ipmix.mixing_set.making import default_threads, make, reserve
+from ipmix.mixing_set.making import make, reserve
 from ipmix.mixing_set.manifest import VERSION, Entry, MixingSetPlan, read, shard_name
 from ipmix.mixing_set.sources import ArrayFile, ArraySource, FolderSource, MixingSource, ShardSource, open_shard
 
@@ -90,11 +92,9 @@ class MixingSet:
     @classmethod
     def array(cls, images: np.ndarray) -> "MixingSet":
         """Wrap ``images``, uint8[images, height, width, channels], without a copy."""
-        if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 4:
-            got = f"{images.dtype}{list(images.shape)}" if isinstance(images, np.ndarray) else type(images)
-            raise InputError(f"a mixing set wraps an array uint8[images, height, width, channels], got {got}")
-        if 0 in images.shape:
-            raise InputError(f"a mixing set needs at least one image of one pixel, got {list(images.shape)}")
+        check_images(images, where="a mixing set")
+        if not len(images):
+            raise InputError(f"a mixing set needs at least one image, got {described(images)}")
         return cls(ArraySource(images))
 
     @classmethod
@@ -135,7 +135,7 @@ class MixingSet:
         cache: str | os.PathLike[str] | None = None,
         decoding: DecodeConfig = DEFAULT,
     ) -> "MixingSet":
-        """Open a set made by ``ipmix mixing-set make`` (all its parts present), or any folder of images."""
+        """Open a set made by ``ipmix mixing-set make`` (all its shards present), or any folder of images."""
         root = Path(path)
         manifests = sorted(root.glob("manifest*.json"))
         if not manifests:
@@ -144,11 +144,11 @@ class MixingSet:
             return cls.folder(root, cache=cache, decoding=decoding)
         plans, entries, identity = [], [], hashlib.sha256()
         for manifest in manifests:
-            plan, part = read(manifest)
+            plan, listed = read(manifest)
             plans.append(plan)
-            entries += part
+            entries += listed
             identity.update(manifest.read_bytes())
-        _check_parts(root, plans)
+        _check_shards(root, plans)
         entries.sort(key=lambda entry: entry.number)
         if plans[0].files == "shard":
             mapped = [open_shard(root / shard_name(plan), plan) for plan in plans]
@@ -233,7 +233,7 @@ class MixingSet:
     def _make_planes(self, side: int, channels: int) -> "np.ndarray | ArrayFile":
         source = self._source
         if isinstance(source, ShardSource) and source.fits(side, channels):
-            return source.parts[0]
+            return source.shards[0]
         shape = (len(self), channels, side, side)
         if int(np.prod(shape)) <= MEMORY_MOST:
             planes = np.empty(shape, np.uint8)
@@ -300,12 +300,12 @@ def _decodes(path: Path, decoding: DecodeConfig) -> bool:
     return True
 
 
-def _check_parts(root: Path, plans: list[MixingSetPlan]) -> None:
+def _check_shards(root: Path, plans: list[MixingSetPlan]) -> None:
     first = plans[0]
-    alike = {(plan.seed, plan.size, str(plan.mix), plan.files, plan.parts, plan.pictures_version) for plan in plans}
+    alike = {(plan.seed, plan.size, str(plan.mix), plan.files, plan.shards, plan.paintings_version) for plan in plans}
     if len(alike) > 1:
-        raise InputError(f"{root} holds parts of different mixing sets; put each set into its own folder")
-    missing = sorted(set(range(1, first.parts + 1)) - {plan.part for plan in plans})
+        raise InputError(f"{root} holds shards of different mixing sets; put each set into its own folder")
+    missing = sorted(set(range(1, first.shards + 1)) - {plan.shard for plan in plans})
     if missing:
-        raise InputError(f"{root} lacks part {', '.join(map(str, missing))} of {first.parts} of its mixing set")
-    plans.sort(key=lambda plan: plan.part)
+        raise InputError(f"{root} lacks shard {', '.join(map(str, missing))} of {first.shards} of its mixing set")
+    plans.sort(key=lambda plan: plan.shard)

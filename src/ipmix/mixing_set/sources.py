@@ -114,24 +114,24 @@ class ArrayFile:
 
 
 class ShardSource:
-    """The parts of a set in array files, uint8[images, 3, size, size] each."""
+    """The shards of a set in array files, uint8[images, 3, size, size] each."""
 
     channels = 3
 
-    def __init__(self, parts: list[ArrayFile], identity: str) -> None:
-        self.parts = parts
+    def __init__(self, shards: list[ArrayFile], identity: str) -> None:
+        self.shards = shards
         self.identity = identity
 
     def __len__(self) -> int:
-        return sum(len(part.mapped) for part in self.parts)
+        return sum(len(shard.mapped) for shard in self.shards)
 
     def fits(self, side: int, channels: int) -> bool:
-        """Whether the one part is what planes() must return, as it is."""
-        return len(self.parts) == 1 and self.parts[0].mapped.shape[1:] == (channels, side, side)
+        """Whether the one shard is what planes() must return, as it is."""
+        return len(self.shards) == 1 and self.shards[0].mapped.shape[1:] == (channels, side, side)
 
     def image(self, index: int) -> np.ndarray:
-        part, row = place_in_shard(index, len(self.parts))
-        return np.ascontiguousarray(self.parts[part].rows(np.array([row]))[0].transpose(1, 2, 0))
+        shard, row = place_in_shard(index, len(self.shards))
+        return np.ascontiguousarray(self.shards[shard].rows(np.array([row]))[0].transpose(1, 2, 0))
 
 
 def open_shard(path: Path, plan: MixingSetPlan) -> ArrayFile:

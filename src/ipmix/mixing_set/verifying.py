@@ -8,9 +8,9 @@ from typing import Protocol
 import numpy as np
 
 from ipmix.core.errors import InputError
+from ipmix.core.threads import default_threads
 from ipmix.fractals.kinds import KINDS, PAINTINGS_VERSION, paint
 from ipmix.mixing_set.image_files import digest
-from ipmix.mixing_set.making import default_threads
 from ipmix.mixing_set.manifest import Entry, MixingSetPlan
 
 LOSSLESS = ("png", "shard")
@@ -41,9 +41,9 @@ def verify(mixing: MadeSet, sample: int = 100, threads: int | None = None) -> It
         raise InputError("this folder has no manifest: there is nothing to verify its images against")
     if sample < 0:
         raise InputError(f"the sample to paint again must be 0 (all) or more, got {sample}")
-    if plan.pictures_version != PAINTINGS_VERSION:
+    if plan.paintings_version != PAINTINGS_VERSION:
         raise InputError(
-            f"this set was made by version {plan.pictures_version} of the generator, this ipmix has version "
+            f"this set was made by version {plan.paintings_version} of the generator, this ipmix has version "
             f"{PAINTINGS_VERSION}, whose images differ; verify it with the ipmix that made it"
         )
     seeded = [entry.number for entry in mixing.entries if entry.kind in KINDS]

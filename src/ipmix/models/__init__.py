@@ -1,7 +1,10 @@
 """Networks by name, for images in [0, 1], with the normalisation inside."""
 
 from ipmix.models.building import build, load, names
+from ipmix.models.checkpoints import read_weights
 from ipmix.models.classifier import Classifier
-from ipmix.models.weights import facts, read_weights, save
+from ipmix.models.forms import InputForm, form_of
+from ipmix.models.outputs import logits_of
+from ipmix.models.weights import facts, save
 
-__all__ = ["Classifier", "build", "facts", "load", "names", "read_weights", "save"]
+__all__ = ["Classifier", "InputForm", "build", "facts", "form_of", "load", "logits_of", "names", "read_weights", "save"]

@@ -1,11 +1,15 @@
 """A network with its normalisation inside: images in, logits out."""
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import nn
 
-from ipmix.core.errors import InputError
+from ipmix.core.errors import InputError, hidden, plain
+from ipmix.models.outputs import logits_of
+
+MOST_CLASSES = 1_000_000
 
 
 class Classifier(nn.Module):
@@ -18,6 +22,8 @@ class Classifier(nn.Module):
         name: the name it was built by.
         classes: the classes' names.
     """
+
+    takes_pixels = True
 
     mean: torch.Tensor
     std: torch.Tensor
@@ -32,10 +38,7 @@ class Classifier(nn.Module):
         std: Sequence[float],
     ) -> None:
         super().__init__()
-        if len(mean) != len(std) or not mean:
-            raise InputError(f"mean and std have one number a channel each, got {list(mean)} and {list(std)}")
-        if min(std) <= 0:
-            raise InputError(f"each channel's std is above 0, got {list(std)}")
+        check_normalisation(mean, std)
         self.network = network
         self.name = name
         self.classes = tuple(classes)
@@ -46,5 +49,31 @@ class Classifier(nn.Module):
         """Logits float[B, classes] of float[B, C, H, W] in [0, 1], or of uint8 in 0..255."""
         if images.dtype == torch.uint8:
             images = images.to(torch.float32).div_(255.0)
-        logits: torch.Tensor = self.network((images - self.mean) / self.std)
-        return logits
+        return logits_of(self.network((images - self.mean) / self.std))
+
+
+def check_normalisation(mean: Sequence[float], std: Sequence[float]) -> None:
+    """Raise InputError unless both have one finite number a channel, and each std is above 0."""
+    if len(mean) != len(std) or not mean:
+        raise InputError(f"mean and std have one number a channel each, got {list(mean)} and {list(std)}")
+    if not all(map(math.isfinite, mean)):
+        raise InputError(f"each channel's mean is a finite number, got {list(mean)}")
+    if not all(math.isfinite(value) and value > 0 for value in std):
+        raise InputError(f"each channel's std is a finite number above 0, got {list(std)}")
+
+
+def check_classes(classes: Sequence[object]) -> None:
+    """Raise InputError unless the classes are 1 to 1,000,000 different names that can be shown."""
+    if not 1 <= len(classes) <= MOST_CLASSES:
+        raise InputError(
+            f"a classifier has at least one class and at most {MOST_CLASSES:,}, got {len(classes) or 'none'}"
+        )
+    seen: set[object] = set()
+    for label in classes:
+        if not isinstance(label, str) or not label.strip():
+            raise InputError(f"a class's name is a text that is not empty, got {plain(repr(label), most=60)}")
+        if any(map(hidden, label)):
+            raise InputError(f"a class's name holds no control characters, got {plain(repr(label), most=60)}")
+        if label in seen:
+            raise InputError(f"two classes have the name {plain(repr(label), most=60)}")
+        seen.add(label)

@@ -7,14 +7,17 @@ MODEL                               what it is
 ``timm:NAME[:FILE]``                a timm model, with its published weights or those in a file
 ``torchvision:NAME[:FILE]``         the same of torchvision
 ``wrn-40-4:FILE`` and the like      one of this library's networks with weights in a file
-``FILE.pt`` and the like            TorchScript, or with ``--trust`` a pickled module
-``FILE.pt2``                        a ``torch.export`` program
 ``FILE.onnx``                       ONNX (needs onnxruntime; has no gradients, so no attack)
 ``module:function``                 a Python function without arguments that returns a module
+``FILE.pt2``                        with ``--trust``: a ``torch.export`` program
+``FILE.pt`` and the like            with ``--trust``: TorchScript, or a pickled module
 ==================================  =====================================================================
+
+Without ``--trust`` only formats are opened that can't run code: safetensors, checkpoints of which PyTorch reads no
+more than tensors (``weights_only``), ONNX. A ``.pt2`` file holds pickles, and TorchScript can write files while it
+is loaded.
 """
 
-import hashlib
 import importlib
 import sys
 import zipfile
@@ -26,7 +29,13 @@ import torch
 from torch import nn
 
 from ipmix import models
-from ipmix.core.errors import InputError
+from ipmix.core.errors import InputError, first_line, plain
+from ipmix.models.advice import failure
+from ipmix.models.checkpoints import read_checkpoint
+from ipmix.models.classifier import check_normalisation
+from ipmix.models.exported import Program
+from ipmix.models.onnx_model import Onnx
+from ipmix.models.outputs import adapted
 
 PICKLES = (".pth", ".pt", ".pkl", ".pickle", ".bin", ".ckpt", ".tar")
 
@@ -50,18 +59,40 @@ def open_model(
         trust: open files that can run code when they are opened.
 
     Returns:
-        A module: float32[B, C, H, W] in [0, 1] -> logits float[B, K]. It may have ``classes`` (names),
+        A module: float32[B, C, H, W] in [0, 1] -> logits float32[B, K], whatever it returned itself
+        (:func:`ipmix.models.logits_of`) and whatever type of number it computes with. It may have ``classes`` (names),
         ``name``, ``sha256``, and ``differentiable`` (False where gradients can't be had).
 
     Raises:
-        InputError: there is no such model, or it is a pickle and ``trust`` is not set.
+        InputError: there is no such model, or opening it could run code and ``trust`` is not set.
     """
     if (mean is None) != (std is None):
         raise InputError("--mean and --std are given together, or neither")
-    model = _opened(spec, classes, mean, std, trust)
-    if mean is not None and std is not None and not isinstance(model, models.Classifier):
-        model = Normalising(model, mean, std)
+    if mean is not None and std is not None:
+        try:
+            check_normalisation(mean, std)
+        except InputError as error:
+            raise InputError(f"--mean and --std: {error}") from None
+    model = adapted(_opened(spec, classes, mean, std, trust))
+    if mean is not None and std is not None:
+        if isinstance(model, models.Classifier):
+            _check_same_normalisation(spec, model, mean, std)
+        elif isinstance(model, Onnx | Program) and model.input.dtype == torch.uint8:
+            raise InputError(f"{spec} takes 0 to 255 and normalises that itself: leave out --mean and --std")
+        else:
+            model = Normalising(model, mean, std)
     return model.eval()
+
+
+def _check_same_normalisation(spec: str, model: models.Classifier, mean: Sequence[float], std: Sequence[float]) -> None:
+    """Networks in our files have theirs inside: another one would not be used, and nobody would know."""
+    for word, given, known in (("mean", mean, model.mean), ("std", std, model.std)):
+        numbers = known.flatten()
+        if len(given) != len(numbers) or not torch.allclose(torch.tensor(given, dtype=torch.float32), numbers):
+            raise InputError(
+                f"{spec} normalises images itself, with {word} {[round(n, 4) for n in numbers.tolist()]}: "
+                "leave out --mean and --std"
+            )
 
 
 def open_for_robustbench(spec: str, dataset: str, **options: Any) -> nn.Module:
@@ -83,8 +114,14 @@ def open_for_robustbench(spec: str, dataset: str, **options: Any) -> nn.Module:
         raise InputError(f"RobustBench has no leaderboard of {dataset!r}; it has {', '.join(forms)}")
     classes, side = forms[dataset]
     model = open_model(spec, classes=classes, **options)
-    with torch.no_grad():
-        found = model(torch.full((2, 3, side, side), 0.5))
+    pixels = torch.full((2, 3, side, side), 0.5)
+    try:
+        with torch.no_grad():
+            found = model(pixels)
+    except InputError:
+        raise
+    except Exception as error:  # a model of somebody else's may fail in any way
+        raise failure(model, pixels, error) from error
     if found.ndim != 2 or found.shape[1] != classes:
         raise InputError(f"{spec} gives {list(found.shape[1:])} outputs an image; {dataset} has {classes} classes")
     return model
@@ -93,6 +130,8 @@ def open_for_robustbench(spec: str, dataset: str, **options: Any) -> nn.Module:
 def _opened(
     spec: str, classes: int, mean: Sequence[float] | None, std: Sequence[float] | None, trust: bool
 ) -> nn.Module:
+    if not spec.strip():
+        raise InputError("the model's name is empty; expected a file, a folder of ipmix train, timm:NAME or the like")
     path = Path(spec)
     if path.is_dir():
         return _of_run(path)
@@ -102,14 +141,20 @@ def _opened(
     if library in ("timm", "torchvision"):
         name, _, weights = rest.partition(":")
         return models.build(
-            f"{library}:{name}", classes, mean=mean, std=std, pretrained=not weights, weights=weights or None
+            f"{library}:{name}",
+            classes,
+            mean=mean,
+            std=std,
+            pretrained=not weights,
+            weights=weights or None,
+            trust=trust,
         )
     if rest and _is_own(library):
-        return models.build(library, classes, mean=mean, std=std, weights=rest)
+        return models.build(library, classes, mean=mean, std=std, weights=rest, trust=trust)
     if rest and not path.suffix:
         return _of_function(library, rest)
     raise InputError(
-        f"there is no model {spec!r}: expected a file or folder that exists, timm:NAME, torchvision:NAME, "
+        f"there is no model {plain(repr(spec))}: expected a file or folder that exists, timm:NAME, torchvision:NAME, "
         f"NETWORK:WEIGHTS ({', '.join(n for n in models.names() if ':' not in n)}), or module:function"
     )
 
@@ -117,13 +162,14 @@ def _opened(
 class Normalising(nn.Module):
     """A model behind the normalisation that it was trained with."""
 
+    takes_pixels = True
+
     mean: torch.Tensor
     std: torch.Tensor
 
     def __init__(self, model: nn.Module, mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()
-        if len(mean) != len(std) or min(std, default=0.0) <= 0:
-            raise InputError(f"--mean and --std need one number a channel, std above 0; got {mean} and {std}")
+        check_normalisation(mean, std)
         self.model = model
         for attribute in ("name", "classes", "sha256", "differentiable", "size"):
             if hasattr(model, attribute):
@@ -134,60 +180,6 @@ class Normalising(nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         logits: torch.Tensor = self.model((images - self.mean) / self.std)
         return logits
-
-
-class Program(nn.Module):
-    """A ``torch.export`` program, which knows no modes and can't be hashed by its parameters."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        try:
-            self.program = (torch.export.load(path).module(),)  # in a tuple: eval() must not reach it
-        except Exception as error:
-            raise InputError(f"{path} can't be opened as a torch.export program ({_first_line(error)})") from None
-        self.name, self.sha256 = path.name, _hash(path)
-
-    def _apply(self, fn: Any, recurse: bool = True) -> "Program":
-        self.program[0]._apply(fn)
-        super()._apply(fn)
-        return self
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.program[0](images)
-        return logits
-
-
-class Onnx(nn.Module):
-    """An ONNX model run by onnxruntime on the CPU; without gradients."""
-
-    differentiable = False
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        try:
-            onnxruntime: Any = importlib.import_module("onnxruntime")
-        except ModuleNotFoundError:
-            raise InputError(f"{path} needs onnxruntime: pip install onnxruntime") from None
-        try:
-            options = onnxruntime.SessionOptions()
-            # Waiting threads that spin take the processor from those that make corruptions meanwhile.
-            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-            self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:
-            raise InputError(f"{path} can't be opened as ONNX ({_first_line(error)})") from None
-        self.input = self.session.get_inputs()[0]
-        side = self.input.shape[-1] if len(self.input.shape) == 4 else None
-        self.size = side if isinstance(side, int) else None  # the side of image that it was exported for
-        self.name, self.sha256 = path.name, _hash(path)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        fixed = self.input.shape[0]
-        batches = images.split(fixed) if isinstance(fixed, int) else (images,)
-        found = []
-        for batch in batches:
-            pixels = batch.detach().contiguous().cpu().numpy()
-            found.append(torch.from_numpy(self.session.run(None, {self.input.name: pixels})[0]))
-        return torch.cat(found)
 
 
 def _of_run(folder: Path) -> nn.Module:
@@ -204,17 +196,19 @@ def _of_file(path: Path, trust: bool) -> nn.Module:
     if suffix == ".onnx":
         return Onnx(path)
     if suffix == ".pt2":
+        _need_trust(trust, path, "a torch.export program, which holds pickles that can run any code")
         return Program(path)
     if _is_torchscript(path):
+        _need_trust(trust, path, "TorchScript, which can write files anywhere while it is loaded")
         try:
             module: nn.Module = torch.jit.load(str(path), map_location="cpu")
-        except RuntimeError as error:
-            raise InputError(f"{path} can't be opened as TorchScript ({_first_line(error)})") from None
+        except Exception as error:
+            raise InputError(f"{path} can't be opened as TorchScript ({first_line(error)})") from None
         return module
     if suffix not in PICKLES:
         raise InputError(
-            f"{path}: a model of this kind is not known; expected .safetensors, TorchScript, .pt2, .onnx, "
-            "or a pickled module with --trust"
+            f"{path}: a model of this kind is not known; expected .safetensors, .onnx, or with --trust .pt2, "
+            "TorchScript or a pickled module"
         )
     if not trust:
         raise InputError(
@@ -222,10 +216,10 @@ def _of_file(path: Path, trust: bool) -> nn.Module:
             f"timm:NAME:{path} or wrn-40-4:{path}. If it holds a whole module and you know where it comes from, "
             "pass --trust"
         )
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=False)
-    except Exception as error:
-        raise InputError(f"{path} can't be opened ({_first_line(error)})") from None
+    content = read_checkpoint(path, trust=True)
+    for key in ("model", "module", "net", "network", "ema"):  # a module within a checkpoint
+        if isinstance(content, dict) and isinstance(content.get(key), nn.Module):
+            content = content[key]
     if not isinstance(content, nn.Module):
         raise InputError(
             f"{path} holds a {type(content).__name__}, not a module; if these are weights, name the network: "
@@ -234,20 +228,36 @@ def _of_file(path: Path, trust: bool) -> nn.Module:
     return content
 
 
+def _need_trust(trust: bool, path: Path, what: str) -> None:
+    if not trust:
+        raise InputError(f"{path} is {what}. Pass --trust if you know where it comes from")
+
+
 def _of_function(module: str, function: str) -> nn.Module:
     if "" not in sys.path:
         sys.path.insert(0, "")  # the folder one works in, as `python -m` has it
     try:
-        made = getattr(importlib.import_module(module), function)()
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] != module.split(".")[0]:
-            raise
-        raise InputError(f"there is no Python module {module!r} here or among the installed ones") from None
-    except AttributeError as error:
-        raise InputError(f"{module} has no function {function!r} ({error})") from None
+        found = importlib.import_module(module)
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and (error.name or "").split(".")[0] == module.split(".")[0]:
+            raise InputError(f"there is no Python module {module!r} here or among the installed ones") from None
+        raise InputError(f"{module} can't be imported ({_named(error)})") from error
+    if not callable(getattr(found, function, None)):
+        raise InputError(f"{module} has no function {function!r}")
+    try:
+        made = getattr(found, function)()
+    except Exception as error:
+        raise InputError(
+            f"{module}:{function}() failed ({_named(error)}); expected a function without arguments that returns a "
+            "torch.nn.Module"
+        ) from error
     if not isinstance(made, nn.Module):
         raise InputError(f"{module}:{function} returned a {type(made).__name__}; expected a torch.nn.Module")
     return made
+
+
+def _named(error: BaseException) -> str:
+    return f"{type(error).__name__}: {first_line(error)}"
 
 
 def _is_own(name: str) -> bool:
@@ -260,12 +270,3 @@ def _is_torchscript(path: Path) -> bool:
         return False
     with zipfile.ZipFile(path) as archive:
         return any("/code/" in name for name in archive.namelist())
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -10,6 +10,9 @@ from torch.nn import functional
 
 from ipmix.core.errors import InputError
 
+LARGEST = 1024
+"""Of an image's side in pixels: attention grows with its fourth power."""
+
 
 class Layer(nn.Module):
     """Attention, then a feed-forward part; each after LayerNorm, each added to its input."""
@@ -54,8 +57,8 @@ class VisionTransformer(nn.Module):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        if size % patch:
-            raise InputError(f"an image's size is a multiple of the patch size {patch}, got {size}")
+        if size % patch or not patch <= size <= LARGEST:
+            raise InputError(f"an image's size is a multiple of the patch size {patch}, {LARGEST} at most, got {size}")
         self.size, self.patch, self.dropout = size, patch, dropout
         self.embed = nn.Linear(channels * patch * patch, width)
         self.class_token = nn.Parameter(torch.randn(1, 1, width))
@@ -68,7 +71,9 @@ class VisionTransformer(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         batch, channels, height, width = x.shape
         if height != self.size or width != self.size:
-            raise InputError(f"this transformer takes {self.size}x{self.size} images, got {height}x{width}")
+            raise InputError(
+                f"this transformer takes {self.size}x{self.size} images, got {height}x{width}; pass --size {self.size}"
+            )
         p = self.patch
         patches = x.reshape(batch, channels, height // p, p, width // p, p).permute(0, 2, 4, 3, 5, 1)
         tokens = self.embed(patches.reshape(batch, -1, p * p * channels))

@@ -1,9 +1,7 @@
-"""Weights in files: ours (safetensors, with what is needed to rebuild the network) and other people's."""
+"""Our files of weights (safetensors, with what is needed to rebuild the network), and fitting weights to a network."""
 
 import json
 import re
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,12 +9,20 @@ from typing import Any, TypeAlias
 
 import torch
 
-from ipmix.core.errors import InputError
+from ipmix.core.errors import InputError, first_line, plain
 from ipmix.core.files import replacing
-from ipmix.models.classifier import Classifier
+from ipmix.models.checkpoints import bare, check_exists, name_in_utf8
+from ipmix.models.classifier import Classifier, check_classes
 
 FORMAT = 1
 METADATA = "ipmix"
+LARGEST_SIDE = 4096
+"""Of the images that a network in a file says it is for, in pixels."""
+
+PREFIXES = ("", "model.", "net.", "network.", "backbone.", "encoder.", "classifier.")
+"""What frameworks put before a network's names: Lightning the name of the attribute that holds it."""
+
+_NEEDLESS = re.compile(r"(?:^|\.)(?:total_ops|total_params|n_averaged)$|^network\.(?:AuxLogits|aux1|aux2)\.")
 Renames: TypeAlias = Iterable[tuple[str, str | Callable[[re.Match[str]], str]]]
 
 
@@ -44,73 +50,47 @@ def read(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """What :func:`save` wrote: the tensors, and what is known of them (name, classes, facts).
 
     Raises:
-        InputError: no such file, or not one of ours.
+        InputError: no such file, not one of ours, or one that says of itself what can't be.
     """
-    from safetensors import SafetensorError, safe_open
-
-    _check_exists(path)
-    try:
-        with _name_in_utf8(path) as name, safe_open(name, "pt") as file:
-            text = (file.metadata() or {}).get(METADATA)
-            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
-    except SafetensorError as error:
-        raise InputError(f"{path} is not a safetensors file ({error})") from None
-    if text is None:
-        raise InputError(
-            f"{path} does not say which network it holds (expected a file written by ipmix train); "
-            "name the network and pass the file as its weights"
-        )
-    about: dict[str, Any] = json.loads(text)
-    if about["format"] != FORMAT:
-        raise InputError(f"{path} has format {about['format']}, expected {FORMAT}: read it with a newer version")
+    with _opened(path) as file:
+        about = _about(path, file.metadata())
+        state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
+    _check_tensors(path, state)
     return state, about
 
 
 def facts(path: str | Path) -> dict[str, object]:
     """What was saved along with a classifier's weights; errors as :func:`read`."""
-    found: dict[str, object] = read(path)[1]["facts"]
+    with _opened(path) as file:
+        found: dict[str, object] = _about(path, file.metadata())["facts"]
     return found
 
 
-def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
-    """The tensors of a safetensors file or a PyTorch checkpoint, by name, unwrapped.
-
-    A checkpoint may hold them under "state_dict", "model", "net" or "model_state_dict"; the prefixes that
-    DataParallel ("module.") and torch.compile ("_orig_mod.") add are removed. No code in the file is run.
-    """
-    _check_exists(path)
-    if Path(path).suffix == ".safetensors":
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
-        try:
-            with _name_in_utf8(path) as name:
-                content: object = load_file(name)
-        except SafetensorError as error:
-            raise InputError(f"{path} is not a safetensors file ({error})") from None
-    else:
-        try:
-            content = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as error:  # torch raises many kinds for damaged files
-            reason = (str(error) or type(error).__name__).splitlines()[0]
-            raise InputError(
-                f"{path} can't be read as weights ({reason}). If it holds more than tensors, load it "
-                "yourself and save its state_dict: files that may run code are not opened here"
-            ) from None
-    for key in ("state_dict", "model_state_dict", "model", "net"):
-        if isinstance(content, dict) and isinstance(content.get(key), dict):
-            content = content[key]
-    if not isinstance(content, dict):
-        raise InputError(f"{path} holds a {type(content).__name__}; expected tensors by name")
-    tensors = {_bare(key): value for key, value in content.items() if isinstance(value, torch.Tensor)}
-    if not tensors:
-        raise InputError(f"{path} holds no weights (found: {', '.join(map(str, content)) or 'nothing'})")
-    return tensors
-
-
 def translated(state: Mapping[str, torch.Tensor], renames: Renames, classifier: Classifier) -> dict[str, torch.Tensor]:
-    """The same tensors under the names of ``classifier``'s own state."""
+    """The same tensors under the names of ``classifier``'s own state.
+
+    Where all of the network's tensors lie behind one of the prefixes that training frameworks add ("model.",
+    "net."), only these are kept: beside them such a file holds losses and measures. Counters of profilers, and the
+    auxiliary heads of GoogLeNet and Inception, which only training uses, are left out.
+    """
     expected = classifier.state_dict()
+    wanted = _wanted(expected)
+    best: dict[str, torch.Tensor] = {}
+    for prefix in PREFIXES:
+        chosen = {bare(key[len(prefix) :]): value for key, value in state.items() if key.startswith(prefix)}
+        named = {key: value for key, value in _named(chosen, renames, expected).items() if not _NEEDLESS.search(key)}
+        if wanted <= named.keys() <= expected.keys():
+            return named
+        if prefix and wanted <= named.keys() and not {"mean", "std"} <= state.keys():  # which only our files have
+            return {key: value for key, value in named.items() if key in expected}
+        if not prefix or len(wanted & named.keys()) > len(wanted & best.keys()):
+            best = named
+    return best
+
+
+def _named(
+    state: Mapping[str, torch.Tensor], renames: Renames, expected: Mapping[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
     if any(key in expected for key in state):
         return dict(state)
     result = {}
@@ -127,22 +107,42 @@ def fill(classifier: Classifier, state: Mapping[str, torch.Tensor], *, source: s
 
     The file's mean and std win over the classifier's. ``new_head``: tensors of the last layer that don't
     fit are left out.
+
+    Raises:
+        InputError: a tensor is missing, unknown, of another shape, or not finite.
+    """
+    kept = fitting(classifier, state, source=source, new_head=new_head)
+    classifier.load_state_dict({**classifier.state_dict(), **kept})
+
+
+def fitting(
+    classifier: Classifier,
+    state: Mapping[str, torch.Tensor],
+    *,
+    source: str,
+    new_head: bool = False,
+    all_of: bool = False,
+) -> dict[str, torch.Tensor]:
+    """The tensors that :func:`fill` would copy; the classifier itself may be on the device "meta".
+
+    ``all_of``: the batches that a norm has counted, mean and std must be there too, as in our own files.
     """
     expected = classifier.state_dict()
-    wanted = {key for key in expected if key not in ("mean", "std") and not key.endswith("num_batches_tracked")}
+    wanted = expected.keys() if all_of else _wanted(expected)
     missing = sorted(wanted - state.keys())
     unknown = sorted(state.keys() - expected.keys())
     if missing or unknown:
         raise InputError(
             f"{source} does not fit {classifier.name}: "
             + "; ".join(
-                f"{what} {', '.join(keys[:4])}{' ...' if len(keys) > 4 else ''}"
+                f"{what} {plain(', '.join(keys[:4]))}{' ...' if len(keys) > 4 else ''}"
                 for what, keys in (("it lacks", missing), ("it also has", unknown))
                 if keys
             )
         )
     kept = dict(state)
     for key, value in state.items():
+        _check_finite(source, key, value)
         if value.shape == expected[key].shape:
             continue
         if new_head and expected[key].shape[0] == len(classifier.classes):
@@ -152,31 +152,82 @@ def fill(classifier: Classifier, state: Mapping[str, torch.Tensor], *, source: s
             f"{source} does not fit {classifier.name} with {len(classifier.classes)} classes: {key} is "
             f"{list(value.shape)}, expected {list(expected[key].shape)}"
         )
-    classifier.load_state_dict({**expected, **kept})
+    return kept
 
 
-def _bare(key: str) -> str:
-    while True:
-        for prefix in ("module.", "_orig_mod."):
-            if key.startswith(prefix):
-                key = key[len(prefix) :]
-                break
-        else:
-            return key
-
-
-def _check_exists(path: str | Path) -> None:
-    if not Path(path).is_file():
-        raise InputError(f"there is no file of weights {path}")
+def _wanted(expected: Mapping[str, torch.Tensor]) -> set[str]:
+    """Without these tensors, weights don't fit."""
+    return {key for key in expected if key not in ("mean", "std") and not key.endswith("num_batches_tracked")}
 
 
 @contextmanager
-def _name_in_utf8(path: str | Path) -> Iterator[Path]:
-    """The file, or where its name is not UTF-8, which safetensors can't open, a copy of it for the time being."""
+def _opened(path: str | Path) -> Iterator[Any]:
+    from safetensors import SafetensorError, safe_open
+
+    check_exists(Path(path))
     try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        with tempfile.TemporaryDirectory() as folder:
-            yield Path(shutil.copyfile(path, Path(folder) / "copy.safetensors"))
+        with name_in_utf8(path) as name, safe_open(name, "pt") as file:
+            yield file
+    except SafetensorError as error:
+        raise InputError(f"{path} is not a safetensors file ({first_line(error)})") from None
+
+
+def _about(path: str | Path, metadata: Mapping[str, str] | None) -> dict[str, Any]:
+    """What a file says of itself, checked: it may come from a stranger."""
+    text = (metadata or {}).get(METADATA)
+    if text is None:
+        raise InputError(
+            f"{path} does not say which network it holds (expected a file written by ipmix train); "
+            "name the network and pass the file as its weights"
+        )
+    try:
+        about = json.loads(text)
+    except (ValueError, RecursionError):
+        raise InputError(f"{path}: its metadata {METADATA!r} is not JSON") from None
+    if not isinstance(about, dict):
+        raise InputError(f"{path}: its metadata {METADATA!r} must be a JSON object, got {plain(text, most=40)}")
+    for key, kind, words in (
+        ("format", int, "a whole number"),
+        ("name", str, "the network's name"),
+        ("classes", list, "a list of names"),
+        ("facts", dict, "an object"),
+    ):
+        value = about.get(key)
+        if not isinstance(value, kind) or isinstance(value, bool):
+            given = f"got {plain(json.dumps(value), most=60)}" if key in about else "which is missing"
+            raise InputError(f"{path}: its metadata {METADATA!r} needs {key}, {words}, {given}")
+    if about["format"] != FORMAT:
+        raise InputError(f"{path} has format {about['format']}, expected {FORMAT}: read it with a newer version")
+    try:
+        check_classes(about["classes"])
+    except InputError as error:
+        raise InputError(f"{path}: classes in its metadata: {error}") from None
+    size = about["facts"].get("size")
+    whole = isinstance(size, int) and not isinstance(size, bool)
+    if size is not None and not (whole and 1 <= size <= LARGEST_SIDE):
+        raise InputError(
+            f"{path}: facts.size in its metadata must be a whole number of 1 to {LARGEST_SIDE} pixels, "
+            f"got {plain(json.dumps(size), most=60)}"
+        )
+    return about
+
+
+def _check_tensors(path: str | Path, state: Mapping[str, torch.Tensor]) -> None:
+    """Raise InputError unless the normalisation is one, and every number is finite."""
+    for key in ("mean", "std"):
+        if key not in state:
+            raise InputError(f"{path} does not hold the tensor {key}, one number a channel")
+        shape = list(state[key].shape)
+        if len(shape) != 4 or shape[1] < 1 or shape != [1, shape[1], 1, 1] or not state[key].is_floating_point():
+            raise InputError(f"{path}: {key} must be float[1, channels, 1, 1], got {state[key].dtype}{shape}")
+        _check_finite(path, key, state[key])
+    if state["std"].min() <= 0:
+        raise InputError(f"{path}: std must be above 0 in each channel, got {state['std'].flatten().tolist()}")
+
+
+def _check_finite(path: object, key: str, value: torch.Tensor) -> None:
+    if not value.is_floating_point():
         return
-    yield Path(path)
+    numbers = value if value.dtype.itemsize > 1 else value.float()  # little is computed with floats of 8 bits
+    if not bool(torch.isfinite(numbers).all()):
+        raise InputError(f"{path}: the tensor {plain(key)} holds numbers that are not finite: its training went wrong")

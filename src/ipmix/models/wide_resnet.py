@@ -7,6 +7,9 @@ from torch.nn import functional
 from ipmix.core.errors import InputError
 from ipmix.models.initialising import initialise
 
+DEEPEST = 1000
+MOST_PARAMETERS = 2_000_000_000
+
 
 class Block(nn.Module):
     """Two 3x3 convolutions, each after BatchNorm and ReLU; dropout between them."""
@@ -40,6 +43,13 @@ class WideResNet(nn.Module):
         if width < 1:
             raise InputError(f"a wide ResNet's width is at least 1, got {width}")
         blocks = (depth - 4) // 6
+        # Each stage's blocks have two convolutions of 3x3, as wide at both ends.
+        parameters = sum(2 * blocks * 9 * (16 * width * 2**stage) ** 2 for stage in range(3))
+        if depth > DEEPEST or parameters > MOST_PARAMETERS:
+            raise InputError(
+                f"a wide ResNet has at most depth {DEEPEST:,} and {MOST_PARAMETERS:,} parameters; depth {depth:,} and "
+                f"width {width:,} would have about {parameters:,} ({4 * parameters / 1e9:,.1f} GB)"
+            )
         self.stem = nn.Conv2d(channels, 16, 3, 1, 1, bias=False)
         self.stages = nn.Sequential()
         inputs = 16

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ipmix.core.errors import InputError
-from ipmix.recipe.format import MIXERS, MOST, MOST_FREQUENCY, NO_MIXING_IMAGE, NO_PARTNER, SOURCES
+from ipmix.recipe.format import BILINEAR, MIXERS, MOST, MOST_FREQUENCY, NO_MIXING_IMAGE, NO_PARTNER, SOURCES
 from ipmix.recipe.operations import CODES, OPERATIONS
 
 
@@ -18,7 +18,9 @@ def check_step(step: Any, recipe: Any, where: str) -> None:
         check_number(step, "level", low, high, where)
         if OPERATIONS[CODES[step.operation]].seeded:
             _check_seeded(step, where)
-        if step.operation in ("translate_x", "translate_y") and step.level != int(step.level):
+        if OPERATIONS[CODES[step.operation]].filled:
+            _check_filled(step, where)
+        if step.operation.startswith("translate_") and step.level != int(step.level):
             raise InputError(f"{where}: the level of {step.operation} must be whole pixels, got {step.level!r}")
     elif step.mixer == "fill":
         for name in ("a", "b", "level"):
@@ -53,6 +55,15 @@ def _check_seeded(step: Any, where: str) -> None:
     check_number(step, "level", 0, MOST, where)
     for name in ("a", "b"):
         check_number(step, name, 0, 1 if step.operation == "spectral" else MOST_FREQUENCY, where)
+        if getattr(step, name) != int(getattr(step, name)):
+            raise InputError(f"{where}: {name} of {step.operation} must be a whole number, got {getattr(step, name)!r}")
+
+
+def _check_filled(step: Any, where: str) -> None:
+    if step.mixer:
+        raise InputError(f"{where}: {step.operation} works on whole images only, and can't be mixed in")
+    for name, most in (("a", 255), ("b", BILINEAR)):
+        check_number(step, name, 0, most, where)
         if getattr(step, name) != int(getattr(step, name)):
             raise InputError(f"{where}: {name} of {step.operation} must be a whole number, got {getattr(step, name)!r}")
 

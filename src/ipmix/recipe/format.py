@@ -20,12 +20,20 @@ MOST = 65536
 MOST_FREQUENCY = 4096
 """The highest frequency of a color curve or a displacement."""
 
+INTERPOLATIONS = ("nearest", "bilinear")
+"""How an operation that reads its fill from the step finds values between pixels; the place here is the step's b."""
+NEAREST, BILINEAR = range(len(INTERPOLATIONS))
+
 NO_OPERATION = 255
 NO_MIXING_IMAGE = -1
 NO_PARTNER = -1
 
-OVERFLOWS = ("clip", "wrap")
-"""How mixed values outside 0..255 are written back: clipped, or cut and taken modulo 256 (authors' code)."""
+OVERFLOWS = ("clip", "wrap", "round")
+"""How what add and multiply give is written back to bytes: clipped to 0..255 and cut to the level below; cut and taken
+modulo 256 (authors' code); or clipped and rounded to the nearest level, for methods that keep fractions."""
+CLIP, WRAP, ROUND = range(len(OVERFLOWS))
+CLIPPED = ("clip", "round")
+"""Those that keep to 0..255."""
 
 FORMAT = 2
 """The version of the JSON form; a reader refuses any other."""

@@ -37,6 +37,9 @@ class Operation:
     seeded: bool = False
     """Whether it draws numbers of its own from the step's seed, and also reads the step's a and b (see
     ``engines/prime_reference.py``). In no group, and only for whole images: PRIME's steps."""
+    filled: bool = False
+    """Whether it reads the step's a, the byte that moves in at the edges, and b, the interpolation (see
+    ``engines/filled_reference.py``). In no group, and only for whole images: steps of AutoAugment and its kin."""
 
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -78,6 +81,11 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("spectral", "strength", seeded=True),
     Operation("color_curve", "temperature", seeded=True),
     Operation("spatial", "temperature", geometric=True, seeded=True),
+    Operation("rotate_filled", "degrees", geometric=True, filled=True),
+    Operation("shear_x_filled", "slope", geometric=True, filled=True),
+    Operation("shear_y_filled", "slope", geometric=True, filled=True),
+    Operation("translate_x_filled", "pixels", geometric=True, filled=True),
+    Operation("translate_y_filled", "pixels", geometric=True, filled=True),
 )
 """Every operation; its place here is its code in a recipe table, so rows are only ever added at the end."""
 
@@ -100,19 +108,21 @@ OPERATIONS: tuple[Operation, ...] = (
     SPECTRAL,
     COLOR_CURVE,
     SPATIAL,
+    ROTATE_FILLED,
+    SHEAR_X_FILLED,
+    SHEAR_Y_FILLED,
+    TRANSLATE_X_FILLED,
+    TRANSLATE_Y_FILLED,
 ) = range(len(OPERATIONS))
 
 CODES = {operation.name: code for code, operation in enumerate(OPERATIONS)}
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "core": tuple(operation.name for operation in OPERATIONS if operation.core),
-    "all": tuple(operation.name for operation in OPERATIONS if not operation.seeded),
+    "all": tuple(operation.name for operation in OPERATIONS if not (operation.seeded or operation.filled)),
     "photometric": tuple(o.name for o in OPERATIONS if o.core and not o.geometric),
 }
 """Named sets: the paper's ten, all fifteen, and the core's that leave every pixel in its place."""
-
-RARE = frozenset(o.name for o in OPERATIONS if o.seeded) | {"color", "contrast", "sharpness"}
-"""Operations of methods beside IPMix with its core: the compiled engine compiles them when a recipe needs one."""
 
 
 def operation_names(chosen: str | Iterable[str]) -> tuple[str, ...]:
@@ -134,7 +144,8 @@ def operation_names(chosen: str | Iterable[str]) -> tuple[str, ...]:
     if unknown:
         known = ", ".join(GROUPS["all"])
         if isinstance(unknown[0], str) and unknown[0] in CODES:
-            raise InputError(f"{unknown[0]} is an operation of PRIME's own; known to other methods are {known}")
+            owner = "PRIME's own" if OPERATIONS[CODES[unknown[0]]].seeded else "AutoAugment and its kin"
+            raise InputError(f"{unknown[0]} is an operation of {owner}; known to other methods are {known}")
         raise InputError(f"unknown operation {unknown[0]!r}; known are {known}")
     if not names:
         raise InputError("operations is empty; give at least one name, or switch the image level off")

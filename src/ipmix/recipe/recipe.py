@@ -22,6 +22,7 @@ from ipmix.core.errors import InputError
 from ipmix.recipe.checks import check_known, check_ranges, check_step
 from ipmix.recipe.format import (
     FORMAT,
+    INTERPOLATIONS,
     NO_MIXING_IMAGE,
     NO_PARTNER,
     OVERFLOWS,
@@ -57,7 +58,8 @@ class Step:
     names the mask; "paste" puts B over A; "fill" takes no other image: ``a``, ``b`` and ``level`` are the bytes
     for the first, the second and all further channels. ``operation`` is what an "original" source goes through
     first; "" for nothing. The seeded operations ("spectral", "color_curve", "spatial") only stand alone, and take
-    ``seed``, ``a`` and ``b`` as parameters of their own (``engines/prime_reference.py``).
+    ``seed``, ``a`` and ``b`` as parameters of their own (``engines/prime_reference.py``). So do the filled ones
+    ("rotate_filled" and its kin): ``a`` is the byte that moves in at the edges, ``b`` 0 for nearest or 1 for bilinear.
     """
 
     mixer: str = ""
@@ -75,7 +77,8 @@ class Step:
     def __str__(self) -> str:
         operation = _describe_operation(self.operation, self.level)
         if not self.mixer:
-            return operation
+            filled = self.operation and OPERATIONS[CODES[self.operation]].filled
+            return f"{operation} ({INTERPOLATIONS[int(self.b)]}, fill {self.a:g})" if filled else operation
         box = f"{self.right - self.left}x{self.bottom - self.top} at ({self.left}, {self.top})"
         if self.mixer == "fill":
             return f"fill {box} with {self.a:g}, {self.b:g}, {self.level:g}"
@@ -183,6 +186,8 @@ def _describe_operation(name: str, level: float) -> str:
     if not operation.unit:
         return name
     number = f"{level:+g}" if operation.signed and operation.whole else f"{level:+.3f}" if operation.signed else ""
+    if operation.filled:
+        number = f"{level:+.3g}"
     unit = {"degrees": "°", "pixels": " px", "percent": " %", "bits": " bits"}.get(operation.unit, "")
     return f"{name} {number or f'{level:.3g}'}{unit}"
 

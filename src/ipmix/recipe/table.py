@@ -19,7 +19,7 @@ from ipmix.recipe.format import (
     STEP_TYPE,
     WHOLE,
 )
-from ipmix.recipe.operations import CODES, OPERATIONS, RARE
+from ipmix.recipe.operations import CODES, OPERATIONS
 from ipmix.recipe.recipe import Chain, Recipe, Step
 
 
@@ -36,11 +36,9 @@ class RecipeTable:
     heads: np.ndarray
     chains: np.ndarray
     steps: np.ndarray
-    rare: bool = True
-    """Whether a step may be one of :data:`~ipmix.recipe.operations.RARE`; if not, the compiled engine starts sooner."""
 
     @classmethod
-    def empty(cls, count: int, chains: int, steps: int, height: int, width: int, *, rare: bool = True) -> "RecipeTable":
+    def empty(cls, count: int, chains: int, steps: int, height: int, width: int) -> "RecipeTable":
         """A table of ``count`` recipes that all leave their image unchanged."""
         table = cls(
             height,
@@ -48,7 +46,6 @@ class RecipeTable:
             np.zeros(count, HEAD_TYPE),
             np.zeros((count, chains), CHAIN_TYPE),
             np.zeros((count, chains, steps), STEP_TYPE),
-            rare,
         )
         table.heads["clean"] = WHOLE
         table.heads["mixing_image"] = NO_MIXING_IMAGE
@@ -69,8 +66,7 @@ class RecipeTable:
                 )
         most_chains = max([1, *(len(recipe.chains) for recipe in recipes)])
         most_steps = max([1, *(len(chain.steps) for recipe in recipes for chain in recipe.chains)])
-        rare = any(step.operation in RARE for recipe in recipes for chain in recipe.chains for step in chain.steps)
-        table = cls.empty(len(recipes), most_chains, most_steps, height, width, rare=rare)
+        table = cls.empty(len(recipes), most_chains, most_steps, height, width)
         for i, recipe in enumerate(recipes):
             overflow = OVERFLOWS.index(recipe.overflow)
             crop = (recipe.crop_x, recipe.crop_y)
@@ -89,8 +85,7 @@ class RecipeTable:
 
     def __getitem__(self, which: Any) -> Any:
         if isinstance(which, slice):
-            parts = (self.heads[which], self.chains[which], self.steps[which])
-            return RecipeTable(self.height, self.width, *parts, self.rare)
+            return RecipeTable(self.height, self.width, self.heads[which], self.chains[which], self.steps[which])
         head = self.heads[which]
         chains = tuple(
             Chain(int(chain["share"]), tuple(_unpacked(step) for step in steps[: chain["length"]]))

@@ -85,7 +85,7 @@ def reliability(
 ) -> Markup:
     """A reliability diagram: accuracy of each bin of confidence against the diagonal, and where images lie.
 
-    The red part of a column is the gap between what the model claims and what comes true.
+    The red part of a column is the gap between confidence and accuracy.
     """
     size, strip = 200, 44
     left, top = 52, 10
@@ -106,7 +106,7 @@ def reliability(
             f'<rect class="fill s{color}" x="{x + 0.5:.1f}" width="{wide - 1:.1f}" '
             f'y="{top + size * (1 - accuracy[i]):.1f}" height="{size * accuracy[i]:.1f}">'
             f"<title>{number} images: confidence {100 * confidence[i]:.1f}%, "
-            f"right {100 * accuracy[i]:.1f}%</title></rect>"
+            f"correct {100 * accuracy[i]:.1f}%</title></rect>"
             f'<rect class="gap" x="{x + 0.5:.1f}" width="{wide - 1:.1f}" '
             f'y="{top + size * (1 - high):.1f}" height="{max(size * (high - low), 0.8):.1f}"/>'
         )
@@ -119,7 +119,7 @@ def reliability(
     parts.append(_text(left + size / 2, top + size + strip + 36, "confidence", "middle", "axis"))
     parts.append(
         f'<text class="axis" text-anchor="middle" transform="translate(10 {top + size / 2}) rotate(-90)">'
-        "right answers</text></svg>"
+        "correct answers</text></svg>"
     )
     return Markup("".join(parts))
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from ipmix.core.errors import InputError
+from ipmix.measures.table import HEADLINE, MEASURES
 from ipmix.report import robustbench, tables
 from ipmix.report.facts import facts_of
-from ipmix.report.measure_names import HEADLINE, MEASURES
 from ipmix.report.numbers import figure_of, measure_names, run_names
 from ipmix.report.page import render_page
 

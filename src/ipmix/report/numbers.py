@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ipmix.report.measure_names import MEASURES
+from ipmix.measures.table import MEASURES
 
 
 def written(name: str, value: float | None) -> str:

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from ipmix.core.errors import InputError
 from ipmix.core.files import write_text
+from ipmix.measures.table import HEADLINE, MEASURES
 from ipmix.report import charts, numbers
 from ipmix.report.data_uris import data_uri
-from ipmix.report.measure_names import HEADLINE, MEASURES
 
 SERIES = 6
 """How many colors there are for runs; more runs than that start over."""

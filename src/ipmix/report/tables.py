@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
-from ipmix.report.measure_names import HEADLINE, MEASURES
+from ipmix.measures.table import HEADLINE, MEASURES
 from ipmix.report.numbers import figure_of, measure_names, run_names, verdicts, written, written_interval
 
 

@@ -23,11 +23,11 @@ from typing import Any
 import torch
 
 from ipmix.core.errors import InputError
-from ipmix.core.files import replacing, write_text
+from ipmix.core.files import FileLock, replacing, write_text
 from ipmix.models import Classifier, save
 from ipmix.training.run_record import difference
 
-STATE_FORMAT = 1
+STATE_FORMAT = 2
 LOGS = ("metrics.jsonl", "speed.jsonl")
 FILES = ("experiment.json", *LOGS, "last.safetensors", "best.safetensors", "state.pt")
 
@@ -54,7 +54,12 @@ class RunFolder:
         self.experiment: dict[str, Any] = json.loads(json.dumps(dict(experiment)))
         refuse_taken(self.path, resume=resume, force=force)
         self.path.mkdir(parents=True, exist_ok=True)
-        self._lock = _Lock(self.path / "run.lock")
+        try:
+            self._lock = FileLock(self.path / "run.lock", wait=False)
+        except BlockingIOError:
+            raise InputError(
+                f"another process is training in {self.path}; wait for it to end or choose another --out"
+            ) from None
         try:
             self.state = self._found_state() if resume else None
             if self.state is None:
@@ -186,28 +191,3 @@ def read_state(path: str | Path) -> dict[str, Any]:
             f"{path} has format {version}, expected {STATE_FORMAT}: resume it with the version that wrote it"
         )
     return state
-
-
-class _Lock:
-    """A file that one process at a time can hold; the system lets go of it when the process dies."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("a+b")
-        try:
-            if os.name == "nt":
-                import msvcrt
-
-                msvcrt.locking(self._file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-            else:
-                with suppress(ImportError):  # a system without file locks
-                    import fcntl
-
-                    fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._file.close()
-            raise InputError(
-                f"another process is training in {path.parent}; wait for it to end or choose another --out"
-            ) from None
-
-    def release(self) -> None:
-        self._file.close()

@@ -1,112 +1,151 @@
-"""The settings of training."""
+"""The settings of training. The text below each field is what the command line's help says of it."""
 
 import math
+import typing
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from ipmix.core.errors import InputError
 
-OPTIMIZERS = ("sgd", "adam", "adamw")
-
-
-SCHEDULES = ("cosine", "steps", "constant")
-
-
-PRECISIONS = ("float32", "bfloat16", "float16")
+Schedule = Literal["cosine", "steps", "constant"]
+OptimizerName = Literal["sgd", "adam", "adamw"]
+Precision = Literal["float32", "bfloat16", "float16"]
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How to train. The defaults are the paper's on CIFAR (appendix A.1) for wide ResNets.
-
-    Attributes:
-        model: a name that :func:`ipmix.models.build` knows.
-        epochs: passes over the training images (paper: 100; ResNet and ResNeXt 200).
-        batch_size: images in one step, over all processes and accumulation slices together.
-        learning_rate: at its highest. It is not rescaled with the batch or the number of processes.
-        minimum_learning_rate: where the cosine ends.
-        warmup_epochs: the rate climbs linearly from 0 over this many epochs first.
-        schedule: "cosine" per step, "steps" (a tenth after each third of the epochs) or "constant".
-        optimizer: "sgd", "adam" or "adamw".
-        momentum: of SGD.
-        nesterov: of SGD (authors' code).
-        weight_decay: 0.0001 in the paper, 0.0005 in the authors' code.
-        jsd: train with the Jensen-Shannon consistency of the clean image and two augmented views (the
-            paper's headline results; three forward passes for each image).
-        jsd_coefficient: its weight.
-        smoothing: label smoothing.
-        precision: "float32", "bfloat16" or "float16"; the losses are always float32.
-        channels_last: keep tensors in NHWC memory order.
-        compile: let torch.compile fuse the network.
-        accumulate: compute each batch in this many slices, one after the other, to save memory.
-        clip_norm: largest norm of the gradient; None for no limit.
-        average: keep an exponential moving average of the weights with this decay and publish it.
-        sync_batchnorm: BatchNorm statistics over all processes (CUDA only).
-        dropout: the network's rate; None for its own default.
-        flip: mirror images at random.
-        pad: zero pixels on each side before the random crop.
-        size: of the random part that is cut out of each image file, when training on files (ImageNet).
-        pretrained: start from published weights (torchvision, timm).
-        weights: a file of weights to start from.
-        seed: of the first weights, the order, the crops, the augmentation and the dropout.
-        log_steps: a line in metrics.jsonl every this many steps.
-    """
+    """How to train. The defaults are the paper's on CIFAR (appendix A.1) for wide ResNets."""
 
     model: str = "wrn-40-4"
+    """The network: wrn-D-W, resnext-29, resnet-18-cifar, vit-small-cifar, torchvision:NAME or timm:NAME; a
+    residual network with -dubin behind its name has the norms that AugMax needs."""
+
     epochs: int = 100
+    """Passes over the training images (paper: 100; ResNet and ResNeXt 200)."""
+
     batch_size: int = 128
-    learning_rate: float = 0.1
-    minimum_learning_rate: float = 1e-6
+    """Images in one step, over all processes and accumulation slices together."""
+
+    lr: float = 0.1
+    """The learning rate at its highest; it is not rescaled with the batch or the number of processes."""
+
+    min_lr: float = 1e-6
+    """Where the cosine ends."""
+
     warmup_epochs: float = 0.0
-    schedule: Literal["cosine", "steps", "constant"] = "cosine"
-    optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
+    """The learning rate climbs linearly from 0 over this many epochs first."""
+
+    schedule: Schedule = "cosine"
+    """How the learning rate falls: cosine at each step, steps (a tenth after each third of the epochs), not at all."""
+
+    optimizer: OptimizerName = "sgd"
+    """What follows the gradient."""
+
     momentum: float = 0.9
+    """Of SGD."""
+
     nesterov: bool = True
+    """Nesterov's form of SGD's momentum, as in the authors' code."""
+
     weight_decay: float = 1e-4
+    """Pull on the weights: 0.0001 in the paper, 0.0005 in the authors' code."""
+
     jsd: bool = False
+    """Make predictions consistent over the clean image and two augmented views by the Jensen-Shannon divergence (the
+    paper's headline results; three times the computing)."""
+
     jsd_coefficient: float = 12.0
-    smoothing: float = 0.0
-    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    """The weight of that."""
+
+    label_smoothing: float = 0.0
+    """This share of each target is spread evenly over all classes."""
+
+    precision: Precision = "float32"
+    """Of the network; the losses are always float32."""
+
     channels_last: bool = True
+    """Keep tensors in NHWC memory order."""
+
     compile: bool = False
+    """Let torch.compile fuse the network."""
+
     accumulate: int = 1
+    """Compute each batch in this many slices, one after the other, to save memory."""
+
     clip_norm: float | None = None
-    average: float | None = None
+    """The gradient's largest norm; no limit if left out."""
+
+    ema_decay: float | None = None
+    """Keep an exponential moving average of the weights with this decay, such as 0.999, and measure and publish it."""
+
     sync_batchnorm: bool = False
+    """BatchNorm's statistics over all processes (CUDA only)."""
+
     dropout: float | None = None
+    """The network's rate; its own default if left out."""
+
     flip: bool = True
+    """Mirror images at random; turn it off where left and right differ (digits, text)."""
+
     pad: int = 4
-    size: int = 224
+    """Zero pixels on each side of an image before the random crop."""
+
+    crop_size: int = 224
+    """Side of the random part that is cut out of each image file, when training on files (ImageNet)."""
+
     pretrained: bool = False
+    """Start from weights that torchvision or timm publishes."""
+
     weights: str | None = None
+    """Start from a file of weights."""
+
     seed: int = 0
+    """Of the first weights, the order, the crops, the augmentation and the dropout; on a CPU the same seed
+    gives the same network."""
+
     log_steps: int = 50
+    """A line in metrics.jsonl every this many steps."""
 
     def __post_init__(self) -> None:
-        for name, least in (
-            ("epochs", 1),
-            ("batch_size", 1),
-            ("accumulate", 1),
-            ("pad", 0),
-            ("size", 1),
-            ("log_steps", 1),
-        ):
-            if getattr(self, name) < least:
-                raise InputError(f"{name} is at least {least}, got {getattr(self, name)}")
-        for name in ("learning_rate", "minimum_learning_rate", "warmup_epochs", "momentum", "weight_decay"):
+        for name, (least, most) in COUNTS.items():
+            _check_whole(name, getattr(self, name), least, most)
+        for name in ("lr", "min_lr", "warmup_epochs", "momentum", "weight_decay", "jsd_coefficient"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
                 raise InputError(f"{name} is a finite number of at least 0, got {value}")
-        for name, allowed in (
-            ("schedule", SCHEDULES), ("optimizer", OPTIMIZERS), ("precision", PRECISIONS),
-        ):  # fmt: skip
-            if getattr(self, name) not in allowed:
-                raise InputError(f"{name} is one of {', '.join(allowed)}, got {getattr(self, name)!r}")
+        for name, allowed in (("schedule", Schedule), ("optimizer", OptimizerName), ("precision", Precision)):
+            if getattr(self, name) not in typing.get_args(allowed):
+                raise InputError(f"{name} is one of {', '.join(typing.get_args(allowed))}, got {getattr(self, name)!r}")
+        for name in ("label_smoothing", "dropout"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < 1:
+                raise InputError(f"{name} is a share from 0 up to but not including 1, got {value}")
         if self.warmup_epochs >= self.epochs:
             raise InputError(f"warmup_epochs ({self.warmup_epochs}) must be below the number of epochs ({self.epochs})")
-        if self.average is not None and not 0 < self.average < 1:
-            raise InputError(f"average is a decay between 0 and 1 (such as 0.999), got {self.average}")
-        if self.clip_norm is not None and self.clip_norm <= 0:
-            raise InputError(f"clip_norm is above 0, got {self.clip_norm}")
+        if self.ema_decay is not None and not 0 < self.ema_decay < 1:
+            raise InputError(f"ema_decay is between 0 and 1 (such as 0.999), got {self.ema_decay}")
+        if self.clip_norm is not None and not (math.isfinite(self.clip_norm) and self.clip_norm > 0):
+            raise InputError(f"clip_norm is a finite number above 0, got {self.clip_norm}")
         if self.accumulate > self.batch_size:
             raise InputError(f"a batch of {self.batch_size} images can't be computed in {self.accumulate} slices")
+
+
+COUNTS: dict[str, tuple[int, int | None]] = {
+    "epochs": (1, None),
+    "batch_size": (1, None),
+    "accumulate": (1, None),
+    "pad": (0, 1024),  # beyond it most crops of any image would be empty, and memory runs out first
+    "crop_size": (1, 16384),
+    "log_steps": (1, None),
+    "seed": (-(2**63), 2**63 - 1),  # what the keys of images and torch's generators both take
+}
+"""The settings that are whole numbers, with the least and the most."""
+
+
+def _check_whole(name: str, value: Any, least: int, most: int | None) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InputError(f"{name} is a whole number, got {value!r}")
+    if value < least:
+        raise InputError(f"{name} is at least {least}, got {value}")
+    if most is not None and value > most:
+        raise InputError(f"{name} is at most {most}, got {value}")

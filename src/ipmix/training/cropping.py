@@ -82,7 +82,7 @@ def random_part(stream: np.ndarray, width: int, height: int) -> tuple[int, int, 
 
 
 @compiled
-def _gather(source, indices, seed, epoch, flip, pad, out):  # type: ignore[no-untyped-def]
+def _gather(source, indices, seed, epoch, flip, pad, out):
     height, width, channels = source.shape[1:]
     line = width * channels
     state = np.empty(1, np.uint64)

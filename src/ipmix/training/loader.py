@@ -9,7 +9,6 @@ from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,8 @@ from ipmix.core.compiling import compiled
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import SHARED_VIEW, bits, start
 from ipmix.data.datasets import ArrayDataset, FileDataset
+from ipmix.methods.protocol import Method
+from ipmix.recipe.mixing_images import MixingImages
 from ipmix.training.cropping import pad_and_crop, resized_crops
 
 ORDER_SALT = 0x6F72646572
@@ -71,8 +72,8 @@ class Loader:
         *,
         batch_size: int,
         seed: int,
-        method: Any = None,
-        mixing: Any = None,
+        method: Method | None = None,
+        mixing: MixingImages | None = None,
         views: int = 1,
         clean: bool = False,
         flip: bool = True,
@@ -93,7 +94,7 @@ class Loader:
         ):
             if value < least:
                 raise InputError(f"a loader's {name} is at least {least}, got {value}")
-        if getattr(method, "mixes_labels", False) and (views > 1 or clean):
+        if method is not None and method.mixes_labels and (views > 1 or clean):
             raise InputError(f"{method.name} mixes labels: a batch has one view, whose labels they are")
         rank, processes = shard
         if not 0 <= rank < processes <= batch_size:
@@ -150,8 +151,8 @@ class Loader:
 
     def _batch(self, indices: np.ndarray, epoch: int) -> Batch:
         images, labels = self._gather(indices, epoch), self.dataset.labels[indices]
-        if getattr(self.method, "mixes_labels", False):
-            return Batch(indices, *self._mixed(images, labels, indices, epoch))
+        if self.method is not None and self.method.mixes_labels:
+            return Batch(indices, *self._mixed(self.method, images, labels, indices, epoch))
         views = tuple(self._augment(images, indices, epoch, view) for view in range(self.views))
         return Batch(indices, labels, (images, *views) if self.clean else views)
 
@@ -173,19 +174,19 @@ class Loader:
         return augmented
 
     def _mixed(
-        self, images: np.ndarray, labels: np.ndarray, indices: np.ndarray, epoch: int
+        self, method: Method, images: np.ndarray, labels: np.ndarray, indices: np.ndarray, epoch: int
     ) -> tuple[np.ndarray, tuple[np.ndarray]]:
         """Soft labels, and the one view they belong to."""
         from ipmix.augmentation.batches import apply, draw
 
         count = 0 if self.mixing is None else len(self.mixing)
-        table = draw(self.method, images.shape, count, seed=self.seed, epoch=epoch, indices=indices)
+        table = draw(method, images.shape, count, seed=self.seed, epoch=epoch, indices=indices)
         mixed = apply(table, images, self.mixing, engine=self.engine)
         return table.labels(labels, len(self.dataset.classes)), (mixed,)
 
 
 @compiled
-def _order_keys(seed, epoch, count):  # type: ignore[no-untyped-def]
+def _order_keys(seed, epoch, count):
     """64 hashed bits for each image: sorting by them is the epoch's permutation."""
     keys = np.empty(count, np.uint64)
     state = np.empty(1, np.uint64)

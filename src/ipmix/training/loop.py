@@ -25,6 +25,8 @@ from ipmix.core.processes import Processes
 from ipmix.core.randomness import Key
 from ipmix.data.datasets import ArrayDataset, FileDataset
 from ipmix.data.sources import OnDisk
+from ipmix.methods.protocol import Method
+from ipmix.recipe.mixing_images import MixingImages
 from ipmix.training.checkpoint import RunFolder
 from ipmix.training.config import TrainingConfig
 from ipmix.training.display import TrainingDisplay
@@ -81,8 +83,8 @@ def train(
     test: ArrayDataset | OnDisk | None = None,
     out: str | Path | None = None,
     *,
-    method: Any = None,
-    mixing: Any = None,
+    method: Method | None = None,
+    mixing: MixingImages | None = None,
     resume: bool = False,
     force: bool = False,
     threads: int = 1,
@@ -151,11 +153,13 @@ class _Run:
         dataset: ArrayDataset | FileDataset,
         test: ArrayDataset | OnDisk | None,
         processes: Processes,
-        method: Any,
-        mixing: Any,
+        method: Method | None,
+        mixing: MixingImages | None,
         threads: int,
         engine: str,
     ) -> None:
+        if config.sync_batchnorm and processes.device.type != "cuda":
+            raise InputError(f"sync_batchnorm needs CUDA; this run is on {processes.device.type}: leave it out")
         self.config, self.test, self.processes = config, test, processes
         self.loader = Loader(
             dataset,
@@ -167,7 +171,7 @@ class _Run:
             clean=config.jsd,
             flip=config.flip,
             pad=config.pad,
-            size=config.size,
+            size=config.crop_size,
             threads=threads,
             engine=engine,
             shard=(processes.rank, processes.count),
@@ -175,7 +179,7 @@ class _Run:
         if not len(self.loader):
             raise InputError(f"{dataset.name} has too few images ({len(dataset)}) for one batch")
         torch.manual_seed(config.seed)
-        channels, size = 3, config.size
+        channels, size = 3, config.crop_size
         if isinstance(dataset, ArrayDataset):
             channels, size = dataset.images.shape[3], dataset.images.shape[1]
         self.classifier = models.build(
@@ -196,7 +200,7 @@ class _Run:
             self.classifier, make_optimizer(config, self.classifier), compile=config.compile
         )
         self.objective = Objective(config, method, self.classifier, self.network, processes.device)
-        self.average = copy.deepcopy(self.classifier).requires_grad_(False) if config.average else None
+        self.ema = copy.deepcopy(self.classifier).requires_grad_(False) if config.ema_decay else None
         self.facts: dict[str, Any] = {"size": size}
         self.position = _Position()
 
@@ -237,19 +241,19 @@ class _Run:
         self.optimizer.zero_grad()
         total = self.loader.batch_length(number)
         figures = processes.figures(5)
-        slices = [part for part in np.array_split(np.arange(len(batch)), config.accumulate) if len(part)]
-        for part in slices:
-            with processes.synchronising(self.network, part is slices[-1]):
-                loss, wrong = self.objective(batch, part, epoch)
+        micro_batches = [m for m in np.array_split(np.arange(len(batch)), config.accumulate) if len(m)]
+        for micro_batch in micro_batches:
+            with processes.synchronising(self.network, micro_batch is micro_batches[-1]):
+                loss, wrong = self.objective(batch, micro_batch, epoch)
                 # Gradients are averaged over processes: each counts by its share of the whole batch.
-                processes.backward(loss * (len(part) * processes.count / total))
-            figures[0] += loss.detach() * len(part)
+                processes.backward(loss * (len(micro_batch) * processes.count / total))
+            figures[0] += loss.detach() * len(micro_batch)
             figures[1] += wrong
         if config.clip_norm is not None:
             processes.clip(self.network, config.clip_norm)
         self.optimizer.step()
-        if self.average is not None:
-            _follow(self.average, self.classifier, config.average or 0.0)
+        if self.ema is not None:
+            _follow(self.ema, self.classifier, config.ema_decay or 0.0)
         figures[2], figures[3], figures[4] = len(batch), float(stop), float(save)
         processes.add_up(figures)
         return figures
@@ -316,7 +320,7 @@ class _Run:
 
     def published(self) -> models.Classifier:
         """The network that is measured and kept: the moving average where there is one."""
-        return self.classifier if self.average is None else self.average
+        return self.classifier if self.ema is None else self.ema
 
     def _save(self, folder: RunFolder | None) -> None:
         if folder:
@@ -324,7 +328,7 @@ class _Run:
                 {
                     "position": dataclasses.asdict(self.position),
                     "network": self.classifier.state_dict(),
-                    "average": None if self.average is None else self.average.state_dict(),
+                    "ema": None if self.ema is None else self.ema.state_dict(),
                     "optimizer": self.optimizer.state_dict(),
                     "scaler": self.processes.scaler_state(),
                 }
@@ -335,8 +339,8 @@ class _Run:
         if state is None:
             return
         self.classifier.load_state_dict(state["network"])
-        if self.average is not None:
-            self.average.load_state_dict(state["average"])
+        if self.ema is not None:
+            self.ema.load_state_dict(state["ema"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.processes.restore_scaler(state["scaler"])
         self.position = _Position(**state["position"])

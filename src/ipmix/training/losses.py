@@ -10,18 +10,18 @@ from torch.nn import functional
 JSD_COEFFICIENT = 12.0
 
 
-def cross_entropy(logits: torch.Tensor, targets: torch.Tensor, *, smoothing: float = 0.0) -> torch.Tensor:
+def cross_entropy(logits: torch.Tensor, targets: torch.Tensor, *, label_smoothing: float = 0.0) -> torch.Tensor:
     """Mean cross-entropy, a float32 scalar.
 
     Args:
         logits: float[B, classes].
         targets: int64[B], or float[B, classes] whose rows sum to 1 (methods that mix labels).
-        smoothing: this share of each target is spread evenly over all classes.
+        label_smoothing: this share of each target is spread evenly over all classes.
     """
     with torch.autocast(logits.device.type, enabled=False):
         if targets.is_floating_point():
             targets = targets.float()
-        return functional.cross_entropy(logits.float(), targets, label_smoothing=smoothing)
+        return functional.cross_entropy(logits.float(), targets, label_smoothing=label_smoothing)
 
 
 def jensen_shannon(clean: torch.Tensor, view1: torch.Tensor, view2: torch.Tensor) -> torch.Tensor:
@@ -44,11 +44,11 @@ def jsd_loss(
     targets: torch.Tensor,
     *,
     coefficient: float = JSD_COEFFICIENT,
-    smoothing: float = 0.0,
+    label_smoothing: float = 0.0,
 ) -> torch.Tensor:
     """Cross-entropy of the clean images + ``coefficient`` times :func:`jensen_shannon`: a scalar.
 
     The paper's headline results use it with 12 (its appendix does not mention it; the authors' code does).
     """
     consistency = jensen_shannon(clean, view1, view2)
-    return cross_entropy(clean, targets, smoothing=smoothing) + coefficient * consistency
+    return cross_entropy(clean, targets, label_smoothing=label_smoothing) + coefficient * consistency

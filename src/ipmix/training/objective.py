@@ -5,8 +5,6 @@
 * the same with AugMax's worst mixture as one of the views, found against the network as it is now.
 """
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch import nn
@@ -15,6 +13,7 @@ from ipmix.attacks.worst_mixture import worst_mixture
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import Keys
 from ipmix.methods.augmax import AugMax
+from ipmix.methods.protocol import Method
 from ipmix.models.dual_norm import ADVERSARIAL, MAIN, has_dual_norms, routed
 from ipmix.training.config import TrainingConfig
 from ipmix.training.loader import Batch
@@ -22,14 +21,13 @@ from ipmix.training.losses import cross_entropy, jsd_loss
 from ipmix.training.validation import on_device
 
 
-def views_of(config: TrainingConfig, method: Any) -> int:
+def views_of(config: TrainingConfig, method: Method | None) -> int:
     """How many augmented views of each image a step needs.
 
     Raises:
         InputError: a method and a loss that don't go together.
     """
-    mixes_labels = getattr(method, "mixes_labels", False)
-    if config.jsd and mixes_labels:
+    if config.jsd and method is not None and method.mixes_labels:
         raise InputError(
             f"{method.name} mixes labels, and Jensen-Shannon consistency compares views of one image with one "
             "label: leave out jsd"
@@ -42,10 +40,15 @@ def views_of(config: TrainingConfig, method: Any) -> int:
 
 
 class Objective:
-    """The loss of a part of a batch, computed by ``network`` (``classifier``, made ready for all processes)."""
+    """The loss of a micro-batch, computed by ``network`` (``classifier``, made ready for all processes)."""
 
     def __init__(
-        self, config: TrainingConfig, method: Any, classifier: nn.Module, network: nn.Module, device: torch.device
+        self,
+        config: TrainingConfig,
+        method: Method | None,
+        classifier: nn.Module,
+        network: nn.Module,
+        device: torch.device,
     ) -> None:
         if isinstance(method, AugMax) and not has_dual_norms(classifier):
             raise InputError(
@@ -54,22 +57,22 @@ class Objective:
         self.config, self.method, self.device = config, method, device
         self.classifier, self.network = classifier, network
 
-    def __call__(self, batch: Batch, part: np.ndarray, epoch: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """The mean loss of some images of a batch, and how many of them are classified wrongly.
+    def __call__(self, batch: Batch, micro_batch: np.ndarray, epoch: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """The mean loss of the images of a batch at the places ``micro_batch`` (int[n]), and how many are wrong.
 
         Where labels are mixed, an image counts as wrong if its largest label is not the network's answer.
         """
         config = self.config
-        whole = len(part) == len(batch)
-        targets = torch.from_numpy(batch.labels if whole else batch.labels[part]).to(self.device)
-        views = [images if whole else images[part] for images in batch.images]
+        whole = len(micro_batch) == len(batch)
+        targets = torch.from_numpy(batch.labels if whole else batch.labels[micro_batch]).to(self.device)
+        views = [images if whole else images[micro_batch] for images in batch.images]
         images = [on_device(view, self.device, channels_last=config.channels_last) for view in views]
         if not config.jsd:
             clean = self.network(images[0])
-            loss = cross_entropy(clean, targets, smoothing=config.smoothing)
+            loss = cross_entropy(clean, targets, label_smoothing=config.label_smoothing)
         else:
             if isinstance(self.method, AugMax):
-                keys = Keys.of(config.seed, epoch, batch.indices[part])
+                keys = Keys.of(config.seed, epoch, batch.indices[micro_batch])
                 logits = self._logits_with_the_worst(self.method, images, targets, keys)
             else:
                 logits = self.network(torch.cat(images))
@@ -80,7 +83,7 @@ class Objective:
                 view2,
                 targets,
                 coefficient=config.jsd_coefficient,
-                smoothing=config.smoothing,
+                label_smoothing=config.label_smoothing,
             )
         labels = targets.argmax(1) if targets.is_floating_point() else targets
         return loss, (clean.detach().argmax(1) != labels).sum()

@@ -10,6 +10,8 @@ import numpy as np
 
 from ipmix.data.datasets import ArrayDataset, FileDataset
 from ipmix.data.sources import OnDisk
+from ipmix.methods.protocol import Method
+from ipmix.recipe.mixing_images import MixingImages
 from ipmix.training.config import TrainingConfig
 
 SAMPLE = 32
@@ -20,8 +22,8 @@ def record_of(
     config: TrainingConfig,
     dataset: ArrayDataset | FileDataset,
     test: ArrayDataset | OnDisk | None,
-    method: Any,
-    mixing: Any,
+    method: Method | None,
+    mixing: MixingImages | None,
 ) -> dict[str, Any]:
     """The run's record. Two runs with the same record and the same version give the same network.
 
@@ -58,15 +60,17 @@ def _images(dataset: ArrayDataset | FileDataset | OnDisk) -> dict[str, Any]:
     }
 
 
-def _method(method: Any) -> dict[str, Any] | None:
+def _method(method: Method | None) -> dict[str, Any] | None:
     if method is None:
         return None
-    settings = dataclasses.asdict(method) if dataclasses.is_dataclass(method) else {}  # type: ignore[arg-type]
+    settings: dict[str, Any] = {}
+    if dataclasses.is_dataclass(method) and not isinstance(method, type):
+        settings = dataclasses.asdict(method)
     described: dict[str, Any] = json.loads(json.dumps(settings, default=repr))
     return {"name": type(method).__name__, **described}
 
 
-def _mixing(mixing: Any) -> dict[str, Any] | None:
+def _mixing(mixing: MixingImages | None) -> dict[str, Any] | None:
     """How many images, and a hash of some of them, spread over the set."""
     if mixing is None:
         return None

@@ -1,6 +1,5 @@
 """``ipmix augment``: sheets of one method, of all methods, and of one version taken apart."""
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,10 @@ from ipmix.augmentation.batches import augment as augment_batch
 from ipmix.augmentation.batches import draw
 from ipmix.cli import method_figure
 from ipmix.cli.commands.augment import augment as command
+from ipmix.cli.commands.choosing import MethodWords
 from ipmix.cli.method_figure import compare, methods_named, partner_of, versions
 from ipmix.cli.sheet import SheetRow
+from ipmix.cli.words import Assignment
 from ipmix.core.errors import InputError
 from ipmix.methods import METHODS, IPMix, MixUp, Vanilla
 from ipmix.mixing_set.mixing_set import MixingSet
@@ -38,23 +39,21 @@ def size_of(path: Path) -> tuple[int, int]:
 
 def test_one_method(files: list[Path], tmp_path: Path, capsys: Any) -> None:
     out = tmp_path / "sheet.png"
-    command(files, out=out, method="augmix", count=3, **QUICK)
+    command(files, out=out, method=MethodWords("augmix"), count=3, **QUICK)
     assert "wrote" in capsys.readouterr().out
     width, height = size_of(out)
     assert width >= 4 * 32
     with pytest.raises(InputError, match="exist"):
-        command(files, out=out, method="augmix", **QUICK)
-    command(files, out=out, method="augmix", force=True, count=1, **QUICK)
+        command(files, out=out, method=MethodWords("augmix"), **QUICK)
+    command(files, out=out, method=MethodWords("augmix"), force=True, count=1, **QUICK)
     assert size_of(out)[0] <= width
     assert height > 64
 
 
 @pytest.mark.parametrize("method", sorted(METHODS))
 def test_any_method_by_its_name(method: str, files: list[Path], tmp_path: Path) -> None:
-    if hasattr(METHODS[method], "transform"):
-        pytest.importorskip("torchvision")
     out = tmp_path / "sheet.jpg"
-    command(files[:1], out=out, method=method, count=2, **QUICK)
+    command(files[:1], out=out, method=MethodWords(method), count=2, **QUICK)
     with Image.open(out) as image:
         assert image.format == "JPEG"
 
@@ -70,8 +69,7 @@ def test_all_methods_on_one_sheet(files: list[Path], tmp_path: Path, monkeypatch
     command(files, out=tmp_path / "all.png", methods=("all",), **QUICK)
     labels = [label for cells in drawn for label, _ in cells]
     for name, kind in METHODS.items():
-        if not hasattr(kind, "transform") or importlib.util.find_spec("torchvision"):
-            assert sum(kind.__name__ in label for label in labels) == 2, name  # one for each image
+        assert sum(kind.__name__ in label for label in labels) == 2, name  # one for each image
     assert sum("mixing image" in label for label in labels) == 2
     assert sum("partner, for" in label for label in labels) == 2
     assert len({len(cells) for cells in drawn}) <= 2
@@ -79,7 +77,7 @@ def test_all_methods_on_one_sheet(files: list[Path], tmp_path: Path, monkeypatch
 
 def test_several_versions_have_a_line_for_each_method(make_images: Any) -> None:
     pair = make_images(2, 20, 20)
-    methods, _ = methods_named(("mixup", "ipmix", "vanilla"))
+    methods = methods_named(("mixup", "ipmix", "vanilla"))
     mixing = MixingSet.array(make_images(3, 24, 24))
     lines = compare(methods, "a name", pair, mixing, 4, **WHERE)
     assert [line.heading for line in lines] == ["a name", "MixUp", "IPMix"]
@@ -133,20 +131,29 @@ def test_the_mixing_image_shown_is_the_one_used(make_images: Any) -> None:
 def test_taken_apart(files: list[Path], tmp_path: Path, capsys: Any) -> None:
     command(files[:1], out=tmp_path / "a.png", explain=True, **QUICK)
     assert "clean" in capsys.readouterr().out
-    command(files[:1], out=tmp_path / "b.png", explain=True, method_option={"framework": "fed_back"}, **QUICK)
+    command(
+        files[:1],
+        out=tmp_path / "b.png",
+        explain=True,
+        method=MethodWords(method_option=(Assignment("framework", "fed_back"),)),
+        **QUICK,
+    )
     assert capsys.readouterr().out.count("24x32 image") == 3  # k rounds, each with a recipe of its own
+    command(
+        files[:1], out=tmp_path / "c.png", explain=True, method=MethodWords("randaugment"), count=1, seed=4, **QUICK
+    )
+    assert "filled" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("options", "text"),
     [
         ({"methods": ("all",), "explain": True}, "leave out --method"),
-        ({"methods": ("ipmix",), "preset": "paper-cifar"}, "leave out --method"),
+        ({"methods": ("ipmix",), "method": MethodWords(preset="paper-cifar")}, "leave out --method"),
         ({"methods": ("ipmix", "mixop")}, "there is no method 'mixop'; methods are all, vanilla"),
-        ({"method": "none"}, "choose a method"),
-        ({"method": "vanilla", "preset": "paper"}, "has no presets"),
-        ({"method": "mixup", "explain": True}, "mixes those of a batch"),
-        ({"method": "randaugment", "explain": True}, "draws no recipes"),
+        ({"method": MethodWords("none")}, "choose a method"),
+        ({"method": MethodWords("vanilla", "paper")}, "has no presets"),
+        ({"method": MethodWords("mixup"), "explain": True}, "mixes those of a batch"),
         ({"count": 0}, "--count must be"),
         ({"out": Path("sheet.txt")}, "ends in"),
     ],
@@ -157,12 +164,6 @@ def test_refusals(options: dict[str, Any], text: str, files: list[Path], tmp_pat
     assert not (tmp_path / "x.png").exists()
 
 
-def test_without_torchvision_its_methods_are_left_out(
-    files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
-) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    command(files[:1], out=tmp_path / "all.png", methods=("all",), **QUICK)
-    assert "left out autoaugment, randaugment, trivialaugment" in capsys.readouterr().err
-    with pytest.raises(InputError, match=r"ipmix\[train\]"):
-        methods_named(("randaugment",))
-    assert list(methods_named(("vanilla",))[0].values()) == [Vanilla()]
+def test_methods_by_their_names() -> None:
+    assert list(methods_named(("vanilla",)).values()) == [Vanilla()]
+    assert list(methods_named(("all",))) == list(METHODS)

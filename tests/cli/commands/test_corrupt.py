@@ -182,6 +182,72 @@ def test_grey_palette_and_transparent_images(tmp_path):
     assert len(list((tmp_path / "out").rglob("*.JPEG"))) == 5 * 5 * 3
 
 
+def put(path, image):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(image).save(path)
+
+
+def test_nested_files_keep_their_places(tmp_path, make_images, capsys):
+    images = make_images(4, 40, 48, seed=2)
+    names = ("a/x/p.png", "a/q.png", "b/p.png", "b/y/z/p.png")
+    for name, image in zip(names, images):
+        put(tmp_path / "data" / name, image)
+    put(tmp_path / "data" / "a" / ".ipynb_checkpoints" / "p.png", images[0])
+    out = tmp_path / "out"
+    command(str(tmp_path / "data"), str(out), names=["contrast"], severities=[1], quality=100)
+    written = out / "contrast" / "1"
+    found = sorted(str(p.relative_to(written)) for p in written.rglob("*.JPEG"))
+    assert found == ["a/q.JPEG", "a/x/p.JPEG", "b/p.JPEG", "b/y/z/p.JPEG"]
+    assert capsys.readouterr().err.startswith("left out 1 hidden files and folders, the first ")
+    opened = open_set(out)
+    assert [label for _, label in opened.images("contrast", 1)] == [0, 0, 1, 1]
+    # Another image each, that of the same place: equal only to its own source.
+    order = (images[1], images[0], images[2], images[3])
+    for place, (copy, _) in enumerate(opened.images("contrast", 1)):
+        expected = corrupt(np.stack(order), "contrast", 1, seed=0)
+        distances = np.abs(expected.astype(int) - copy).mean(axis=(1, 2, 3))
+        assert distances.argmin() == place
+    command(str(tmp_path / "data"), str(tmp_path / "p"), set="p", names=["translate"])
+    assert len(list((tmp_path / "p/translate/b/y/z/p").glob("img*.png"))) > 10
+
+
+def test_names_that_would_fall_together(tmp_path, make_images):
+    (image,) = make_images(1, 20, 20, seed=0)
+    put(tmp_path / "data" / "a" / "p.png", image)
+    put(tmp_path / "data" / "a" / "p" / "q.png", image)
+    command(str(tmp_path / "data"), str(tmp_path / "c"), names=["fog"], severities=[1])
+    with pytest.raises(InputError, match=r"a/p is an image and a folder of images; rename one"):
+        command(str(tmp_path / "data"), str(tmp_path / "p"), set="p", names=["tilt"])
+    put(tmp_path / "data" / "a" / "p" / "q.bmp", image)
+    with pytest.raises(InputError, match=r"q\.png has a namesake with another ending \(q\.bmp\)"):
+        command(str(tmp_path / "data"), str(tmp_path / "d"))
+    assert not (tmp_path / "p").exists()
+    assert not (tmp_path / "d").exists()
+
+
+def test_a_folder_of_splits_is_refused(tmp_path, make_images):
+    for split in ("train", "val"):
+        put(tmp_path / "data" / split / "a" / "p.png", make_images(1, 20, 20, seed=0)[0])
+    with pytest.raises(InputError, match=r"holds splits; give one of them: .*data/train, .*data/val"):
+        command(str(tmp_path / "data"), str(tmp_path / "out"))
+
+
+def test_labels_that_will_not_do(array, tmp_path):
+    for labels in ([0, 1, 2, 3, 4, -1], [0, 1, 2, 3, 4, 2**62], [[0, 1, 2, 3, 4, 5]]):
+        np.save(tmp_path / "other.npy", np.array(labels))
+        with pytest.raises(InputError, match=r"other\.npy: .*labels"):
+            command(str(array[0]), str(tmp_path / "out"), labels=str(tmp_path / "other.npy"))
+
+
+def test_without_labels(array, tmp_path):
+    path, _ = array
+    (tmp_path / "labels.npy").unlink()
+    command(str(path), str(tmp_path / "out"), names=["fog"], severities=[2])
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"fog.npy", "settings.json"}
+    command(str(path), str(tmp_path / "files"), names=["fog"], severities=[2], layout="folders")
+    assert sorted(p.name for p in (tmp_path / "files/fog/2/unknown").iterdir())[0] == "00000000.JPEG"
+
+
 def test_16_bit_images_are_refused(tmp_path):
     place = tmp_path / "data" / "a"
     place.mkdir(parents=True)
@@ -196,11 +262,11 @@ def test_16_bit_images_are_refused(tmp_path):
         ({"set": "d"}, "set is one of c, c-bar, p"),
         ({"names": ["rain"]}, "unknown rain; known are gaussian_noise"),
         ({"names": []}, "names: none given"),
-        ({"severities": [0]}, "severity is a whole number from 1 to 5"),
+        ({"severities": [0]}, "severity must be a whole number from 1 to 5"),
         ({"severities": []}, "severities is empty"),
         ({"set": "c-bar", "validation": True}, "no validation corruptions"),
-        ({"shard": "3/2"}, "shard is i/n"),
-        ({"shard": "two"}, "shard is i/n"),
+        ({"shard": "3/2"}, "--shard is i/n"),
+        ({"shard": "two"}, "--shard is i/n"),
         ({"threads": 0}, "threads"),
         ({"quality": 101}, "quality"),
         ({"difficulty": 0}, "difficulty"),
@@ -219,7 +285,7 @@ def test_data_that_will_not_do(array, folder, tmp_path):
     for data, words in (
         (tmp_path / "missing", "does not exist"),
         (tmp_path / "labels.npy", "expected uint8 with 4 axes"),
-        (tmp_path, "holds no image in a class folder"),
+        (tmp_path, "empty has no class folders"),
     ):
         (tmp_path / "empty").mkdir(exist_ok=True)
         data = tmp_path / "empty" if data == tmp_path else data

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ipmix.cli.commands.mixing_set import COMMANDS, info, make, parse_mix, parse_shard, show, verify
+from ipmix.cli.commands.mixing_set import COMMANDS, info, make, parse_mix, show, verify
+from ipmix.core.checking import parse_shard
 from ipmix.core.errors import InputError
 
 

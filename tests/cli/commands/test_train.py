@@ -1,3 +1,8 @@
+import inspect
+import re
+import subprocess
+import sys
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -5,10 +10,13 @@ import pytest
 from PIL import Image
 
 from ipmix import models
-from ipmix.cli.commands.choosing import method_named
-from ipmix.cli.main import main
+from ipmix.cli import words
+from ipmix.cli.commands.choosing import MethodWords
+from ipmix.cli.commands.train import OLD_WORDS, train
+from ipmix.cli.main import _renamed, main
 from ipmix.core.errors import InputError
 from ipmix.methods import METHODS
+from ipmix.training.config import TrainingConfig
 
 QUICK = ["--model", "wrn-10-1", "--epochs", "1", "--batch-size", "8", "--device", "cpu", "--quiet"]
 
@@ -80,6 +88,11 @@ def test_broken_images_are_named_or_counted(data: Path, tmp_path: Path, capsys: 
         (["digits", "--crop", "resized"], "digits is not one"),
         (["DATA", "--resume", "--force"], "pass one of them"),
         (["DATA", "--epochs", "0"], "epochs is at least 1"),
+        (["DATA", "--lr", "nan", "--method", "none"], "lr is a finite number"),
+        (["DATA", "--crop", "resized", "--size", "64"], "leave out size"),
+        (["DATA", "--threads", "0"], "threads is from 1"),
+        (["DATA", "--sync-batchnorm", "--method", "none"], "sync_batchnorm needs CUDA; this run is on cpu"),
+        (["DATA", "--labl-smoothing", "0.1"], "did you mean --label-smoothing?"),
     ],
 )
 def test_bad_input_ends_with_code_2_and_nothing_written(
@@ -94,10 +107,29 @@ def test_bad_input_ends_with_code_2_and_nothing_written(
 
 def test_methods_by_name() -> None:
     kind = METHODS["ipmix"]
-    assert method_named("none", None, {}) is None
-    assert method_named("ipmix", None, {}) == kind()
-    assert method_named("ipmix", "code-cifar", {}) == kind.preset("code-cifar")
-    options = {"k": "4", "patch_sizes": "[4, 8]", "overflow": "wrap"}
-    assert method_named("ipmix", None, options) == kind(k=4, patch_sizes=(4, 8), overflow="wrap")
+    assert MethodWords("none").chosen() is None
+    assert MethodWords().chosen() == kind()
+    assert MethodWords("ipmix", "code-cifar").chosen() == kind.preset("code-cifar")
+    options = MethodWords("ipmix", None, (("k", "4"), ("patch_sizes", "[4, 8]"), ("overflow", "wrap")))  # type: ignore[arg-type]
+    assert options.chosen() == kind(k=4, patch_sizes=(4, 8), overflow="wrap")
+    assert options.config().options == {"k": 4, "patch_sizes": [4, 8], "overflow": "wrap"}
     with pytest.raises(InputError, match="no preset 'best'"):
-        method_named("ipmix", "best", {})
+        MethodWords("ipmix", "best").chosen()
+
+
+def test_every_training_setting_is_an_option_and_stands_nowhere_else() -> None:
+    names = [field.name for field in fields(TrainingConfig)]
+    config = TrainingConfig(lr=0.3, label_smoothing=0.1, ema_decay=0.9, pad=2, crop_size=64, flip=False)
+    line = "digits --out x --learning-rate 0.3 --smoothing=0.1 --average 0.9 --pad 2 --crop-size 64 --no-flip"
+    renamed = [_renamed(word, OLD_WORDS) for word in line.split()]
+    call = words.parse("ipmix train", train, renamed)
+    assert call.named["training"] == config
+    assert call.named["data"].source == "digits"
+    help_text = subprocess.run(
+        [sys.executable, "-m", "ipmix", "train", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    for name in names:
+        assert f"--{name.replace('_', '-')}" in help_text
+    text = inspect.getsource(sys.modules[train.__module__])
+    again = [name for name in names if re.search(rf"\b{name}\b *[:=]", text)]
+    assert again == ["seed"], "which is that of the mixing images"

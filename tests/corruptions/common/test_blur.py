@@ -9,7 +9,15 @@ from scipy import ndimage
 from ipmix.core.randomness import between, bits, stream
 from ipmix.corruptions import corrupt
 from ipmix.corruptions.common import blur
-from ipmix.corruptions.kernels.filtering import gaussian_weights, motion_weights, smear, to_rows
+from ipmix.corruptions.kernels.filtering import (
+    gaussian_weights,
+    motion_weights,
+    motion_width,
+    scipy_weights,
+    smear,
+    to_rows,
+)
+from ipmix.corruptions.severities import CORRUPTIONS, constants
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +40,33 @@ def test_gaussian_blur_against_scipy(photos, sigma):
     for image, result in zip(photos, out):
         plain = [ndimage.gaussian_filter(image[..., c] / 255, sigma, mode="nearest") for c in range(3)]
         at_most_one_level(result, cut_off(np.stack(plain, axis=2)))
+
+
+@pytest.mark.parametrize("severity", range(1, 6))
+@pytest.mark.parametrize("side", [32, 224])
+@pytest.mark.parametrize("name", ["glass_blur", "gaussian_blur"])
+def test_the_original_form_is_scipys_to_the_byte(make_images, name, side, severity):
+    images = make_images(4, side, side, seed=severity)
+    images[3, side // 2 :] = 200  # flat: sums of whole numbers, just short of them
+    sigma = constants(name, severity, side, side)[0]
+    plain = np.stack([ndimage.gaussian_filter(i / 255.0, (sigma, sigma, 0), mode="nearest") for i in images])
+    out = np.empty_like(images)
+    blur.soften_all(images, out, sigma, 4.0, corrected=False)
+    np.testing.assert_array_equal(out, cut_off(plain))
+    if name == "gaussian_blur":
+        np.testing.assert_array_equal(corrupt(images, name, severity, seed=0), out)
+        assert (corrupt(images, name, severity, seed=0, form="corrected") >= out).all()
+
+
+def test_the_corrected_blur_keeps_flat_levels():
+    flat = np.repeat(np.arange(256, dtype=np.uint8), 48).reshape(256, 4, 4, 3)
+    kept, lowered = np.empty_like(flat), np.empty_like(flat)
+    blur.soften_all(flat, kept, 1.1, 4.0, corrected=True)
+    blur.soften_all(flat, lowered, 1.1, 4.0, corrected=False)
+    np.testing.assert_array_equal(kept, flat)
+    cut = (flat - lowered)[:, 0, 0, 0]
+    assert set(cut) == {0, 1}  # glass blur 4 at 224: many flat levels become the one below
+    assert cut.sum() > 50
 
 
 @pytest.mark.parametrize(("radius", "softness"), [(0.3, 0.4), (1.5, 0.1), (4, 0.5), (8, 0.5), (10, 0.5)])
@@ -60,7 +95,7 @@ def test_motion_blur_against_plain_sums(photos, degrees):
     rows = np.empty((height, width * channels), np.float32)
     out = np.empty_like(rows)
     to_rows(image, rows)
-    smear(rows, out, channels, motion_weights(radius, sigma), degrees)
+    smear(rows, out, channels, motion_weights(radius, sigma), degrees, motion_width(radius))
     weights = [math.exp(-(i**2) / (2 * sigma**2)) for i in range(2 * radius + 1)]
     angle, plain = math.radians(degrees), np.zeros(image.shape)
     y, x = np.mgrid[:height, :width]
@@ -69,6 +104,34 @@ def test_motion_blur_against_plain_sums(photos, degrees):
         from_x = np.clip(x + math.ceil(i * math.cos(angle) - 0.5), 0, width - 1)
         plain += weight / sum(weights) * image[from_y, from_x]
     np.testing.assert_allclose(out.reshape(image.shape), plain, atol=1e-3)
+
+
+def imagemagick_offsets(degrees, width):
+    """ImageMagick's arithmetic in Python, whose trigonometry and hypot are the C library's."""
+    turn = math.pi * degrees / 180.0
+    x, y = width * math.sin(turn), width * math.cos(turn)
+    return [
+        (math.ceil(i * y / math.hypot(x, y) - 0.5), math.ceil(i * x / math.hypot(x, y) - 0.5)) for i in range(width)
+    ]
+
+
+@pytest.mark.parametrize("radius", [6, 8, 9, 10, 12, 14, 15, 20])
+def test_ties_of_motion_are_imagemagicks(radius):
+    width, ties = motion_width(radius), 0
+    dot, out = np.zeros((4 * width, 4 * width), np.float32), np.empty((4 * width, 4 * width), np.float32)
+    middle = 2 * width
+    dot[middle, middle] = 1
+    weights = np.arange(1, width + 1, dtype=np.float32)  # they tell the steps apart
+    angles = {4 * i - 150 for i in range(31)} | {(i - 20) * 9 for i in range(21)} | {(i - 30) * 4 for i in range(31)}
+    for degrees in sorted(angles):
+        smear(dot, out, 1, weights, float(degrees), width)
+        expected = np.zeros_like(dot)
+        for weight, (right, below) in zip(weights, imagemagick_offsets(degrees, width)):
+            expected[middle - below, middle - right] += weight
+        np.testing.assert_array_equal(out, expected)
+        sine = math.sin(math.radians(degrees))
+        ties += any(math.ceil(i * sine - 0.5) != y for i, (_, y) in enumerate(imagemagick_offsets(degrees, width)))
+    assert ties == (2 if radius in (8, 9, 10, 15, 20) else 0)  # -30 and -150: where the plain sine rounds otherwise
 
 
 def plain_glass(image, state, sigma, reach, rounds, exchange):
@@ -106,6 +169,14 @@ def test_glass_blur_against_plain_loops(photos, exchange):
     assert (out[0] != expected).mean() < 0.02
 
 
+def test_the_original_glass_blur_is_the_public_loops_to_the_byte(photos):
+    out = np.empty_like(photos[:1])
+    key = np.zeros(1, np.int64), np.int64(1), np.int64(2)
+    blur.shatter_as_published(photos[:1], out, *key, scipy_weights(0.7), 2, 2)
+    expected = plain_glass(photos[0], stream(1, 2, 0, blur.VIEW), 0.7, 2, 2, False)
+    np.testing.assert_array_equal(out[0], expected)
+
+
 def test_the_two_forms_of_glass_blur_differ(photos):
     original, corrected = (corrupt(photos, "glass_blur", 5, seed=0, form=f) for f in ("original", "corrected"))
     assert (original != corrected).any()
@@ -124,10 +195,8 @@ def test_exchanging_loses_no_pixel(make_images):
 def test_motion_blur_angle_lies_within_45_degrees(make_images):
     image = make_images(1, 32, 32, seed=2)
     found = corrupt(image, "motion_blur", 3, seed=9)[0]
-    from ipmix.corruptions.severities import CORRUPTIONS, constants
-
     state = stream(9, CORRUPTIONS.index("motion_blur") * 16 + 3, 0, blur.VIEW)
     out = np.empty_like(image)
     radius, sigma = constants("motion_blur", 3, 32, 32)
-    blur.smear_to(image, out, motion_weights(radius, sigma), between(state, -45.0, 45.0))
+    blur.smear_to(image, out, motion_weights(radius, sigma), between(state, -45.0, 45.0), motion_width(radius))
     np.testing.assert_array_equal(out[0], found)

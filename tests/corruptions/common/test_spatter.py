@@ -88,5 +88,25 @@ def test_water_brightens_and_mud_browns(make_images, severity):
 
 def test_no_liquid_leaves_the_image():
     mask = np.empty((8, 8), np.float32)
-    spatter.water_mask(np.zeros((8, 8), np.float32), mask, 0.5)
+    assert not spatter.water_mask(np.zeros((8, 8), np.float32), mask, 0.5)
     assert (mask == 0).all()
+    drop = np.zeros((8, 8), np.float32)
+    drop[2:5, 3:6] = 0.8
+    assert spatter.water_mask(drop, mask, 0.5)
+    assert mask.max() == pytest.approx(0.5)
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_an_image_without_a_drop_is_black_in_the_original_form(make_images):
+    images = make_images(1, 4, 4, seed=2).repeat(60, axis=0)  # so small that many get no drop
+    original, corrected = (corrupt(images, "spatter", 1, seed=0, form=form) for form in ("original", "corrected"))
+    dry = (corrected == images).all(axis=(1, 2, 3))
+    assert 0 < dry.sum() < len(images)
+    # The public code: a mask of zeros, divided by its largest value.
+    none = np.zeros((4, 4, 1), np.float32)
+    public = np.clip(images[0] / 255 + none / none.max() * 0.5, 0, 1) * 255
+    np.testing.assert_array_equal(
+        original[dry], np.nan_to_num(public, nan=0).astype(np.uint8)[None].repeat(dry.sum(), 0)
+    )
+    assert (original[dry] == 0).all()
+    np.testing.assert_array_equal(original[~dry], corrected[~dry])

@@ -7,7 +7,7 @@ from ipmix.core.randomness import between, stream
 from ipmix.corruptions import corrupt
 from ipmix.corruptions.common.weather import cloud, snow_layer
 from ipmix.corruptions.common.zoom import zoom_line
-from ipmix.corruptions.kernels.filtering import motion_weights, smear
+from ipmix.corruptions.kernels.filtering import motion_weights, motion_width, smear
 from ipmix.corruptions.kernels.sampling import normal_table
 from ipmix.corruptions.severities import CORRUPTIONS, constants
 from ipmix.corruptions.task import VIEW
@@ -26,7 +26,7 @@ def test_snow_is_laid_as_published(make_images, severity):
     line = zoom_line(zoom, 32, False)
     snow_layer(state, layer, mean, deviation, threshold, normal_table(), line, line)
     assert ((layer == 0) | (layer >= int(threshold * 255))).all()
-    smear(layer, fallen, 1, motion_weights(radius, sigma), between(state, -135.0, -45.0))
+    smear(layer, fallen, 1, motion_weights(radius, sigma), between(state, -135.0, -45.0), motion_width(radius))
     flakes = np.floor(fallen + 0.5)[..., None] / 255
     x = image[0] / 255
     grey = (x @ [0.299, 0.587, 0.114])[..., None]

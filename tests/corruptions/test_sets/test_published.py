@@ -28,7 +28,7 @@ def test_arrays(arrays):
     np.testing.assert_array_equal(opened.labels, [3, 1, 0, 2])
     assert opened.labels.dtype == np.int64
     np.testing.assert_array_equal(opened.images("fog", 3), images[8:12])
-    with pytest.raises(InputError, match="severity is a whole number from 1 to 5"):
+    with pytest.raises(InputError, match="severity must be a whole number from 1 to 5"):
         opened.images("fog", 6)
     with pytest.raises(InputError, match="has no 'frost'; it has snow, fog"):
         opened.images("frost", 1)

@@ -1,5 +1,6 @@
 """``ipmix corrupt``: corrupted or perturbed copies of any images, in the public layouts."""
 
+import sys
 from pathlib import Path
 from typing import Literal
 
@@ -7,6 +8,7 @@ from typing import Literal
 def corrupt(
     data: str,
     out: str,
+    /,
     *,
     set: Literal["c", "c-bar", "p"] = "c",
     names: list[str] | None = None,
@@ -50,15 +52,19 @@ def corrupt(
         threads: How many threads.
         force: Write anew what is there.
     """
-    from ipmix.corruptions.test_sets import planning, sources, writing
+    from ipmix.core.checking import check_count, parse_shard
+    from ipmix.corruptions.test_sets import planning, writing
+    from ipmix.data.sources import OnDisk, open_images
 
-    source = sources.open_source(data, labels, size)
+    source = open_images(data, labels, size)
+    if isinstance(source, OnDisk) and (hidden := source.files.hidden):
+        sys.stderr.write(f"left out {len(hidden)} hidden files and folders, the first {hidden[0]}\n")
     plan = planning.make_plan(
         source, data, kind=set, names=names, severities=severities, validation=validation, layout=layout,
         seed=seed, form=form, difficulty=difficulty, quality=quality,
     )  # fmt: skip
-    part = planning.parse_shard(shard)
-    planning.check_threads(threads)
+    part = parse_shard(shard)
+    check_count("threads", threads, 1)
     folder = Path(out)
     writing.check_record(plan, folder, force=force)
     write = writing.write_arrays if plan.layout == "arrays" else writing.write_folders

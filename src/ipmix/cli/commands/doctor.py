@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from typing import Any
 
 
 def doctor() -> int:
@@ -17,10 +18,9 @@ def doctor() -> int:
 
 SheetRow = tuple[bool, str]
 
-CORE = ("ipmix", "numpy", "numba", "pillow", "platformdirs")
+CORE = ("ipmix", "numpy", "numba", "pillow", "platformdirs", "tyro")
 TRAIN = (
-    "torch", "torchvision", "accelerate", "timm", "pyyaml", "rich", "matplotlib", "jinja2", "scipy",
-    "scikit-learn", "safetensors",
+    "torch", "torchvision", "accelerate", "timm", "pyyaml", "rich", "jinja2", "scikit-learn", "safetensors",
 )  # fmt: skip
 
 
@@ -119,7 +119,7 @@ def _corruptions_run() -> str:
     return f"unchanged images: {', '.join(unchanged)}" if unchanged else ""
 
 
-def _samples():  # type: ignore[no-untyped-def]
+def _samples() -> tuple[Any, Any]:
     import numpy as np
 
     from ipmix.mixing_set.mixing_set import MixingSet

@@ -7,6 +7,7 @@ from typing import Literal
 def evaluate(
     model: str,
     data: str,
+    /,
     *,
     out: Path,
     name: str | None = None,
@@ -73,7 +74,8 @@ def evaluate(
             or names.
         severities: Which severities of the corruptions.
         form: original keeps the slips of the public generators, which published figures contain.
-        perturbations: Films of small changes: cifar or imagenet (ten each), or names. Ten cost 310 passes an image.
+        perturbations: Perturbation sequences (small changes, frame by frame): cifar or imagenet (ten each), or names.
+            Ten cost 310 passes an image.
         anomalies: A folder of images of nothing the model knows: how well does it notice?
         attack: Measure the error under a PGD attack.
         attack_images: Attack only so many of the images, evenly spread.
@@ -100,19 +102,19 @@ def evaluate(
         force: Replace another run's results in --out.
         quiet: Show no progress.
     """
-    from ipmix.evaluation import assessment
+    from ipmix.evaluation import evaluating
     from ipmix.evaluation.plan import AttackConfig, AutoAttackConfig
-    from ipmix.evaluation.request import Request, Wanted
+    from ipmix.evaluation.request import EvaluationRequest, MeasureRequest
 
     reach = epsilon if autoattack_epsilon is None else autoattack_epsilon
     gradient = AttackConfig(epsilon, steps, step_size, centre, norm, restarts, attack_images)
-    wanted = Wanted(
+    wanted = MeasureRequest(
         corruptions=corruptions, severities=severities, form=form, perturbations=perturbations, seed=seed,
         attack=gradient if attack else None,
         auto_attack=AutoAttackConfig(reach, norm, autoattack_images) if autoattack else None,
     )  # fmt: skip
-    assessment.assess(
-        Request(
+    evaluating.evaluate(
+        EvaluationRequest(
             model=model, data=data, out=out, name=name, split=split, size=size, crop=crop, trim=trim, subset=subset,
             class_map=class_map, baseline=baseline, limit=limit, anomalies=anomalies, mean=mean, std=std,
             classes=classes, root=root, trust=trust, skip_broken=skip_broken,

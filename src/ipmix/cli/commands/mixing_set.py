@@ -3,11 +3,12 @@
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 
 def make(
     out: Path,
+    /,
     *,
     count: int = 13_000,
     size: int = 256,
@@ -44,10 +45,11 @@ def make(
         classes: The classes of --model NAME.
         pretrained: Take the weights that torchvision or timm publishes (downloads them).
         files: png (lossless), jpeg, webp, or shard: one array that training maps into memory.
-        shard: i/n makes the i-th of n parts, each on a machine of its own; put into one folder the parts
+        shard: i/n makes the i-th of n shards, each on a machine of its own; put into one folder the shards
             are the whole set.
         threads: How many threads; by default all processors.
     """
+    from ipmix.core.checking import parse_shard
     from ipmix.core.progress import counting
     from ipmix.mixing_set.composition import Painter, compose
     from ipmix.mixing_set.folder import FolderPainter
@@ -72,21 +74,21 @@ def make(
         painters["feature"], sources["feature"] = painter, painter.identity
         if chosen is None:
             chosen = {"ifs": 3000, "escape": 3000, "flame": 3000, "feature": 4000}
-    part, parts = parse_shard(shard)
+    number, shards = parse_shard(shard)
     composed = compose(count, chosen)
     sources = {kind: source for kind, source in sources.items() if kind in composed}
-    plan = MixingSetPlan(seed=seed, size=size, mix=composed, files=files, part=part, parts=parts, sources=sources)
+    plan = MixingSetPlan(seed=seed, size=size, mix=composed, files=files, shard=number, shards=shards, sources=sources)
     made = 0
     with counting("mixing set", len(plan.numbers())) as advance:
         for done in make_set(plan, out, threads, painters):
             advance(done - made)
             made = done
     what = f"{made} images of {size} x {size}"
-    where = f"part {part} of {parts} of " if parts > 1 else ""
+    where = f"shard {number} of {shards} of " if shards > 1 else ""
     sys.stdout.write(f"{where}{out}: {what} from seed {seed}: {in_words(plan.mix)}\n")
 
 
-def info(path: Path) -> None:
+def info(path: Path, /) -> None:
     """What a mixing set holds.
 
     Args:
@@ -100,9 +102,9 @@ def info(path: Path) -> None:
     if mixing.plan is not None:
         plan = mixing.plan
         retried = sum(entry.attempts > 1 for entry in mixing.entries)
-        parts = f", in {plan.parts} parts" if plan.parts > 1 else ""
+        shards = f", in {plan.shards} shards" if plan.shards > 1 else ""
         lines = [
-            f"{path}: {len(mixing)} images of {plan.size} x {plan.size} from seed {plan.seed}{parts}",
+            f"{path}: {len(mixing)} images of {plan.size} x {plan.size} from seed {plan.seed}{shards}",
             f"files      {plan.files}, {_bytes_of(path) / 2**20:.1f} MiB",
             f"kinds      {in_words(dict(Counter(entry.kind for entry in mixing.entries)))}",
             f"drawn anew {retried} images whose first draft was dull or empty",
@@ -113,6 +115,7 @@ def info(path: Path) -> None:
 
 def show(
     path: Path,
+    /,
     *,
     out: Path = Path("mixing-set.png"),
     count: int = 64,
@@ -132,9 +135,9 @@ def show(
         cell: The side of one image on the sheet, in pixels.
         force: Replace a file that exists.
     """
+    from ipmix.cli.sheet import write_contact_sheet
     from ipmix.core.errors import InputError
     from ipmix.core.files import refuse_existing
-    from ipmix.mixing_set.contact_sheet import write_sheet
     from ipmix.mixing_set.mixing_set import MixingSet
 
     refuse_existing(out, force=force)
@@ -153,11 +156,11 @@ def show(
     if kind is None and first == 0 and len(numbers) > count:
         numbers = [numbers[i * len(numbers) // count] for i in range(count)]
     numbers = numbers[:count]
-    write_sheet([mixing[number] for number in numbers], out, cell)
+    write_contact_sheet([mixing[number] for number in numbers], out, cell)
     sys.stdout.write(f"{out}: {len(numbers)} images\n")
 
 
-def verify(path: Path, *, sample: int = 100, threads: int | None = None) -> int:
+def verify(path: Path, /, *, sample: int = 100, threads: int | None = None) -> int:
     """Check a mixing set against its manifest; exit code 1 if an image differs.
 
     Every file must be there and decode. A sample, spread over the set, is painted again from the seed and
@@ -207,22 +210,12 @@ def parse_mix(text: str | None) -> dict[str, int] | None:
     return mix
 
 
-def parse_shard(text: str) -> tuple[int, int]:
-    """``"3/16"`` as (3, 16)."""
-    from ipmix.core.errors import InputError
-
-    part, slash, parts = text.partition("/")
-    if not (slash and part.isdigit() and parts.isdigit() and 1 <= int(part) <= int(parts)):
-        raise InputError(f"--shard is i/n with 1 <= i <= n, such as 3/16; got {text!r}")
-    return int(part), int(parts)
-
-
 def in_words(mix: dict[str, int]) -> str:
     """``{"ifs": 3000}`` as ``"3000 ifs"``."""
     return ", ".join(f"{count} {kind}" for kind, count in mix.items())
 
 
-def load_model(name: str, weights: Path | None, classes: int, pretrained: bool):  # type: ignore[no-untyped-def]
+def load_model(name: str, weights: Path | None, classes: int, pretrained: bool) -> Any:
     """The network of ``--model``: images in [0, 1] to logits."""
     from ipmix import models
     from ipmix.core.errors import InputError

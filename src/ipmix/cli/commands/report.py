@@ -1,16 +1,21 @@
 """``ipmix report``: one page from the results of one or several evaluations."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from tyro.conf import arg
+
+from ipmix.cli.words import Assignment
 
 
 def report(
-    results: list[Path],
+    results: Annotated[list[Path], arg(metavar="RESULT ...", help_behavior_hint="(at least one)")],
+    /,
     *,
     out: Path = Path("report.html"),
     format: Literal["html", "markdown", "csv", "json", "model-card", "robustbench", "robustbench-claim"] | None = None,
     title: str | None = None,
-    about: dict[str, str] | None = None,
+    about: tuple[Assignment, ...] = (),
     force: bool = False,
 ) -> None:
     """Compare evaluations side by side. The first is what the others are compared with.
@@ -32,4 +37,4 @@ def report(
 
     refuse_existing(out, force=force)
     cards = [card for path in results for card in read_cards(path)]
-    write_text(out, exports.rendered(cards, format or exports.format_of(out), title=title, about=about))
+    write_text(out, exports.rendered(cards, format or exports.format_of(out), title=title, about=dict(about) or None))

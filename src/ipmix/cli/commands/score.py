@@ -5,6 +5,7 @@ from pathlib import Path
 
 def score(
     predictions: Path,
+    /,
     *,
     out: Path | None = None,
     anomalies: Path | None = None,

@@ -37,7 +37,7 @@ def lines(task: Task) -> None:
 
 
 @compiled
-def brilliance(y, x, centre_y, centre_x, rays, power):  # type: ignore[no-untyped-def]
+def brilliance(y, x, centre_y, centre_x, rays, power):
     """How bright a star is at a point, in [0, 1]; rays holds the length of each."""
     dy, dx = y - centre_y, x - centre_x
     place = (math.atan2(dx, dy) + math.pi) / (2.0 * math.pi) * rays.size
@@ -53,7 +53,7 @@ def brilliance(y, x, centre_y, centre_x, rays, power):  # type: ignore[no-untype
 
 
 @compiled
-def sparkle_all(images, out, indices, seed, salt, radius):  # type: ignore[no-untyped-def]
+def sparkle_all(images, out, indices, seed, salt, radius):
     """Five stars on each of uint8[n, H, W, C]."""
     count, height, width, channels = images.shape
     image = np.empty((height, width, channels), np.float32)
@@ -80,7 +80,7 @@ def sparkle_all(images, out, indices, seed, salt, radius):  # type: ignore[no-un
 
 
 @compiled
-def inverse_sparkle_all(images, out, indices, seed, salt, radius, power):  # type: ignore[no-untyped-def]
+def inverse_sparkle_all(images, out, indices, seed, salt, radius, power):
     """White around one star on each of uint8[n, H, W, C]."""
     count, height, width, channels = images.shape
     lengths = np.empty(MOST_RAYS)
@@ -99,7 +99,7 @@ def inverse_sparkle_all(images, out, indices, seed, salt, radius, power):  # typ
 
 
 @compiled
-def checker_all(images, out, indices, seed, salt, fraction):  # type: ignore[no-untyped-def]
+def checker_all(images, out, indices, seed, salt, fraction):
     """Grey squares on each of uint8[n, H, W, C]."""
     count, height, width, channels = images.shape
     state = np.empty(1, np.uint64)
@@ -127,7 +127,7 @@ def checker_all(images, out, indices, seed, salt, fraction):  # type: ignore[no-
 
 
 @compiled
-def trace_line(row, column, end_row, end_column, height, width, places, values):  # type: ignore[no-untyped-def]
+def trace_line(row, column, end_row, end_column, height, width, places, values):
     """An anti-aliased line (Zingl's form of Bresenham's): what of it lies inside the image.
 
     Fills places (int64[n, 2]) and values (float64[n], 1 on the line), returns how many. A pixel may come
@@ -168,7 +168,7 @@ def trace_line(row, column, end_row, end_column, height, width, places, values):
 
 
 @compiled
-def line_all(images, out, indices, seed, salt, number):  # type: ignore[no-untyped-def]
+def line_all(images, out, indices, seed, salt, number):
     """Grey lines on each of uint8[n, H, W, C]."""
     count, height, width, channels = images.shape
     reach = float(min(height, width))

@@ -5,6 +5,8 @@ plane by 180 degrees, and keeps the real part of its inverse transform. The real
 Hermitian half, so that a real transform of half the size gives the same.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from ipmix.core.compiling import compiled
@@ -49,7 +51,7 @@ def distance_squared(height: int, width: int) -> np.ndarray:
     return y[:, None] ** 2 + x[None, :] ** 2
 
 
-def _noises(task: Task, amplitudes: np.ndarray, channels: int):  # type: ignore[no-untyped-def]
+def _noises(task: Task, amplitudes: np.ndarray, channels: int) -> Iterator[tuple[np.ndarray, ...]]:
     # For each image its noise, float32[H, W, channels].
     height, width = amplitudes.shape
     amplitudes = amplitudes.astype(np.float32)
@@ -61,7 +63,7 @@ def _noises(task: Task, amplitudes: np.ndarray, channels: int):  # type: ignore[
 
 
 @compiled
-def draw_phases(phases, counter):  # type: ignore[no-untyped-def]
+def draw_phases(phases, counter):
     """Fill int16[H, W] with random phases, the right half the left turned by 180 degrees; returns the
     counter.
 
@@ -87,7 +89,7 @@ def draw_phases(phases, counter):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def fill_spectrum(spectrum, amplitudes, turns, index, seed, salt):  # type: ignore[no-untyped-def]
+def fill_spectrum(spectrum, amplitudes, turns, index, seed, salt):
     """The Hermitian half of each channel's random plane: complex64[C, H, W // 2 + 1]."""
     channels, height, half = spectrum.shape
     width = amplitudes.shape[1]
@@ -108,7 +110,7 @@ def fill_spectrum(spectrum, amplitudes, turns, index, seed, salt):  # type: igno
 
 
 @compiled
-def add_noise(image, out, noise, scale):  # type: ignore[no-untyped-def]
+def add_noise(image, out, noise, scale):
     """image + scale * noise, of shape [H, W, C] with a scale per channel (float32[C]), cut to 0 .. 255 and
     cut off."""
     height, width, channels = image.shape
@@ -120,7 +122,7 @@ def add_noise(image, out, noise, scale):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def keep_above(image, out, noise, threshold):  # type: ignore[no-untyped-def]
+def keep_above(image, out, noise, threshold):
     """Copy the pixels of uint8[H, W, C] where noise [H, W] exceeds the threshold; the others become 0."""
     height, width, channels = image.shape
     for y in range(height):

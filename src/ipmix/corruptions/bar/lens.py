@@ -67,7 +67,7 @@ def spline_line(factor: float, size: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @compiled
-def spline_weights(t):  # type: ignore[no-untyped-def]
+def spline_weights(t):
     """The cubic B-spline's weights of the pixels at -1, 0, 1 and 2, for a place t in [0, 1) past pixel 0."""
     u = 1.0 - t
     inner = (t * t * (3.0 * t - 6.0) + 4.0) / 6.0
@@ -75,7 +75,7 @@ def spline_weights(t):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def enlarge_all(images, out, indices, seed, salt, from_y, weight_y, from_x, weight_x):  # type: ignore[no-untyped-def]
+def enlarge_all(images, out, indices, seed, salt, from_y, weight_y, from_x, weight_x):
     """Enlarge the channels of uint8[n, H, W, C] by three factors in random order (a fourth takes the first
     again)."""
     count, height, width, channels = images.shape
@@ -105,7 +105,7 @@ def enlarge_all(images, out, indices, seed, salt, from_y, weight_y, from_x, weig
 
 
 @compiled
-def _prefilter_line(line):  # type: ignore[no-untyped-def]
+def _prefilter_line(line):
     # Values to cubic B-spline coefficients in place, mirrored at the ends (end pixel not repeated).
     n = line.size
     if n == 1:
@@ -128,7 +128,7 @@ def _prefilter_line(line):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def coefficients(image, out):  # type: ignore[no-untyped-def]
+def coefficients(image, out):
     """The cubic B-spline through uint8[H, W, C]: float32[H + 4, W + 4, C], with mirrored rims.
 
     One pixel before and two (and one of room) after.
@@ -154,7 +154,7 @@ def coefficients(image, out):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _spline(t):  # type: ignore[no-untyped-def]
+def _spline(t):
     u = np.float32(1.0) - t
     sixth, three, six, four = np.float32(1.0 / 6.0), np.float32(3.0), np.float32(6.0), np.float32(4.0)
     second = (t * t * (three * t - six) + four) * sixth
@@ -163,7 +163,7 @@ def _spline(t):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def find_row(y, height, width, angle, weight, places, shares):  # type: ignore[no-untyped-def]
+def find_row(y, height, width, angle, weight, places, shares):
     """Where the pixels of row ``y`` of a rotation about the centre come from; gives how many come from inside.
 
     places: int64[W, 3], a pixel's place in the row, and the row and column of the first value in :func:`coefficients`;
@@ -190,7 +190,7 @@ def find_row(y, height, width, angle, weight, places, shares):  # type: ignore[n
 
 
 @compiled_disjoint
-def add_row(splines, totals, values, places, shares, count):  # type: ignore[no-untyped-def]
+def add_row(splines, totals, values, places, shares, count):
     """Add what :func:`find_row` found to a row of all images.
 
     splines: float32[H + 4, (W + 4) V] and totals: float32[W V], the V values of a pixel (all channels of all images)
@@ -211,7 +211,7 @@ def add_row(splines, totals, values, places, shares, count):  # type: ignore[no-
 
 
 @compiled
-def turn_all(images, out, angles, weights):  # type: ignore[no-untyped-def]
+def turn_all(images, out, angles, weights):
     """The weighted mean of rotations of uint8[n, H, W, C] about the centre, cubic, 0 outside."""
     count, height, width, channels = images.shape
     most = max(TOGETHER, ROOM // ((height + 4) * (width + 4) * channels))
@@ -221,7 +221,7 @@ def turn_all(images, out, angles, weights):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def turn_some(images, out, angles, weights):  # type: ignore[no-untyped-def]
+def turn_some(images, out, angles, weights):
     """:func:`turn_all` for as many images as are held in memory as floats."""
     count, height, width, channels = images.shape
     values = np.empty(count * channels, np.float32)

@@ -38,13 +38,13 @@ def perlin_noise(task: Task) -> None:
 
 
 @inlined
-def cut(value):  # type: ignore[no-untyped-def]
+def cut(value):
     """A float level cut to 0 .. 255 and cut off to uint8."""
     return np.uint8(np.int32(min(max(value, 0.0), 255.0)))
 
 
 @compiled
-def wave_all(images, out, indices, seed, salt, intensity):  # type: ignore[no-untyped-def]
+def wave_all(images, out, indices, seed, salt, intensity):
     """Plane waves over uint8[n, H, W, C]."""
     count, height, width, channels = images.shape
     state = np.empty(1, np.uint64)
@@ -67,7 +67,7 @@ def wave_all(images, out, indices, seed, salt, intensity):  # type: ignore[no-un
 
 
 @compiled
-def ring_all(images, out, indices, seed, salt, intensity):  # type: ignore[no-untyped-def]
+def ring_all(images, out, indices, seed, salt, intensity):
     """Rings over uint8[n, H, W, C]."""
     count, height, width, channels = images.shape
     side = min(height, width)
@@ -89,7 +89,7 @@ def ring_all(images, out, indices, seed, salt, intensity):  # type: ignore[no-un
 
 
 @compiled
-def swirl(x, y, time, rounds, sharpness):  # type: ignore[no-untyped-def]
+def swirl(x, y, time, rounds, sharpness):
     """The three values of plasma at a point, each in [-1, 1]."""
     frequency, slowness, shrink = 1.0, 1.0, 1.0
     for _ in range(rounds):
@@ -104,7 +104,7 @@ def swirl(x, y, time, rounds, sharpness):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def plasma_all(images, out, indices, seed, salt, intensity):  # type: ignore[no-untyped-def]
+def plasma_all(images, out, indices, seed, salt, intensity):
     """Plasma over uint8[n, H, W, C]; the fourth channel takes the first one's values again, and so on."""
     count, height, width, channels = images.shape
     state = np.empty(1, np.uint64)
@@ -123,7 +123,7 @@ def plasma_all(images, out, indices, seed, salt, intensity):  # type: ignore[no-
 
 
 @compiled
-def draw_lattice(state, order, gradients):  # type: ignore[no-untyped-def]
+def draw_lattice(state, order, gradients):
     """A shuffled 0 .. 255, twice over (int64[512]), and 256 random unit vectors (float64[256, 2])."""
     for k in range(256):
         order[k] = k
@@ -137,12 +137,12 @@ def draw_lattice(state, order, gradients):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _smooth(t):  # type: ignore[no-untyped-def]
+def _smooth(t):
     return t * t * (3.0 - 2.0 * t)
 
 
 @compiled
-def gradient_noise(y, x, order, gradients):  # type: ignore[no-untyped-def]
+def gradient_noise(y, x, order, gradients):
     """Perlin's noise at a point with both coordinates >= 0, times 1.5."""
     row, column = int(y), int(x)
     down, right = y - row, x - column
@@ -159,7 +159,7 @@ def gradient_noise(y, x, order, gradients):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def perlin_all(images, out, indices, seed, salt, share, scale):  # type: ignore[no-untyped-def]
+def perlin_all(images, out, indices, seed, salt, share, scale):
     """Perlin turbulence over uint8[n, H, W, C]."""
     count, height, width, channels = images.shape
     order, gradients = np.empty(512, np.int64), np.empty((256, 2))

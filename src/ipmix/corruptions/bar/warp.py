@@ -37,7 +37,7 @@ def caustic_refraction(task: Task) -> None:
 
 
 @inlined
-def bilinear(image, y, x, c):  # type: ignore[no-untyped-def]
+def bilinear(image, y, x, c):
     """One channel of [H, W, C] between pixels, 0 outside."""
     height, width = image.shape[0], image.shape[1]
     above, left = math.floor(y), math.floor(x)
@@ -57,7 +57,7 @@ def bilinear(image, y, x, c):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def pinch_cell(image, cell, top, left, radius, amount, angle):  # type: ignore[no-untyped-def]
+def pinch_cell(image, cell, top, left, radius, amount, angle):
     """Pinch and turn one cell of float32[H, W, C] in place; ``cell`` is room for it."""
     rows, columns, channels = cell.shape
     centre_y, centre_x = top + rows / 2.0, left + columns / 2.0
@@ -80,7 +80,7 @@ def pinch_cell(image, cell, top, left, radius, amount, angle):  # type: ignore[n
 
 
 @compiled
-def pinch_all(images, out, indices, seed, salt, cells, angle, amount):  # type: ignore[no-untyped-def]
+def pinch_all(images, out, indices, seed, salt, cells, angle, amount):
     """Pinch and twirl uint8[n, H, W, C]."""
     count, height, width, channels = images.shape
     rows, columns = height // cells, width // cells
@@ -104,7 +104,7 @@ def pinch_all(images, out, indices, seed, salt, cells, angle, amount):  # type: 
 
 
 @compiled
-def ripple_all(images, out, indices, seed, salt, amplitude):  # type: ignore[no-untyped-def]
+def ripple_all(images, out, indices, seed, salt, amplitude):
     """Ripple uint8[n, H, W, C]."""
     count, height, width, channels = images.shape
     side = min(height, width)
@@ -124,7 +124,7 @@ def ripple_all(images, out, indices, seed, salt, amplitude):  # type: ignore[no-
 
 
 @compiled
-def caustic(y, x, time):  # type: ignore[no-untyped-def]
+def caustic(y, x, time):
     """The brightness of caustic light at a point (both coordinates in periods), in [0, 1]."""
     first, second = (y % 1.0) * TURN - 250.0, (x % 1.0) * TURN - 250.0
     i, j, total = first, second, 1.0
@@ -143,7 +143,7 @@ def caustic(y, x, time):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def soften(field, out):  # type: ignore[no-untyped-def]
+def soften(field, out):
     """Gaussian filter of deviation 1 on float64[H, W], mirrored with the edge repeated, cut off at 4."""
     height, width = field.shape
     weights = np.exp(-0.5 * np.arange(5) ** 2)
@@ -164,14 +164,14 @@ def soften(field, out):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def rim(i, n):  # type: ignore[no-untyped-def]
+def rim(i, n):
     """Index ``i`` in 0 .. n-1, mirrored with the edge pixel repeated."""
     i = i % (2 * n)
     return min(i, 2 * n - 1 - i)
 
 
 @compiled
-def refract_all(images, out, indices, seed, salt, lens, lighting):  # type: ignore[no-untyped-def]
+def refract_all(images, out, indices, seed, salt, lens, lighting):
     """Caustic refraction of uint8[n, H, W, C]."""
     count, height, width, channels = images.shape
     light, field = np.empty((height, width)), np.empty((height, width))
@@ -199,7 +199,7 @@ def refract_all(images, out, indices, seed, salt, lens, lighting):  # type: igno
 
 
 @compiled
-def bend(down, right, lens):  # type: ignore[no-untyped-def]
+def bend(down, right, lens):
     """Where a ray from straight above lands after refraction (index 4) at a surface of this slope."""
     length = math.sqrt(down * down + right * right + 1.0)
     normal_y, normal_x, normal_z = down / length, right / length, 1.0 / length

@@ -9,10 +9,13 @@ from ipmix.core.compiling import compiled
 from ipmix.core.randomness import between, bits, start
 from ipmix.corruptions.kernels.filtering import (
     blur,
+    blur_as_scipy,
     gaussian_weights,
     level,
     mirrored,
     motion_weights,
+    motion_width,
+    scipy_weights,
     smear,
     to_levels,
     to_rows,
@@ -21,9 +24,13 @@ from ipmix.corruptions.task import VIEW, Task
 
 
 def gaussian_blur(task: Task) -> None:
-    """Gaussian filter of standard deviation c, edge repeated, cut off at 4 deviations."""
+    """Gaussian filter of standard deviation c, edge repeated, cut off at 4 deviations.
+
+    Form "original": SciPy's sums bit for bit, so that one just short of a whole level is cut to the level below.
+    "corrected": one less than a thousandth short is that level.
+    """
     (sigma,) = task.constants()
-    blur_all(task.images, task.out, gaussian_weights(sigma))
+    soften_all(task.images, task.out, sigma, 4.0, task.corrected)
 
 
 def defocus_blur(task: Task) -> None:
@@ -36,27 +43,25 @@ def glass_blur(task: Task) -> None:
     """Gaussian filter, then each pixel trades places with a near one, then the filter again.
 
     Form "original": the public code's exchange of two array views copies the near pixel and leaves that one
-    as it is. "corrected": the two pixels are exchanged.
+    as it is, and the filter's sums are SciPy's, cut off as in :func:`gaussian_blur`. "corrected": the two pixels are
+    exchanged, and sums are cut off as in that function's corrected form.
     """
     sigma, reach, rounds = task.constants()
-    shatter_all(
-        task.images,
-        task.out,
-        *task.key,
-        gaussian_weights(sigma),
-        np.int64(max(round(reach), 1)),
-        np.int64(rounds),
-        task.corrected,
-    )
+    moves = np.int64(max(round(reach), 1)), np.int64(rounds)
+    if task.corrected:
+        shatter_all(task.images, task.out, *task.key, gaussian_weights(sigma), *moves, True)
+    else:
+        shatter_as_published(task.images, task.out, *task.key, scipy_weights(sigma), *moves)
 
 
 def motion_blur(task: Task) -> None:
     """Blur along a line at an angle from U(-45, 45) degrees, with the weights of a half Gaussian.
 
-    The original calls ImageMagick, which rounds to the nearest level; so does this.
+    The original calls ImageMagick, which rounded to the nearest level before October 2019; so does this.
+    Later versions cut levels off: half a level darker.
     """
     radius, sigma = task.constants()
-    smear_all(task.images, task.out, *task.key, motion_weights(radius, sigma))
+    smear_all(task.images, task.out, *task.key, motion_weights(radius, sigma), motion_width(radius))
 
 
 def disk(radius: float, softness: float) -> np.ndarray:
@@ -108,8 +113,16 @@ def defocus_steps(radius: float, softness: float) -> tuple[np.ndarray, np.ndarra
     return steps_of(disk(radius, softness))
 
 
+def soften_all(images: np.ndarray, out: np.ndarray, sigma: float, truncate: float, corrected: bool) -> None:
+    """Gaussian blur of uint8[n, H, W, C] in either form; see :func:`gaussian_blur`."""
+    if corrected:
+        blur_all(images, out, gaussian_weights(sigma, truncate))
+    else:
+        blur_all_as_scipy(images, out, scipy_weights(sigma, truncate))
+
+
 @compiled
-def blur_all(images, out, weights):  # type: ignore[no-untyped-def]
+def blur_all(images, out, weights):
     """Gaussian blur of uint8[n, H, W, C]."""
     count, height, width, channels = images.shape
     rows = np.empty((height, width * channels), np.float32)
@@ -121,7 +134,17 @@ def blur_all(images, out, weights):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def defocus_all(images, out, first, places, heights):  # type: ignore[no-untyped-def]
+def blur_all_as_scipy(images, out, weights):
+    """Gaussian blur of uint8[n, H, W, C], cut off as the public code's is."""
+    count, height, width, channels = images.shape
+    rows, total = np.empty((height, width * channels)), np.empty(width * channels)
+    line = np.empty((width + 2 * (weights.size - 1)) * channels)
+    for i in range(count):
+        blur_as_scipy(images[i], out[i], weights, rows, line, total)
+
+
+@compiled
+def defocus_all(images, out, first, places, heights):
     """Filter with a kernel given by :func:`steps_of`."""
     count, height, width, channels = images.shape
     radius = first.size - 2
@@ -157,7 +180,7 @@ def defocus_all(images, out, first, places, heights):  # type: ignore[no-untyped
 
 
 @compiled
-def displace(image, state, reach, rounds, exchange):  # type: ignore[no-untyped-def]
+def displace(image, state, reach, rounds, exchange):
     """Move each pixel of uint8[H, W, C] in place, from the lower right: up to ``reach`` away, ``rounds``
     times."""
     height, width, channels = image.shape
@@ -176,7 +199,7 @@ def displace(image, state, reach, rounds, exchange):  # type: ignore[no-untyped-
 
 
 @compiled
-def shatter_all(images, out, indices, seed, salt, weights, reach, rounds, exchange):  # type: ignore[no-untyped-def]
+def shatter_all(images, out, indices, seed, salt, weights, reach, rounds, exchange):
     """Glass blur of uint8[n, H, W, C]."""
     count, height, width, channels = images.shape
     rows = np.empty((height, width * channels), np.float32)
@@ -194,14 +217,28 @@ def shatter_all(images, out, indices, seed, salt, weights, reach, rounds, exchan
 
 
 @compiled
-def smear_to(images, out, weights, degrees):  # type: ignore[no-untyped-def]
+def shatter_as_published(images, out, indices, seed, salt, weights, reach, rounds):
+    """Glass blur of uint8[n, H, W, C] with the public code's sums and its copies for exchanges."""
+    count, height, width, channels = images.shape
+    rows, total = np.empty((height, width * channels)), np.empty(width * channels)
+    line = np.empty((width + 2 * (weights.size - 1)) * channels)
+    state = np.empty(1, np.uint64)
+    for i in range(count):
+        start(state, seed, salt, indices[i], VIEW)
+        blur_as_scipy(images[i], out[i], weights, rows, line, total)
+        displace(out[i], state, reach, rounds, False)
+        blur_as_scipy(out[i], out[i], weights, rows, line, total)
+
+
+@compiled
+def smear_to(images, out, weights, degrees, steps):
     """Motion blur of uint8[n, H, W, C] at one angle, rounded to the nearest level."""
     count, height, width, channels = images.shape
     rows = np.empty((height, width * channels), np.float32)
     blurred = np.empty_like(rows)
     for i in range(count):
         to_rows(images[i], rows)
-        smear(rows, blurred, channels, weights, degrees)
+        smear(rows, blurred, channels, weights, degrees, steps)
         target = out[i].reshape(height, width * channels)
         for y in range(height):
             for x in range(width * channels):
@@ -209,9 +246,9 @@ def smear_to(images, out, weights, degrees):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def smear_all(images, out, indices, seed, salt, weights):  # type: ignore[no-untyped-def]
+def smear_all(images, out, indices, seed, salt, weights, steps):
     """Motion blur of uint8[n, H, W, C], each at an angle of its own."""
     state = np.empty(1, np.uint64)
     for i in range(images.shape[0]):
         start(state, seed, salt, indices[i], VIEW)
-        smear_to(images[i : i + 1], out[i : i + 1], weights, between(state, -45.0, 45.0))
+        smear_to(images[i : i + 1], out[i : i + 1], weights, between(state, -45.0, 45.0), steps)

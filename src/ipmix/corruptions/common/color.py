@@ -45,7 +45,7 @@ def brightness_tables(offset: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 @compiled
-def brighten(pixels, out, level, ratio):  # type: ignore[no-untyped-def]
+def brighten(pixels, out, level, ratio):
     """Scale each pixel (uint8[n, C]) so that its largest channel v becomes level[v]; ratio[v] is the
     factor."""
     count, channels = pixels.shape
@@ -59,7 +59,7 @@ def brighten(pixels, out, level, ratio):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def change_saturation(pixels, out, factor, offset, same):  # type: ignore[no-untyped-def]
+def change_saturation(pixels, out, factor, offset, same):
     """Change each pixel's saturation (uint8[n, C]); ``same`` (uint8[256]) is what an unchanged level
     becomes."""
     count, channels = pixels.shape
@@ -83,7 +83,7 @@ def change_saturation(pixels, out, factor, offset, same):  # type: ignore[no-unt
 
 
 @compiled
-def flatten_contrast(images, out, factor, levels):  # type: ignore[no-untyped-def]
+def flatten_contrast(images, out, factor, levels):
     """Pull each channel towards its mean: uint8[n, pixels, C], one table of 256 levels per channel."""
     count, size, channels = images.shape
     table = np.empty((channels, 256), np.uint8)

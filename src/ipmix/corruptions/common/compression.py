@@ -63,7 +63,7 @@ def box_weights(before: int, after: int) -> tuple[np.ndarray, np.ndarray, np.nda
 
 
 @compiled
-def _resize(image, rows, out, y_first, y_count, y_weights, x_first, x_count, x_weights):  # type: ignore[no-untyped-def]
+def _resize(image, rows, out, y_first, y_count, y_weights, x_first, x_count, x_weights):
     # Across first, then down, with 8-bit values in between, as Pillow does; a pass that changes nothing is
     # exact.
     channels = image.shape[2]
@@ -85,7 +85,7 @@ def _resize(image, rows, out, y_first, y_count, y_weights, x_first, x_count, x_w
 
 
 @compiled
-def shrink_and_enlarge(images, out, small, a, b, c, d, e, f, g, h, i, j, k, l):  # type: ignore[no-untyped-def] # noqa: E741
+def shrink_and_enlarge(images, out, small, a, b, c, d, e, f, g, h, i, j, k, l):  # noqa: E741
     """Pixelate every image; ``small`` is room for the small image, then the weights down and up (y, x
     each)."""
     rows_down = np.empty((images.shape[1], small.shape[1], small.shape[2]), np.uint8)

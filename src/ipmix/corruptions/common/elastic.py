@@ -53,7 +53,7 @@ def reflecting_gaussian(size: int, sigma: float) -> tuple[np.ndarray, np.ndarray
 
 
 @compiled
-def smooth(field, out, matrix_y, bounds_y, matrix_x, bounds_x):  # type: ignore[no-untyped-def]
+def smooth(field, out, matrix_y, bounds_y, matrix_x, bounds_x):
     """Filter float32[H, W] with the matrices of :func:`reflecting_gaussian`, into ``out``."""
     height, width = field.shape
     across = np.zeros((height, width), np.float32)
@@ -75,7 +75,7 @@ def smooth(field, out, matrix_y, bounds_y, matrix_x, bounds_x):  # type: ignore[
 
 
 @compiled
-def inverse_affine(state, height, width, reach):  # type: ignore[no-untyped-def]
+def inverse_affine(state, height, width, reach):
     """The map from a pixel back to its source: three points about the centre move by U(-reach, reach) each
     way."""
     middle_x, middle_y, third = float(width // 2), float(height // 2), float(min(height, width) // 3)
@@ -105,7 +105,7 @@ def inverse_affine(state, height, width, reach):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def blend(rows, out, y, at, channels, above, below, left, right, share_y, share_x):  # type: ignore[no-untyped-def]
+def blend(rows, out, y, at, channels, above, below, left, right, share_y, share_x):
     """One pixel between four: into ``out[y, at : at + channels]``."""
     one = np.float32(1.0)
     a, b = (one - share_y) * (one - share_x), (one - share_y) * share_x
@@ -117,7 +117,7 @@ def blend(rows, out, y, at, channels, above, below, left, right, share_y, share_
 
 
 @inlined
-def _folded(place, size):  # type: ignore[no-untyped-def]
+def _folded(place, size):
     # A coordinate mirrored at the outer rim of the first and last pixel.
     period = 2.0 * size
     place = (place + 0.5) % period
@@ -125,7 +125,7 @@ def _folded(place, size):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def warp_affine(rows, out, channels, inverse):  # type: ignore[no-untyped-def]
+def warp_affine(rows, out, channels, inverse):
     """Bilinear affine map of float32[H, W * C], mirrored at the edges (edge pixel not repeated).
 
     Source places are whole multiples of 1/32 of a pixel, as in OpenCV's ``warpAffine``.
@@ -148,7 +148,7 @@ def warp_affine(rows, out, channels, inverse):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def displace(rows, out, channels, shift_y, shift_x, amplitude):  # type: ignore[no-untyped-def]
+def displace(rows, out, channels, shift_y, shift_x, amplitude):
     """Move every pixel's source by ``amplitude`` times the fields: bilinear, mirrored with the edge
     repeated."""
     height, width = rows.shape[0], rows.shape[1] // channels
@@ -167,7 +167,7 @@ def displace(rows, out, channels, shift_y, shift_x, amplitude):  # type: ignore[
 
 
 @compiled
-def bend_all(images, out, indices, seed, salt, amplitude, reach, matrix_y, bounds_y, matrix_x, bounds_x):  # type: ignore[no-untyped-def]
+def bend_all(images, out, indices, seed, salt, amplitude, reach, matrix_y, bounds_y, matrix_x, bounds_x):
     """Elastic transformation of uint8[n, H, W, C]."""
     count, height, width, channels = images.shape
     rows = np.empty((height, width * channels), np.float32)

@@ -120,7 +120,7 @@ def sheet(place: Path | None, height: int, width: int, channels: int) -> tuple[n
 
 
 @compiled
-def lay_all(images, out, indices, seed, salt, weight, amount, pixels, places, choices):  # type: ignore[no-untyped-def]
+def lay_all(images, out, indices, seed, salt, weight, amount, pixels, places, choices):
     """Frost over uint8[n, H, W, C], from the first ``choices`` images of a :func:`sheet`."""
     count, height, width, channels = images.shape
     state = np.empty(1, np.uint64)

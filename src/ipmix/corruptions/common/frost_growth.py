@@ -26,7 +26,7 @@ def grow(height: int, width: int, seed: int) -> np.ndarray:
 
 
 @compiled
-def _stroke(ice, y, x, angle, length, strength):  # type: ignore[no-untyped-def]
+def _stroke(ice, y, x, angle, length, strength):
     # One straight needle that thins out towards its tip; places wrap around.
     height, width = ice.shape
     for step in range(int(length)):
@@ -40,7 +40,7 @@ def _stroke(ice, y, x, angle, length, strength):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def draw_plumes(ice, seed, count):  # type: ignore[no-untyped-def]
+def draw_plumes(ice, seed, count):
     """Draw feathers: a bent spine with needles on both sides at 60 degrees, as ice crystals grow."""
     height, width = ice.shape
     state = np.empty(1, np.uint64)
@@ -63,7 +63,7 @@ def draw_plumes(ice, seed, count):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def add_grain(field, seed):  # type: ignore[no-untyped-def]
+def add_grain(field, seed):
     """Fill with smooth noise of five octaves (values on lattices, cosine in between), about 0 .. 1.5."""
     height, width = field.shape
     state = np.empty(1, np.uint64)

@@ -85,7 +85,7 @@ def impulse_law(amount: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 @compiled
-def normal_probabilities(deviations):  # type: ignore[no-untyped-def]
+def normal_probabilities(deviations):
     """P(level v + N(0, deviations[v]), clipped and truncated, is k): float64[256] -> float64[256, 256]."""
     chances = np.zeros((256, 256))
     for level in range(256):
@@ -103,7 +103,7 @@ def normal_probabilities(deviations):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def poisson_probabilities(means, outcome):  # type: ignore[no-untyped-def]
+def poisson_probabilities(means, outcome):
     """P(level v becomes k): means float64[256] of the counts, outcome int64[n] the level that a count
     shows."""
     chances = np.zeros((256, 256))
@@ -121,7 +121,7 @@ def poisson_probabilities(means, outcome):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def alias_tables(chances):  # type: ignore[no-untyped-def]
+def alias_tables(chances):
     """Walker's alias tables (Vose's construction) for every row: float64[256, 256] -> uint16, uint8 [256,
     256].
 
@@ -159,7 +159,7 @@ def alias_tables(chances):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _pick(threshold, alias, row, word):  # type: ignore[no-untyped-def]
+def _pick(threshold, alias, row, word):
     column = np.int64(word & np.uint64(0xFF))
     keep = ((word >> np.uint64(8)) & np.uint64(0xFFFF)) < np.uint64(threshold[row, column])
     # Arithmetic in place of a branch: it would be guessed wrong half of the time.
@@ -168,7 +168,7 @@ def _pick(threshold, alias, row, word):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def resample(images, out, indices, seed, salt, threshold, alias):  # type: ignore[no-untyped-def]
+def resample(images, out, indices, seed, salt, threshold, alias):
     """Draw every value of ``out`` (uint8[n, values]) from the law of the same value of ``images``."""
     state = np.empty(1, np.uint64)
     values = images.shape[1]

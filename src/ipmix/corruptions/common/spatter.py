@@ -25,7 +25,11 @@ STRAIGHT, DIAGONAL, KNIGHT = np.float32(1.0), np.float32(1.4), np.float32(2.1969
 
 
 def spatter(task: Task) -> None:
-    """Smoothed normal noise above a threshold is liquid: water (brightens, embossed) or mud (covers)."""
+    """Smoothed normal noise above a threshold is liquid: water (brightens, embossed) or mud (covers).
+
+    Form "original": an image without a drop of water is black, since the public code divides 0 by 0 there.
+    "corrected": it is left as it is.
+    """
     mean, deviation, sigma, threshold, strength, mud = task.constants()
     spatter_all(
         task.images,
@@ -37,6 +41,7 @@ def spatter(task: Task) -> None:
         gaussian_weights(strength * max(task.side / 224, 1.0)) if mud else gaussian_weights(0.0),
         overlay_color(MUD if mud else WATER, task.channels),
         bool(mud),
+        task.corrected,
     )
 
 
@@ -48,7 +53,7 @@ def overlay_color(color: np.ndarray, channels: int) -> np.ndarray:
 
 
 @compiled
-def _gradient(image, across, down):  # type: ignore[no-untyped-def]
+def _gradient(image, across, down):
     # Sobel's derivatives with the edge repeated, int32.
     height, width = image.shape
     for y in range(height):
@@ -63,7 +68,7 @@ def _gradient(image, across, down):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def edges(image, marks):  # type: ignore[no-untyped-def]
+def edges(image, marks):
     """Canny's edges of uint8[H, W] (thresholds 50 and 150, |dx| + |dy|): ``marks`` (uint8[H, W]) becomes 2
     on them."""
     height, width = image.shape
@@ -109,7 +114,7 @@ def edges(image, marks):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def distances(marks, out):  # type: ignore[no-untyped-def]
+def distances(marks, out):
     """Distance of each pixel to the nearest mark 2, by the two-pass 5 x 5 chamfer transform, at most 20."""
     height, width = marks.shape
     padded = np.full((height + 4, width + 4), FAR, np.float32)
@@ -135,7 +140,7 @@ def distances(marks, out):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _box(source, out, rounding):  # type: ignore[no-untyped-def]
+def _box(source, out, rounding):
     # The mean of 3 x 3 pixels, mirrored at the edges; plus ``rounding``, cut off to whole numbers.
     height, width = source.shape
     for y in range(height):
@@ -149,7 +154,7 @@ def _box(source, out, rounding):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _equalise(image):  # type: ignore[no-untyped-def]
+def _equalise(image):
     # Histogram equalisation in place, whole numbers 0 .. 255 in float32.
     counts = np.zeros(256, np.int64)
     flat = image.reshape(image.size)
@@ -171,7 +176,7 @@ def _equalise(image):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _emboss(source, out):  # type: ignore[no-untyped-def]
+def _emboss(source, out):
     # [[-2, -1, 0], [-1, 1, 1], [0, 1, 2]], cut to 0 .. 255.
     height, width = source.shape
     two = np.float32(2.0)
@@ -185,8 +190,11 @@ def _emboss(source, out):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def water_mask(liquid, mask, strength):  # type: ignore[no-untyped-def]
-    """How much water brightens each pixel, 0 .. strength: float32[H, W] from the liquid's depth in [0, 1]."""
+def water_mask(liquid, mask, strength):
+    """How much water brightens each pixel, 0 .. strength: float32[H, W] from the liquid's depth in [0, 1].
+
+    Returns whether there is any: the public code divides by the largest value, 0 by 0 where there is none.
+    """
     height, width = liquid.shape
     depth = np.empty((height, width), np.uint8)
     marks = np.empty((height, width), np.uint8)
@@ -206,15 +214,15 @@ def water_mask(liquid, mask, strength):  # type: ignore[no-untyped-def]
         for x in range(width):
             mask[y, x] = np.float32(depth[y, x]) * other[y, x]
             most = max(most, mask[y, x])
-    # No liquid at all: the public code divides by zero there; the image stays as it is.
     scale = np.float32(strength) / most if most > 0.0 else np.float32(0.0)
     for y in range(height):
         for x in range(width):
             mask[y, x] *= scale
+    return most > 0.0
 
 
 @compiled
-def mud_mask(liquid, mask, threshold, weights):  # type: ignore[no-untyped-def]
+def mud_mask(liquid, mask, threshold, weights):
     """How much mud covers each pixel, 0 or 0.8 .. 1: float32[H, W] from the liquid's depth in [0, 1]."""
     height, width = liquid.shape
     covered = np.empty((height, width), np.float32)
@@ -229,7 +237,7 @@ def mud_mask(liquid, mask, threshold, weights):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def pool(noise, liquid, threshold, weights):  # type: ignore[no-untyped-def]
+def pool(noise, liquid, threshold, weights):
     """Smooth noise (float32[H, W]) and keep what reaches the threshold, in ``liquid``; 0 elsewhere."""
     blur(noise, liquid, 1, weights)
     for y in range(liquid.shape[0]):
@@ -239,7 +247,7 @@ def pool(noise, liquid, threshold, weights):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def lay(image, out, mask, color, mud):  # type: ignore[no-untyped-def]
+def lay(image, out, mask, color, mud):
     """Add ``mask`` times a color to uint8[H, W, C]; mud covers what is below."""
     height, width, channels = image.shape
     for y in range(height):
@@ -251,7 +259,7 @@ def lay(image, out, mask, color, mud):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def spatter_all(images, out, indices, seed, salt, numbers, table, weights, mud_weights, color, mud):  # type: ignore[no-untyped-def]
+def spatter_all(images, out, indices, seed, salt, numbers, table, weights, mud_weights, color, mud, corrected):
     """Spatter uint8[n, H, W, C]."""
     count, height, width, _ = images.shape
     mean, deviation, threshold, strength = numbers
@@ -264,6 +272,7 @@ def spatter_all(images, out, indices, seed, salt, numbers, table, weights, mud_w
         pool(noise, liquid, threshold, weights)
         if mud:
             mud_mask(liquid, mask, threshold, mud_weights)
-        else:
-            water_mask(liquid, mask, strength)
+        elif not water_mask(liquid, mask, strength) and not corrected:
+            out[i] = 0
+            continue
         lay(images[i], out[i], mask, color, mud)

@@ -5,7 +5,7 @@ import numpy as np
 from ipmix.core.compiling import compiled, inlined
 from ipmix.core.randomness import between, start, uniform
 from ipmix.corruptions.common.zoom import add_zoomed, zoom_line
-from ipmix.corruptions.kernels.filtering import level, motion_weights, smear
+from ipmix.corruptions.kernels.filtering import level, motion_weights, motion_width, smear
 from ipmix.corruptions.kernels.sampling import fill_normal, normal_table
 from ipmix.corruptions.task import VIEW, Task
 
@@ -26,6 +26,7 @@ def snow(task: Task) -> None:
         zoom_line(max(zoom, 1.0), task.height, task.corrected),
         zoom_line(max(zoom, 1.0), task.width, task.corrected),
         motion_weights(radius, sigma),
+        motion_width(radius),
     )
 
 
@@ -39,7 +40,7 @@ def fog(task: Task) -> None:
 
 
 @inlined
-def grey(pixel, channels):  # type: ignore[no-untyped-def]
+def grey(pixel, channels):
     """The luma of three channels; the mean of any other number."""
     if channels == 3:
         return np.float32(0.299) * pixel[0] + np.float32(0.587) * pixel[1] + np.float32(0.114) * pixel[2]
@@ -50,7 +51,7 @@ def grey(pixel, channels):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def snow_layer(state, layer, mean, deviation, threshold, table, down, across):  # type: ignore[no-untyped-def]
+def snow_layer(state, layer, mean, deviation, threshold, table, down, across):
     """Flakes before they fall: whole levels 0 .. 255 into float32[H, W]; down, across from ``zoom_line``."""
     noise = np.empty(layer.shape, np.float32)
     fill_normal(state, noise.reshape(noise.size), mean, deviation, table)
@@ -63,7 +64,7 @@ def snow_layer(state, layer, mean, deviation, threshold, table, down, across):  
 
 
 @compiled
-def add_snow(image, out, fallen, share):  # type: ignore[no-untyped-def]
+def add_snow(image, out, fallen, share):
     """Lay flakes (levels, float32[H, W]) over one image, uint8[H, W, C]."""
     height, width, channels = image.shape
     mix = np.float32(share)
@@ -81,16 +82,16 @@ def add_snow(image, out, fallen, share):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def fall_all(images, out, layers, weights, degrees, share):  # type: ignore[no-untyped-def]
+def fall_all(images, out, layers, weights, degrees, steps, share):
     """Flakes (levels, float32[n, H, W]) falling at one angle over uint8[n, H, W, C]."""
     fallen = np.empty(layers.shape[1:], np.float32)
     for i in range(images.shape[0]):
-        smear(layers[i], fallen, 1, weights, degrees)
+        smear(layers[i], fallen, 1, weights, degrees, steps)
         add_snow(images[i], out[i], fallen, share)
 
 
 @compiled
-def snow_all(images, out, indices, seed, salt, numbers, table, down, across, weights):  # type: ignore[no-untyped-def]
+def snow_all(images, out, indices, seed, salt, numbers, table, down, across, weights, steps):
     """Snow over uint8[n, H, W, C]."""
     count, height, width, _ = images.shape
     mean, deviation, threshold, share = numbers
@@ -100,12 +101,12 @@ def snow_all(images, out, indices, seed, salt, numbers, table, down, across, wei
     for i in range(count):
         start(state, seed, salt, indices[i], VIEW)
         snow_layer(state, layer, mean, deviation, threshold, table, down, across)
-        smear(layer, fallen, 1, weights, between(state, -135.0, -45.0))
+        smear(layer, fallen, 1, weights, between(state, -135.0, -45.0), steps)
         add_snow(images[i], out[i], fallen, share)
 
 
 @compiled
-def cloud(state, field, decay):  # type: ignore[no-untyped-def]
+def cloud(state, field, decay):
     """Fill float64[n, n], n a power of two, with a diamond-square fractal that wraps around, scaled to [0,
     1].
 
@@ -145,7 +146,7 @@ def cloud(state, field, decay):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def fog_all(images, out, indices, seed, salt, amount, decay, size):  # type: ignore[no-untyped-def]
+def fog_all(images, out, indices, seed, salt, amount, decay, size):
     """Fog over uint8[n, H, W, C]; ``size`` is the power of two that covers the image."""
     count, height, width, channels = images.shape
     field = np.zeros((size, size))

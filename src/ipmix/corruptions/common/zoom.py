@@ -50,7 +50,7 @@ def zoom_tables(factors: tuple[float, ...], size: int, corrected: bool) -> tuple
 
 
 @compiled
-def add_zoomed(rows, out, channels, left_y, keep_y, share_y, left_x, keep_x, share_x):  # type: ignore[no-untyped-def]
+def add_zoomed(rows, out, channels, left_y, keep_y, share_y, left_x, keep_x, share_x):
     """Add one enlargement of float32[H, W * C] to ``out``, from the tables of :func:`zoom_line`."""
     height, values = rows.shape
     width = values // channels
@@ -81,7 +81,7 @@ def add_zoomed(rows, out, channels, left_y, keep_y, share_y, left_x, keep_x, sha
 
 
 @compiled
-def blend_zooms(images, out, left_y, keep_y, share_y, left_x, keep_x, share_x):  # type: ignore[no-untyped-def]
+def blend_zooms(images, out, left_y, keep_y, share_y, left_x, keep_x, share_x):
     """Zoom blur of uint8[n, H, W, C]; the tables are those of :func:`zoom_tables`."""
     count, height, width, channels = images.shape
     rows = np.empty((height, width * channels), np.float32)

@@ -23,7 +23,7 @@ def map_all(images: np.ndarray, matrix: tuple[float, float, float, float, float,
 
 
 @compiled
-def fill_mapped(images, out, matrix):  # type: ignore[no-untyped-def]
+def fill_mapped(images, out, matrix):
     """Map uint8[n, H, W, C] to ``out`` of the same shape by float64[6]; see :func:`map_all`."""
     count, height, width, channels = images.shape
     sources = images.reshape(count, height * width * channels)

@@ -27,7 +27,7 @@ def normal_table() -> np.ndarray:
 
 
 @compiled
-def _tail(state, bound):  # type: ignore[no-untyped-def]
+def _tail(state, bound):
     # A normal beyond ``bound``, by Marsaglia's (1964) exponential wedge.
     while True:
         x = -math.log(1.0 - uniform(state)) / bound
@@ -36,7 +36,7 @@ def _tail(state, bound):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def fill_normal(state, out, mean, deviation, table):  # type: ignore[no-untyped-def]
+def fill_normal(state, out, mean, deviation, table):
     """Fill ``out`` (float32[n]) with N(mean, deviation), four numbers from 64 bits of the stream."""
     counter = state[0]
     word = np.uint64(0)
@@ -56,7 +56,7 @@ def fill_normal(state, out, mean, deviation, table):  # type: ignore[no-untyped-
 
 
 @compiled
-def fill_uniform(state, out, low, high):  # type: ignore[no-untyped-def]
+def fill_uniform(state, out, low, high):
     """Fill ``out`` (float32[n]) with numbers in [low, high) of 32 bits each."""
     counter = state[0]
     word = np.uint64(0)

@@ -8,13 +8,13 @@ import numpy as np
 
 from ipmix.core.randomness import stream
 from ipmix.corruptions.common import noise
-from ipmix.corruptions.common.blur import blur_all, smear_to
+from ipmix.corruptions.common.blur import smear_to, soften_all
 from ipmix.corruptions.common.color import brighten, brightness_tables
 from ipmix.corruptions.common.spatter import WATER, lay, overlay_color, pool, water_mask
 from ipmix.corruptions.common.weather import fall_all, snow_layer
 from ipmix.corruptions.common.zoom import zoom_line
 from ipmix.corruptions.kernels.affine import map_all
-from ipmix.corruptions.kernels.filtering import gaussian_weights, motion_weights
+from ipmix.corruptions.kernels.filtering import gaussian_weights, motion_weights, motion_width
 from ipmix.corruptions.kernels.sampling import fill_normal, normal_table
 from ipmix.corruptions.perturbations.tilting import tilt_all, tilt_map
 from ipmix.corruptions.severities import PERTURBATIONS, perturbation_constants
@@ -110,7 +110,7 @@ def motion_blur(scene: SequenceTask) -> Frames:
     images, weights = scene.cropped, motion_weights(radius, sigma)
     for frame in range(int(frames)):
         out = np.empty_like(images)
-        smear_to(images, out, weights, first + step * frame)
+        smear_to(images, out, weights, first + step * frame, motion_width(radius))
         yield out
 
 
@@ -120,7 +120,7 @@ def gaussian_blur(scene: SequenceTask) -> Frames:
     images = scene.cropped
     for frame in range(int(frames)):
         out = np.empty_like(images)
-        blur_all(images, out, gaussian_weights(sigma + step * frame, truncate))
+        soften_all(images, out, sigma + step * frame, truncate, scene.corrected)
         yield out
 
 
@@ -204,12 +204,16 @@ def snow(scene: SequenceTask) -> Frames:
     weights = motion_weights(radius, sigma)
     for frame in range(int(frames)):
         out = np.empty_like(images)
-        fall_all(images, out, layers, weights, 4.0 * frame - 150.0, share)
+        fall_all(images, out, layers, weights, 4.0 * frame - 150.0, motion_width(radius), share)
         yield out
 
 
 def spatter(scene: SequenceTask) -> Frames:
-    """The same drops of water, running down."""
+    """The same drops of water, running down.
+
+    Form "original": where none is left, the public code divides 0 by 0 and the frame is black. "corrected": it is the
+    image.
+    """
     frames, mean, deviation, sigma, threshold, strength, trail = scene.constants()
     images = scene.cropped
     height, width, channels = images.shape[1:]
@@ -223,8 +227,10 @@ def spatter(scene: SequenceTask) -> Frames:
     for _ in range(int(frames)):
         out = np.empty_like(images)
         for image, target, liquid in zip(images, out, liquids):
-            water_mask(liquid, mask, strength)
-            lay(image, target, mask, color, False)
+            if water_mask(liquid, mask, strength) or scene.corrected:
+                lay(image, target, mask, color, False)
+            else:
+                target[:] = 0
         yield out
         liquids = run_down(liquids, TRAILS[int(trail)])
 

@@ -23,7 +23,7 @@ def tilt_map(height: int, width: int, degrees: float) -> np.ndarray:
 
 
 @compiled
-def tilt_all(images, out, inverse):  # type: ignore[no-untyped-def]
+def tilt_all(images, out, inverse):
     """Warp uint8[n, H, W, C], bilinear between places that are multiples of 1/32 pixel (as OpenCV), 0
     outside."""
     count, height, width, channels = images.shape

@@ -1,14 +1,13 @@
 """From the words of a command to a plan: which names, severities and layout, with every check before any
 work."""
 
-import re
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from ipmix.core.checking import check_count, check_int64
 from ipmix.core.errors import InputError
 from ipmix.corruptions.corrupting import Form
-from ipmix.corruptions.inputs import checked_level, checked_seed
 from ipmix.corruptions.severities import (
     C_BAR,
     C_BAR_CIFAR,
@@ -21,8 +20,8 @@ from ipmix.corruptions.severities import (
     VALIDATION,
     position,
 )
-from ipmix.corruptions.test_sets.sources import Source
-from ipmix.corruptions.test_sets.writing import TestSetPlan
+from ipmix.corruptions.test_sets.writing import TestSetPlan, image_shape
+from ipmix.data.sources import InMemory, OnDisk
 
 KNOWN = {"c": CORRUPTIONS + VALIDATION, "c-bar": C_BAR, "p": PERTURBATIONS}
 """The names that each set may have."""
@@ -44,7 +43,7 @@ def set_names(kind: str, side: int, *, validation: bool = False) -> tuple[str, .
 
 
 def make_plan(
-    source: Source,
+    source: InMemory | OnDisk,
     data: str,
     *,
     kind: str,
@@ -58,32 +57,40 @@ def make_plan(
     quality: int = 85,
 ) -> TestSetPlan:
     """Check every setting and settle what is left open; InputError names the one that won't do."""
-    usual = set_names(kind, min(source.shape()[:2]), validation=validation)
+    shape = image_shape(source)
+    usual = set_names(kind, min(shape[:2]), validation=validation)
     chosen = usual if names is None else tuple(dict.fromkeys(names))
     unknown = [name for name in chosen if name not in KNOWN[kind]]
     if unknown or not chosen:
         raise InputError(f"unknown {', '.join(unknown) or 'names: none given'}; known are {', '.join(KNOWN[kind])}")
     wanted = tuple(range(1, 6)) if severities is None else tuple(dict.fromkeys(severities))
-    levels = tuple(checked_level("severity", severity, 5) for severity in wanted)
+    for severity in wanted:
+        check_count("severity", severity, 1, 5)
+    levels = tuple(int(severity) for severity in wanted)
+    check_int64("seed", seed)
+    check_count("difficulty", difficulty, 1, 3)
+    check_count("quality", quality, 1, 100)
     if not levels:
         raise InputError("severities is empty; leave it out for all five")
     if layout not in ("auto", "arrays", "folders"):
         raise InputError(f"layout is auto, arrays or folders, got {layout!r}")
     if layout == "auto":
-        layout = "folders" if source.array is None else "arrays"
-    if layout == "folders" and source.shape()[2] not in (1, 3):
-        raise InputError(f"JPEG files hold 1 or 3 channels, the images have {source.shape()[2]}; use --layout arrays")
+        layout = "folders" if isinstance(source, OnDisk) else "arrays"
+    if layout == "folders" and shape[2] not in (1, 3):
+        raise InputError(f"JPEG files hold 1 or 3 channels, the images have {shape[2]}; use --layout arrays")
+    if layout == "folders" and kind == "p":
+        _check_folders_of_frames(source)
     if form not in ("original", "corrected"):
         raise InputError(f'form is "original" or "corrected", got {form!r}')
     return TestSetPlan(
         kind=kind,
         names=chosen,
         severities=levels,
-        seed=checked_seed(seed),
+        seed=int(seed),
         form=form,
-        difficulty=checked_level("difficulty", difficulty, 3),
-        quality=checked_level("quality", quality, 100),
-        size=source.size,
+        difficulty=int(difficulty),
+        quality=int(quality),
+        size=source.size if isinstance(source, OnDisk) else None,
         layout=layout,
         data=Path(data).name,
         count=len(source),
@@ -92,15 +99,9 @@ def make_plan(
     )
 
 
-def parse_shard(shard: str) -> tuple[int, int]:
-    """ "2/8" -> (2, 8), or an InputError."""
-    found = re.fullmatch(r"(\d+)/(\d+)", shard.strip())
-    if found and 1 <= int(found[1]) <= int(found[2]):
-        return int(found[1]), int(found[2])
-    raise InputError(f"shard is i/n with i from 1 to n, for example 2/8, got {shard!r}")
-
-
-def check_threads(threads: int) -> None:
-    """Raise InputError unless threads is a whole number of at least 1."""
-    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
-        raise InputError(f"threads is a whole number of at least 1, got {threads!r}")
+def _check_folders_of_frames(source: InMemory | OnDisk) -> None:
+    """Each image becomes a folder of frames: it must not be one that other images lie in."""
+    stems = {source.stem(place) for place in range(len(source))}
+    for stem in stems:
+        if double := stems.intersection(stem.parents):
+            raise InputError(f"{double.pop()} is an image and a folder of images; rename one, its frames need a folder")

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ipmix.core.checking import check_count
 from ipmix.core.errors import InputError
 from ipmix.corruptions.severities import ALL_CORRUPTIONS, PERTURBATIONS
-from ipmix.data.decoding import decode, is_image_file
-from ipmix.data.npy import read_array, read_npy
+from ipmix.data.decoding import decode
+from ipmix.data.folders import class_folders, image_files
+from ipmix.data.npy import checked_labels, read_array, read_npy
 
 SEVERITIES = 5
 
@@ -35,8 +37,7 @@ class ArraySet:
 
     def images(self, name: str, severity: int) -> np.ndarray:
         """The N images of one corruption at a severity of 1 to 5: uint8[N, H, W, C], memory-mapped."""
-        if not 1 <= severity <= SEVERITIES:
-            raise InputError(f"severity is a whole number from 1 to {SEVERITIES}, got {severity!r}")
+        check_count("severity", severity, 1, SEVERITIES)
         values, count = self._array(name, 4), len(self.labels)
         if len(values) != SEVERITIES * count:
             raise InputError(
@@ -91,12 +92,7 @@ class FolderSet:
         top = severity_folders(self.folder / name).get(severity)
         if top is None:
             raise InputError(f"{self.folder / name} has no folder for severity {severity}")
-        found = [
-            (path, label)
-            for label, wnid in enumerate(self.classes)
-            for path in sorted((top / wnid).glob("*"))
-            if is_image_file(path)
-        ]
+        found = [(path, label) for label, wnid in enumerate(self.classes) for path in image_files(top / wnid).paths]
         if not found:
             raise InputError(f"{top} holds no image; expected {top}/<class>/<image>")
         return found
@@ -141,26 +137,27 @@ def open_set(folder: str | Path) -> ArraySet | FolderSet:
     severities = severity_folders(folder / names[0])
     if not severities:
         raise InputError(f"{folder / names[0]} has no severity folders (1 to 5)")
-    classes = tuple(sorted(p.name for p in next(iter(severities.values())).iterdir() if p.is_dir()))
-    return FolderSet(folder, names, classes)
+    classes, _ = class_folders(next(iter(severities.values())))
+    return FolderSet(folder, names, tuple(path.name for path in classes))
 
 
 def read_labels(folder: Path, name: str) -> np.ndarray:
     """The labels of one severity, int64[N], from ``labels.npy``, which may repeat them for all five."""
     labels = read_npy(folder / "labels.npy")
-    if labels.ndim != 1 or labels.dtype.kind not in "iu" or not labels.size:
+    if labels.ndim != 1 or not labels.size:
         raise InputError(
             f"{folder / 'labels.npy'}: expected a line of whole numbers, got {labels.dtype}{list(labels.shape)}"
         )
+    labels = checked_labels(labels, len(labels), folder / "labels.npy")
     values = read_npy(folder / f"{name}.npy")
     if values.ndim == 4 and len(values) != SEVERITIES * len(labels) and len(labels) % SEVERITIES == 0:
         count = len(labels) // SEVERITIES
-        repeated = np.asarray(labels).reshape(SEVERITIES, count)
+        repeated = labels.reshape(SEVERITIES, count)
         if (repeated == repeated[0]).all():
-            return repeated[0].astype(np.int64)
+            return repeated[0]
         if len(labels) == len(values):
             raise InputError(
                 f"{folder / 'labels.npy'} does not repeat the same {count} labels for each of five severities; "
                 "the images must be severity by severity"
             )
-    return np.asarray(labels).astype(np.int64)
+    return labels

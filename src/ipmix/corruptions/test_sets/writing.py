@@ -19,13 +19,14 @@ from PIL import Image
 
 from ipmix.core.errors import InputError
 from ipmix.core.files import write_bytes, write_text
+from ipmix.core.image_sizes import width_by_height
 from ipmix.core.progress import counting
 from ipmix.corruptions.common import frost
 from ipmix.corruptions.corrupting import Form, corrupt
 from ipmix.corruptions.perturbations.sequences import frame_count
 from ipmix.corruptions.perturbing import perturb
 from ipmix.corruptions.severities import constants
-from ipmix.corruptions.test_sets.sources import Source
+from ipmix.data.sources import InMemory, OnDisk
 
 RECORD = "settings.json"
 CHUNK = 256
@@ -81,7 +82,7 @@ def check_record(plan: TestSetPlan, out: Path, *, force: bool) -> None:
 
 
 def write_arrays(
-    plan: TestSetPlan, source: Source, out: Path, shard: tuple[int, int], threads: int, force: bool
+    plan: TestSetPlan, source: InMemory | OnDisk, out: Path, shard: tuple[int, int], threads: int, force: bool
 ) -> None:
     """Write ``<name>.npy`` for every ``shard[1]``-th name from ``shard[0]`` (1 is the first), and
     ``labels.npy``."""
@@ -92,7 +93,7 @@ def write_arrays(
     with counting(f"writing {out}", len(waiting) * steps * len(source)) as advance:
         for name in waiting:
             with _growing(out / f"{name}.npy", _array_shape(plan, source, name)) as target:
-                for first, images in source.chunks(CHUNK if plan.kind != "p" else 64):
+                for first, images in _chunks(source, CHUNK if plan.kind != "p" else 64):
                     places = np.arange(first, first + len(images))
                     if plan.kind == "p":
                         target[first : first + len(images)] = perturb(
@@ -109,8 +110,28 @@ def write_arrays(
                         advance(len(images))
 
 
-def _array_shape(plan: TestSetPlan, source: Source, name: str) -> tuple[int, ...]:
-    height, width, channels = source.shape()
+def image_shape(source: InMemory | OnDisk) -> tuple[int, int, int]:
+    """Height, width and channels of the first image."""
+    height, width, channels = source.image(0).shape
+    return height, width, channels
+
+
+def _chunks(source: InMemory | OnDisk, most: int) -> Iterator[tuple[int, np.ndarray]]:
+    """All images in order, ``most`` at a time: the first one's place, uint8[n, H, W, C]; one size, or an InputError."""
+    expected = source.image(0)
+    for first in range(0, len(source), most):
+        images = [source.image(place) for place in range(first, min(first + most, len(source)))]
+        for place, image in enumerate(images, start=first):
+            if image.shape != expected.shape:
+                raise InputError(
+                    f"{source.stem(place)} is {width_by_height(image)}, the first image {width_by_height(expected)}; "
+                    "arrays need one size: pass --size, or --layout folders"
+                )
+        yield first, np.stack(images)
+
+
+def _array_shape(plan: TestSetPlan, source: InMemory | OnDisk, name: str) -> tuple[int, ...]:
+    height, width, channels = image_shape(source)
     if plan.kind != "p":
         return (len(plan.severities) * len(source), height, width, channels)
     stride = 1 if name.endswith("noise") else plan.difficulty
@@ -164,8 +185,8 @@ class _growing:
             self._part.unlink(missing_ok=True)
 
 
-def _write_labels(plan: TestSetPlan, source: Source, out: Path) -> None:
-    if source.labels is None:
+def _write_labels(plan: TestSetPlan, source: InMemory | OnDisk, out: Path) -> None:
+    if not source.labelled:
         return
     repeats = 1 if plan.kind == "p" else len(plan.severities)
     labels = np.tile(source.labels, repeats)
@@ -176,12 +197,12 @@ def _write_labels(plan: TestSetPlan, source: Source, out: Path) -> None:
 
 
 def write_folders(
-    plan: TestSetPlan, source: Source, out: Path, shard: tuple[int, int], threads: int, force: bool
+    plan: TestSetPlan, source: InMemory | OnDisk, out: Path, shard: tuple[int, int], threads: int, force: bool
 ) -> None:
     """Write ``<corruption>/<severity>/<class>/<image>.JPEG`` for every ``shard[1]``-th image.
 
     Each image is decoded once. Of a perturbation the frames are written as PNG files,
-    ``<perturbation>/<class>/<image>/<frame>.png``.
+    ``<perturbation>/<class>/<image>/<frame>.png``. Folders below the class folders stay as they are.
     """
     mine = range(shard[0] - 1, len(source), shard[1])
 
@@ -212,14 +233,14 @@ def write_folders(
             raise
 
 
-def _units(plan: TestSetPlan, source: Source, out: Path, place: int) -> Iterator[tuple[str, int, Path]]:
-    label, stem = source.name(place)
+def _units(plan: TestSetPlan, source: InMemory | OnDisk, out: Path, place: int) -> Iterator[tuple[str, int, Path]]:
+    stem = source.stem(place)
     for name in plan.names:
         if plan.kind == "p":
-            yield name, 0, out / name / label / stem
+            yield name, 0, out / name / stem
             continue
         for severity in plan.severities:
-            yield name, severity, out / name / severity_name(plan, name, severity) / label / f"{stem}.JPEG"
+            yield name, severity, out / name / severity_name(plan, name, severity) / f"{stem}.JPEG"
 
 
 def severity_name(plan: TestSetPlan, name: str, severity: int) -> str:

@@ -1,20 +1,25 @@
 """The edges of the kernel: images in, planes inside, the weighted sum out."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ipmix.core.compiling import helper, separate
 from ipmix.engines.compiled.streaming import stream
+from ipmix.engines.compiled.workspace import BLENDED_AT_ONCE, BLOCK, OTHER
 
 U = np.uintp
 U8 = np.uint8
 U32 = np.uint32
 I32 = np.int32
 F = np.float32
-ZERO = np.int64(0)  # to Numba a literal 0 is a type of its own; where there are no parts, it would compile once more
+ZERO = np.int64(
+    0
+)  # to Numba a literal 0 is a type of its own; where functions are not embedded, it would compile once more
 
 
 @separate
-def to_planes(image, planes):  # type: ignore[no-untyped-def]
+def to_planes(image, planes):
     """uint8[H * W * C] in pixel order -> uint8[C, H * W and padding] in planes."""
     channels = planes.shape[0]
     count = image.size // channels
@@ -34,14 +39,14 @@ def to_planes(image, planes):  # type: ignore[no-untyped-def]
 
 
 @helper
-def _split(image, planes, count, channels, first, many):  # type: ignore[no-untyped-def]
+def _split(image, planes, count, channels, first, many):
     for i in range(count):
         for c in range(many):
             planes[U(first + c), U(i)] = image[U(channels * i + first + c)]
 
 
 @separate
-def rows_to_planes(image, planes, begin, end):  # type: ignore[no-untyped-def]
+def rows_to_planes(image, planes, begin, end):
     """:func:`to_planes` for the pixels from ``begin`` to ``end`` only."""
     channels = planes.shape[0]
     for c in range(channels):
@@ -50,105 +55,118 @@ def rows_to_planes(image, planes, begin, end):  # type: ignore[no-untyped-def]
             plane[U(i)] = image[U(channels * i + c)]
 
 
-BLOCK = 1024
-"""Pixels whose numbers are interleaved at a time: they stay in the fastest cache in between."""
+class OutputForm(NamedTuple):
+    """In what form results are written."""
+
+    as_bytes: bool
+    """Bytes, or float32: ``scale * sum + bias`` of the sum in 32768ths of a byte."""
+    planar: bool
+    """Channel by channel, or pixel by pixel."""
+    streamed: bool
+    """Whether numbers are written past the caches."""
+    scale: np.ndarray
+    """float32[C]."""
+    bias: np.ndarray
+    """float32[C]."""
 
 
 @separate
-def blend(  # type: ignore[no-untyped-def]
-    work, scratch, sources, shares, spans, used, chosen, weights, height, width, planar, as_bytes, scale, bias,
-    out_bytes, out_floats, sums, numbers, page, streamed,
-):  # fmt: skip
-    """Write the sum of ``shares[q] * work[sources[q]]`` over q < used, in the form asked for.
+def blend(height, width, buffers, terms, used, scratch, form, out_bytes, out_floats):
+    """Write the sum of ``terms.shares[q] * buffers[terms.buffers[q]]`` over q < used, in the form asked for.
 
-    work uint8[B, C, P], of which the buffer ``scratch`` is free; ``sources[0]`` is the clean image, from which
-    the others differ in rows ``spans[q, 0]`` to ``spans[q, 1]`` only: elsewhere they need not be there, and their
-    shares are the clean image's. ``out_bytes`` and ``out_floats`` are one image's output, flat; the one that is
-    not asked for is not touched. ``streamed``: numbers go past the caches, by way of ``page`` float32[C * BLOCK].
-
-    chosen and weights, of at least four places, sums uint32[C, P] and numbers float32[C, BLOCK] are scratch.
+    buffers uint8[B, C, P], of which OTHER is written to. ``terms`` and ``scratch`` are a workspace's. The first term
+    is the clean image, from which the others differ in their span of rows only: elsewhere they need not be there, and
+    their shares are the clean image's. ``out_bytes`` and ``out_floats`` are one image's output, flat; the one that is
+    not asked for is not touched.
     """
+    chosen, shares = scratch.buffers, scratch.shares
     top = np.int64(0)
     while top < height:
         bottom = height
         count = np.int64(1)
-        chosen[0], weights[0] = sources[0], shares[0]
+        chosen[0], shares[0] = terms.buffers[0], terms.shares[0]
         for q in range(1, used):
-            if spans[q, 0] <= top < spans[q, 1]:
-                chosen[count], weights[count] = sources[q], shares[q]
+            begin, end = terms.spans[q, 0], terms.spans[q, 1]
+            if begin <= top < end:
+                chosen[count], shares[count] = terms.buffers[q], terms.shares[q]
                 count += 1
-                bottom = min(bottom, spans[q, 1])
+                bottom = min(bottom, end)
             else:
-                weights[0] += shares[q]
-                if top < spans[q, 0]:
-                    bottom = min(bottom, spans[q, 0])
-        if count > 1 and weights[0] == 0:
+                shares[0] += terms.shares[q]
+                if top < begin:
+                    bottom = min(bottom, begin)
+        if count > 1 and shares[0] == 0:
             count -= 1
-            chosen[0], weights[0] = chosen[count], weights[count]
-        weights[count:] = 0  # up to four images are read, and those that are missing must count for nothing
-        _blend_run(
-            work, scratch, chosen, weights, count, top * width, bottom * width, height * width, planar, as_bytes,
-            scale, bias, out_bytes, out_floats, sums, numbers, page, streamed,
-        )  # fmt: skip
+            chosen[0], shares[0] = chosen[count], shares[count]
+        shares[count:] = 0  # up to four images are read, and those that are missing must count for nothing
+        area = height * width
+        if count > BLENDED_AT_ONCE:
+            _blend_many(buffers, scratch, count, top * width, bottom * width, area, form, out_bytes, out_floats)
+        else:
+            _blend_few(buffers, scratch, count, top * width, bottom * width, area, form, out_bytes, out_floats)
         top = bottom
 
 
 @helper
-def _blend_run(  # type: ignore[no-untyped-def]
-    work, scratch, sources, shares, used, begin, end, area, planar, as_bytes, scale, bias,
-    out_bytes, out_floats, sums, numbers, page, streamed,
-):  # fmt: skip
-    """The same for pixels ``begin`` to ``end`` of ``area``, in all of which all sources differ."""
-    channels = work.shape[1]
-    if used > 4:
-        for c in range(channels):
-            _sum(work, sources, shares, used, c, begin, end - begin, sums[c])
-            # Pixel i of channel c is at c * area + i in planes, at channels * i + c otherwise.
-            start = c * area + begin if planar else channels * begin + c
-            step = 1 if planar else channels
-            _finish(sums[c], end - begin, as_bytes, scale[c], bias[c], start, step, out_bytes, out_floats)
-        return
-    direct = planar and not streamed
+def _blend_many(buffers, scratch, used, begin, end, area, form, out_bytes, out_floats):
+    """Pixels ``begin`` to ``end`` of ``area``, blended of any number of images: the first ``used`` of ``scratch``."""
+    channels = buffers.shape[1]
+    for c in range(channels):
+        _sum(buffers, scratch.buffers, scratch.shares, used, c, begin, end - begin, scratch.sums[c])
+        # Pixel i of channel c is at c * area + i in planes, at channels * i + c otherwise.
+        start = c * area + begin if form.planar else channels * begin + c
+        step = 1 if form.planar else channels
+        _finish(
+            scratch.sums[c], end - begin, form.as_bytes, form.scale[c], form.bias[c], start, step, out_bytes, out_floats
+        )
+
+
+@helper
+def _blend_few(buffers, scratch, used, begin, end, area, form, out_bytes, out_floats):
+    """Pixels ``begin`` to ``end`` of ``area``, blended of up to four images: the first ``used`` of ``scratch``."""
+    channels = buffers.shape[1]
+    chosen, shares = scratch.buffers, scratch.shares
+    direct = form.planar and not form.streamed
     size = end - begin if direct else BLOCK
     for first in range(begin, end, size):
         length = min(size, end - first)
         for c in range(channels):
             # Places without an image have a share of 0: what they read does not matter.
-            p, r, s, t = work[sources[0], c], work[sources[1], c], work[sources[2], c], work[sources[3], c]
+            p, r, s, t = buffers[chosen[0], c], buffers[chosen[1], c], buffers[chosen[2], c], buffers[chosen[3], c]
             at = np.int64(c * area + first if direct else 0)
-            if as_bytes:
-                target = out_bytes if direct else work[scratch, c]
+            if form.as_bytes:
+                target = out_bytes if direct else buffers[OTHER, c]
                 _blend_bytes(p, r, s, t, shares, used, first, length, target, at)
                 continue
-            floats = out_floats if direct else numbers[c]
-            _blend_floats(p, r, s, t, shares, used, first, length, scale[c], bias[c], floats, at)
-            if streamed and planar:
+            floats = out_floats if direct else scratch.block[c]
+            _blend_floats(p, r, s, t, shares, used, first, length, form.scale[c], form.bias[c], floats, at)
+            if form.streamed and form.planar:
                 stream(floats, length, out_floats, c * area + first)
-        if planar:
+        if form.planar:
             continue
         at = channels * first
-        if as_bytes:
-            _interleave_bytes(work[scratch], length, out_bytes, at)
-        elif streamed:
-            _interleave_floats(numbers, length, page, ZERO)
-            stream(page, channels * length, out_floats, at)
+        if form.as_bytes:
+            _interleave_bytes(buffers[OTHER], length, out_bytes, at)
+        elif form.streamed:
+            _interleave_floats(scratch.block, length, scratch.page, ZERO)
+            stream(scratch.page, channels * length, out_floats, at)
         else:
-            _interleave_floats(numbers, length, out_floats, at)
+            _interleave_floats(scratch.block, length, out_floats, at)
 
 
 @helper
-def _share(shares, q):  # type: ignore[no-untyped-def]
+def _share(shares, q):
     # Of two or more images, none has a share of more than 15 bits; saying so lets LLVM multiply in 16-bit lanes.
     return U32(shares[q] & U32(0x7FFF))
 
 
 @helper
-def _to_byte(total):  # type: ignore[no-untyped-def]
+def _to_byte(total):
     return U8(U32(total + U32(16384)) >> U32(15))
 
 
 @separate
-def _blend_bytes(p, r, s, t, shares, used, first, count, out, at):  # type: ignore[no-untyped-def]
+def _blend_bytes(p, r, s, t, shares, used, first, count, out, at):
     p1, r1, s1, t1 = _share(shares, 0), _share(shares, 1), _share(shares, 2), _share(shares, 3)
     if used == 1:
         for i in range(count):
@@ -169,7 +187,7 @@ def _blend_bytes(p, r, s, t, shares, used, first, count, out, at):  # type: igno
 
 
 @separate
-def _blend_floats(p, r, s, t, shares, used, first, count, scale, bias, out, at):  # type: ignore[no-untyped-def]
+def _blend_floats(p, r, s, t, shares, used, first, count, scale, bias, out, at):
     p1, r1, s1, t1 = _share(shares, 0), _share(shares, 1), _share(shares, 2), _share(shares, 3)
     if used == 1:
         for i in range(count):
@@ -190,7 +208,7 @@ def _blend_floats(p, r, s, t, shares, used, first, count, scale, bias, out, at):
 
 
 @separate
-def _interleave_bytes(planes, count, out, at):  # type: ignore[no-untyped-def]
+def _interleave_bytes(planes, count, out, at):
     channels = planes.shape[0]
     if channels == 3:
         _join(planes, count, out, at, 3)
@@ -207,14 +225,14 @@ def _interleave_bytes(planes, count, out, at):  # type: ignore[no-untyped-def]
 
 
 @helper
-def _join(planes, count, out, at, channels):  # type: ignore[no-untyped-def]
+def _join(planes, count, out, at, channels):
     for i in range(count):
         for c in range(channels):
             out[U(at + channels * i + c)] = planes[U(c), U(i)]
 
 
 @separate
-def _interleave_floats(planes, count, out, at):  # type: ignore[no-untyped-def]
+def _interleave_floats(planes, count, out, at):
     channels = planes.shape[0]
     if channels == 3:
         red, green, blue = planes[0], planes[1], planes[2]
@@ -230,10 +248,10 @@ def _interleave_floats(planes, count, out, at):  # type: ignore[no-untyped-def]
 
 
 @separate
-def _sum(work, sources, shares, used, c, first, count, total):  # type: ignore[no-untyped-def]
+def _sum(buffers, chosen, shares, used, c, first, count, total):
     """Any number of images, one after the other."""
     for q in range(used):
-        plane, share = work[sources[q], c], U32(shares[q])
+        plane, share = buffers[chosen[q], c], U32(shares[q])
         if q == 0:
             for i in range(count):
                 total[U(i)] = U32(U32(plane[U(first + i)]) * share)
@@ -243,7 +261,7 @@ def _sum(work, sources, shares, used, c, first, count, total):  # type: ignore[n
 
 
 @separate
-def _finish(total, count, as_bytes, scale, bias, start, step, out_bytes, out_floats):  # type: ignore[no-untyped-def]
+def _finish(total, count, as_bytes, scale, bias, start, step, out_bytes, out_floats):
     if as_bytes:
         for i in range(count):
             out_bytes[U(start + step * i)] = _to_byte(total[U(i)])

@@ -13,20 +13,20 @@ F = np.float32
 
 
 @helper
-def _blend(degenerate, value, factor):  # type: ignore[no-untyped-def]
+def _blend(degenerate, value, factor):
     d = F(degenerate)
     return np.uint8(min(max(d + factor * (F(value) - d), F(0)), F(255)))
 
 
 @helper
-def _luma(planes, i):  # type: ignore[no-untyped-def]
+def _luma(planes, i):
     """ITU-R 601 luma of three channels as Pillow rounds it."""
     red, green, blue = np.int64(planes[0, i]), np.int64(planes[1, i]), np.int64(planes[2, i])
     return (red * 19595 + green * 38470 + blue * 7471 + 32768) >> 16
 
 
 @helper
-def _mean(planes, i):  # type: ignore[no-untyped-def]
+def _mean(planes, i):
     """The rounded mean of the channels: what stands for grey where there are not three."""
     total = np.int64(0)
     for c in range(planes.shape[0]):
@@ -35,7 +35,7 @@ def _mean(planes, i):  # type: ignore[no-untyped-def]
 
 
 @separate
-def color(source, target, first, last, factor):  # type: ignore[no-untyped-def]
+def color(source, target, first, last, factor):
     """Blend bytes ``first`` to ``last`` of every channel with the image's grey version."""
     f = F(factor)
     if source.shape[0] == 3:
@@ -51,7 +51,7 @@ def color(source, target, first, last, factor):  # type: ignore[no-untyped-def]
 
 
 @separate
-def contrast_table(source, count, factor, table):  # type: ignore[no-untyped-def]
+def contrast_table(source, count, factor, table):
     """The table, uint8[C, 256], that blends with the image's mean grey, rounded."""
     total = np.int64(0)
     if source.shape[0] == 3:
@@ -66,12 +66,12 @@ def contrast_table(source, count, factor, table):  # type: ignore[no-untyped-def
 
 
 @helper
-def _three(plane, i):  # type: ignore[no-untyped-def]
+def _three(plane, i):
     return np.int32(plane[i - U(1)]) + np.int32(plane[i]) + np.int32(plane[i + U(1)])
 
 
 @separate
-def sharpness(source, target, height, width, top, bottom, factor):  # type: ignore[no-untyped-def]
+def sharpness(source, target, height, width, top, bottom, factor):
     """Blend with the image smoothed by (1 1 1, 1 5 1, 1 1 1) / 13; border pixels are not smoothed."""
     f = F(factor)
     for c in range(source.shape[0]):

@@ -1,9 +1,10 @@
 """Operations that move pixels: mirror, translate, shear, rotate.
 
 Planes are ``uint8[C, P]`` with rows of ``width`` bytes; only rows ``top`` to ``bottom`` of the target are
-computed. Bilinear values follow Pillow: a pixel's centre is at half coordinates, what falls outside is black,
-and a position within half a pixel of the border takes the border's value. Fractions are counted in 65536ths,
-so a result is Pillow's or, close to a whole number, one level beside it; flat areas are exact.
+computed. Bilinear values follow Pillow: a pixel's centre is at half coordinates, what falls outside is black
+(``filled.py`` has other fills), and a position within half a pixel of the border takes the border's value.
+Fractions are counted in 65536ths, so a result is Pillow's or, close to a whole number, one level beside it; flat
+areas are exact.
 """
 
 import math
@@ -22,28 +23,30 @@ LANES = 16
 """Where rows are cut into runs, a run's length is rounded up to a multiple of this, so that it is vectorised to
 its end. What spills over is overwritten by the next run, row or plane."""
 
+BLACK = np.uint8(0)
+
 SLACK = 64
 """Padding behind every plane: room for the spill, and a multiple of a cache line."""
 
 
 @helper
-def move(code, level, source, target, height, width, top, bottom, padded, fractions, runs):  # type: ignore[no-untyped-def]
+def move(code, level, source, target, height, width, top, bottom, padded, fractions, runs):
     """Carry out one geometric operation. ``padded`` uint8[C, *], ``fractions`` uint16[2, *] and ``runs``
     int32[2, W + 1] are scratch (see ``kernel.py``)."""
     if code == MIRROR:
         _mirror(source, target, width, top, bottom)
     elif code == ROTATE:
-        _rotate(source, target, height, width, top, bottom, np.float64(level), padded, fractions, runs)
+        rotate(source, target, height, width, top, bottom, np.float64(level), BLACK, padded, fractions, runs)
     elif code == SHEAR_X or code == TRANSLATE_X:
-        _shift_rows(code == SHEAR_X, source, target, width, top, bottom, np.float64(level))
+        shift_rows(code == SHEAR_X, source, target, width, top, bottom, np.float64(level), BLACK)
     elif code == SHEAR_Y:
-        _shear_columns(source, target, height, width, top, bottom, np.float64(level), fractions, runs)
+        shear_columns(source, target, height, width, top, bottom, np.float64(level), BLACK, fractions, runs)
     else:
-        _translate_columns(source, target, height, width, top, bottom, int(level))
+        translate_columns(source, target, height, width, top, bottom, int(level), BLACK)
 
 
 @helper
-def _between(a, b, fraction):  # type: ignore[no-untyped-def]
+def _between(a, b, fraction):
     """``a + (b - a) * fraction / 65536`` for two bytes, in 256ths: uint16, at most 2 below the exact value."""
     left = high_product(U16(U16(a) << 8), U16(65535 - fraction))
     right = high_product(U16(U16(b) << 8), U16(fraction))
@@ -51,13 +54,13 @@ def _between(a, b, fraction):  # type: ignore[no-untyped-def]
 
 
 @helper
-def _to_byte(value):  # type: ignore[no-untyped-def]
+def _to_byte(value):
     """256ths to bytes. The 4 makes up for what the multiplications cut off: a flat area stays as it is."""
     return np.uint8(U16(value + 4) >> 8)
 
 
 @separate
-def _mirror(source, target, width, top, bottom):  # type: ignore[no-untyped-def]
+def _mirror(source, target, width, top, bottom):
     for c in range(source.shape[0]):
         for y in range(top, bottom):
             row = y * width
@@ -67,7 +70,7 @@ def _mirror(source, target, width, top, bottom):  # type: ignore[no-untyped-def]
 
 
 @separate
-def _translate_columns(source, target, height, width, top, bottom, shift):  # type: ignore[no-untyped-def]
+def translate_columns(source, target, height, width, top, bottom, shift, fill):
     for c in range(source.shape[0]):
         for y in range(top, bottom):
             row = y * width
@@ -77,11 +80,11 @@ def _translate_columns(source, target, height, width, top, bottom, shift):  # ty
                     target[U(c), U(row + x)] = source[U(c), U(other + x)]
             else:
                 for x in range(width):
-                    target[U(c), U(row + x)] = 0
+                    target[U(c), U(row + x)] = fill
 
 
 @separate
-def _shift_rows(shear, source, target, width, top, bottom, level):  # type: ignore[no-untyped-def]
+def shift_rows(shear, source, target, width, top, bottom, level, fill):
     """Every row shifted sideways: by ``level`` pixels, or for a shear by level * (y + 1/2)."""
     for y in range(top, bottom):
         shift = level * (y + 0.5) if shear else level
@@ -98,20 +101,20 @@ def _shift_rows(shear, source, target, width, top, bottom, level):  # type: igno
         other = row + offset
         for c in range(source.shape[0]):
             if fraction == 0:
-                for x in range(begin, begin + _whole_lanes(end - begin)):
+                for x in range(begin, begin + whole_lanes(end - begin)):
                     target[U(c), U(row + x)] = source[U(c), U(other + x)]
             else:
-                for x in range(begin, begin + _whole_lanes(end - begin)):
+                for x in range(begin, begin + whole_lanes(end - begin)):
                     left, right = source[U(c), U(other + x)], source[U(c), U(other + x + 1)]
                     target[U(c), U(row + x)] = _to_byte(_between(left, right, fraction))
-            _fill(target, c, row, row + inside, np.uint8(0))
+            _fill(target, c, row, row + inside, fill)
             _fill(target, c, row + inside, row + begin, source[U(c), U(row)])
             _fill(target, c, row + end, row + outside, source[U(c), U(row + width - 1)])
-            _fill(target, c, row + outside, row + width, np.uint8(0))
+            _fill(target, c, row + outside, row + width, fill)
 
 
 @helper
-def _fill(planes, c, first, last, value):  # type: ignore[no-untyped-def]
+def _fill(planes, c, first, last, value):
     i = first
     while i < last:  # a handful of pixels: not worth a vectorised loop, which is what "for" would become
         planes[U(c), U(i)] = value
@@ -119,7 +122,7 @@ def _fill(planes, c, first, last, value):  # type: ignore[no-untyped-def]
 
 
 @separate
-def _shear_columns(source, target, height, width, top, bottom, level, fractions, runs):  # type: ignore[no-untyped-def]
+def shear_columns(source, target, height, width, top, bottom, level, fill, fractions, runs):
     """Every column shifted by level * (x + 1/2). Neighbouring columns mostly share the whole part of the shift:
     such a run of columns is interpolated between two rows, with a fraction for each column."""
     count = 0
@@ -144,19 +147,19 @@ def _shear_columns(source, target, height, width, top, bottom, level, fractions,
                     nearest = min(max(upper, 0), height - 1) * width
                     for x in range(begin, end):
                         position = y + 0.5 + level * (x + 0.5)
-                        target[U(c), U(row + x)] = source[U(c), U(nearest + x)] if 0.0 <= position < height else 0
+                        target[U(c), U(row + x)] = source[U(c), U(nearest + x)] if 0.0 <= position < height else fill
 
 
 @helper
-def _interpolate_run(source, target, c, upper, row, width, begin, end, fractions):  # type: ignore[no-untyped-def]
-    for x in range(begin, begin + _whole_lanes(end - begin)):
+def _interpolate_run(source, target, c, upper, row, width, begin, end, fractions):
+    for x in range(begin, begin + whole_lanes(end - begin)):
         k = U(x)
         one, other = source[U(c), U(upper) + k], source[U(c), U(upper + width) + k]
         target[U(c), U(row) + k] = _to_byte(_between(one, other, fractions[U(0), k]))
 
 
 @helper
-def _whole_lanes(length):  # type: ignore[no-untyped-def]
+def whole_lanes(length):
     return (length + (LANES - 1)) // LANES * LANES
 
 
@@ -164,7 +167,7 @@ def _whole_lanes(length):  # type: ignore[no-untyped-def]
 
 
 @separate
-def _rotate(source, target, height, width, top, bottom, degrees, padded, fractions, runs):  # type: ignore[no-untyped-def]
+def rotate(source, target, height, width, top, bottom, degrees, fill, padded, fractions, runs):
     """Turn about the centre (Pillow's matrix), row by row.
 
     For a small angle, neighbouring pixels of a row come from neighbouring pixels of one source row: the row is
@@ -219,13 +222,13 @@ def _rotate(source, target, height, width, top, bottom, degrees, padded, fractio
             x += length
         for c in range(source.shape[0]):
             for i in range(row, row + begin):
-                target[U(c), U(i)] = 0
+                target[U(c), U(i)] = fill
             for i in range(row + end, row + width):
-                target[U(c), U(i)] = 0
+                target[U(c), U(i)] = fill
 
 
 @separate
-def _place_row(width, du, u, dv, v, stride, fractions, offsets):  # type: ignore[no-untyped-def]
+def _place_row(width, du, u, dv, v, stride, fractions, offsets):
     """Where a row's pixels come from, beside the same pixel of the source: whole offsets and fractions."""
     stride = np.int32(stride)
     for x in range(width):
@@ -238,14 +241,14 @@ def _place_row(width, du, u, dv, v, stride, fractions, offsets):  # type: ignore
 
 
 @helper
-def _inside(x, cosine, sine, u0, v0, across, down, height, width):  # type: ignore[no-untyped-def]
+def _inside(x, cosine, sine, u0, v0, across, down, height, width):
     u = cosine * (x + 0.5) + u0 + across
     v = -sine * (x + 0.5) + v0 + down
     return 0.0 <= u and u < width and 0.0 <= v and v < height
 
 
 @helper
-def _steps_until(fraction, steps):  # type: ignore[no-untyped-def]
+def _steps_until(fraction, steps):
     """How many pixels a position stays in its unit interval (at least 1) if it needs ``steps``, which are
     negative for a position that falls, to cross one."""
     left = (1.0 - fraction) * steps if steps > 0.0 else fraction * -steps
@@ -253,7 +256,7 @@ def _steps_until(fraction, steps):  # type: ignore[no-untyped-def]
 
 
 @separate
-def _rows_needed(sine, cosine, down, height, width, top, bottom):  # type: ignore[no-untyped-def]
+def _rows_needed(sine, cosine, down, height, width, top, bottom):
     """The source rows, one past the last, that target rows ``top`` to ``bottom`` can come from."""
     low = np.inf
     high = -np.inf
@@ -266,7 +269,7 @@ def _rows_needed(sine, cosine, down, height, width, top, bottom):  # type: ignor
 
 
 @separate
-def _pad(source, padded, height, width, first, last):  # type: ignore[no-untyped-def]
+def _pad(source, padded, height, width, first, last):
     """Copy rows ``first`` to ``last`` into rows of width + 2 bytes, with the border repeated on all sides."""
     stride = width + 2
     for c in range(source.shape[0]):
@@ -280,9 +283,9 @@ def _pad(source, padded, height, width, first, last):  # type: ignore[no-untyped
 
 
 @separate
-def _interpolate_turned(channels, target, padded, to, start, stride, x, length, fractions):  # type: ignore[no-untyped-def]
+def _interpolate_turned(channels, target, padded, to, start, stride, x, length, fractions):
     """Interpolate ``length`` pixels from ``padded[start:]`` and the row below, with the fractions from ``x`` on."""
-    length = _whole_lanes(length)
+    length = whole_lanes(length)
     c = 0
     while c + 3 <= channels:  # three at a time: most runs are short, and starting a loop costs as much as they do
         for i in range(length):
@@ -300,7 +303,7 @@ def _interpolate_turned(channels, target, padded, to, start, stride, x, length, 
 
 
 @helper
-def _bilinear(a, c, k, stride, across, down):  # type: ignore[no-untyped-def]
+def _bilinear(a, c, k, stride, across, down):
     upper = _between(a[c, k], a[c, k + U(1)], across)
     lower = _between(a[c, k + stride], a[c, k + stride + U(1)], across)
     upper_part = high_product(upper, U16(65535 - down))

@@ -10,9 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ipmix.core.compiling import compiled_disjoint, helper
-from ipmix.engines.compiled.blending import BLOCK, ZERO, blend, rows_to_planes, to_planes
+from ipmix.engines.compiled.blending import ZERO, blend, rows_to_planes, to_planes
 from ipmix.engines.compiled.enhance import color, contrast_table, sharpness
-from ipmix.engines.compiled.geometry import SLACK, move
+from ipmix.engines.compiled.filled import is_filled, move_filled
+from ipmix.engines.compiled.geometry import move
 from ipmix.engines.compiled.lookup import apply_table, compose
 from ipmix.engines.compiled.mixers import mix_box
 from ipmix.engines.compiled.pointwise import (
@@ -24,8 +25,10 @@ from ipmix.engines.compiled.pointwise import (
     make_table,
     push_forward,
 )
-from ipmix.engines.compiled.prime import curve_table, distort, scratch_size
+from ipmix.engines.compiled.prime import curve_table, distort
+from ipmix.engines.compiled.rare import RARE
 from ipmix.engines.compiled.streaming import finish_streams
+from ipmix.engines.compiled.workspace import CLEAN, FIRST, OTHER, SPARE
 from ipmix.recipe.format import NO_OPERATION, OPERATION, ORIGINAL, PARTNER
 from ipmix.recipe.operations import (
     AUTOCONTRAST,
@@ -33,6 +36,7 @@ from ipmix.recipe.operations import (
     COLOR,
     COLOR_CURVE,
     CONTRAST,
+    OPERATIONS,
     ROTATE,
     SHARPNESS,
     SHEAR_X,
@@ -45,251 +49,201 @@ from ipmix.recipe.operations import (
 
 U = np.uintp
 
-CLEAN, OTHER, SPARE, FIRST = 0, 1, 2, 3
-"""Buffers: the clean image, what a box is mixed with, one to ping-pong with, and one for each chain."""
-
 SMALL = 2**13
 """Pixels up to which an image is copied as a whole: that takes less than keeping account of its rows."""
 
-
-class Desk(NamedTuple):
-    """One thread's working space, reused for every image of a call."""
-
-    height: int
-    width: int
-    work: np.ndarray
-    """uint8[B, C, P]: the buffers, as planes with padding."""
-    padded: np.ndarray
-    """uint8[C, *]: an image with a border, for rotations."""
-    fractions: np.ndarray
-    """uint16[2, *]: rows of fractions."""
-    masks: np.ndarray
-    """uint8[*]: rows of mixing masks."""
-    runs: np.ndarray
-    """int32[2, W + 1]: where a row is cut."""
-    powers: np.ndarray
-    """float32[2, 256]: the factors of multiply."""
-    wholes: np.ndarray
-    """int64[256]."""
-    series: np.ndarray
-    """float64[256]."""
-    tables: np.ndarray
-    """uint8[2, C, 256]: a chain's pending table, and one in the making."""
-    counts: np.ndarray
-    """int32[3, C, 256]: histograms of the clean image, of a chain's, and scratch."""
-    tally: np.ndarray
-    """int32[1024]: for counting bytes."""
-    cumulated: np.ndarray
-    """int32[256]."""
-    known: np.ndarray
-    """bool[1]: whether the clean image's histograms are counted."""
-    numbers: np.ndarray
-    """float64[*]: scratch of PRIME's operations."""
-    state: np.ndarray
-    """uint64[1]: a stream of theirs."""
-    sums: np.ndarray
-    """uint32[C, P]."""
-    block: np.ndarray
-    """float32[C, BLOCK]: a piece of the result in planes."""
-    page: np.ndarray
-    """float32[C * BLOCK]: a piece of the result that is about to be streamed."""
-    sources: np.ndarray
-    """int64[*]: which buffers are blended."""
-    shares: np.ndarray
-    """uint32[*]: by which shares."""
-    spans: np.ndarray
-    """int64[*, 2]: in which rows each of them differs from the clean image."""
-    chosen: np.ndarray
-    """int64[*]: scratch of :func:`blend`."""
-    weights: np.ndarray
-    """uint32[*]: likewise."""
+_IS_RARE = np.array([operation.name in RARE for operation in OPERATIONS])
 
 
-def set_desk(height: int, width: int, channels: int, chains: int) -> Desk:
-    """A desk for images of this size, and recipes of up to ``chains`` chains."""
-    size = (height * width + SLACK + 63) // 64 * 64
-    return Desk(
-        height,
-        width,
-        np.empty((FIRST + chains, channels, size), np.uint8),
-        np.empty((channels, (height + 2) * (width + 2) + SLACK), np.uint8),
-        np.empty((2, width + SLACK), np.uint16),
-        np.empty(max(2 * width + SLACK, 2048), np.uint8),
-        np.empty((2, width + 1), np.int32),
-        np.empty((2, 256), np.float32),
-        np.empty(256, np.int64),
-        np.empty(256, np.float64),
-        np.empty((2, channels, 256), np.uint8),
-        np.empty((3, channels, 256), np.int32),
-        np.empty(1024, np.int32),
-        np.empty(256, np.int32),
-        np.empty(1, np.bool_),
-        np.empty(scratch_size(height, width), np.float64),
-        np.empty(1, np.uint64),
-        np.empty((channels, size), np.uint32),
-        np.empty((channels, BLOCK), np.float32),
-        np.empty(channels * BLOCK, np.float32),
-        np.zeros(max(chains + 1, 4), np.int64),
-        np.zeros(max(chains + 1, 4), np.uint32),
-        np.zeros((max(chains + 1, 4), 2), np.int64),
-        np.zeros(max(chains + 1, 4), np.int64),
-        np.zeros(max(chains + 1, 4), np.uint32),
-    )
+class Sources(NamedTuple):
+    """What the boxes of one image are mixed with, beside the clean image."""
+
+    mixing_image: np.ndarray
+    """uint8[C, h * stride]: planes in rows of ``stride`` bytes."""
+    stride: int
+    origin: int
+    """Where the part of it that lies over the image begins."""
+    partner: np.ndarray
+    """uint8[H * W * C], in pixel order."""
+
+
+class Box(NamedTuple):
+    """Pixels ``left`` to ``right`` of rows ``top`` to ``bottom``."""
+
+    left: np.int64
+    top: np.int64
+    right: np.int64
+    bottom: np.int64
 
 
 @compiled_disjoint
-def apply_range(  # type: ignore[no-untyped-def]
-    desk,
+def apply_range(
+    space,
     begin,
     end,
     heads,
     chains,
     steps,
     images,
-    planes,
+    mixing_images,
     stride,
-    as_bytes,
-    planar,
-    scale,
-    bias,
+    form,
     out_bytes,
     out_floats,
-    streamed,
     rare,
 ):
-    """Carry out recipes ``begin`` to ``end`` on a desk of this thread's own (:func:`set_desk`).
+    """Carry out recipes ``begin`` to ``end`` in a workspace of this thread's own; returns the first one not done.
 
-    ``rare`` is None for recipes that use no operation of :data:`~ipmix.recipe.operations.RARE`: the kernels of those are
-    then not compiled. Else it is an empty tuple.
+    ``rare``: an empty tuple, or None, with which the operations of :data:`~ipmix.engines.compiled.rare.RARE` are not
+    compiled. The first recipe with one is then not done, nor those behind it.
 
-    images uint8[N, H * W * C]; planes uint8[M, C, h * stride], the mixing images; scale, bias float32[C];
-    out_bytes uint8[N, *] and out_floats float32[N, *], of which the one not asked for has N = 1; ``streamed``:
-    written past the caches.
+    images uint8[N, H * W * C]; mixing_images uint8[M, C, h * stride], as planes; ``form`` is an
+    :class:`~ipmix.engines.compiled.blending.OutputForm`; out_bytes uint8[N, *] and out_floats float32[N, *], of
+    which the one not asked for has N = 1.
     """
-    height, width = desk.height, desk.width
-    most = chains.shape[1]
-    tall = planes.shape[2] // stride
-    sources, shares = desk.sources, desk.shares
+    done = end
+    tall = mixing_images.shape[2] // stride
     for n in range(begin, end):
+        if rare is None and _uses_rare(chains[n], steps[n]):
+            done = n
+            break
         head = heads[n]
-        to_planes(images[n], desk.work[CLEAN])
-        desk.known[0] = False
-        mixing_image = planes[max(np.int64(head.mixing_image), 0)]
-        top = np.int64(head.crop_y) * (tall - height + 1) >> 32
-        left = np.int64(head.crop_x) * (stride - width + 1) >> 32
-        sources[0] = CLEAN
-        shares[0] = head.clean
-        used = np.int64(1)
-        spare = np.int64(SPARE)
-        for k in range(most):
-            if chains[n, k].share == 0:
-                continue  # also what _share() in blending.py relies on: of several images, none has it all
-            own = np.int64(FIRST + k)
-            current = _run_chain(
-                desk, chains[n, k].length, steps[n, k], head.overflow, own, spare,
-                mixing_image, stride, top * stride + left, images[max(np.int64(head.partner), 0)], desk.spans[used], rare,
-            )  # fmt: skip
-            if current == CLEAN:
-                shares[0] += np.uint32(chains[n, k].share)
-                continue
-            sources[used] = current
-            shares[used] = chains[n, k].share
-            used += 1
-            if current == spare:
-                spare = own
-        byte_row = n if as_bytes else 0
-        float_row = 0 if as_bytes else n
+        to_planes(images[n], space.buffers[CLEAN])
+        space.lookup.counted[0] = False
+        top = np.int64(head.crop_y) * (tall - space.height + 1) >> 32
+        left = np.int64(head.crop_x) * (stride - space.width + 1) >> 32
+        sources = Sources(
+            mixing_image=mixing_images[max(np.int64(head.mixing_image), 0)],
+            stride=stride,
+            origin=top * stride + left,
+            partner=images[max(np.int64(head.partner), 0)],
+        )
+        count = _run_chains(space, head, chains[n], steps[n], sources, rare)
+        byte_row = n if form.as_bytes else 0
+        float_row = 0 if form.as_bytes else n
         blend(
-            desk.work, OTHER, sources, shares, desk.spans, used, desk.chosen, desk.weights, height, width, planar,
-            as_bytes, scale, bias, out_bytes[byte_row], out_floats[float_row], desk.sums, desk.block, desk.page,
-            streamed,
+            space.height, space.width, space.buffers, space.terms, count, space.blending, form,
+            out_bytes[byte_row], out_floats[float_row],
         )  # fmt: skip
-    if streamed:
+    if form.streamed:
         finish_streams()
+    return done
 
 
 @helper
-def _run_chain(desk, length, steps, overflow, own, spare, mixing_image, stride, origin, partner, span, rare):  # type: ignore[no-untyped-def]
-    """Carry out one chain and return the buffer that holds its image: CLEAN, ``own`` or ``spare``.
+def _uses_rare(chains, steps):
+    """Whether one image's recipe has an operation of :data:`~ipmix.engines.compiled.rare.RARE`."""
+    for k in range(chains.size):
+        for j in range(chains[k].length):
+            code = steps[k, j].operation
+            if code != NO_OPERATION and _IS_RARE[U(code)]:
+                return True
+    return False
+
+
+@helper
+def _run_chains(space, head, chains, steps, sources, rare):
+    """Carry out one image's chains and write the terms of its weighted sum; returns how many there are."""
+    terms = space.terms
+    terms.buffers[0] = CLEAN
+    terms.shares[0] = head.clean
+    count = np.int64(1)
+    spare = np.int64(SPARE)
+    for k in range(chains.size):
+        if chains[k].share == 0:
+            continue  # also what _share() in blending.py relies on: of several images, none has it all
+        own = np.int64(FIRST + k)
+        length = chains[k].length
+        current = _run_chain(space, steps[k], length, head.overflow, sources, (own, spare), terms.spans[count], rare)
+        if current == CLEAN:
+            terms.shares[0] += np.uint32(chains[k].share)
+            continue
+        terms.buffers[count] = current
+        terms.shares[count] = chains[k].share
+        count += 1
+        if current == spare:
+            spare = own
+    return count
+
+
+@helper
+def _run_chain(space, steps, length, overflow, sources, places, span, rare):
+    """Carry out one chain and return the buffer that holds its image: CLEAN, or one of the two ``places``.
 
     As long as a chain has only mixed boxes, its buffer holds the rows ``span[0]`` to ``span[1]`` alone, the others
     being those of the clean image: copying them costs more than mixing a small box.
     """
-    span[0], span[1] = 0, desk.height
+    span[0], span[1] = 0, space.height
     current = np.int64(CLEAN)
-    pending: np.bool_ = np.bool_(False)  # whether tables[0] has yet to be applied to work[current]
+    pending: np.bool_ = np.bool_(False)  # whether tables[0] has yet to be applied to the current buffer
     for j in range(length):
         step = steps[j]
         code = np.int64(step.operation)
-        mixing = step.mixer != OPERATION
+        mixes = step.mixer != OPERATION
         operates = code != NO_OPERATION and not changes_nothing(code, step.level)
-        if not mixing:
+        if not mixes:
             if not operates:
                 continue
-            _fill_rows(desk, current, span, ZERO, desk.height)
+            _fill_rows(space, current, span, ZERO, space.height)
             if is_table(code) or code == COLOR_CURVE or (pending and is_arithmetic(code)):
-                _extend_table(desk, code, step, pending, current, rare)
+                _extend_table(space, code, step, pending, current, rare)
                 pending = np.bool_(True)
                 continue
         # From here on the chain's pixels are needed, and for mixing in a buffer that may be written to.
         if pending:
-            target = spare if current == own else own
-            _settle(desk, current, target)
-            current = target
+            current = _settle(space, current, places)
             pending = np.bool_(False)
-        elif mixing and current == CLEAN:
-            current = own
-            span[0], span[1] = step.top, step.top
-            if desk.height * desk.width <= SMALL:
-                _fill_rows(desk, current, span, ZERO, desk.height)
-        if mixing:
-            _fill_rows(desk, current, span, np.int64(step.top), np.int64(step.bottom))
-        from_original = mixing and step.source == ORIGINAL
-        if operates and (from_original or not mixing):
-            source = np.int64(CLEAN) if mixing else current
-            target = np.int64(OTHER) if mixing else (spare if current == own else own)
-            left, top = (step.left, step.top) if mixing else (np.int32(0), np.int32(0))
-            right = np.int64(step.right) if mixing else desk.width
-            bottom = np.int64(step.bottom) if mixing else desk.height
-            done = False
-            if rare is not None:
-                done = _operate_rarely(desk, code, step, source, target, np.int64(left), np.int64(top), right, bottom)
-            if not done:
-                _operate(desk, code, step.level, source, target, np.int64(left), np.int64(top), right, bottom)
-            if not mixing:
+        elif mixes and current == CLEAN:
+            current = places[0]
+            _begin_boxes(space, current, span, step)
+        if mixes:
+            _fill_rows(space, current, span, np.int64(step.top), np.int64(step.bottom))
+        if operates and (not mixes or step.source == ORIGINAL):
+            source = np.int64(CLEAN) if mixes else current
+            target = np.int64(OTHER) if mixes else _free_place(current, places)
+            _operate_on(space, code, step, source, target, _box(space, step, mixes), rare)
+            if not mixes:
                 current = target
-        if mixing:
-            from_partner = step.source == PARTNER
-            if from_partner:
-                rows_to_planes(
-                    partner, desk.work[OTHER], np.int64(step.top) * desk.width, np.int64(step.bottom) * desk.width
-                )
-            own_size = from_original or from_partner
-            other = desk.work[OTHER if operates or from_partner else CLEAN] if own_size else mixing_image
-            rows = desk.width if own_size else stride
-            start = np.int64(0) if own_size else origin
-            mix_box(
-                step,
-                overflow,
-                desk.work[current],
-                other,
-                desk.width,
-                rows,
-                start,
-                desk.powers,
-                desk.wholes,
-                desk.series,
-                desk.masks,
-            )
+        if mixes:
+            _mix(space, step, overflow, current, operates, sources)
     if pending:
-        target = spare if current == own else own
-        _settle(desk, current, target)
-        current = target
+        current = _settle(space, current, places)
     return current
 
 
 @helper
-def changes_nothing(code, level):  # type: ignore[no-untyped-def]
+def _free_place(current, places):
+    """A buffer of the chain's two that doesn't hold its image."""
+    return places[1] if current == places[0] else places[0]
+
+
+@helper
+def _box(space, step, mixes):
+    """The box that an operation is needed for: the whole image's, or the one that is to be mixed."""
+    left, top = (step.left, step.top) if mixes else (np.int32(0), np.int32(0))
+    right = np.int64(step.right) if mixes else space.width
+    bottom = np.int64(step.bottom) if mixes else space.height
+    return Box(left=np.int64(left), top=np.int64(top), right=right, bottom=bottom)
+
+
+@helper
+def _mix(space, step, overflow, current, operates, sources):
+    """Mix the step's box of the current buffer with the same box of what the step names."""
+    width = space.width
+    from_partner = step.source == PARTNER
+    own_size = from_partner or step.source == ORIGINAL
+    if from_partner:
+        top, bottom = np.int64(step.top), np.int64(step.bottom)
+        rows_to_planes(sources.partner, space.buffers[OTHER], top * width, bottom * width)
+    own_buffer = OTHER if operates or from_partner else CLEAN
+    other = space.buffers[own_buffer] if own_size else sources.mixing_image
+    stride = width if own_size else sources.stride
+    origin = np.int64(0) if own_size else sources.origin
+    mix_box(step, overflow, space.buffers[current], other, width, stride, origin, space.mixing)
+
+
+@helper
+def changes_nothing(code, level):
     """Whether the operation leaves every image as it is."""
     if code == COLOR or code == CONTRAST or code == BRIGHTNESS or code == SHARPNESS:
         return level == 1.0
@@ -298,100 +252,128 @@ def changes_nothing(code, level):  # type: ignore[no-untyped-def]
 
 
 @helper
-def _settle(desk, source, target):  # type: ignore[no-untyped-def]
-    """Bring the chain's image through the pending table."""
-    apply_table(desk.tables[0], desk.work[source], desk.work[target], desk.width, ZERO, ZERO, desk.width, desk.height)
+def _settle(space, source, places):
+    """Bring the chain's image through the pending table; returns the buffer that it is in then."""
+    target, table, width = _free_place(source, places), space.lookup.tables[0], space.width
+    apply_table(table, space.buffers[source], space.buffers[target], width, ZERO, ZERO, width, space.height)
+    return target
 
 
 @helper
-def _fill_rows(desk, buffer, span, top, bottom):  # type: ignore[no-untyped-def]
+def _begin_boxes(space, buffer, span, step):
+    """A chain's first mixed box: of its buffer nothing is there as yet, or of a small image all."""
+    span[0], span[1] = step.top, step.top
+    if space.height * space.width <= SMALL:
+        _fill_rows(space, buffer, span, ZERO, space.height)
+
+
+@helper
+def _fill_rows(space, buffer, span, top, bottom):
     """Widen the span to the rows ``top`` to ``bottom``, copying what it lacks from the clean image."""
     if top < span[0]:
-        _copy_rows(desk, buffer, top, span[0])
+        _copy_rows(space, buffer, top, span[0])
         span[0] = top
     if bottom > span[1]:
-        _copy_rows(desk, buffer, span[1], bottom)
+        _copy_rows(space, buffer, span[1], bottom)
         span[1] = bottom
 
 
 @helper
-def _copy_rows(desk, buffer, top, bottom):  # type: ignore[no-untyped-def]
-    for c in range(desk.work.shape[1]):
-        a, b = desk.work[CLEAN, c], desk.work[buffer, c]
-        for i in range(top * desk.width, bottom * desk.width):
+def _copy_rows(space, buffer, top, bottom):
+    for c in range(space.buffers.shape[1]):
+        a, b = space.buffers[CLEAN, c], space.buffers[buffer, c]
+        for i in range(top * space.width, bottom * space.width):
             b[U(i)] = a[U(i)]
 
 
 @helper
-def _count(desk, buffer):  # type: ignore[no-untyped-def]
-    """The place in ``desk.counts`` of a buffer's histograms; the clean image's are counted once."""
-    if buffer == CLEAN and desk.known[0]:
+def _count(space, buffer):
+    """The place in ``space.lookup.counts`` of a buffer's histograms; the clean image's are counted once."""
+    if buffer == CLEAN and space.lookup.counted[0]:
         return 0
     where = 0 if buffer == CLEAN else 1
-    histograms(desk.work[buffer], desk.height * desk.width, desk.counts[where], desk.tally)
+    histograms(space.buffers[buffer], space.height * space.width, space.lookup.counts[where], space.lookup.tally)
     if buffer == CLEAN:
-        desk.known[0] = True
+        space.lookup.counted[0] = True
     return where
 
 
 @helper
-def _count_for(desk, code, level, buffer):  # type: ignore[no-untyped-def]
-    """The place in ``desk.counts`` of what :func:`make_table` has to know about a buffer for this operation."""
-    if code == AUTOCONTRAST and level == 0.0 and not (buffer == CLEAN and desk.known[0]):
-        extremes(desk.work[buffer], desk.height * desk.width, desk.counts[2])
+def _count_for(space, code, level, buffer):
+    """The place in ``space.lookup.counts`` of what :func:`make_table` has to know about a buffer for this operation."""
+    if code == AUTOCONTRAST and level == 0.0 and not (buffer == CLEAN and space.lookup.counted[0]):
+        extremes(space.buffers[buffer], space.height * space.width, space.lookup.counts[2])
         return 2
-    return _count(desk, buffer)
+    return _count(space, buffer)
 
 
 @helper
-def _extend_table(desk, code, step, pending, current, rare):  # type: ignore[no-untyped-def]
+def _extend_table(space, code, step, pending, current, rare):
     """Put one more operation behind the chain's pending table, or start one."""
     where = 0
     if is_table(code) and code != BRIGHTNESS:
-        where = _count(desk, current) if pending else _count_for(desk, code, step.level, current)
+        where = _count(space, current) if pending else _count_for(space, code, step.level, current)
         if pending:
-            push_forward(desk.tables[0], desk.counts[where], desk.counts[2])
+            push_forward(space.lookup.tables[0], space.lookup.counts[where], space.lookup.counts[2])
             where = 2
     made = 1 if pending else 0
     curve = False
     if rare is not None:
         curve = code == COLOR_CURVE
         if curve:
-            curve_table(step, desk.numbers, desk.state, desk.tables[made])
+            curve_table(step, space.prime.numbers, space.prime.state, space.lookup.tables[made])
     if not curve:
-        make_table(code, step.level, desk.counts[where], desk.tables[made], desk.cumulated)
+        make_table(code, step.level, space.lookup.counts[where], space.lookup.tables[made], space.lookup.cumulated)
     if pending:
-        compose(desk.tables[0], desk.tables[1])
+        compose(space.lookup.tables[0], space.lookup.tables[1])
 
 
 @helper
-def _operate(desk, code, level, source, target, left, top, right, bottom):  # type: ignore[no-untyped-def]
+def _operate_on(space, code, step, source, target, box, rare):
     """One operation from buffer to buffer, for at least the given box of the target."""
-    a, b, width = desk.work[source], desk.work[target], desk.width
+    done = False
+    if rare is not None:
+        done = _operate_rarely(space, code, step, source, target, box)
+    if not done:
+        _operate(space, code, step.level, source, target, box)
+
+
+@helper
+def _operate(space, code, level, source, target, box):
+    """:func:`_operate_on` for all operations but those of :data:`~ipmix.engines.compiled.rare.RARE`."""
+    a, b, width = space.buffers[source], space.buffers[target], space.width
     if is_arithmetic(code):
-        arithmetic(code, level, a, b, top * width, bottom * width)
+        arithmetic(code, level, a, b, box.top * width, box.bottom * width)
     elif is_table(code):
         # Only for a box of the clean image: a chain's own tables are composed, not applied one by one.
-        where = _count_for(desk, code, level, source) if code != BRIGHTNESS else 0
-        make_table(code, level, desk.counts[where], desk.tables[1], desk.cumulated)
-        apply_table(desk.tables[1], a, b, width, left, top, right, bottom)
+        work = space.lookup
+        where = _count_for(space, code, level, source) if code != BRIGHTNESS else 0
+        make_table(code, level, work.counts[where], work.tables[1], work.cumulated)
+        apply_table(work.tables[1], a, b, width, box.left, box.top, box.right, box.bottom)
     else:
-        move(code, level, a, b, desk.height, width, top, bottom, desk.padded, desk.fractions, desk.runs)
+        scratch = space.moving
+        move(
+            code, level, a, b, space.height, width, box.top, box.bottom, scratch.padded, scratch.fractions, scratch.runs
+        )
 
 
 @helper
-def _operate_rarely(desk, code, step, source, target, left, top, right, bottom):  # type: ignore[no-untyped-def]
-    """The same for operations of :data:`~ipmix.recipe.operations.RARE`; whether it was one of them."""
-    a, b, width = desk.work[source], desk.work[target], desk.width
+def _operate_rarely(space, code, step, source, target, box):
+    """:func:`_operate_on` for operations of :data:`~ipmix.engines.compiled.rare.RARE`; whether it was one of them."""
+    a, b, width = space.buffers[source], space.buffers[target], space.width
     if code == SPECTRAL or code == SPATIAL:
-        distort(code, step, a, b, desk.height, width, desk.padded, desk.numbers, desk.state)
+        distort(code, step, a, b, space.height, width, space.moving.padded, space.prime.numbers, space.prime.state)
     elif code == COLOR:
-        color(a, b, top * width, bottom * width, step.level)
+        color(a, b, box.top * width, box.bottom * width, step.level)
     elif code == SHARPNESS:
-        sharpness(a, b, desk.height, width, top, bottom, step.level)
+        sharpness(a, b, space.height, width, box.top, box.bottom, step.level)
     elif code == CONTRAST:
-        contrast_table(a, desk.height * width, step.level, desk.tables[1])
-        apply_table(desk.tables[1], a, b, width, left, top, right, bottom)
+        table = space.lookup.tables[1]
+        contrast_table(a, space.height * width, step.level, table)
+        apply_table(table, a, b, width, box.left, box.top, box.right, box.bottom)
+    elif is_filled(code):
+        scratch = space.moving
+        move_filled(code, step, a, b, space.height, width, scratch.padded, scratch.fractions, scratch.runs)
     else:
         return False
     return True

@@ -14,7 +14,7 @@ from numba import types
 from numba.core import cgutils, config
 from numba.extending import intrinsic
 
-from ipmix.core.compiling import helper, part
+from ipmix.core.compiling import embedded, helper
 
 U = np.uintp
 
@@ -63,8 +63,8 @@ def _look_up(typing_context: Any, table: Any, row: Any, source: Any, at: Any, ta
 _lookup_lanes: Any = intrinsic(_look_up)  # for a type checker: compiled code leaves out the context
 
 
-@part
-def apply_table(table, source, target, width, left, top, right, bottom):  # type: ignore[no-untyped-def]
+@embedded
+def apply_table(table, source, target, width, left, top, right, bottom):
     """Map a box of every channel through that channel's table, uint8[C, 256]; planes uint8[C, P] in rows of
     ``width`` bytes.
 
@@ -81,7 +81,7 @@ def apply_table(table, source, target, width, left, top, right, bottom):  # type
 
 
 @helper
-def _map_run(table, c, source, target, first, last):  # type: ignore[no-untyped-def]
+def _map_run(table, c, source, target, first, last):
     i = first
     if VBMI:
         while i < last:
@@ -93,8 +93,8 @@ def _map_run(table, c, source, target, first, last):  # type: ignore[no-untyped-
             i += 1
 
 
-@part
-def compose(table, after):  # type: ignore[no-untyped-def]
+@embedded
+def compose(table, after):
     """Put ``after`` behind ``table``, in place; both uint8[C, 256]."""
     for c in range(table.shape[0]):
         _map_run(after, c, table, table, 0, 256)

@@ -11,7 +11,7 @@ import numpy as np
 from ipmix.core.compiling import helper, separate
 from ipmix.core.randomness import mask_hash
 from ipmix.engines.compiled.fixed_point import power_of_two
-from ipmix.recipe.format import ADD, FILL, MULTIPLY, PASTE, RANDOM_ELEMENTS
+from ipmix.recipe.format import ADD, FILL, MULTIPLY, PASTE, RANDOM_ELEMENTS, ROUND, WRAP
 
 U = np.uintp
 F = np.float32
@@ -21,9 +21,8 @@ LANES = 16
 
 
 @helper
-def mix_box(step, overflow, current, other, width, stride, origin, powers, wholes, series, masks):  # type: ignore[no-untyped-def]
-    """Carry out one mixing step. ``powers`` float32[2, 256], ``wholes`` int64[256], ``series``
-    float64[256] and ``masks`` uint8[*], of a row of whole lanes or more, are scratch."""
+def mix_box(step, overflow, current, other, width, stride, origin, scratch):
+    """Carry out one mixing step; ``scratch`` is a :class:`~ipmix.engines.compiled.workspace.MixingScratch`."""
     left, top, right, bottom = (
         np.int64(step.left),
         np.int64(step.top),
@@ -36,8 +35,8 @@ def mix_box(step, overflow, current, other, width, stride, origin, powers, whole
     if step.mixer == ADD:
         _add(step.a, step.b, overflow, current, other, across, down, a0, width, b0, stride)
     elif step.mixer == MULTIPLY:
-        _make_powers(np.float64(step.a), np.float64(step.b), powers, wholes, series)
-        _multiply(powers, overflow, current, other, across, down, a0, width, b0, stride)
+        _make_powers(np.float64(step.a), np.float64(step.b), scratch.powers, scratch.exponents, scratch.series)
+        _multiply(scratch.powers, overflow, current, other, across, down, a0, width, b0, stride)
     elif step.mixer == PASTE:
         _paste(current, other, across, down, a0, width, b0, stride)
     elif step.mixer == FILL:
@@ -45,30 +44,31 @@ def mix_box(step, overflow, current, other, width, stride, origin, powers, whole
     else:
         threshold = np.uint32(step.a * F(65536))
         planes = current.shape[0] if step.mixer == RANDOM_ELEMENTS else 1
-        _choose(step.seed, threshold, planes, current, other, across, down, a0, width, b0, stride, masks)
+        _choose(step.seed, threshold, planes, current, other, across, down, a0, width, b0, stride, scratch.masks)
 
 
 @helper
-def _clipped(value):  # type: ignore[no-untyped-def]
-    return np.uint8(np.int32(min(max(value, F(0)), F(255))))
+def _clipped(value, half):
+    return np.uint8(np.int32(min(max(value, F(0)), F(255)) + half))
 
 
 @helper
-def _wrapped(value):  # type: ignore[no-untyped-def]
+def _wrapped(value):
     # Above 2**32 a float32 is a multiple of 512, so its byte is 0, as is that of infinity by convention.
     return np.uint8(np.int64(value) & 255) if abs(value) < F(4294967296.0) else np.uint8(0)
 
 
 @separate
-def _add(a_weight, b_weight, overflow, current, other, across, down, a0, width, b0, stride):  # type: ignore[no-untyped-def]
+def _add(a_weight, b_weight, overflow, current, other, across, down, a0, width, b0, stride):
     constant = F(127.5) * (F(1) - a_weight - b_weight)
+    half = F(0.5) if overflow == ROUND else F(0)
     for c in range(current.shape[0]):
         for y in range(down):
             i, j = a0 + y * width, b0 + y * stride
-            if overflow == 0:
+            if overflow != WRAP:
                 for x in range(across):
                     current[U(c), U(i + x)] = _clipped(
-                        a_weight * F(current[U(c), U(i + x)]) + b_weight * F(other[U(c), U(j + x)]) + constant
+                        a_weight * F(current[U(c), U(i + x)]) + b_weight * F(other[U(c), U(j + x)]) + constant, half
                     )
             else:
                 for x in range(across):
@@ -85,11 +85,11 @@ _TERMS = np.array([math.log(2.0) ** n / math.factorial(n) for n in range(9, -1, 
 
 
 @separate
-def _make_powers(a_power, b_power, powers, wholes, series):  # type: ignore[no-untyped-def]
+def _make_powers(a_power, b_power, powers, exponents, series):
     """Both factors of multiply for every byte, float32[2, 256]; their product is the mixed value.
 
     A power is 2**(exponent * log2): the whole part goes into the bits of a float64, the rest through a series.
-    The library's ``pow``, called 512 times, took longer than the mixing. ``wholes`` int64[256] and ``series``
+    The library's ``pow``, called 512 times, took longer than the mixing. ``exponents`` int64[256] and ``series``
     float64[256] are scratch.
     """
     for row in range(2):
@@ -103,22 +103,23 @@ def _make_powers(a_power, b_power, powers, wholes, series):  # type: ignore[no-u
             for n in range(1, 10):
                 total = total * rest + _TERMS[n]
             series[U(v)] = total * factor
-            wholes[U(v)] = np.int64(whole)
+            exponents[U(v)] = np.int64(whole)
         for v in range(256):
-            powers[row, U(v)] = F(series[U(v)] * power_of_two(wholes[U(v)]))
+            powers[row, U(v)] = F(series[U(v)] * power_of_two(exponents[U(v)]))
     if a_power > 0.0:
         powers[0, 0] = F(0)  # an exact zero, for which the logarithm has a stand-in
 
 
 @separate
-def _multiply(powers, overflow, current, other, across, down, a0, width, b0, stride):  # type: ignore[no-untyped-def]
+def _multiply(powers, overflow, current, other, across, down, a0, width, b0, stride):
+    half = F(0.5) if overflow == ROUND else F(0)
     for c in range(current.shape[0]):
         for y in range(down):
             i, j = a0 + y * width, b0 + y * stride
-            if overflow == 0:
+            if overflow != WRAP:
                 for x in range(across):
                     current[U(c), U(i + x)] = _clipped(
-                        powers[U(0), current[U(c), U(i + x)]] * powers[U(1), other[U(c), U(j + x)]]
+                        powers[U(0), current[U(c), U(i + x)]] * powers[U(1), other[U(c), U(j + x)]], half
                     )
             else:
                 for x in range(across):
@@ -128,7 +129,7 @@ def _multiply(powers, overflow, current, other, across, down, a0, width, b0, str
 
 
 @separate
-def _paste(current, other, across, down, a0, width, b0, stride):  # type: ignore[no-untyped-def]
+def _paste(current, other, across, down, a0, width, b0, stride):
     for c in range(current.shape[0]):
         for y in range(down):
             i, j = a0 + y * width, b0 + y * stride
@@ -137,7 +138,7 @@ def _paste(current, other, across, down, a0, width, b0, stride):  # type: ignore
 
 
 @separate
-def _fill(first, second, further, current, across, down, a0, width):  # type: ignore[no-untyped-def]
+def _fill(first, second, further, current, across, down, a0, width):
     for c in range(current.shape[0]):
         value = first if c == 0 else second if c == 1 else further
         for y in range(down):
@@ -147,7 +148,7 @@ def _fill(first, second, further, current, across, down, a0, width):  # type: ig
 
 
 @separate
-def _choose(seed, threshold, planes, current, other, across, down, a0, width, b0, stride, keep):  # type: ignore[no-untyped-def]
+def _choose(seed, threshold, planes, current, other, across, down, a0, width, b0, stride, keep):
     """Keep a pixel where its 16 hashed bits are below the threshold, else take the other image's.
 
     The masks of several rows are made at once, as bytes of ones (keep) or zeros, in rows of ``pitch`` bytes: small
@@ -174,7 +175,7 @@ def _choose(seed, threshold, planes, current, other, across, down, a0, width, b0
 
 
 @helper
-def _make_masks(seed, threshold, position, rows, pairs, across, pitch, keep):  # type: ignore[no-untyped-def]
+def _make_masks(seed, threshold, position, rows, pairs, across, pitch, keep):
     for y in range(rows):
         start = np.uint32(position + y * pairs)
         for x in range(pairs):

@@ -15,19 +15,19 @@ F = np.float32
 
 
 @helper
-def is_arithmetic(code):  # type: ignore[no-untyped-def]
+def is_arithmetic(code):
     """Whether :func:`arithmetic` knows the operation."""
     return code == POSTERIZE or code == SOLARIZE or code == INVERT
 
 
 @helper
-def is_table(code):  # type: ignore[no-untyped-def]
+def is_table(code):
     """Whether the operation needs a table that depends on the channel's histogram or its level."""
     return code == EQUALIZE or code == AUTOCONTRAST or code == BRIGHTNESS
 
 
 @separate
-def arithmetic(code, level, source, target, first, last):  # type: ignore[no-untyped-def]
+def arithmetic(code, level, source, target, first, last):
     """Posterize, solarize or invert bytes ``first`` to ``last`` of every channel.
 
     All three are ``v ^ flip`` or ``v & keep``, flip being 255 where v is at least the threshold.
@@ -44,7 +44,7 @@ def arithmetic(code, level, source, target, first, last):  # type: ignore[no-unt
 
 
 @helper
-def _arithmetic_constants(code, level):  # type: ignore[no-untyped-def]
+def _arithmetic_constants(code, level):
     keep = np.uint8(255)
     threshold = np.uint16(0)
     if code == POSTERIZE:
@@ -55,7 +55,7 @@ def _arithmetic_constants(code, level):  # type: ignore[no-untyped-def]
 
 
 @separate
-def histograms(source, count, counts, work):  # type: ignore[no-untyped-def]
+def histograms(source, count, counts, work):
     """Count the bytes 0 .. count-1 of every channel: ``counts`` int32[C, 256]; ``work`` int32[1024]."""
     for c in range(source.shape[0]):
         work[:] = 0
@@ -73,7 +73,7 @@ def histograms(source, count, counts, work):  # type: ignore[no-untyped-def]
 
 
 @separate
-def extremes(source, count, counts):  # type: ignore[no-untyped-def]
+def extremes(source, count, counts):
     """Histograms that are right about the smallest and the largest byte only: 28 times as fast as whole ones."""
     for c in range(source.shape[0]):
         low, high = np.uint8(255), np.uint8(0)
@@ -86,7 +86,7 @@ def extremes(source, count, counts):  # type: ignore[no-untyped-def]
 
 
 @separate
-def push_forward(table, counts, pushed):  # type: ignore[no-untyped-def]
+def push_forward(table, counts, pushed):
     """The histograms of an image after ``table``, from those before it; all int32[C, 256]."""
     for c in range(table.shape[0]):
         pushed[c, :] = 0
@@ -95,7 +95,7 @@ def push_forward(table, counts, pushed):  # type: ignore[no-untyped-def]
 
 
 @separate
-def make_table(code, level, counts, table, sums):  # type: ignore[no-untyped-def]
+def make_table(code, level, counts, table, sums):
     """The table, uint8[C, 256], of any operation of this file; ``counts`` int32[C, 256] where it is needed.
 
     ``sums`` int32[256] is scratch.
@@ -114,7 +114,7 @@ def make_table(code, level, counts, table, sums):  # type: ignore[no-untyped-def
 
 
 @separate
-def _equalize(counts, c, table, sums):  # type: ignore[no-untyped-def]
+def _equalize(counts, c, table, sums):
     """Pillow's ``ImageOps.equalize``: spread the cumulative histogram over 0 .. 255."""
     total = np.int32(0)
     for v in range(256):
@@ -136,7 +136,7 @@ def _equalize(counts, c, table, sums):  # type: ignore[no-untyped-def]
 
 
 @separate
-def _autocontrast(counts, c, cutoff, table):  # type: ignore[no-untyped-def]
+def _autocontrast(counts, c, cutoff, table):
     """Pillow's ``ImageOps.autocontrast`` with a cutoff in percent at either end."""
     total = 0
     for v in range(256):
@@ -155,7 +155,7 @@ def _autocontrast(counts, c, cutoff, table):  # type: ignore[no-untyped-def]
 
 
 @separate
-def _skip(counts, c, cut, start, direction):  # type: ignore[no-untyped-def]
+def _skip(counts, c, cut, start, direction):
     """The first value, seen from one end, of which more than ``cut`` pixels are left to count."""
     v = start
     while 0 <= v < 256:
@@ -169,7 +169,7 @@ def _skip(counts, c, cut, start, direction):  # type: ignore[no-untyped-def]
 
 
 @separate
-def blend_table(grey, factor, table, c):  # type: ignore[no-untyped-def]
+def blend_table(grey, factor, table, c):
     """``grey + factor * (v - grey)`` for every byte v, in float32, cut and clipped as ``Image.blend`` does."""
     g = F(grey)
     f = F(factor)

@@ -24,14 +24,14 @@ def scratch_size(height: int, width: int) -> int:
 
 
 @helper
-def curve_table(step, numbers, state, table):  # type: ignore[no-untyped-def]
+def curve_table(step, numbers, state, table):
     """The step's color curves as a table, uint8[C, 256]; ``numbers`` and ``state`` are scratch."""
     _start(state, step)
     _curves(np.float64(step.level), np.int64(step.a), np.int64(step.b), state, numbers, table)
 
 
 @helper
-def distort(code, step, source, target, height, width, padded, numbers, state):  # type: ignore[no-untyped-def]
+def distort(code, step, source, target, height, width, padded, numbers, state):
     """Carry out a "spectral" or a "spatial" step on the whole image.
 
     ``padded`` uint8[C, *], ``numbers`` float64[:func:`scratch_size`] and ``state`` uint64[1] are scratch.
@@ -45,12 +45,12 @@ def distort(code, step, source, target, height, width, padded, numbers, state): 
 
 
 @helper
-def _start(state, step):  # type: ignore[no-untyped-def]
+def _start(state, step):
     start(state, SALT, np.int64(step.seed), np.int64(0), np.int64(0))
 
 
 @helper
-def _pair(state):  # type: ignore[no-untyped-def]
+def _pair(state):
     """Two standard normal numbers from two uniform ones."""
     radius = math.sqrt(-2.0 * math.log(1.0 - uniform(state)))
     angle = 2.0 * math.pi * uniform(state)
@@ -58,7 +58,7 @@ def _pair(state):  # type: ignore[no-untyped-def]
 
 
 @helper
-def _to_byte(value):  # type: ignore[no-untyped-def]
+def _to_byte(value):
     return np.uint8(min(max(value, 0.0), 255.0) + 0.5)
 
 
@@ -66,7 +66,7 @@ def _to_byte(value):  # type: ignore[no-untyped-def]
 
 
 @separate
-def _filter(sigma, offset, state, source, target, height, width, padded, numbers):  # type: ignore[no-untyped-def]
+def _filter(sigma, offset, state, source, target, height, width, padded, numbers):
     for i in range(0, 10, 2):
         numbers[i], numbers[i + 1] = _pair(state)
     for i in range(9):
@@ -89,7 +89,7 @@ def _filter(sigma, offset, state, source, target, height, width, padded, numbers
 
 
 @helper
-def _filter_row(wide, first, pitch, kernel, target, row, width):  # type: ignore[no-untyped-def]
+def _filter_row(wide, first, pitch, kernel, target, row, width):
     k0, k1, k2 = F(kernel[0]), F(kernel[1]), F(kernel[2])
     k3, k4, k5 = F(kernel[3]), F(kernel[4]), F(kernel[5])
     k6, k7, k8 = F(kernel[6]), F(kernel[7]), F(kernel[8])
@@ -107,7 +107,7 @@ def _filter_row(wide, first, pitch, kernel, target, row, width):  # type: ignore
 
 
 @separate
-def _curves(temperature, first, last, state, numbers, table):  # type: ignore[no-untyped-def]
+def _curves(temperature, first, last, state, numbers, table):
     """sin(k x) for one k after the other, from the two before: 2 cos(x) sin((k - 1) x) - sin((k - 2) x)."""
     strength = 255.0 * math.sqrt(temperature)
     twice, before, current, total = numbers[0:256], numbers[256:512], numbers[512:768], numbers[768:1024]
@@ -139,7 +139,7 @@ def _curves(temperature, first, last, state, numbers, table):  # type: ignore[no
 
 
 @separate
-def _displace(temperature, cut, state, source, target, height, width, numbers):  # type: ignore[no-untyped-def]
+def _displace(temperature, cut, state, source, target, height, width, numbers):
     size = height * width
     amplitudes, half = numbers[0:size], numbers[size : 2 * size]
     across, down = numbers[2 * size : 3 * size], numbers[3 * size : 4 * size]
@@ -163,7 +163,7 @@ def _displace(temperature, cut, state, source, target, height, width, numbers): 
 
 
 @helper
-def _folded(frequency, period):  # type: ignore[no-untyped-def]
+def _folded(frequency, period):
     """On ``period + 1`` samples of [0, 1], sin(pi f x) is sin(pi g x), its negative, or 0: (g < period, 1, -1 or 0)."""
     if period == 0:
         return 0, 0.0
@@ -176,7 +176,7 @@ def _folded(frequency, period):  # type: ignore[no-untyped-def]
 
 
 @separate
-def _field(cut, state, height, width, amplitudes, half, out, waves, strength):  # type: ignore[no-untyped-def]
+def _field(cut, state, height, width, amplitudes, half, out, waves, strength):
     """The sum of all waves, float64[H * W], times ``strength``; waves too short for the image's pixels are
     added to the longer ones that look the same there."""
     most_x, most_y = min(cut, width - 2), min(cut, height - 2)

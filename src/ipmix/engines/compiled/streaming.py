@@ -63,7 +63,7 @@ finish_streams: Any = intrinsic(_finish_streams)
 
 
 @separate
-def stream(source, count, target, to):  # type: ignore[no-untyped-def]
+def stream(source, count, target, to):
     """``target[to:to + count] = source[:count]`` past the caches; both float32[*]."""
     ahead = min((-(_address_of(target) + 4 * to) & (LINE - 1)) // 4, count)
     for i in range(ahead):

@@ -11,12 +11,11 @@ from PIL import Image
 
 torch = pytest.importorskip("torch", reason="the train extra is not installed")
 
-from ipmix import models
+from ipmix import models  # noqa: E402
 from ipmix.cli.main import main  # noqa: E402
 from ipmix.core.errors import InputError  # noqa: E402
-from ipmix.evaluation import class_maps, inputs
-from ipmix.evaluation import request as request_module
-from ipmix.evaluation.request import Wanted  # noqa: E402
+from ipmix.evaluation import class_maps, inputs  # noqa: E402
+from ipmix.evaluation.request import EvaluationRequest, MeasureRequest  # noqa: E402
 
 QUICK = ["--corruptions", "brightness,contrast", "--severities", "1,5", "--steps", "2", "--device", "cpu", "--quiet"]
 
@@ -61,7 +60,7 @@ def test_a_checkpoint_on_a_folder(folder, network, tmp_path, capsys):
     assert "Where it looks" in page
     assert ("The worst answers" in page) == (card["measures"]["clean_error"]["value"] > 0)
     before = (out / "scorecard.json").read_bytes()
-    assert main(words(network, folder, "--out", out, *QUICK)) == 0  # all parts are there: only scored again
+    assert main(words(network, folder, "--out", out, *QUICK)) == 0  # all shards are there: only scored again
     assert (out / "scorecard.json").read_bytes() == before
     assert main(words(network, folder, "--out", out, "--seed", "1", *QUICK)) == 2
     assert "--force" in capsys.readouterr().err
@@ -74,7 +73,7 @@ def test_two_processes_give_the_same(folder, network, tmp_path):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     script = tmp_path / "run.py"
     script.write_text(
-        "import sys\nfrom ipmix.evaluation import plan, predicting\nplan.PART = predicting.PART = 7\n"
+        "import sys\nfrom ipmix.evaluation import plan, predicting\nplan.CHUNK = predicting.CHUNK = 7\n"
         "from ipmix.cli.main import main\nsys.exit(main(sys.argv[1:]))\n"
     )
     done = subprocess.run(
@@ -162,15 +161,17 @@ def test_scoring_somebody_s_predictions(tmp_path, capsys):
 
 
 def test_groups_of_corruptions():
-    plan = Wanted(corruptions=("test", "bar"), severities=(1,), perturbations=("imagenet",), attack=None).plan(224)
+    plan = MeasureRequest(corruptions=("test", "bar"), severities=(1,), perturbations=("imagenet",), attack=None).plan(
+        224
+    )
     assert len(plan.corruptions) == 25
     assert "caustic_refraction" in plan.corruptions
     assert "snow" in plan.perturbations
-    small = Wanted(corruptions=("bar", "fog"), severities=(1,), perturbations=("cifar",), attack=None).plan(32)
+    small = MeasureRequest(corruptions=("bar", "fog"), severities=(1,), perturbations=("cifar",), attack=None).plan(32)
     assert "ripple" in small.corruptions
     assert small.corruptions[-1] == "fog"
     with pytest.raises(InputError, match="unknown corruption"):
-        Wanted(corruptions=("barr",)).plan(32)
+        MeasureRequest(corruptions=("barr",)).plan(32)
 
 
 def test_a_subset_of_imagenet(tmp_path):
@@ -181,10 +182,10 @@ def test_a_subset_of_imagenet(tmp_path):
     classes = tuple(f"n{i:08d}" for i in range(1000))
     labels = np.arange(0, 1000, 2, dtype=np.int64)
     source = InMemory(ArrayDataset(np.zeros((500, 4, 4, 3), np.uint8), labels, classes, "sample"))
-    request = request_module.Request(model="m", data="d", out=tmp_path, subset="imagenet-r")
-    found, columns = class_maps.match_classes(source, request, torch.nn.Identity())
+    request = EvaluationRequest(model="m", data="d", out=tmp_path, subset="imagenet-r")
+    found, class_outputs = class_maps.match_classes(source, request, torch.nn.Identity())
     wanted = subset("imagenet-r")
-    assert columns == wanted.tolist()
+    assert class_outputs == wanted.tolist()
     assert len(found.classes) == 200
     assert wanted[found.labels].tolist() == [c for c in wanted.tolist() if c % 2 == 0]
     two = InMemory(ArrayDataset(np.zeros((2, 4, 4, 3), np.uint8), labels[:2] // 2, ("a", "b"), "two"))
@@ -209,7 +210,7 @@ def source_of(names, per_class=1):
 
 
 def matched(source, model=None, **options):
-    request = request_module.Request(model="m", data="d", out=None, **options)
+    request = EvaluationRequest(model="m", data="d", out=None, **options)
     return class_maps.match_classes(source, request, torch.nn.Identity() if model is None else model)
 
 
@@ -220,15 +221,17 @@ def test_folders_named_by_numbers_are_never_guessed(tmp_path, capsys):
     assert main(words(tmp_path / "n.safetensors", data, "--out", tmp_path / "r", *QUICK)) == 2
     assert "--class-map numbers" in capsys.readouterr().err
     assert not (tmp_path / "r").exists()
-    for name, columns in (("numbers", [0, 1, 10, 11, *range(2, 10)]), ("sorted", None)):
+    for name, class_outputs in (("numbers", [0, 1, 10, 11, *range(2, 10)]), ("sorted", None)):
         out = tmp_path / name
         assert main(words(tmp_path / "n.safetensors", data, "--out", out, "--class-map", name, *QUICK)) == 0
-        assert json.loads((out / "scorecard.json").read_text())["run"]["columns"] == columns
+        assert json.loads((out / "scorecard.json").read_text())["run"]["columns"] == class_outputs
 
 
 def test_a_class_map_leaves_out_what_it_does_not_name(capsys):
-    found, columns = matched(source_of(["air_freshener", "alarm_clock", "banana", "wok"], 2), class_map="objectnet")
-    assert columns == [(409, 530), 954, 909]
+    found, class_outputs = matched(
+        source_of(["air_freshener", "alarm_clock", "banana", "wok"], 2), class_map="objectnet"
+    )
+    assert class_outputs == [(409, 530), 954, 909]
     assert found.classes == ("alarm_clock", "banana", "wok")
     assert found.labels.tolist() == [0, 0, 1, 1, 2, 2]
     assert "1 of the data's 4 folders" in capsys.readouterr().err
@@ -255,7 +258,7 @@ def test_the_set_of_bar_is_that_of_the_images_side():
     class Sized(torch.nn.Identity):
         size = 224
 
-    request = request_module.Request(model="m.onnx", data="d", out=None)
+    request = EvaluationRequest(model="m.onnx", data="d", out=None)
     assert inputs.usual_form(request, Sized()) == inputs.Form(224, 1.0)
     assert inputs.usual_form(request, torch.nn.Identity()) == inputs.Form(None, 1.0)
     assert inputs.side_of(source_of(["a", "b"])) == 4
@@ -263,15 +266,15 @@ def test_the_set_of_bar_is_that_of_the_images_side():
 
 def test_published_networks_bring_their_form():
     pytest.importorskip("torchvision")
-    request = request_module.Request(model="torchvision:resnet50", data="d", out=None)
+    request = EvaluationRequest(model="torchvision:resnet50", data="d", out=None)
     assert inputs.usual_form(request, torch.nn.Identity()) == inputs.Form(224, 224 / 232)
-    other = request_module.Request(model="torchvision:resnet50", data="d", out=None, size=160, crop=0.5)
+    other = EvaluationRequest(model="torchvision:resnet50", data="d", out=None, size=160, crop=0.5)
     assert inputs.usual_form(other, torch.nn.Identity()) == inputs.Form(160, 0.5)
 
     class Timm(torch.nn.Identity):
         pretrained_cfg: ClassVar = {"input_size": (3, 240, 240), "crop_pct": 0.9}
 
-    timm = request_module.Request(model="timm:some_network", data="d", out=None)
+    timm = EvaluationRequest(model="timm:some_network", data="d", out=None)
     assert inputs.usual_form(timm, Timm()) == inputs.Form(240, 0.9)
 
 

@@ -11,6 +11,7 @@ from torch import nn
 
 from ipmix.attacks.auto_attack import require
 from ipmix.core.files import write_text
+from ipmix.core.image_sizes import SMALL_SIDE
 from ipmix.core.processes import Team
 from ipmix.data.sources import ImageSource, InMemory
 from ipmix.evaluation.inputs import (
@@ -23,14 +24,14 @@ from ipmix.evaluation.inputs import (
 from ipmix.evaluation.plan import EvaluationPlan, describe
 from ipmix.evaluation.predicting import check_beforehand, predict
 from ipmix.evaluation.predictions import PredictionFolder
-from ipmix.evaluation.request import SMALL_SIDE, Request, Wanted
+from ipmix.evaluation.request import EvaluationRequest, MeasureRequest
 from ipmix.evaluation.results import read_baseline
 from ipmix.evaluation.scorecard import score
 
 
-def assess(
-    request: Request,
-    wanted: Wanted,
+def evaluate(
+    request: EvaluationRequest,
+    wanted: MeasureRequest,
     *,
     batch_size: int = 128,
     device: str = "auto",
@@ -38,9 +39,18 @@ def assess(
     force: bool = False,
     quiet: bool = False,
 ) -> dict[str, Any]:
-    """Predict, score, print the table, write ``scorecard.json`` and ``report.html``; gives the scorecard.
+    """Predict, score and report: prints the table, writes ``scorecard.json`` and ``report.html``, gives the scorecard.
 
-    Started by torchrun, all processes predict together; the first scores and writes, the others give ``{}``.
+    Started by torchrun, all processes predict together; the first scores and reports, the others give ``{}``.
+
+    Args:
+        request: which model on which images, and where results go.
+        wanted: what to measure.
+        batch_size: images in one forward pass.
+        device: "auto", "cpu", "cuda", "cuda:1", "mps".
+        threads: that make corruptions.
+        force: replace another run's results.
+        quiet: show no progress.
 
     Raises:
         InputError: the model, the data or the settings can't be used; nothing is written then.
@@ -49,39 +59,46 @@ def assess(
     baseline = None if request.baseline is None else read_baseline(request.baseline)
     if wanted.auto_attack is not None:
         require()
-    model, source, columns = model_and_source(request, quiet)
-    plan = wanted.plan(side_of(source))
+    model, source, class_outputs = model_and_source(request, quiet)
+    plan = _without_attacks_if_it_has_no_gradients(wanted.plan(side_of(source)), model)
     name = request.name or str(getattr(model, "name", Path(request.model).stem))
-    if (plan.attack or plan.auto_attack) and getattr(model, "differentiable", True) is False:
-        sys.stderr.write("This kind of model has no gradients: the adversarial error is not measured.\n")
-        plan = replace(plan, attack=None, auto_attack=None)
     team = Team(device)
     options: dict[str, Any] = {
-        "columns": columns, "batch_size": batch_size, "device": team.device, "threads": threads,
-        "shard": (team.rank, team.count), "quiet": quiet or team.rank > 0,
+        "name": name, "class_outputs": class_outputs, "batch_size": batch_size, "device": team.device,
+        "threads": threads, "shard": (team.rank, team.count), "quiet": quiet or team.rank > 0,
     }  # fmt: skip
     folder = request.out / "predictions"
     if team.rank == 0:
-        run = describe(model, source, plan, name=name, columns=columns)
+        run = describe(model, source, plan, name=name, class_outputs=class_outputs)
         check_beforehand(source, plan, folder, run)
         PredictionFolder.begin(folder, run, force=force)
     team.wait()
-    kept = predict(model, source, plan, folder, name=name, **options)
+    kept = predict(model, source, plan, folder, **options)
     unknown = None
     if request.anomalies is not None:
-        options["force"] = force and team.count == 1
-        unknown = _predict_anomalies(request, model, source, plan, name, options)
+        unknown = _predict_anomalies(request, model, source, plan, {**options, "force": force and team.count == 1})
     team.wait()
     if team.rank > 0:
         return {}
     card = score(kept, anomalies=unknown, baseline=baseline, seed=plan.seed)
     write_text(request.out / "scorecard.json", json.dumps(card, indent=1, allow_nan=False) + "\n")
-    _report(request, card, source, model, plan, device)
+    _report(request, card, source, model, plan)
     return card
 
 
+def _without_attacks_if_it_has_no_gradients(plan: EvaluationPlan, model: nn.Module) -> EvaluationPlan:
+    if not (plan.attack or plan.auto_attack) or getattr(model, "differentiable", True):
+        return plan
+    sys.stderr.write("This kind of model has no gradients: the adversarial error is not measured.\n")
+    return replace(plan, attack=None, auto_attack=None)
+
+
 def _report(
-    request: Request, card: dict[str, Any], source: ImageSource, model: nn.Module, plan: EvaluationPlan, device: str
+    request: EvaluationRequest,
+    card: dict[str, Any],
+    source: ImageSource,
+    model: nn.Module,
+    plan: EvaluationPlan,
 ) -> None:
     from ipmix.evaluation.evidence import attention_panel, worst_panel
     from ipmix.report import print_comparison, write_page
@@ -104,8 +121,12 @@ def _report(
 
 
 def _predict_anomalies(
-    request: Request, model: nn.Module, source: ImageSource, plan: EvaluationPlan, name: str, options: dict[str, Any]
-) -> Any:
+    request: EvaluationRequest,
+    model: nn.Module,
+    source: ImageSource,
+    plan: EvaluationPlan,
+    options: dict[str, Any],
+) -> PredictionFolder:
     """Predictions on unknown images; their own labels mean nothing, so all are given class 0."""
     assert request.anomalies is not None
     found = scan_data(request, True, str(request.anomalies), None)
@@ -115,4 +136,4 @@ def _predict_anomalies(
     everything = np.arange(len(found))
     unknown = picked(request, found, form, everything, np.zeros(len(found), np.int64), source.classes)
     alone = replace(plan, corruptions=(), perturbations=(), attack=None, auto_attack=None)
-    return predict(model, unknown, alone, request.out / "predictions-anomalies", name=name, **options)
+    return predict(model, unknown, alone, request.out / "predictions-anomalies", **options)

@@ -1,4 +1,4 @@
-"""A model in evaluation mode, for as long as it is attacked."""
+"""A model held still: in evaluation mode, its parameters fixed, for as long as its inputs are what moves."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,0 +1,55 @@
+"""Machine code kept on disk by Numba, and made anew when a source file that it may come from has changed.
+
+Numba compares a compiled function's own file with what it was compiled from, not the files of what it calls or of the
+numbers it reads: after an edit or a ``git pull`` in an editable installation, the kernel would be the old one. So all
+files of the function's package, of ``core`` and of ``recipe`` count too, which is what kernels are made from (a test
+says so): their times and sizes, looked at once for each package, in less than a millisecond.
+
+This leans on Numba from the inside; a version without what is needed compares the one file, as it always did.
+"""
+
+import functools
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numba
+
+PACKAGE = Path(__file__).parents[1]
+
+SHARED = ("core", "recipe")
+"""Packages that kernels of all packages are made from."""
+
+
+def kept(function: Callable[..., Any], **options: Any) -> Any:
+    """``numba.njit(**options)(function)``, kept on disk for as long as the sources stay as they are."""
+    made = numba.njit(cache=True, **options)(function)
+    file: Any = getattr(getattr(made, "_cache", None), "_cache_file", None)
+    if hasattr(file, "_source_stamp"):
+        top, _, rest = function.__module__.partition(".")
+        own = rest.partition(".")[0] if top == PACKAGE.name else ""
+        file._source_stamp = file._source_stamp, sources_stamp(own)
+    return made
+
+
+@functools.cache
+def sources_stamp(own: str) -> str:
+    """A word that changes when a source file of package ``own`` or of :data:`SHARED` does."""
+    names = sorted({own, *SHARED} - {""})
+    seen = sorted(stamp for name in names for stamp in _stamps(str(PACKAGE / name)))
+    return hashlib.blake2b(repr(seen).encode(), digest_size=8).hexdigest()
+
+
+def _stamps(folder: str) -> Iterator[tuple[str, int, int]]:
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:  # a module rather than a package, or an archive: Numba's own stamp has to do
+        return
+    for entry in entries:
+        if entry.name.endswith(".py"):
+            found = entry.stat()
+            yield os.path.relpath(entry.path, PACKAGE), found.st_mtime_ns, found.st_size
+        elif not entry.name.startswith(("_", ".")) and entry.is_dir():
+            yield from _stamps(entry.path)

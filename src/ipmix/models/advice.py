@@ -1,0 +1,83 @@
+"""What to say where a model fails on an image: which images it takes, found out by asking it."""
+
+import time
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from ipmix.core.errors import InputError, first_line
+from ipmix.models.outputs import shown
+
+SIDES = (32, 64, 224, 28, 96, 128, 256, 299, 384, 160, 192, 112, 48, 8, 16, 240, 288, 320, 336, 448, 480, 512, 518)
+"""Sides of images that networks are made for, the usual ones first."""
+
+BATCHES = (2, 4, 8, 16, 32, 64, 100, 128, 256)
+
+PATIENCE = 20.0
+"""Seconds that the search for a size may take."""
+
+
+def failure(model: nn.Module, images: torch.Tensor, error: Exception) -> InputError:
+    """The error to raise where ``model`` failed with ``error`` on float[1, C, H, W] in [0, 1], with advice.
+
+    The advice is found by trying: images of the channels that its first convolution takes, then of usual sizes.
+    """
+    _, channels, height, width = images.shape
+    told = f"{type(error).__name__}: {first_line(error)}"
+    what = f"the model can't take an image of {width}x{height} with {channels} channel{'s' * (channels != 1)}"
+    return InputError(f"{what}: given {shown(images)} in [0, 1], it said {told}; {_advice(model, images)}")
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether a device or the machine had too little memory."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
+
+
+def _advice(model: nn.Module, images: torch.Tensor) -> str:
+    _, channels, height, width = images.shape
+    taken = first_channels(model)
+    if taken is not None and taken != channels:
+        return _about_channels(taken, channels)
+    begun = time.monotonic()
+    for side in SIDES:
+        if time.monotonic() - begun > PATIENCE:
+            break
+        if (side, side) != (height, width) and _takes(model, images.new_full((1, channels, side, side), 0.5)):
+            return f"this model takes {side}x{side} images: pass --size {side}"
+    for other in _other_channels(channels) if taken is None else ():
+        if _takes(model, images.new_full((1, other, height, width), 0.5)):
+            return _about_channels(other, channels)
+    for count in BATCHES:
+        if _takes(model, images.expand(count, -1, -1, -1)):
+            return f"it takes {count} images at once, but not one: export it for batches of any size"
+    return "if it was trained on another size, pass it with --size"
+
+
+def first_channels(model: nn.Module) -> int | None:
+    """How many channels the first convolution takes; None where there is none to be seen."""
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            return module.in_channels
+    return None
+
+
+def _about_channels(taken: int, given: int) -> str:
+    kind = {1: "grey images", 3: "color images"}.get(taken, "such images")
+    return (
+        f"the model takes {taken} channel{'s' * (taken != 1)}, the data has {given}: use {kind}, or a model that takes "
+        f"{given} channel{'s' * (given != 1)}"
+    )
+
+
+def _other_channels(channels: int) -> Iterator[int]:
+    yield from (number for number in (1, 3, 4) if number != channels)
+
+
+def _takes(model: nn.Module, images: torch.Tensor) -> bool:
+    try:
+        with torch.inference_mode():
+            model(images)
+    except Exception:
+        return False
+    return True
