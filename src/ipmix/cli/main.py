@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
-from ipmix.core.errors import InputError
+from ipmix.core.errors import InputError, plain
 
 SUMMARIES = {
     "quickstart": "train a plain and an IPMix network on small images, score both, write a page",
@@ -138,7 +138,7 @@ def _module(name: str) -> str:
 
 
 def _complain(message: str, code: int) -> int:
-    sys.stderr.write(f"ipmix: {message}\n")
+    sys.stderr.write(f"ipmix: {plain(message, most=2000)}\n")
     return code
 
 

@@ -7,6 +7,7 @@ belong to the class (:mod:`ipmix.data.folders`).
 """
 
 import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -36,6 +37,7 @@ class ArrayDataset:
         classes: the classes' names.
         name: what the set is called in results.
         skipped: the broken files that were passed over.
+        hidden: hidden image files and folders, which were left out.
     """
 
     images: np.ndarray
@@ -43,6 +45,7 @@ class ArrayDataset:
     classes: tuple[str, ...]
     name: str
     skipped: tuple[Path, ...] = field(default=(), repr=False)
+    hidden: tuple[Path, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         check_images(self.images, where=self.name)
@@ -121,7 +124,7 @@ class FileDataset:
             raise InputError(f"{self.name}: every one of the {len(self)} images is broken")
         if len(broken):
             images = images[kept]
-        return ArrayDataset(images, self.labels[kept], self.classes, self.name, skipped)
+        return ArrayDataset(images, self.labels[kept], self.classes, self.name, skipped, self.hidden)
 
 
 def load(
@@ -193,6 +196,12 @@ def scan_classes(top: Path, name: str, decoding: DecodeConfig = DEFAULT) -> File
         top,
         decoding,
     )
+
+
+def tell_hidden(images: ArrayDataset | FileDataset) -> None:
+    """Say on stderr how many hidden files and folders were left out, if any were."""
+    if hidden := images.hidden:
+        sys.stderr.write(f"left out {len(hidden)} hidden files and folders, the first {hidden[0]}\n")
 
 
 def splits(source: str | Path) -> tuple[str, ...]:

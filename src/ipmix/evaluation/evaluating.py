@@ -13,7 +13,8 @@ from ipmix.attacks.auto_attack import require
 from ipmix.core.files import write_text
 from ipmix.core.image_sizes import SMALL_SIDE
 from ipmix.core.processes import Team
-from ipmix.data.sources import ImageSource, InMemory
+from ipmix.data.datasets import tell_hidden
+from ipmix.data.sources import ImageSource, InMemory, OnDisk
 from ipmix.evaluation.inputs import (
     model_and_source,
     picked,
@@ -69,6 +70,8 @@ def evaluate(
     }  # fmt: skip
     folder = request.out / "predictions"
     if team.rank == 0:
+        if isinstance(source, OnDisk):
+            tell_hidden(source.files)
         run = describe(model, source, plan, name=name, class_outputs=class_outputs)
         check_beforehand(source, plan, folder, run)
         PredictionFolder.begin(folder, run, force=force)
@@ -130,6 +133,8 @@ def _predict_anomalies(
     """Predictions on unknown images; their own labels mean nothing, so all are given class 0."""
     assert request.anomalies is not None
     found = scan_data(request, True, str(request.anomalies), None)
+    if options["shard"][0] == 0:
+        tell_hidden(found)
     form = usual_form(request, model)
     if form.size is None and isinstance(source, InMemory):
         form = replace(form, size=source.dataset.images.shape[1])

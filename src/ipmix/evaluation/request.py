@@ -29,6 +29,7 @@ class EvaluationRequest:
     size: int | None = None
     crop: float | None = None
     trim: int = 0
+    exif: bool = True
     subset: str | None = None
     class_map: str | None = None
     baseline: Path | None = None

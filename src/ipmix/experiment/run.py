@@ -13,6 +13,7 @@ from typing import Any
 from ipmix.core.errors import InputError
 from ipmix.data import datasets
 from ipmix.data.datasets import ArrayDataset, FileDataset
+from ipmix.data.decoding import DecodeConfig
 from ipmix.data.sources import OnDisk
 from ipmix.experiment.config import TEST_CROP, DataConfig, ExecutionConfig, ExperimentConfig
 from ipmix.methods.choosing import chosen_method
@@ -33,7 +34,7 @@ def train(experiment: ExperimentConfig, out: Path, execution: ExecutionConfig | 
         if experiment.mixing.folder is not None:
             raise InputError("this method mixes in no images: leave out the mixing set")
     elif experiment.mixing.folder is not None:
-        MixingSet.open(experiment.mixing.folder)
+        MixingSet.open(experiment.mixing.folder, decoding=_decoding(experiment.data))
     refuse_taken(out, resume=how.resume, force=how.force)
     dataset, test = open_datasets(
         experiment.data, experiment.training.crop_size, root=how.root, download=how.download, quiet=how.quiet
@@ -101,6 +102,7 @@ def run_experiment(
             split=experiment.data.test_split,
             size=experiment.training.crop_size if experiment.data.crop == "resized" else experiment.data.size,
             crop=TEST_CROP if experiment.data.crop == "resized" else 1.0,
+            exif=experiment.data.exif,
             root=how.root,
             skip_broken=experiment.data.skip_broken,
             limit=wanted.limit,
@@ -133,6 +135,7 @@ def open_datasets(
         return _open_files(data, size, quiet)
     where: dict[str, Any] = {
         "root": root, "download": download, "skip_broken": data.skip_broken, "quiet": quiet,
+        "decoding": _decoding(data),
     }  # fmt: skip
     dataset = datasets.load(data.source, "train", size=data.size, **where)
     side = data.size
@@ -143,18 +146,21 @@ def open_datasets(
     for loaded in (dataset, test):
         if loaded is not None:
             _tell_skipped(loaded.name, loaded.skipped)
+            datasets.tell_hidden(loaded)
     return dataset, test
 
 
 def _open_files(data: DataConfig, size: int, quiet: bool) -> tuple[FileDataset, OnDisk | None]:
-    files = datasets.scan(data.source, "train")
+    files = datasets.scan(data.source, "train", _decoding(data))
+    datasets.tell_hidden(files)
     if data.skip_broken:
         files, broken = files.whole(quiet=quiet)
         _tell_skipped(files.name, broken)
     split = _test_split(data)
     if split is None:
         return files, None
-    test = datasets.scan(data.source, split)
+    test = datasets.scan(data.source, split, _decoding(data))
+    datasets.tell_hidden(test)
     return files, OnDisk(test, size, TEST_CROP, data.skip_broken)
 
 
@@ -162,6 +168,10 @@ def _test_split(data: DataConfig) -> str | None:
     if data.test_split is not None:
         return data.test_split
     return next((name for name in ("test", "val") if name in datasets.splits(data.source)), None)
+
+
+def _decoding(data: DataConfig) -> DecodeConfig:
+    return DecodeConfig(exif=data.exif)
 
 
 def _tell_skipped(name: str, skipped: Sequence[Path]) -> None:
@@ -175,7 +185,7 @@ def _mixing_set(
     if method is None or not method.needs_mixing_images:
         return None
     if experiment.mixing.folder is not None:
-        return MixingSet.open(experiment.mixing.folder)
+        return MixingSet.open(experiment.mixing.folder, decoding=_decoding(experiment.data))
     height = width = experiment.training.crop_size
     if isinstance(dataset, ArrayDataset):
         height, width = dataset.images.shape[1:3]

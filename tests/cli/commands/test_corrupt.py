@@ -339,3 +339,8 @@ def test_photos_are_corrupted_upright(tmp_path: Path) -> None:
     with Image.open(next((tmp_path / "out").rglob("*.JPEG"))) as written:
         assert written.size == (40, 60)
         assert 0x0112 not in written.getexif()
+    command(str(tmp_path / "photos"), str(tmp_path / "stored"), names=["fog"], severities=[1], exif=False)
+    with Image.open(next((tmp_path / "stored").rglob("*.JPEG"))) as written:
+        assert written.size == (60, 40)
+    with pytest.raises(InputError, match=r"other settings \(exif differ"):
+        command(str(tmp_path / "photos"), str(tmp_path / "out"), names=["fog"], severities=[1], exif=False)

@@ -28,6 +28,7 @@ def augment(
     explain: bool = False,
     cell: int = 144,
     engine: Literal["compiled", "reference"] = "compiled",
+    exif: bool = True,
     skip_broken: bool = False,
     force: bool = False,
 ) -> None:
@@ -49,6 +50,8 @@ def augment(
         explain: Take the first version of each image apart.
         cell: Longer side of an image on the sheet, in pixels.
         engine: What augments.
+        exif: Turn images upright; --no-exif: read images as they are stored, without turning them upright by
+            their EXIF tag, as torchvision does.
         skip_broken: Pass over images that can't be decoded.
         force: Replace an existing file.
     """
@@ -58,6 +61,7 @@ def augment(
     from ipmix.cli.own_images import read_images
     from ipmix.cli.sheet import FORMATS, SheetRow, draw_sheet
     from ipmix.core.checking import check_count
+    from ipmix.data.decoding import DecodeConfig
     from ipmix.mixing_set.mixing_set import MixingSet, margin
 
     count = (1 if methods else 8) if count is None else count
@@ -80,11 +84,16 @@ def augment(
         if one is None:
             raise InputError('--method none leaves images as they are; choose a method, such as "ipmix"')
         chosen = {method.method: one}
-    names, images = zip(*read_images(files, size, skip_broken))
+    decoding = DecodeConfig(exif=exif)
+    names, images = zip(*read_images(files, size, skip_broken, decoding))
     mixing = None
     if any(each.needs_mixing_images for each in chosen.values()):
         side = max(margin(image.shape[0], image.shape[1]) for image in images)
-        mixing = MixingSet.open(mixing_set) if mixing_set else MixingSet.generate(mixing_count, side, seed)
+        mixing = (
+            MixingSet.open(mixing_set, decoding=decoding)
+            if mixing_set
+            else MixingSet.generate(mixing_count, side, seed)
+        )
     mixes = any(each.mixes_labels for each in chosen.values())
     lines: list[SheetRow] = []
     for index, (name, image) in enumerate(zip(names, images)):

@@ -50,6 +50,7 @@ class TestSetPlan:
     count: int
     frost: str
     version: str
+    exif: bool = True
 
     @classmethod
     def frost_source(cls, names: Sequence[str]) -> str:
