@@ -1,5 +1,6 @@
 """Draw, then apply: one result for one key, and every bad input refused with a message that helps."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -283,3 +284,15 @@ def test_apply_refuses_recipes_that_do_not_fit() -> None:
         apply(table, images, mixing)
     with pytest.raises(InputError, match="a recipe uses mixing image 4, and the set has 4"):
         apply(table, images, MixingSet.array(mixing))
+
+
+def test_a_memory_mapped_image_is_an_image(tmp_path: Path, images: np.ndarray, mixing_images: np.ndarray) -> None:
+    np.save(tmp_path / "images.npy", images)
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    expected = augment(images, METHOD, mixing_images, seed=3)
+    np.testing.assert_array_equal(augment(mapped, METHOD, mixing_images, seed=3), expected)
+    augmenter = ipmix.Augmenter(METHOD, mixing_images, shape=images.shape[1:], seed=3)
+    assert type(mapped[1]) is np.memmap
+    np.testing.assert_array_equal(augmenter(mapped[1], index=1), expected[1])
+    with pytest.raises(InputError, match="takes uint8"):
+        augmenter(images[1].tolist(), index=1)  # type: ignore[arg-type]

@@ -173,3 +173,18 @@ def test_completion_scripts(capsys):
 def test_version(capsys):
     assert main.main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("ipmix ")
+
+
+def test_messages_hold_no_controls(commands, capsys):
+    def trial() -> None:
+        """Fail."""
+        raise InputError("café\x1b[31m.png\nsays\x07 \u202egnp " + "x" * 3000)
+
+    commands(trial)
+    assert main.main(["trial"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("ipmix: café.png says\\x07 \\u202egnp xxx")
+    assert said.endswith("x ...\n")
+    assert len(said) == len("ipmix: ") + 2000 + 1
+    assert main.main(["\x1b]0;title\x07bake"]) == 2
+    assert "\x1b" not in capsys.readouterr().err

@@ -9,12 +9,12 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from ipmix.core.errors import InputError
 from ipmix.core.files import FileLock, alone, refuse_existing, replacing, sweep, write_bytes, write_text
+from simulated_msvcrt import Msvcrt
 
 
 def names(folder: Path) -> list[str]:
@@ -131,6 +131,11 @@ def test_existing_files_need_force(tmp_path: Path) -> None:
         refuse_existing(str(dangling), force=False)
 
 
+def test_a_name_that_is_not_utf8_is_written_as_an_escape(tmp_path: Path) -> None:
+    write_text(tmp_path / "page.html", "café caf\udce9")
+    assert (tmp_path / "page.html").read_bytes() == "café caf\\udce9".encode()
+
+
 def hold(path: Path, program: str = "") -> "subprocess.Popen[str]":
     """A process that holds the lock until its input ends."""
     code = f"import sys\n{program}\nfrom ipmix.core.files import FileLock\n"
@@ -183,31 +188,6 @@ def test_waiting_for_a_lock(tmp_path: Path) -> None:
     first.release()
     assert passed.wait(60)
     waiting.join()
-
-
-class Msvcrt(ModuleType):
-    """Windows' locks, as far as they are used: one byte, of one holder at a time."""
-
-    LK_NBLCK = 2
-
-    def __init__(self) -> None:
-        super().__init__("msvcrt")
-        self.held: dict[tuple[int, int], int] = {}
-        self.error = errno.EACCES
-
-    def locking(self, descriptor: int, mode: int, count: int) -> None:
-        assert (mode, count) == (self.LK_NBLCK, 1)
-        assert os.lseek(descriptor, 0, os.SEEK_CUR) == 0, "everybody locks the same byte"
-        status = os.fstat(descriptor)
-        holder = self.held.get((status.st_dev, status.st_ino))
-        if holder is not None:
-            try:
-                os.fstat(holder)
-                raise OSError(self.error, "locked")
-            except OSError as error:
-                if error.errno != errno.EBADF:  # the holder has closed its file
-                    raise
-        self.held[status.st_dev, status.st_ino] = descriptor
 
 
 def test_locks_where_there_is_no_fcntl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

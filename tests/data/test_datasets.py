@@ -1,4 +1,6 @@
+import os
 from pathlib import Path
+from urllib.error import URLError
 
 import numpy as np
 import pytest
@@ -6,6 +8,7 @@ from PIL import Image
 
 from ipmix.core.errors import InputError
 from ipmix.data.datasets import ArrayDataset, FileDataset, load, scan, splits
+from ipmix.data.sources import OnDisk
 
 
 def make_folder(top: Path, counts: dict[str, int], size: tuple[int, int] = (6, 5), seed: int = 0) -> Path:
@@ -167,3 +170,34 @@ def test_checking_files_finds_the_broken_ones(tmp_path: Path) -> None:
     (tmp_path / "train" / "a" / "002.png").write_bytes(b"x")
     with pytest.raises(InputError, match="every one of the 3 images is broken"):
         scan(tmp_path, "train").whole(quiet=True)
+
+
+@pytest.mark.parametrize(
+    "error", [URLError(OSError(-3, "Temporary failure in name resolution")), TimeoutError("timed out")]
+)
+def test_a_download_without_a_network_is_one_line(
+    tmp_path: Path, error: OSError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torchvision = pytest.importorskip("torchvision")
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(torchvision.datasets.cifar, "download_and_extract_archive", fail)
+    with pytest.raises(
+        InputError,
+        match=r"^cifar10 can't be fetched to .*(name resolution|timed out).*is there a network.*--root [^\n]*$",
+    ):
+        load("cifar10", "test", download=True, root=tmp_path)
+
+
+def test_names_that_are_not_utf8(tmp_path: Path) -> None:
+    folder = tmp_path / "test" / os.fsdecode(b"caf\xe9")
+    try:
+        folder.mkdir(parents=True)
+    except OSError:
+        pytest.skip("the file system takes UTF-8 only")
+    Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(folder / os.fsdecode(b"\xe9.png"))
+    files = scan(tmp_path, "test")
+    assert files.classes == ("caf\udce9",)
+    assert len(OnDisk(files).fingerprint()) == 64

@@ -1,9 +1,13 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from ipmix.core.errors import InputError
 from ipmix.data import datasets
+from ipmix.data.datasets import load, scan
+from ipmix.data.decoding import DecodeConfig
 from ipmix.data.sources import InMemory, OnDisk, open_images, read_arrays
 
 
@@ -125,3 +129,27 @@ def test_a_file_that_holds_no_arrays(tmp_path):
     (tmp_path / "set.npz").write_bytes(b"nothing")
     with pytest.raises(InputError, match="can't be read"):
         read_arrays(tmp_path / "set.npz")
+
+
+def test_the_decoding_of_a_set_reaches_every_reader(tmp_path: Path) -> None:
+    """A photo stored lying on its side: upright by default, as stored where the set says so."""
+    stored = np.zeros((20, 30, 3), np.uint8)
+    stored[:, :10] = 255
+    tag = Image.Exif()
+    tag[0x0112] = 6
+    for folder in ("a", "b"):
+        (tmp_path / "test" / folder).mkdir(parents=True)
+        Image.fromarray(stored).save(tmp_path / "test" / folder / "photo.png", exif=tag)
+    upright, lying = scan(tmp_path, "test"), scan(tmp_path, "test", DecodeConfig(exif=False))
+    expected = {30: np.rot90(stored, -1), 20: stored}
+    for files, height in ((upright, 30), (lying, 20)):
+        width = 50 - height
+        assert files[0].shape == (height, width, 3)
+        np.testing.assert_array_equal(files.whole(quiet=True)[0][0], expected[height])
+        np.testing.assert_array_equal(files.read(quiet=True).images[1], expected[height])
+        np.testing.assert_array_equal(OnDisk(files).read(0, 2)[0][0], expected[height])
+        np.testing.assert_array_equal(OnDisk(files, trim=2).read(0, 1)[0][0], expected[height][2:-2, 2:-2])
+    assert OnDisk(upright).fingerprint() != OnDisk(lying).fingerprint()
+    assert load(tmp_path, "test", decoding=lying.decoding, quiet=True).images.shape == (2, 20, 30, 3)
+    grey = scan(tmp_path, "test", DecodeConfig(grey=True))
+    assert OnDisk(grey, size=8).read(0, 2)[0].shape == (2, 8, 8, 1)

@@ -1,12 +1,14 @@
 """Feature images on a small network: they do what they are for, block by block, the same again."""
 
+import hashlib
+
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
 from ipmix.core.errors import InputError  # noqa: E402
-from ipmix.mixing_set.features import FeaturePainter  # noqa: E402
+from ipmix.mixing_set.features import FeaturePainter, _weights_hash  # noqa: E402
 
 
 def small_network():
@@ -86,3 +88,21 @@ def test_the_network_is_left_as_it_was():
     assert network.training
     assert all(parameter.requires_grad for parameter in network.parameters())
     assert torch.equal(network[1].running_mean, statistics)
+
+
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
+def test_weights_of_any_type_have_a_hash():
+    """By their bytes: bfloat16 and quantised tensors have no NumPy array."""
+    layer = torch.nn.Linear(3, 2)
+    content = hashlib.sha256()
+    for name, values in layer.state_dict().items():
+        content.update(name.encode() + values.numpy().tobytes())
+    assert _weights_hash(layer) == content.hexdigest()[:16]
+    assert _weights_hash(layer.to(torch.bfloat16)) != content.hexdigest()[:16]
+    hashes = set()
+    for value in (1.0, 2.0):
+        holder = torch.nn.Module()
+        holder.register_buffer("scalar", torch.tensor(0.0))
+        holder.register_buffer("weights", torch.quantize_per_tensor(torch.full((2, 2), value), 0.1, 0, torch.qint8))
+        hashes.add(_weights_hash(holder))
+    assert len(hashes) == 2

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -172,3 +173,15 @@ def test_saving_replaces_whole_files(tmp_path: Path) -> None:
         models.save(target, fresh("wrn-10-1", seed=1), {"figures": object()})
     assert target.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["a.safetensors"]
+
+
+def test_a_file_whose_name_is_not_utf8_opens(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    try:
+        folder.mkdir()
+    except OSError:
+        pytest.skip("the file system takes UTF-8 only")
+    model = fresh("wrn-10-1")
+    models.save(folder / "a.safetensors", model)
+    assert models.load(folder / "a.safetensors").name == "wrn-10-1"
+    models.build("wrn-10-1", 3, weights=folder / "a.safetensors")

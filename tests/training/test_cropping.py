@@ -8,6 +8,7 @@ from PIL import Image
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import SHARED_VIEW, Key, below
 from ipmix.data.datasets import FileDataset, scan
+from ipmix.data.decoding import DecodeConfig
 from ipmix.training.cropping import CROP_SALT, random_part, resized_crops
 
 
@@ -73,3 +74,19 @@ def test_a_file_that_vanishes_is_named(files: FileDataset, tmp_path: Path) -> No
     gone = FileDataset((tmp_path / "gone.jpg",), np.zeros(1, np.int64), ("a",), "gone")
     with pytest.raises(InputError, match=r"gone\.jpg does not exist"):
         resized_crops(gone, np.arange(1), size=8, seed=0, epoch=0, flip=False)
+
+
+def test_crops_obey_the_decoding_of_the_set(tmp_path: Path) -> None:
+    stored = np.zeros((40, 60, 3), np.uint8)
+    stored[:, :, 1] = np.arange(60)  # greener to the right; upright, greener downwards
+    tag = Image.Exif()
+    tag[0x0112] = 6
+    (tmp_path / "test" / "a").mkdir(parents=True)
+    Image.fromarray(stored).save(tmp_path / "test" / "a" / "photo.png", exif=tag)
+    for exif, axis in ((True, 0), (False, 1)):
+        files = scan(tmp_path, "test", DecodeConfig(exif=exif))
+        crop = resized_crops(files, np.zeros(1, int), size=8, seed=0, epoch=0, flip=False)[0, :, :, 1].astype(int)
+        assert np.diff(crop, axis=axis).min() >= 0
+        assert not np.diff(crop, axis=1 - axis).any()
+    grey = scan(tmp_path, "test", DecodeConfig(grey=True))
+    assert resized_crops(grey, np.zeros(1, int), size=8, seed=0, epoch=0, flip=True).shape == (1, 8, 8, 1)

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
-from ipmix.core.errors import InputError
+from ipmix.core.errors import InputError, plain
 
 SUMMARIES = {
     "quickstart": "train a plain and an IPMix network on small images, score both, write a page",
@@ -42,8 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the process's exit code: 0 done, 2 bad input, 130 interrupted, 1 anything else."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a terminal that knows only ASCII gets "?", not a traceback
-            stream.reconfigure(errors="replace")
+        if hasattr(stream, "reconfigure"):  # a terminal that knows only ASCII gets \xe9, not a traceback
+            stream.reconfigure(errors="backslashreplace")
     try:
         return _dispatch(words)
     except InputError as error:
@@ -138,7 +138,7 @@ def _module(name: str) -> str:
 
 
 def _complain(message: str, code: int) -> int:
-    sys.stderr.write(f"ipmix: {message}\n")
+    sys.stderr.write(f"ipmix: {plain(message, most=2000)}\n")
     return code
 
 

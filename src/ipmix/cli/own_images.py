@@ -8,10 +8,12 @@ from PIL import Image
 
 from ipmix.core.errors import InputError
 from ipmix.data.broken import list_broken
-from ipmix.data.decoding import BrokenImage, is_image_file, open_rgb
+from ipmix.data.decoding import DEFAULT, BrokenImage, DecodeConfig, is_image_file, open_rgb
 
 
-def read_images(paths: Sequence[Path], size: int, skip_broken: bool, out: Path) -> list[tuple[str, np.ndarray]]:
+def read_images(
+    paths: Sequence[Path], size: int, skip_broken: bool, out: Path, decoding: DecodeConfig = DEFAULT
+) -> list[tuple[str, np.ndarray]]:
     """Every image's name and pixels (uint8[H, W, 3]), the longer side at most ``size``.
 
     Args:
@@ -19,6 +21,7 @@ def read_images(paths: Sequence[Path], size: int, skip_broken: bool, out: Path) 
         size: larger images are brought to this longer side.
         skip_broken: pass over images that can't be decoded.
         out: the folder in which ``broken.txt`` then names them.
+        decoding: whether images are turned as their EXIF tag says.
 
     Raises:
         InputError: a folder without images, a broken image, or no image at all.
@@ -36,7 +39,7 @@ def read_images(paths: Sequence[Path], size: int, skip_broken: bool, out: Path) 
     skipped: list[Path] = []
     for file in files:
         try:
-            image = open_rgb(file)
+            image = open_rgb(file, decoding)
         except BrokenImage:
             if not skip_broken:
                 raise

@@ -86,8 +86,11 @@ def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
 
 
 def write_text(path: str | os.PathLike[str], content: str) -> None:
-    """Replace ``path`` by ``content`` (UTF-8) in one step."""
-    write_bytes(path, content.encode())
+    """Replace ``path`` by ``content`` (UTF-8) in one step.
+
+    What isn't text in it, from a file's name that is not UTF-8, is written as an escape (``\\udce9``).
+    """
+    write_bytes(path, content.encode(errors="backslashreplace"))
 
 
 def refuse_existing(path: str | os.PathLike[str], *, force: bool) -> None:

@@ -61,6 +61,7 @@ class Processes:
         self.count: int = self._accelerator.num_processes
         self.first = self.rank == 0
         self.device: torch.device = self._accelerator.device
+        self._figures = _widest_float(self.device)
 
     def prepare(
         self, network: nn.Module, optimizer: torch.optim.Optimizer, *, compile: bool
@@ -114,6 +115,10 @@ class Processes:
         context: AbstractContextManager[Any] = self._accelerator.no_sync(network)
         return context
 
+    def figures(self, count: int) -> torch.Tensor:
+        """Zeros on the device, to add up in: float64[count], or float32 where the device has no float64 (MPS)."""
+        return torch.zeros(count, dtype=self._figures, device=self.device)
+
     def add_up(self, figures: torch.Tensor) -> None:
         """Replace the figures by their sum over all processes."""
         if self.count > 1:
@@ -163,6 +168,13 @@ class Processes:
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
             yield
+
+
+def _widest_float(device: torch.device) -> torch.dtype:
+    try:
+        return torch.zeros(1, dtype=torch.float64, device=device).dtype
+    except TypeError:
+        return torch.float32
 
 
 def _leave() -> None:

@@ -7,7 +7,7 @@ belong to the class (:mod:`ipmix.data.folders`).
 """
 
 import os
-from collections.abc import Callable
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from ipmix.core.image_sizes import width_by_height
 from ipmix.core.progress import counting
 from ipmix.core.threads import default_threads
 from ipmix.data.cropping import resize_and_crop
-from ipmix.data.decoding import BrokenImage, decode, decode_square, is_image_file
+from ipmix.data.decoding import DEFAULT, BrokenImage, DecodeConfig, decode, decode_square, is_image_file
 from ipmix.data.folders import class_folders, image_files
 
 SPLITS = ("train", "test", "val")
@@ -37,6 +37,7 @@ class ArrayDataset:
         classes: the classes' names.
         name: what the set is called in results.
         skipped: the broken files that were passed over.
+        hidden: hidden image files and folders, which were left out.
     """
 
     images: np.ndarray
@@ -44,6 +45,7 @@ class ArrayDataset:
     classes: tuple[str, ...]
     name: str
     skipped: tuple[Path, ...] = field(default=(), repr=False)
+    hidden: tuple[Path, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         check_images(self.images, where=self.name)
@@ -66,6 +68,7 @@ class FileDataset:
         name: what the set is called in results.
         hidden: hidden image files and folders, which were left out.
         root: the folder that holds the class folders, where the files come from one.
+        decoding: how its readers decode them.
     """
 
     paths: tuple[Path, ...]
@@ -74,6 +77,7 @@ class FileDataset:
     name: str
     hidden: tuple[Path, ...] = field(default=(), repr=False)
     root: Path | None = field(default=None, repr=False)
+    decoding: DecodeConfig = DEFAULT
 
     def __post_init__(self) -> None:
         if not self.paths:
@@ -84,8 +88,15 @@ class FileDataset:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        """Image ``index`` as it is: uint8[H, W, 3]."""
-        return decode(self.paths[index])
+        """Image ``index`` as it is: uint8[H, W, 3] (one channel where ``decoding.grey``)."""
+        return decode(self.paths[index], self.decoding)
+
+    def _is_broken(self, index: int) -> bool:
+        try:
+            self[index]
+        except BrokenImage:
+            return True
+        return False
 
     def whole(self, *, quiet: bool = False) -> tuple["FileDataset", tuple[Path, ...]]:
         """Decode every file once: the files that can be, and the broken ones."""
@@ -94,7 +105,7 @@ class FileDataset:
             counting(f"checking {self.name}", len(self), quiet=quiet) as advance,
         ):
             broken = []
-            for i, fails in enumerate(pool.map(_is_broken, self.paths)):
+            for i, fails in enumerate(pool.map(self._is_broken, range(len(self)))):
                 advance()
                 if fails:
                     broken.append(i)
@@ -106,14 +117,14 @@ class FileDataset:
 
     def read(self, *, size: int | None = None, skip_broken: bool = False, quiet: bool = False) -> ArrayDataset:
         """Decode everything into memory. ``size`` and ``skip_broken`` as in :func:`load`."""
-        images, broken = _decode_all(self.paths, size, skip_broken, f"reading {self.name}", quiet)
+        images, broken = _decode_all(self.paths, size, skip_broken, f"reading {self.name}", quiet, self.decoding)
         kept = np.setdiff1d(np.arange(len(self)), broken)
         skipped = tuple(self.paths[i] for i in broken)
         if not len(kept):
             raise InputError(f"{self.name}: every one of the {len(self)} images is broken")
         if len(broken):
             images = images[kept]
-        return ArrayDataset(images, self.labels[kept], self.classes, self.name, skipped)
+        return ArrayDataset(images, self.labels[kept], self.classes, self.name, skipped, self.hidden)
 
 
 def load(
@@ -125,6 +136,7 @@ def load(
     download: bool = False,
     root: str | Path | None = None,
     quiet: bool = False,
+    decoding: DecodeConfig = DEFAULT,
 ) -> ArrayDataset:
     """Read one split of a set into memory.
 
@@ -138,6 +150,7 @@ def load(
         download: fetch CIFAR where it is missing (torchvision's download).
         root: where CIFAR's files lie; by default the user's cache folder.
         quiet: show no progress.
+        decoding: how a folder's files are decoded.
 
     Raises:
         InputError: the set, the split or an image is missing, empty or broken.
@@ -150,16 +163,16 @@ def load(
         return _resized(_digits(split), size)
     if str(source) in ("cifar10", "cifar100"):
         return _resized(_cifar(str(source), split, root, download), size)
-    return scan(source, split).read(size=size, skip_broken=skip_broken, quiet=quiet)
+    return scan(source, split, decoding).read(size=size, skip_broken=skip_broken, quiet=quiet)
 
 
-def scan(folder: str | Path, split: str) -> FileDataset:
+def scan(folder: str | Path, split: str, decoding: DecodeConfig = DEFAULT) -> FileDataset:
     """List one split of a folder of images without decoding any; errors as :func:`load`."""
     top = _folder_of(Path(folder), split)
-    return scan_classes(top, f"{Path(folder).name} {split}")
+    return scan_classes(top, f"{Path(folder).name} {split}", decoding)
 
 
-def scan_classes(top: Path, name: str) -> FileDataset:
+def scan_classes(top: Path, name: str, decoding: DecodeConfig = DEFAULT) -> FileDataset:
     """List a folder ``<class>/.../<image>``; the classes are numbered by their sorted names.
 
     Raises:
@@ -181,7 +194,14 @@ def scan_classes(top: Path, name: str) -> FileDataset:
         name,
         (*hidden, *(path for files in found for path in files.hidden)),
         top,
+        decoding,
     )
+
+
+def tell_hidden(images: ArrayDataset | FileDataset) -> None:
+    """Say on stderr how many hidden files and folders were left out, if any were."""
+    if hidden := images.hidden:
+        sys.stderr.write(f"left out {len(hidden)} hidden files and folders, the first {hidden[0]}\n")
 
 
 def splits(source: str | Path) -> tuple[str, ...]:
@@ -233,16 +253,15 @@ def _folder_of(folder: Path, split: str) -> Path:
 
 
 def _decode_all(
-    paths: tuple[Path, ...], size: int | None, skip_broken: bool, description: str, quiet: bool
+    paths: tuple[Path, ...], size: int | None, skip_broken: bool, description: str, quiet: bool, decoding: DecodeConfig
 ) -> tuple[np.ndarray, np.ndarray]:
-    """All images as uint8[N, H, W, 3], and the positions of the broken ones (int64)."""
+    """All images as uint8[N, H, W, C], and the positions of the broken ones (int64)."""
     broken: list[int] = []
     images: np.ndarray | None = None
-    read: Callable[[Path], np.ndarray] = decode if size is None else lambda path: decode_square(path, size)
 
     def attempt(path: Path) -> np.ndarray | BrokenImage:
         try:
-            return read(path)
+            return decode(path, decoding) if size is None else decode_square(path, size, config=decoding)
         except BrokenImage as error:
             return error
 
@@ -289,14 +308,6 @@ def _check_memory(needed: int, description: str) -> None:
         )
 
 
-def _is_broken(path: Path) -> bool:
-    try:
-        decode(path)
-    except BrokenImage:
-        return True
-    return False
-
-
 def _resized(dataset: ArrayDataset, size: int | None) -> ArrayDataset:
     if size is None or dataset.images.shape[1:3] == (size, size):
         return dataset
@@ -331,6 +342,8 @@ def _digits(split: str) -> ArrayDataset:
 def _cifar(source: str, split: str, root: str | Path | None, download: bool) -> ArrayDataset:
     if split == "val":
         raise InputError(f"{source} has no 'val' split; it has: train, test")
+    from http.client import HTTPException
+
     from torchvision import datasets
 
     if root is None:
@@ -340,6 +353,13 @@ def _cifar(source: str, split: str, root: str | Path | None, download: bool) -> 
     kind = datasets.CIFAR10 if source == "cifar10" else datasets.CIFAR100
     try:
         data = kind(root, train=split == "train", download=download)
+    except (OSError, HTTPException) as error:  # urllib's URLError is an OSError
+        if not download:
+            raise InputError(f"{source} in {root} can't be read ({error})") from None
+        raise InputError(
+            f"{source} can't be fetched to {root} ({getattr(error, 'reason', error)}): is there a network? Or get the "
+            "archive on another machine and say with --root where it lies"
+        ) from None
     except RuntimeError as error:
         raise InputError(
             f"{source} is not in {root} ({error}); pass --download to fetch it, --root to say where it lies, "

@@ -16,10 +16,10 @@ from ipmix.core.threads import default_threads
 from ipmix.data.contents import digest_of
 from ipmix.data.cropping import IMAGENET_CROP
 from ipmix.data.datasets import ArrayDataset, FileDataset, scan_classes, splits
-from ipmix.data.decoding import BrokenImage, decode, open_rgb, square
+from ipmix.data.decoding import DEFAULT, BrokenImage, DecodeConfig, decode, is_grey, open_image, pixels_of, square
 from ipmix.data.npy import checked_labels, read_array, read_npy, read_npz
 
-RESIZING = 2
+RESIZING = 3
 """Raised when the same file gives other pixels than before: predictions of before are then not taken for these."""
 
 
@@ -155,7 +155,7 @@ class OnDisk:
 
     def fingerprint(self) -> str:
         form = (RESIZING, self.size, self.crop, self.trim)
-        return hashlib.sha256(f"{form} {digest_of(self.files)}".encode()).hexdigest()
+        return hashlib.sha256(f"{form} {self.files.decoding.mark()} {digest_of(self.files)}".encode()).hexdigest()
 
     def whole(self, *, skip_broken: bool) -> tuple["OnDisk", tuple[Path, ...]]:
         """Decode every file once: the source without the broken ones, and these.
@@ -166,17 +166,17 @@ class OnDisk:
         files, broken = self.files.whole()
         if broken and not skip_broken:
             try:
-                decode(broken[0])
+                decode(broken[0], self.files.decoding)
             except BrokenImage as error:
                 raise InputError(f"{error}, or pass --skip-broken to go on without it") from None
         return replace(self, files=files), broken
 
     def image(self, place: int) -> NDArray[np.uint8]:
-        """One image, uint8[H, W, 3]; errors as :func:`ipmix.data.decoding.decode`."""
+        """One image, uint8[H, W, C]: one channel where the files' decoding is grey, else three; errors as its."""
         opened = self._opened(place)
         if self.size is not None:
             opened = square(opened, self.files.paths[place], self.size, self.crop)
-        return np.asarray(opened)
+        return pixels_of(opened)
 
     def stem(self, place: int) -> Path:
         """The name, without an ending, that a changed copy of an image goes by: that of its file below its class."""
@@ -190,7 +190,7 @@ class OnDisk:
             return error
 
     def _opened(self, place: int) -> Image.Image:
-        image = open_rgb(self.files.paths[place])
+        image = open_image(self.files.paths[place], self.files.decoding)
         if not self.trim:
             return image
         width, height = image.size
@@ -218,7 +218,12 @@ def read_arrays(path: Path) -> ArrayDataset:
     return ArrayDataset(images, labels, tuple(map(str, named.tolist())), path.stem)
 
 
-def open_images(data: str | Path, labels: str | Path | None = None, size: int | None = None) -> InMemory | OnDisk:
+def open_images(
+    data: str | Path,
+    labels: str | Path | None = None,
+    size: int | None = None,
+    decoding: DecodeConfig = DEFAULT,
+) -> InMemory | OnDisk:
     """Open clean images that are to be corrupted.
 
     Args:
@@ -226,6 +231,9 @@ def open_images(data: str | Path, labels: str | Path | None = None, size: int | 
         labels: for a .npy file, the .npy file of its N labels; by default ``labels.npy`` beside it, if there.
         size: for a folder: images are brought to this side: the shorter side to size * 256 / 224 and the middle cut
             out, as for ImageNet-C. None leaves them as they are.
+        decoding: how a folder's files are decoded. Whether as grey is found out: where all of its images are grey,
+            they are read, corrupted and written as grey; a single colored one makes all of them RGB, as the public
+            generators do it with ImageNet's few grey images.
 
     Raises:
         InputError: nothing there, not images, labels of another length, two files of one name but for the ending.
@@ -236,7 +244,7 @@ def open_images(data: str | Path, labels: str | Path | None = None, size: int | 
     if data.is_dir():
         if labels is not None:
             raise InputError("--labels is for a .npy file; a folder's labels are its class folders")
-        return _open_folder(data, size)
+        return _open_folder(data, size, decoding)
     if data.suffix.lower() != ".npy":
         missing = "does not exist" if not data.exists() else "is neither"
         raise InputError(f"{data} {missing}; expected a folder <class>/<image> or a .npy file of uint8[N, H, W, C]")
@@ -253,13 +261,22 @@ def open_images(data: str | Path, labels: str | Path | None = None, size: int | 
     return InMemory(ArrayDataset(images, numbers, classes, data.stem))
 
 
-def _open_folder(folder: Path, size: int | None) -> OnDisk:
+def _open_folder(folder: Path, size: int | None, decoding: DecodeConfig) -> OnDisk:
     if inside := splits(folder):
         raise InputError(f"{folder} holds splits; give one of them: {', '.join(str(folder / name) for name in inside)}")
-    source = OnDisk(scan_classes(folder, folder.name), size, IMAGENET_CROP)
+    files = scan_classes(folder, folder.name)
+    decoding = replace(decoding, grey=all(map(_may_be_grey, files.paths)))  # a colored set is known by its first image
+    source = OnDisk(replace(files, decoding=decoding), size, IMAGENET_CROP)
     first: dict[Path, Path] = {}
     for place, path in enumerate(source.files.paths):
         other = first.setdefault(source.stem(place), path)
         if other != path:
             raise InputError(f"{path} has a namesake with another ending ({other.name}) in its folder; rename one")
     return source
+
+
+def _may_be_grey(path: Path) -> bool:
+    try:
+        return is_grey(path)
+    except InputError:  # told when it is its turn to be read
+        return True

@@ -19,6 +19,7 @@ from ipmix.core.image_sizes import SMALL_SIDE
 from ipmix.core.json_text import json_text
 from ipmix.core.processes import Team
 from ipmix.data.broken import list_broken
+from ipmix.data.datasets import tell_hidden
 from ipmix.data.sources import ImageSource, InMemory, OnDisk
 from ipmix.evaluation.batched_model import device_named
 from ipmix.evaluation.inputs import (
@@ -99,6 +100,10 @@ def evaluate(
     }  # fmt: skip
     folder = request.out / "predictions"
     if team.rank == 0:
+        if isinstance(source, OnDisk):
+            tell_hidden(source.files)
+        if isinstance(strange, OnDisk):
+            tell_hidden(strange.files)
         run = describe(model, source, plan, name=name, class_outputs=class_outputs)
         check_beforehand(source, plan, folder, run)
         if (told := told_form(request, model, source)) is not None and not quiet:

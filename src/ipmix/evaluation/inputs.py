@@ -10,6 +10,7 @@ from torch import nn
 
 from ipmix.core.errors import InputError
 from ipmix.data import datasets
+from ipmix.data.decoding import DecodeConfig
 from ipmix.data.sources import ImageSource, InMemory, OnDisk, read_arrays
 from ipmix.evaluation.batched_model import BatchedModel
 from ipmix.evaluation.class_maps import match_classes
@@ -120,7 +121,7 @@ def scan_data(
     chosen = split or next((name for name in ("test", "val") if name in here), "test")
     if data in datasets.BUILT_IN:
         return datasets.load(data, chosen, root=request.root, quiet=quiet)
-    return datasets.scan(data, chosen)
+    return datasets.scan(data, chosen, DecodeConfig(exif=request.exif))
 
 
 def _source(

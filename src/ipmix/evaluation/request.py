@@ -35,6 +35,7 @@ class EvaluationRequest:
     crop: float | None = None
     interpolation: Literal["bilinear", "bicubic"] | None = None
     trim: int = 0
+    exif: bool = True
     subset: str | None = None
     class_map: str | None = None
     baseline: Path | None = None

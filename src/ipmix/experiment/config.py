@@ -39,6 +39,10 @@ class DataConfig:
     test_split: str | None = None
     """What to test on after each epoch; test or val, whichever is there, if left out."""
 
+    exif: bool = True
+    """Turn images upright; false (--no-exif): read images as they are stored, without turning them upright by their
+    EXIF tag, as torchvision does."""
+
     skip_broken: bool = False
     """Pass over images that can't be decoded."""
 

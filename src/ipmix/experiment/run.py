@@ -13,6 +13,7 @@ from ipmix.core.errors import InputError
 from ipmix.data import datasets
 from ipmix.data.broken import LIST, list_broken
 from ipmix.data.datasets import ArrayDataset, FileDataset
+from ipmix.data.decoding import DecodeConfig
 from ipmix.data.sources import OnDisk
 from ipmix.experiment.config import TEST_CROP, DataConfig, ExecutionConfig, ExperimentConfig
 from ipmix.methods.choosing import chosen_method
@@ -52,7 +53,7 @@ def train(experiment: ExperimentConfig, out: Path, execution: ExecutionConfig | 
         if experiment.mixing.folder is not None:
             raise InputError("this method mixes in no images: leave out the mixing set")
     elif experiment.mixing.folder is not None:
-        MixingSet.open(experiment.mixing.folder)
+        MixingSet.open(experiment.mixing.folder, decoding=_decoding(experiment.data))
     refuse_taken(out, resume=how.resume, force=how.force)
     broken: list[Path] = []
     dataset, test = open_datasets(
@@ -128,6 +129,7 @@ def run_experiment(
             split=experiment.data.test_split,
             size=experiment.training.crop_size if experiment.data.crop == "resized" else experiment.data.size,
             crop=TEST_CROP if experiment.data.crop == "resized" else 1.0,
+            exif=experiment.data.exif,
             root=how.root,
             skip_broken=experiment.data.skip_broken,
             limit=wanted.limit,
@@ -186,6 +188,7 @@ def open_datasets(
         return _open_files(data, size, quiet, broken)
     where: dict[str, Any] = {
         "root": root, "download": download, "skip_broken": data.skip_broken, "quiet": quiet,
+        "decoding": _decoding(data),
     }  # fmt: skip
     dataset = datasets.load(data.source, "train", size=data.size, **where)
     side = data.size
@@ -196,18 +199,22 @@ def open_datasets(
     for loaded in (dataset, test):
         if loaded is not None:
             broken += loaded.skipped
+            datasets.tell_hidden(loaded)
     return dataset, test
 
 
 def _open_files(data: DataConfig, size: int, quiet: bool, broken: list[Path]) -> tuple[FileDataset, OnDisk | None]:
-    files = datasets.scan(data.source, "train")
+    files = datasets.scan(data.source, "train", _decoding(data))
+    datasets.tell_hidden(files)
     if data.skip_broken:
         files, found = files.whole(quiet=quiet)
         broken += found
     split = _test_split(data)
     if split is None:
         return files, None
-    test = OnDisk(datasets.scan(data.source, split), size, TEST_CROP, data.skip_broken)
+    found_test = datasets.scan(data.source, split, _decoding(data))
+    datasets.tell_hidden(found_test)
+    test = OnDisk(found_test, size, TEST_CROP, data.skip_broken)
     if data.skip_broken:
         test, found = test.whole(skip_broken=True)
         broken += found
@@ -220,13 +227,19 @@ def _test_split(data: DataConfig) -> str | None:
     return next((name for name in ("test", "val") if name in datasets.splits(data.source)), None)
 
 
+def _decoding(data: DataConfig) -> DecodeConfig:
+    return DecodeConfig(exif=data.exif)
+
+
 def _mixing_set(
     experiment: ExperimentConfig, method: Method | None, dataset: ArrayDataset | FileDataset
 ) -> MixingSet | None:
     if method is None or not method.needs_mixing_images:
         return None
     if experiment.mixing.folder is not None:
-        return MixingSet.open(experiment.mixing.folder, skip_broken=experiment.data.skip_broken)
+        return MixingSet.open(
+            experiment.mixing.folder, skip_broken=experiment.data.skip_broken, decoding=_decoding(experiment.data)
+        )
     height = width = experiment.training.crop_size
     if isinstance(dataset, ArrayDataset):
         height, width = dataset.images.shape[1:3]

@@ -183,5 +183,8 @@ def _weights_hash(model: nn.Module) -> str:
     content = hashlib.sha256()
     for name, values in model.state_dict().items():
         content.update(name.encode())
-        content.update(values.detach().cpu().contiguous().numpy().tobytes())
+        plain = values.detach().cpu()
+        if plain.is_quantized:
+            plain = plain.int_repr()
+        content.update(plain.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return content.hexdigest()[:16]

@@ -11,7 +11,7 @@ from PIL import Image
 from ipmix.core.errors import InputError
 from ipmix.core.threads import default_threads
 from ipmix.data.contents import content_hashes
-from ipmix.data.decoding import SUFFIXES, BrokenImage, decode
+from ipmix.data.decoding import DEFAULT, SUFFIXES, BrokenImage, DecodeConfig, decode
 from ipmix.data.folders import image_files
 from ipmix.fractals.kinds import Painting
 
@@ -53,14 +53,16 @@ class FolderPainter:
     or with ``skip_broken`` those that are broken are left out, and listed in ``skipped``.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], *, skip_broken: bool = False) -> None:
-        self.root = Path(folder)
+    def __init__(
+        self, folder: str | os.PathLike[str], decoding: DecodeConfig = DEFAULT, *, skip_broken: bool = False
+    ) -> None:
+        self.root, self.decoding = Path(folder), decoding
         self.paths = find(self.root)
         if not self.paths:
             raise InputError(f"{self.root} holds no images ({', '.join(sorted(SUFFIXES))})")
         self.skipped: list[Path] = []
         self._check(skip_broken)
-        digest = hashlib.sha256()
+        digest = hashlib.sha256(decoding.mark().encode())
         for path, content in zip(self.paths, content_hashes(self.paths, self.root)):
             digest.update(os.fsencode(path.relative_to(self.root).as_posix()) + b"\0" + content)
         self.identity = f"{len(self.paths)} images {digest.hexdigest()[:16]}"
@@ -70,7 +72,7 @@ class FolderPainter:
 
     def _check(self, skip_broken: bool) -> None:
         with ThreadPoolExecutor(default_threads()) as pool:
-            found = list(pool.map(_complaint, self.paths))
+            found = list(pool.map(self._complaint, self.paths))
         if skip_broken:
             self.skipped = [path for path, error in zip(self.paths, found) if isinstance(error, BrokenImage)]
             self.paths = [path for path, error in zip(self.paths, found) if not isinstance(error, BrokenImage)]
@@ -85,19 +87,18 @@ class FolderPainter:
                 f"{count} (--skip-broken passes over those that are broken):\n" + "\n".join(complaints[:SHOWN]) + more
             )
 
+    def _complaint(self, path: Path) -> InputError | None:
+        try:
+            decode(path, self.decoding)
+        except InputError as error:
+            return error
+        return None
+
     def __call__(self, seed: int, indices: list[int], size: int) -> list[Painting]:
         """Images ``indices``; the seed changes nothing."""
         return [self._one(index, size) for index in indices]
 
     def _one(self, index: int, size: int) -> Painting:
         path = self.paths[index % len(self.paths)]
-        pixels = np.ascontiguousarray(fit(decode(path), size))
+        pixels = np.ascontiguousarray(fit(decode(path, self.decoding), size))
         return Painting(pixels, 1, {"from": str(path.relative_to(self.root))})
-
-
-def _complaint(path: Path) -> InputError | None:
-    try:
-        decode(path)
-    except InputError as error:
-        return error
-    return None

@@ -24,7 +24,7 @@ from ipmix.core.checking import check_count, check_images, check_indices, check_
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import Key, below
 from ipmix.core.threads import default_threads
-from ipmix.data.decoding import SUFFIXES, BrokenImage, decode
+from ipmix.data.decoding import DEFAULT, SUFFIXES, BrokenImage, DecodeConfig, decode
 from ipmix.fractals.kinds import PAINTINGS_VERSION, SIZE_LEAST, SIZE_MOST
 from ipmix.mixing_set.composition import compose
 from ipmix.mixing_set.folder import find, fit
@@ -110,22 +110,26 @@ class MixingSet:
         *,
         skip_broken: bool = False,
         cache: str | os.PathLike[str] | None = None,
+        decoding: DecodeConfig = DEFAULT,
     ) -> "MixingSet":
         """All images in a folder and the folders below it, in the order of their paths.
 
         With ``skip_broken`` every image is decoded once and those that can't be are left out (and listed
-        in ``skipped``); without it a broken one raises :class:`InputError` when it is read.
+        in ``skipped``); without it a broken one raises :class:`InputError` when it is read. ``decoding`` says
+        whether images are turned as their EXIF tag says.
         """
         root = _folder_named(path)
         paths = find(root)
         skipped: list[Path] = []
         if skip_broken:
             with ThreadPoolExecutor(default_threads()) as pool:
-                skipped = [p for p, broken in zip(paths, pool.map(_is_broken, paths)) if broken]
+                skipped = [
+                    p for p, broken in zip(paths, pool.map(lambda path: _is_broken(path, decoding), paths)) if broken
+                ]
             paths = sorted(set(paths) - set(skipped))
         if not paths:
             raise InputError(f"{root} holds no images that can be read ({', '.join(sorted(SUFFIXES))})")
-        mixing = cls(FolderSource(paths, root), cache)
+        mixing = cls(FolderSource(paths, root, decoding), cache)
         mixing.skipped = skipped
         return mixing
 
@@ -136,6 +140,7 @@ class MixingSet:
         *,
         skip_broken: bool = False,
         cache: str | os.PathLike[str] | None = None,
+        decoding: DecodeConfig = DEFAULT,
     ) -> "MixingSet":
         """Open a set made by ``ipmix mixing-set make`` (all its shards present), or any folder of images.
 
@@ -146,7 +151,7 @@ class MixingSet:
         if not manifests:
             if list(root.glob("manifest*.journal")):
                 raise InputError(f"{root} holds an unfinished mixing set; run the same 'make' again to finish it")
-            return cls.folder(root, skip_broken=skip_broken, cache=cache)
+            return cls.folder(root, skip_broken=skip_broken, cache=cache, decoding=decoding)
         plans, entries = [], []
         for manifest in manifests:
             plan, listed = read(manifest)
@@ -312,9 +317,9 @@ def _folder_named(path: str | os.PathLike[str]) -> Path:
     return Path(path)
 
 
-def _is_broken(path: Path) -> bool:
+def _is_broken(path: Path, decoding: DecodeConfig) -> bool:
     try:
-        decode(path)
+        decode(path, decoding)
     except BrokenImage:
         return True
     return False

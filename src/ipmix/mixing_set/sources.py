@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import threading
 import weakref
 from pathlib import Path
 from typing import Protocol
@@ -10,7 +11,7 @@ import numpy as np
 
 from ipmix.core.errors import InputError
 from ipmix.data.contents import content_hashes
-from ipmix.data.decoding import decode
+from ipmix.data.decoding import DEFAULT, DecodeConfig, decode
 from ipmix.mixing_set.manifest import MixingSetPlan, place_in_shard
 
 
@@ -59,22 +60,24 @@ class FolderSource:
 
     channels = 3
 
-    def __init__(self, paths: list[Path], root: Path) -> None:
-        self.paths, self.root = paths, root
+    def __init__(self, paths: list[Path], root: Path, decoding: DecodeConfig = DEFAULT) -> None:
+        self.paths, self.root, self.decoding = paths, root, decoding
         self._identity = ""
 
     @property
     def identity(self) -> str:
         """A hash of the files' bytes, in their order."""
         if not self._identity:
-            self._identity = hashlib.sha256(b"".join(content_hashes(self.paths, self.root))).hexdigest()
+            self._identity = hashlib.sha256(
+                self.decoding.mark().encode() + b"".join(content_hashes(self.paths, self.root))
+            ).hexdigest()
         return self._identity
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def image(self, index: int) -> np.ndarray:
-        return np.array(decode(self.paths[index]))
+        return np.array(decode(self.paths[index], self.decoding))
 
 
 class ArrayFile:
@@ -87,8 +90,9 @@ class ArrayFile:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self.mapped = np.lib.format.open_memmap(self.path, mode="r")
-        self._descriptor = os.open(self.path, os.O_RDONLY)
-        self._close = weakref.finalize(self, os.close, self._descriptor)
+        self._file = open(self.path, "rb", buffering=0)  # noqa: SIM115  # closed with this object, below
+        self._close = weakref.finalize(self, self._file.close)
+        self._turn = threading.Lock()
 
     def __reduce__(self) -> tuple[type["ArrayFile"], tuple[Path]]:
         return ArrayFile, (self.path,)  # to another process goes the name, not the content
@@ -98,9 +102,21 @@ class ArrayFile:
         out = np.empty((len(numbers), *self.mapped.shape[1:]), np.uint8)
         for row, number in zip(out, numbers):
             place = self.mapped.offset + int(number) * row.nbytes
-            if os.preadv(self._descriptor, [row.data], place) != row.nbytes:
+            if self._read(row, place) != row.nbytes:
                 raise InputError(f"{self.path} ends before image {number}; make the set again")
         return out
+
+    def _read(self, row: np.ndarray, place: int) -> int:
+        """Fill ``row`` from this place of the file on; how many bytes there were."""
+        if hasattr(os, "preadv"):
+            return os.preadv(self._file.fileno(), [row.data], place)
+        if hasattr(os, "pread"):  # macOS
+            content = os.pread(self._file.fileno(), row.nbytes, place)
+            row.reshape(-1)[: len(content)] = np.frombuffer(content, np.uint8)
+            return len(content)
+        with self._turn:  # Windows: the place to read from belongs to the handle, so one thread at a time
+            self._file.seek(place)
+            return self._file.readinto(row.data)
 
 
 class ShardSource:

@@ -4,7 +4,9 @@ import _codecs
 import argparse
 import pathlib
 import re
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -100,12 +102,25 @@ def check_exists(path: Path) -> None:
         raise InputError(f"there is no file of weights {path}")
 
 
+@contextmanager
+def name_in_utf8(path: str | Path) -> Iterator[Path]:
+    """The file, or where its name is not UTF-8, which safetensors can't open, a copy of it for the time being."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(shutil.copyfile(path, Path(folder) / "copy.safetensors"))
+        return
+    yield Path(path)
+
+
 def _of_safetensors(path: Path) -> dict[str, torch.Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
-        return load_file(path)
+        with name_in_utf8(path) as name:
+            return load_file(name)
     except SafetensorError as error:
         raise InputError(f"{path} is not a safetensors file ({first_line(error)})") from None
 

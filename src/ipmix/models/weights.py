@@ -12,7 +12,7 @@ import torch
 from ipmix.core.errors import InputError, first_line, plain
 from ipmix.core.files import replacing
 from ipmix.core.json_text import json_text
-from ipmix.models.checkpoints import bare, check_exists
+from ipmix.models.checkpoints import bare, check_exists, name_in_utf8
 from ipmix.models.classifier import Classifier, check_classes
 
 FORMAT = 1
@@ -167,7 +167,7 @@ def _opened(path: str | Path) -> Iterator[Any]:
 
     check_exists(Path(path))
     try:
-        with safe_open(path, "pt") as file:
+        with name_in_utf8(path) as name, safe_open(name, "pt") as file:
             yield file
     except SafetensorError as error:
         raise InputError(f"{path} is not a safetensors file ({first_line(error)})") from None

@@ -23,7 +23,7 @@ from typing import Any
 
 import torch
 
-from ipmix.core.errors import InputError
+from ipmix.core.errors import InputError, first_line
 from ipmix.core.files import FileLock, replacing, write_text
 from ipmix.core.json_text import json_text, read_json_object
 from ipmix.models import Classifier, save
@@ -243,8 +243,9 @@ def read_state(path: str | Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise InputError(f"there is no saved run {path}") from None
     except Exception as error:  # torch raises many kinds for damaged files
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise InputError(f"{path} can't be read as a saved run ({reason}); pass --force to start anew") from None
+        raise InputError(
+            f"{path} can't be read as a saved run ({first_line(error)}); pass --force to start anew"
+        ) from None
     if version != STATE_FORMAT:
         raise InputError(
             f"{path} has format {version}, expected {STATE_FORMAT}: resume it with the version that wrote it"

@@ -10,7 +10,7 @@ from PIL import Image
 from ipmix.core.compiling import compiled
 from ipmix.core.randomness import SHARED_VIEW, Key, below, between, start
 from ipmix.data.datasets import FileDataset
-from ipmix.data.decoding import open_rgb
+from ipmix.data.decoding import open_image, pixels_of
 
 CROP_SALT = 0x63726F70
 SMALLEST_AREA = 0.08
@@ -42,7 +42,7 @@ def resized_crops(
     flip: bool,
     pool: Executor | None = None,
 ) -> np.ndarray:
-    """Decode images and bring a random part of each to ``size``: uint8[B, size, size, 3].
+    """Decode images and bring a random part of each to ``size``: uint8[B, size, size, C].
 
     A part of 8 to 100% of the image's area, its sides' ratio 3/4 to 4/3 (Szegedy et al., 2015; the
     authors' ImageNet code), bilinear with anti-aliasing; mirrored with probability 1/2 if ``flip``. ``pool``
@@ -52,15 +52,15 @@ def resized_crops(
     def one(index: int) -> np.ndarray:
         stream = Key(seed ^ CROP_SALT, epoch, index, SHARED_VIEW).stream()
         mirrored = below(stream, 2) == 1 and flip
-        image = open_rgb(files.paths[index])
+        image = open_image(files.paths[index], files.decoding)
         left, top, width, height = random_part(stream, *image.size)
         box = (left, top, left + width, top + height)
-        pixels = np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box=box))
+        pixels = pixels_of(image.resize((size, size), Image.Resampling.BILINEAR, box=box))
         return pixels[:, ::-1] if mirrored else pixels
 
     places = [int(index) for index in indices]
     crops: Iterator[np.ndarray] = map(one, places) if pool is None else pool.map(one, places)
-    out = np.empty((len(places), size, size, 3), np.uint8)
+    out = np.empty((len(places), size, size, 1 if files.decoding.grey else 3), np.uint8)
     for row, crop in enumerate(crops):
         out[row] = crop
     return out

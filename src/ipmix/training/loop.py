@@ -237,7 +237,7 @@ class _Run:
             saved = time.monotonic()
 
     def _step(self, batch: Batch, stop: bool, save: bool) -> torch.Tensor:
-        """One step of the optimizer; the figures float64[5]: loss sum, wrong, seen, wish to stop, to save."""
+        """One step of the optimizer; the figures float[5]: loss sum, wrong, seen, wish to stop, to save."""
         config, processes = self.config, self.processes
         epoch, number = self.position.epoch, self.position.batch
         step = epoch * len(self.loader) + number
@@ -248,7 +248,7 @@ class _Run:
         self.network.train()
         self.optimizer.zero_grad()
         total = self.loader.batch_length(number)
-        figures = torch.zeros(5, dtype=torch.float64, device=processes.device)
+        figures = processes.figures(5)
         count = min(config.accumulate, max(1, len(batch) // self.least))
         micro_batches = np.array_split(np.arange(len(batch)), count)
         for micro_batch in micro_batches:

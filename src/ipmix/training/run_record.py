@@ -46,6 +46,7 @@ def _images(dataset: ArrayDataset | FileDataset | OnDisk) -> dict[str, Any]:
             "files": len(dataset),
             "classes": len(dataset.classes),
             "sha256": digest_of(dataset),
+            **({"decoding": dataset.decoding.mark().strip()} if dataset.decoding.mark() else {}),
         }
     images = np.ascontiguousarray(dataset.images)
     return {

@@ -25,7 +25,7 @@ def error_and_loss(
     source = InMemory(test) if isinstance(test, ArrayDataset) else test
     rank, count = processes.rank, processes.count
     first, end = len(source.labels) * rank // count, len(source.labels) * (rank + 1) // count
-    sums = torch.zeros(3, dtype=torch.float64, device=processes.device)
+    sums = processes.figures(3)
     with torch.no_grad(), processes.autocast():
         for begin in range(first, end, BATCH):
             pixels, places = source.read(begin, min(begin + BATCH, end))

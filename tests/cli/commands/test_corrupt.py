@@ -1,6 +1,7 @@
 """``ipmix corrupt``: layouts, resuming, shards, refusals."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -300,3 +301,46 @@ def test_data_that_will_not_do(array, folder, tmp_path):
     (tmp_path / "full" / "mine.txt").write_text("keep")
     with pytest.raises(InputError, match="not empty"):
         command(str(array[0]), str(tmp_path / "full"))
+
+
+def test_grey_images_stay_grey_and_a_colored_one_makes_all_rgb(tmp_path: Path) -> None:
+    folder = tmp_path / "photos" / "a"
+    folder.mkdir(parents=True)
+    random = np.random.default_rng(0)
+    for number in range(2):
+        Image.fromarray(random.integers(0, 256, (40, 40), dtype=np.uint8)).save(folder / f"{number}.png")
+    command(str(folder.parent), str(tmp_path / "grey"), names=["gaussian_noise"], severities=[3])
+    command(str(folder.parent), str(tmp_path / "arrays"), names=["fog"], severities=[3], layout="arrays")
+    command(str(folder.parent), str(tmp_path / "p"), set="p", names=["tilt"])
+    with Image.open(tmp_path / "grey" / "gaussian_noise" / "3" / "a" / "0.JPEG") as written:
+        assert (written.mode, written.size) == ("L", (40, 40))
+    assert np.load(tmp_path / "arrays" / "fog.npy").shape == (2, 40, 40, 1)
+    with Image.open(next((tmp_path / "p").rglob("*.png"))) as frame:
+        assert frame.mode == "L"
+    Image.fromarray(random.integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(folder / "2.png")
+    command(str(folder.parent), str(tmp_path / "mixed"), names=["gaussian_noise"], severities=[3])
+    with Image.open(tmp_path / "mixed" / "gaussian_noise" / "3" / "a" / "0.JPEG") as written:
+        assert written.mode == "RGB"
+
+
+def test_an_array_of_one_channel_is_written_as_grey_files(tmp_path: Path) -> None:
+    np.save(tmp_path / "grey.npy", np.random.default_rng(0).integers(0, 256, (2, 32, 32, 1), dtype=np.uint8))
+    command(str(tmp_path / "grey.npy"), str(tmp_path / "out"), names=["fog"], severities=[1], layout="folders")
+    with Image.open(next((tmp_path / "out").rglob("*.JPEG"))) as written:
+        assert written.mode == "L"
+
+
+def test_photos_are_corrupted_upright(tmp_path: Path) -> None:
+    (tmp_path / "photos" / "a").mkdir(parents=True)
+    tag = Image.Exif()
+    tag[0x0112] = 6
+    Image.fromarray(np.zeros((40, 60, 3), np.uint8)).save(tmp_path / "photos" / "a" / "0.jpg", exif=tag)
+    command(str(tmp_path / "photos"), str(tmp_path / "out"), names=["fog"], severities=[1])
+    with Image.open(next((tmp_path / "out").rglob("*.JPEG"))) as written:
+        assert written.size == (40, 60)
+        assert 0x0112 not in written.getexif()
+    command(str(tmp_path / "photos"), str(tmp_path / "stored"), names=["fog"], severities=[1], exif=False)
+    with Image.open(next((tmp_path / "stored").rglob("*.JPEG"))) as written:
+        assert written.size == (60, 40)
+    with pytest.raises(InputError, match=r"other settings \(exif differ"):
+        command(str(tmp_path / "photos"), str(tmp_path / "out"), names=["fog"], severities=[1], exif=False)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ipmix.cli.commands.mixing_set import COMMANDS, info, make, parse_mix, show, verify
+from ipmix.cli.commands.mixing_set import COMMANDS, info, load_model, make, parse_mix, show, verify
 from ipmix.core.checking import parse_shard
 from ipmix.core.errors import InputError
 
@@ -150,3 +150,19 @@ def test_bad_input_writes_nothing(tmp_path, options, words):
     with pytest.raises(InputError, match=words):
         make_small(tmp_path / "set", **options)
     assert not (tmp_path / "set").exists()
+
+
+def test_a_network_that_could_run_code_needs_trust(tmp_path):
+    torch = pytest.importorskip("torch", reason="the train extra is not installed")
+    torch.save(torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.Flatten()), tmp_path / "network.pt")
+    torch.save({"net": torch.nn.Linear(2, 2)}, tmp_path / "weights.pt")
+    with pytest.raises(InputError, match="--trust"):
+        load_model(str(tmp_path / "network.pt"), None, 10, pretrained=False)
+    with pytest.raises(InputError, match="--trust"):
+        load_model("wrn-10-1", tmp_path / "weights.pt", 10, pretrained=False)
+    with pytest.raises(InputError, match="does not fit"):  # it has been opened
+        load_model("wrn-10-1", tmp_path / "weights.pt", 10, pretrained=False, trust=True)
+    with pytest.raises(InputError, match="--trust"):
+        make(tmp_path / "set", count=1, size=16, mix="feature=1", model=str(tmp_path / "network.pt"))
+    make(tmp_path / "set", count=1, size=16, mix="feature=1", model=str(tmp_path / "network.pt"), trust=True)
+    assert len(list((tmp_path / "set").rglob("*.png"))) == 1

@@ -28,6 +28,7 @@ def augment(
     explain: bool = False,
     cell: int = 144,
     engine: Literal["compiled", "reference"] = "compiled",
+    exif: bool = True,
     skip_broken: bool = False,
     force: bool = False,
 ) -> None:
@@ -49,6 +50,8 @@ def augment(
         explain: Take the first version of each image apart.
         cell: Longer side of an image on the sheet, in pixels.
         engine: What augments.
+        exif: Turn images upright; --no-exif: read images as they are stored, without turning them upright by
+            their EXIF tag, as torchvision does.
         skip_broken: Pass over images that can't be decoded; broken.txt beside --out names them.
         force: Replace an existing file.
     """
@@ -58,6 +61,7 @@ def augment(
     from ipmix.cli.own_images import read_images
     from ipmix.cli.sheet import CELL_MOST, FORMATS, SheetRow, draw_sheet
     from ipmix.core.checking import check_count, check_int64
+    from ipmix.data.decoding import DecodeConfig
     from ipmix.fractals.kinds import SIZE_LEAST, SIZE_MOST
     from ipmix.mixing_set.mixing_set import MixingSet, margin
 
@@ -87,12 +91,13 @@ def augment(
         if one is None:
             raise InputError('--method none leaves images as they are; choose a method, such as "ipmix"')
         chosen = {method.method: one}
-    names, images = zip(*read_images(files, size, skip_broken, out.parent))
+    decoding = DecodeConfig(exif=exif)
+    names, images = zip(*read_images(files, size, skip_broken, out.parent, decoding))
     mixing = None
     if any(each.needs_mixing_images for each in chosen.values()):
         side = max(SIZE_LEAST, *(margin(image.shape[0], image.shape[1]) for image in images))
         mixing = (
-            MixingSet.open(mixing_set, skip_broken=skip_broken)
+            MixingSet.open(mixing_set, skip_broken=skip_broken, decoding=decoding)
             if mixing_set
             else MixingSet.generate(mixing_count, side, seed)
         )

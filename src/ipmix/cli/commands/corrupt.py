@@ -1,6 +1,5 @@
 """``ipmix corrupt``: corrupted or perturbed copies of any images, in the public layouts."""
 
-import sys
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +15,7 @@ def corrupt(
     validation: bool = False,
     layout: Literal["auto", "arrays", "folders"] = "auto",
     size: int | None = None,
+    exif: bool = True,
     labels: str | None = None,
     seed: int = 0,
     form: Literal["original", "corrected"] = "original",
@@ -44,6 +44,8 @@ def corrupt(
         layout: arrays or folders; auto takes arrays for a .npy file and folders for a folder.
         size: Bring images to this side first: shorter side to size * 256 / 224, then the middle
             (ImageNet: 224).
+        exif: Turn images upright; --no-exif: read images as they are stored, without turning them upright by
+            their EXIF tag, as torchvision does.
         labels: For a .npy file, the .npy file of its labels; by default labels.npy beside it.
         seed: Of everything random.
         form: original keeps the slips of the public generators, corrected mends them.
@@ -58,11 +60,13 @@ def corrupt(
     from ipmix.core.checking import check_count, parse_shard
     from ipmix.corruptions.test_sets import beginning, planning, writing
     from ipmix.data.broken import list_broken
+    from ipmix.data.datasets import tell_hidden
+    from ipmix.data.decoding import DecodeConfig
     from ipmix.data.sources import OnDisk, open_images
 
-    source = open_images(data, labels, size)
-    if isinstance(source, OnDisk) and (hidden := source.files.hidden):
-        sys.stderr.write(f"left out {len(hidden)} hidden files and folders, the first {hidden[0]}\n")
+    source = open_images(data, labels, size, DecodeConfig(exif=exif))
+    if isinstance(source, OnDisk):
+        tell_hidden(source.files)
     plan = planning.make_plan(
         source, data, kind=set, names=names, severities=severities, validation=validation, layout=layout,
         seed=seed, form=form, difficulty=difficulty, quality=quality,

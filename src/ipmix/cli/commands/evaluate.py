@@ -16,6 +16,7 @@ def evaluate(
     crop: float | None = None,
     interpolation: Literal["bilinear", "bicubic"] | None = None,
     trim: int = 0,
+    exif: bool = True,
     subset: str | None = None,
     class_map: str | None = None,
     restrict: bool = False,
@@ -57,7 +58,8 @@ def evaluate(
 
     Args:
         model: A run's folder or .safetensors of ipmix train, timm:NAME[:FILE], torchvision:NAME[:FILE],
-            wrn-D-W:FILE, a TorchScript, .pt2 or .onnx file, or module:function.
+            wrn-D-W:FILE, a TorchScript, .pt2 or .onnx file, or module:function. FILE@ema takes the moving average
+            of the weights in a checkpoint.
         data: A folder (<split>/<class>/<image> or <class>/<image>), cifar10, cifar100, digits, or an .npz with
             images (uint8 [N, H, W, C]) and labels.
         out: The folder to write to.
@@ -68,6 +70,8 @@ def evaluate(
             left out, all of it, or what published weights were measured with.
         trim: Pixels to cut off each side of a file's image first; 2 for ObjectNet, whose images have a red frame.
         interpolation: How images are resized; bilinear, or what published weights were measured with, if left out.
+        exif: Turn images upright; --no-exif: read images as they are stored, without turning them upright by
+            their EXIF tag, as torchvision does.
         subset: imagenet-a, imagenet-o or imagenet-r: score 1,000-class models on these sets' 200 classes.
         class_map: Which folder is which of the model's outputs, for sets with other folders than the training set:
             imagenet (WordNet identifiers: Sketch, Stylized), numbers (ImageNet-V2), objectnet, sorted, or a JSON
@@ -102,7 +106,7 @@ def evaluate(
         threads: Threads that make corruptions.
         seed: Of corruptions, attack and intervals.
         root: Where CIFAR's files lie.
-        trust: Open a pickled model, which may run code.
+        trust: Open files that can run code when they are opened: a pickled model, TorchScript, .pt2.
         skip_broken: Pass over images that can't be decoded; broken.txt in --out names them.
         force: Replace another run's results in --out.
         quiet: Show no progress.
@@ -120,7 +124,7 @@ def evaluate(
     )  # fmt: skip
     evaluating.evaluate(
         EvaluationRequest(
-            model=model, data=data, out=out, name=name, split=split, size=size, crop=crop, trim=trim, subset=subset,
+            model=model, data=data, out=out, name=name, split=split, size=size, crop=crop, trim=trim, exif=exif, subset=subset,
             interpolation=interpolation, restrict=restrict,
             class_map=class_map, baseline=baseline, limit=limit, anomalies=anomalies, mean=mean, std=std,
             classes=classes, root=root, trust=trust, skip_broken=skip_broken,

@@ -16,10 +16,12 @@ def make(
     seed: int = 0,
     mix: str | None = None,
     images: Path | None = None,
+    exif: bool = True,
     model: str | None = None,
     weights: Path | None = None,
     classes: int = 1000,
     pretrained: bool = False,
+    trust: bool = False,
     files: Literal["png", "jpeg", "webp", "shard"] = "png",
     shard: str = "1/1",
     threads: int | None = None,
@@ -40,12 +42,15 @@ def make(
             taken as weights.
         images: A folder of your own images; they are resized, cropped, and put in (all of them, unless
             --mix says how many).
-        model: A network whose features are visualised: a weights file of ipmix, a TorchScript file,
+        exif: Turn these upright; --no-exif: read images as they are stored, without turning them upright by
+            their EXIF tag, as torchvision does.
+        model: A network whose features are visualised: a weights file of ipmix, a TorchScript file (with --trust),
             module:function (a Python function that returns a module), or a name such as wrn-40-2,
             torchvision:resnet18 or timm:resnet18 with --weights or --pretrained.
-        weights: A file of weights for --model NAME.
+        weights: A file of weights for --model NAME; FILE@ema takes the moving average in a checkpoint.
         classes: The classes of --model NAME.
         pretrained: Take the weights that torchvision or timm publishes (downloads them).
+        trust: Open files that can run code when they are opened: a pickled model, TorchScript, .pt2.
         files: png (lossless), jpeg, webp, or shard: one array that training maps into memory.
         shard: i/n makes the i-th of n shards, each on a machine of its own; put into one folder the shards
             are the whole set.
@@ -56,6 +61,7 @@ def make(
     from ipmix.core.checking import check_count, parse_shard
     from ipmix.core.progress import counting
     from ipmix.data.broken import list_broken
+    from ipmix.data.decoding import DecodeConfig
     from ipmix.mixing_set.composition import Painter, compose
     from ipmix.mixing_set.folder import FolderPainter
     from ipmix.mixing_set.making import make as make_set
@@ -67,7 +73,7 @@ def make(
     sources: dict[str, str] = {}
     broken: list[Path] = []
     if images is not None:
-        folder = FolderPainter(images, skip_broken=skip_broken)
+        folder = FolderPainter(images, DecodeConfig(exif=exif), skip_broken=skip_broken)
         broken = folder.skipped
         painters["image"], sources["image"] = folder, folder.identity
         if chosen is None:
@@ -78,7 +84,7 @@ def make(
     if model is not None:
         from ipmix.mixing_set.features import FeaturePainter
 
-        painter = FeaturePainter(load_model(model, weights, classes, pretrained))
+        painter = FeaturePainter(load_model(model, weights, classes, pretrained, trust))
         painters["feature"], sources["feature"] = painter, painter.identity
         if chosen is None:
             chosen = {"ifs": 3000, "escape": 3000, "flame": 3000, "feature": 4000}
@@ -225,20 +231,20 @@ def in_words(mix: dict[str, int]) -> str:
     return ", ".join(f"{count} {kind}" for kind, count in mix.items())
 
 
-def load_model(name: str, weights: Path | None, classes: int, pretrained: bool) -> Any:
+def load_model(name: str, weights: Path | None, classes: int, pretrained: bool, trust: bool = False) -> Any:
     """The network of ``--model``: images in [0, 1] to logits."""
     from ipmix import models
     from ipmix.core.errors import InputError
     from ipmix.models.loading import open_model
 
     if weights is not None or pretrained:
-        return models.build(name, classes, pretrained=pretrained, weights=weights)
+        return models.build(name, classes, pretrained=pretrained, weights=weights, trust=trust)
     place = Path(name)
     if not place.exists() and (":" not in name or name.startswith(("timm:", "torchvision:"))):
         raise InputError(
             f"--model {name} is no file; for a network's name give its weights as well, --weights FILE or --pretrained"
         )
-    return open_model(name, classes=classes)
+    return open_model(name, classes=classes, trust=trust)
 
 
 def _bytes_of(path: Path) -> int:

@@ -29,7 +29,7 @@ def jpeg_compression(task: Task) -> None:
 def _through_jpeg(image: np.ndarray, quality: int) -> np.ndarray:
     file = BytesIO()
     Image.fromarray(image).save(file, "JPEG", quality=quality)
-    return np.asarray(Image.open(file))
+    return np.asarray(Image.open(file, formats=["JPEG"]))
 
 
 def pixelate(task: Task) -> None:

@@ -20,6 +20,7 @@ from ipmix.core.randomness import below, start
 from ipmix.corruptions.common.frost_growth import grow
 from ipmix.corruptions.severities import LARGE, SMALL, between
 from ipmix.corruptions.task import VIEW, Task
+from ipmix.data.decoding import open_rgb
 
 FILES = ("frost1.png", "frost2.png", "frost3.png", "frost4.jpg", "frost5.jpg", "frost6.jpg")
 VARIABLE = "IPMIX_FROST_IMAGES"
@@ -71,7 +72,7 @@ def images(place: Path | None) -> tuple[np.ndarray, ...]:
     """Six images of frost, uint8[h, w, 3]."""
     if place is None:
         return tuple(grow(600, 800, seed) for seed in range(len(FILES)))
-    return tuple(np.asarray(Image.open(place / name).convert("RGB")) for name in FILES)
+    return tuple(np.asarray(open_rgb(place / name)) for name in FILES)
 
 
 def shrunk(image: np.ndarray, height: int, width: int) -> np.ndarray:

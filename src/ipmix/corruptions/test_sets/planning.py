@@ -97,6 +97,7 @@ def make_plan(
         count=len(source),
         frost=TestSetPlan.frost_source(chosen),
         version=version("ipmix"),
+        exif=source.files.decoding.exif if isinstance(source, OnDisk) else True,
     )
 
 

@@ -55,6 +55,7 @@ class TestSetPlan:
     version: str
     sha256: str = ""  # of the images, their labels and names
     broken: int = 0  # files that were passed over
+    exif: bool = True
 
     @classmethod
     def frost_source(cls, names: Sequence[str]) -> str:
