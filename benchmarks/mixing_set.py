@@ -86,7 +86,7 @@ def resident(folder: Path, mixing: int = 3000, side: int = 224) -> None:
     augmenter = ipmix.Augmenter(method, mixing, shape=images.shape[1:], seed=0)
     most = {"Augmenter": 0.0, "augment": 0.0}
     for index in range(mixing):
-        augmenter(images[index % 32], index=index)
+        augmenter(images[index % 32], index=index, epoch=0)
         most["Augmenter"] = max(most["Augmenter"], memory())
     for first in range(0, mixing, 32):
         ipmix.augment(images, method, mixing, seed=0, indices=np.arange(first, first + 32))
