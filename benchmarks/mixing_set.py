@@ -79,14 +79,14 @@ def resident(folder: Path, mixing: int = 3000, side: int = 224) -> None:
     draws = np.random.default_rng(0)
     images = draws.integers(0, 256, (32, side, side, 3), dtype=np.uint8)
     method, small = ipmix.IPMix(), np.zeros((4, side, side, 3), np.uint8)
-    ipmix.Augmenter(method, small, shape=images.shape[1:], seed=0)(images[0])
+    ipmix.Augmenter(method, small, shape=images.shape[1:], seed=0)(images[0], index=0, epoch=0)
     ipmix.augment(images, method, small, seed=0)
     compiled = memory()
     mixing = MixingSet.open(folder)
     augmenter = ipmix.Augmenter(method, mixing, shape=images.shape[1:], seed=0)
     most = {"Augmenter": 0.0, "augment": 0.0}
     for index in range(mixing):
-        augmenter(images[index % 32], index=index)
+        augmenter(images[index % 32], index=index, epoch=0)
         most["Augmenter"] = max(most["Augmenter"], memory())
     for first in range(0, mixing, 32):
         ipmix.augment(images, method, mixing, seed=0, indices=np.arange(first, first + 32))

@@ -312,7 +312,7 @@ def test_nothing_is_compiled_twice(images: np.ndarray, mixing_images: np.ndarray
     assert apply(table, images, sample_images, output="float32", layout="nchw", mean=0.5).shape == (12, 3, 32, 32)
     augmenter = Augmenter(IPMix(), mixing_images, shape=images.shape[1:], seed=0)
     for index in (3, 0, 11):
-        assert np.array_equal(augmenter(images[index], index=index), expected[index])
+        assert np.array_equal(augmenter(images[index], index=index, epoch=0), expected[index])
     forms = [types[-1] for types in kernel.apply_range.overloads]  # with rare operations, and without them
     assert len(forms) == len(set(forms)) <= 2
 

@@ -177,7 +177,7 @@ evaluation: {{corruptions: [gaussian_noise], severities: [1], attack: false, lim
 
 
 def test_a_limit_of_no_images_is_refused() -> None:
-    with pytest.raises(InputError, match="limit is from 1 to .*, got 0"):
+    with pytest.raises(InputError, match=r"limit is from 1 to .*, got 0"):
         EvaluationConfig(limit=0)
 
 

@@ -85,7 +85,7 @@ def test_what_is_combined_decides_what_is_needed(make_images: Any) -> None:
     augmenter = Augmenter(keeps, mixing, shape=(16, 16, 3), seed=4)
     together = augment(images, keeps, mixing, seed=4)
     for i, image in enumerate(images):
-        assert np.array_equal(augmenter(image, index=i), together[i])
+        assert np.array_equal(augmenter(image, index=i, epoch=0), together[i])
 
 
 def test_sequences_inside_a_sequence(make_images: Any) -> None:

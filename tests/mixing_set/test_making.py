@@ -154,7 +154,7 @@ def test_an_unwritable_place(tmp_path):
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [({"size": 4}, "8..4096"), ({"files": "gif"}, "files must be"), ({"shard": 3, "shards": 2}, "does not exist"),
+    [({"size": 4}, "8 to 4096"), ({"files": "gif"}, "files must be"), ({"shard": 3, "shards": 2}, "does not exist"),
      ({"seed": 2**64}, "64 bits"), ({"mix": {"feature": 3}}, "need a network"),
      ({"mix": {"image": 3}}, "need a folder"), ({"mix": {"fern": 3}}, "unknown kind")],
 )  # fmt: skip

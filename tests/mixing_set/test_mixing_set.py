@@ -321,7 +321,7 @@ if sys.argv[2].startswith("augmenter"):
     image = np.zeros((56, 56, 3), np.uint8)
     augmenter = single.Augmenter(IPMix(), mixing, shape=image.shape, seed=0, output="uint8")
     for index in range(40):
-        augmenter(image, index=index)
+        augmenter(image, index=index, epoch=0)
 before = most = resident()
 for step in range(60):
     numbers = rng.integers(0, len(mixing), 128)
@@ -334,7 +334,7 @@ for step in range(60):
         mixing[int(numbers[0])]
     elif sys.argv[2].startswith("augmenter"):
         for index in numbers:
-            augmenter(image, index=int(index))
+            augmenter(image, index=int(index), epoch=0)
     else:
         mixing.planes(56, 56)[numbers].sum()
     most = max(most, resident())

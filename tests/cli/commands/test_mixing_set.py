@@ -143,7 +143,7 @@ def test_a_shard_that_is_none(text):
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"count": 0}, "whole number from 1 to"), ({"size": 7}, "from 8 to 4096"), ({"mix": "feature=2"}, "need a network"),
+    [({"count": 0}, "number from 1 to"), ({"size": 7}, "from 8 to 4096"), ({"mix": "feature=2"}, "need a network"),
      ({"mix": "fern=2"}, "unknown kind")],
 )  # fmt: skip
 def test_bad_input_writes_nothing(tmp_path, options, words):
