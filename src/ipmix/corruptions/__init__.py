@@ -1,4 +1,6 @@
-"""Corruptions and perturbations of images: -C, C-bar and -P, for any size, compiled.
+"""Corruptions and perturbations of images: -C, C-bar and -P, for any size, compiled; test sets of them on disk.
+
+It knows nothing of models, methods or scores.
 
 ``corrupt`` and ``perturb`` are pure functions of (seed, name, severity or difficulty, index). The names are
 in :mod:`ipmix.corruptions.severities`, together with every constant and the rule for sizes other than 32

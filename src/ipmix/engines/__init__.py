@@ -1,7 +1,7 @@
 """APPLY: what a recipe table does to pixels. ENGINES maps a name to the module that does it.
 
 Every engine has one function, ``apply(table, images, planes, output, threads, out)``; ``reference`` is the
-definition, the others must agree with it.
+definition, the others must agree with it. An engine draws no number and imports no method.
 """
 
 from importlib import import_module

@@ -1,4 +1,7 @@
-"""DRAW: what each method does to an image, as recipes. One file each; METHODS is a plain dict."""
+"""DRAW: what each method does to an image, as recipes. One file each; METHODS is a plain dict.
+
+A method touches no pixel and imports no engine.
+"""
 
 from ipmix.methods.augmax import AugMax
 from ipmix.methods.augmix import AugMix

@@ -1,4 +1,7 @@
-"""Networks by name, for images in [0, 1], with the normalisation inside."""
+"""Networks by name and anybody's model by its file, for images in [0, 1], with the normalisation inside.
+
+They know neither data sets nor what they are trained or measured with.
+"""
 
 from ipmix.models.building import build, load, names
 from ipmix.models.checkpoints import read_weights
