@@ -293,6 +293,6 @@ def test_a_memory_mapped_image_is_an_image(tmp_path: Path, images: np.ndarray, m
     np.testing.assert_array_equal(augment(mapped, METHOD, mixing_images, seed=3), expected)
     augmenter = ipmix.Augmenter(METHOD, mixing_images, shape=images.shape[1:], seed=3)
     assert type(mapped[1]) is np.memmap
-    np.testing.assert_array_equal(augmenter(mapped[1], index=1), expected[1])
+    np.testing.assert_array_equal(augmenter(mapped[1], index=1, epoch=0), expected[1])
     with pytest.raises(InputError, match="takes uint8"):
-        augmenter(images[1].tolist(), index=1)  # type: ignore[arg-type]
+        augmenter(images[1].tolist(), index=1, epoch=0)  # type: ignore[arg-type]

@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+import ipmix
+
+README = Path(__file__).parents[2] / "README.md"
+
 BEFORE = """
 import hashlib, multiprocessing, sys
 import numpy as np
@@ -40,10 +44,17 @@ def run(snippet: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="this system has no fork")
 def test_the_data_set_of_the_readme_has_a_new_epoch_each_time() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    readme = README.read_text(encoding="utf-8")
     (snippet,) = [block for block in re.findall(r"```python\n(.*?)```", readme, re.S) if "persistent_workers" in block]
     result = run(snippet)
     assert (result.returncode, result.stdout) == (0, "3\n"), result.stderr
     frozen = snippet.replace("torch.zeros((), dtype=torch.int64).share_memory_()", "torch.zeros((), dtype=torch.int64)")
     assert frozen != snippet
     assert run(frozen).returncode != 0, "an epoch that the workers can't see must show here"
+
+
+def test_the_recipe_that_readme_shows_is_the_one_that_is_drawn() -> None:
+    recipe = ipmix.draw(ipmix.IPMix(), (4, 32, 32, 3), 1000, seed=0, epoch=3)[0]
+    text = README.read_text(encoding="utf-8")
+    assert f"```\n{recipe}\n```" in text
+    assert f"```\n{ipmix.draw(ipmix.IPMix(), (4, 32, 32, 3), 1000, seed=0, epoch=2)[0]}\n```" not in text

@@ -1,7 +1,7 @@
 import pytest
 
 from ipmix.core.errors import InputError
-from ipmix.methods import METHODS
+from ipmix.methods import METHODS, choosing
 from ipmix.methods.choosing import chosen_method
 
 
@@ -37,3 +37,10 @@ def test_what_is_unknown_is_named(arguments: tuple, message: str) -> None:
 def test_a_method_without_presets_says_so() -> None:
     with pytest.raises(InputError, match="vanilla has no preset 'cifar'; it has no presets"):
         chosen_method("vanilla", "cifar")
+
+
+def test_a_method_is_found_in_any_case_and_by_its_class() -> None:
+    assert choosing.method_name("RandAugment") == choosing.method_name("randaugment") == "randaugment"
+    assert choosing.method_name("TrivialAugmentWide") == "trivialaugment"
+    with pytest.raises(InputError, match="no method 'randagment'; did you mean randaugment"):
+        choosing.method_name("randagment")

@@ -14,6 +14,7 @@ from ipmix.cli.sheet import SheetRow
 from ipmix.core.errors import InputError
 from ipmix.engines import reference
 from ipmix.methods import METHODS, IPMix, Vanilla
+from ipmix.methods.choosing import method_name
 from ipmix.methods.protocol import Method
 from ipmix.mixing_set.mixing_set import MixingSet, margin
 from ipmix.recipe.mixing_images import MixingImages
@@ -30,10 +31,8 @@ PARTNER_SEED = 0x706172746E6572
 def methods_named(names: Sequence[str]) -> dict[str, Method]:
     """The methods behind names or "all", with their defaults. Raises :class:`InputError` for an unknown name."""
     every = list(names) == ["all"]
-    for name in names:
-        if name not in METHODS and not every:
-            raise InputError(f"--methods: there is no method {name!r}; methods are all, {', '.join(METHODS)}")
-    return {name: METHODS[name]() for name in METHODS if every or name in names}
+    chosen = [] if every else [method_name(name) for name in names]
+    return {name: METHODS[name]() for name in METHODS if every or name in chosen}
 
 
 def versions(

@@ -150,7 +150,7 @@ def test_taken_apart(files: list[Path], tmp_path: Path, capsys: Any) -> None:
     [
         ({"methods": ("all",), "explain": True}, "leave out --method"),
         ({"methods": ("ipmix",), "method": MethodWords(preset="paper-cifar")}, "leave out --method"),
-        ({"methods": ("ipmix", "mixop")}, "there is no method 'mixop'; methods are all, vanilla"),
+        ({"methods": ("ipmix", "mixop")}, "there is no method 'mixop'; did you mean mixup"),
         ({"method": MethodWords("none")}, "choose a method"),
         ({"method": MethodWords("vanilla", "paper")}, "has no presets"),
         ({"method": MethodWords("mixup"), "explain": True}, "mixes those of a batch"),

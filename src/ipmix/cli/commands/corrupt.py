@@ -58,6 +58,7 @@ def corrupt(
         force: Write anew what is there; a set of other settings or other images is removed first.
     """
     from ipmix.core.checking import check_count, parse_shard
+    from ipmix.core.errors import InputError
     from ipmix.corruptions.test_sets import beginning, planning, writing
     from ipmix.data.broken import list_broken
     from ipmix.data.datasets import tell_hidden
@@ -78,6 +79,8 @@ def corrupt(
         source, broken = source.whole(skip_broken=skip_broken)
     plan = planning.of_images(plan, source, len(broken))
     folder = Path(out)
+    if Path(data).is_dir() and folder.resolve().is_relative_to(Path(data).resolve()):
+        raise InputError(f"{out} lies in {data}, whose images are read: choose a folder outside of it")
     write = writing.write_arrays if plan.layout == "arrays" else writing.write_folders
     with beginning.begun(plan, source, folder, part, force=force) as scratch:
         list_broken(broken, folder)

@@ -16,6 +16,7 @@ from typing import Any
 
 from ipmix.core.errors import InputError
 from ipmix.core.files import FULL, LOCK, FileLock, alone, is_beside, sweep, write_text
+from ipmix.core.json_text import json_text
 from ipmix.corruptions.severities import ALL_CORRUPTIONS, PERTURBATIONS
 from ipmix.corruptions.test_sets.writing import RECORD, TestSetPlan
 from ipmix.data.broken import LIST
@@ -60,7 +61,7 @@ def begun(
                 if anew:
                     _remove_old(source, out)
                 if not (out / RECORD).exists():
-                    write_text(out / RECORD, json.dumps(asdict(plan), indent=2) + "\n")
+                    write_text(out / RECORD, json_text(asdict(plan), indent=2) + "\n")
                 held.enter_context(alone(scratch))
             finally:
                 turn.release(remove=True)
@@ -95,7 +96,7 @@ def _check(plan: TestSetPlan, out: Path, force: bool) -> bool:
         if force:
             return True
         raise InputError(f"{path} is damaged; choose another folder, or pass --force to write it anew") from None
-    now = json.loads(json.dumps(asdict(plan)))
+    now = json.loads(json_text(asdict(plan)))
     changed = [key for key in now if key != "data" and before.get(key) != now[key]]  # its folder may be renamed
     if changed and not force:
         what = "images" if set(changed) <= {"count", "sha256", "broken"} else "settings"
