@@ -6,4 +6,4 @@ It knows neither who draws a recipe nor who applies it, and loads no Numba.
 from ipmix.recipe.recipe import Chain, ImageSpec, Recipe, Step
 from ipmix.recipe.table import RecipeSequence, RecipeTable
 
-__all__ = ["Chain", "Recipe", "RecipeSequence", "RecipeTable", "ImageSpec", "Step"]
+__all__ = ["Chain", "ImageSpec", "Recipe", "RecipeSequence", "RecipeTable", "Step"]

@@ -347,6 +347,6 @@ def test_photos_are_corrupted_upright(tmp_path: Path) -> None:
 
 
 def test_a_folder_inside_of_the_data_is_refused(folder):
-    with pytest.raises(InputError, match="lies in .* choose a folder outside"):
+    with pytest.raises(InputError, match=r"lies in .* choose a folder outside"):
         command(str(folder), str(folder / "corrupted"))
     assert not (folder / "corrupted").exists()

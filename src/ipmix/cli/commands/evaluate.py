@@ -124,8 +124,8 @@ def evaluate(
     )  # fmt: skip
     evaluating.evaluate(
         EvaluationRequest(
-            model=model, data=data, out=out, name=name, split=split, size=size, crop=crop, trim=trim, exif=exif, subset=subset,
-            interpolation=interpolation, restrict=restrict,
+            model=model, data=data, out=out, name=name, split=split, size=size, crop=crop, trim=trim, exif=exif,
+            subset=subset, interpolation=interpolation, restrict=restrict,
             class_map=class_map, baseline=baseline, limit=limit, anomalies=anomalies, mean=mean, std=std,
             classes=classes, root=root, trust=trust, skip_broken=skip_broken,
         ),
