@@ -296,3 +296,9 @@ def test_a_memory_mapped_image_is_an_image(tmp_path: Path, images: np.ndarray, m
     np.testing.assert_array_equal(augmenter(mapped[1], index=1, epoch=0), expected[1])
     with pytest.raises(InputError, match="takes uint8"):
         augmenter(images[1].tolist(), index=1, epoch=0)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("method", ["ipmix", None, ipmix.IPMix])
+def test_an_augmenter_takes_methods_only(method: Any) -> None:
+    with pytest.raises(InputError, match="must be an augmentation method such as IPMix"):
+        ipmix.Augmenter(method, seed=0)

@@ -188,3 +188,11 @@ def test_messages_hold_no_controls(commands, capsys):
     assert len(said) == len("ipmix: ") + 2000 + 1
     assert main.main(["\x1b]0;title\x07bake"]) == 2
     assert "\x1b" not in capsys.readouterr().err
+
+
+def test_paths_that_can_not_be_are_told_in_one_line(commands, capsys, tmp_path):
+    commands(lambda: (tmp_path / ("x" * 300)).mkdir())
+    assert main.main(["trial"]) == 2
+    text = capsys.readouterr().err
+    assert "File name too long; choose another path" in text
+    assert text.count("\n") == 1

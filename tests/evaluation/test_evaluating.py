@@ -126,7 +126,7 @@ def test_broken_images(folder, network, tmp_path, capsys):
         (["--restarts", "0"], "restarts must be a whole number of at least 1, got 0"),
         (["--seed", str(2**63)], "seed must be a whole number from 0 to"),
         (["--seed", "-1"], "seed must be a whole number from 0 to"),
-        (["--threads", "0"], "threads must be a whole number of at least 1, got 0"),
+        (["--threads", "0"], "threads must be a whole number from 1 to 1024, got 0"),
         (["--batch-size", "0"], "batch_size must be a whole number of at least 1, got 0"),
         (["--corruptions", ""], "corruptions is empty"),
         (["--severities", "9"], "severities must be a whole number from 1 to 5, got 9"),
@@ -566,3 +566,15 @@ def test_two_evaluations_in_one_folder(folder, network, tmp_path, capsys, small_
     assert not (tmp_path / "out").exists()
     with alone(tmp_path / "out" / "predictions"):
         assert main(words(network, folder, "--out", tmp_path / "out", *BRIEF)) == 2
+
+
+def test_a_model_that_refuses_the_images_leaves_nothing(network, tmp_path, capsys):
+    data, out = tmp_path / "four.npz", tmp_path / "r"
+    np.savez(data, images=np.zeros((6, 16, 16, 4), np.uint8), labels=np.arange(6) % 2)
+    assert main(words(network, data, "--out", out, *QUICK)) == 2
+    assert "channels" in capsys.readouterr().err
+    assert not out.exists()
+    assert main(words(network, data, "--out", out, "--device", "meta", "--corruptions", "none", "--no-attack")) == 2
+    assert not out.exists()
+    assert main(["evaluate", "sys:exit", str(data), "--out", str(out)]) == 2
+    assert "sys:exit" in capsys.readouterr().err

@@ -42,14 +42,15 @@ def draw(
         A :class:`~ipmix.recipe.RecipeTable`, or a :class:`~ipmix.recipe.RecipeSequence` of them for a method that
         works in stages. Where the method mixes labels, ``.labels(labels, classes)`` gives the images' new ones.
     """
-    _check_method(method)
+    check_method(method)
     count, height, width, channels = check_shape(shape, "NHWC")
     check_count("mixing_count", mixing_count, 0, MIXING_MOST)
     keys = _keys_for(count, seed, epoch, indices, view)
     return method.draw(keys, ImageSpec(height, width, channels, int(mixing_count)))
 
 
-def _check_method(method: Any) -> None:
+def check_method(method: Any) -> None:
+    """Raise :class:`InputError` unless this is an augmentation method, made: not its class, not its name."""
     if isinstance(method, type) or not (hasattr(method, "draw") and hasattr(method, "mixes_labels")):
         raise InputError(f"method must be an augmentation method such as IPMix(), got {shown(method)}")
 
@@ -145,7 +146,7 @@ def augment(
         InputError: naming what was expected and what was received.
     """
     images = contiguous_images(images)
-    _check_method(method)
+    check_method(method)
     if mixing is not None and not hasattr(mixing, "__len__"):
         raise InputError(f"mixing must be a MixingSet or an array uint8[M, h, w, C], got {type(mixing).__name__}")
     check_threads(threads)

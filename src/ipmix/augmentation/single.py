@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ipmix.augmentation.batches import augment
+from ipmix.augmentation.batches import augment, check_method
 from ipmix.augmentation.inputs import check_fit, contiguous_images
 from ipmix.core.checking import check_int64, check_out, check_shape, described
 from ipmix.core.errors import InputError
@@ -55,6 +55,7 @@ class Augmenter:
         std: float | Sequence[float] | None = None,
         layout: str = "nhwc",
     ) -> None:
+        check_method(method)
         if method.mixes_labels:
             raise InputError(f"{method.name} mixes the images of a batch: use draw() and apply() on batches")
         check_int64("seed", seed)

@@ -37,6 +37,9 @@ SHELLS = ("bash", "zsh", "fish")
 
 FULL_OR_FORBIDDEN = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 
+NO_SUCH_PLACE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP)
+"""Of a path that was given: what the system says of it is told in one line."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the process's exit code: 0 done, 2 bad input, 130 interrupted, 1 anything else."""
@@ -59,6 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return _complain(f'this needs {error.name}, which is not installed: pip install "ipmix[train]"', 2)
     except OSError as error:
+        if error.errno in NO_SUCH_PLACE and error.filename:
+            return _complain(f"{error.filename}: {error.strerror}; choose another path", 2)
         if error.errno not in FULL_OR_FORBIDDEN:
             raise
         return _complain(f"{error.filename or 'writing'}: {error.strerror}", 1)

@@ -13,7 +13,8 @@ import numpy as np
 from torch import nn
 
 from ipmix.attacks.auto_attack import require
-from ipmix.core.checking import check_count
+from ipmix.core.checking import check_count, check_threads
+from ipmix.core.errors import InputError
 from ipmix.core.files import alone, write_text
 from ipmix.core.image_sizes import SMALL_SIDE
 from ipmix.core.json_text import json_text
@@ -83,7 +84,7 @@ def evaluate(
             nothing is written then.
     """
     check_count("batch_size", batch_size, 1)
-    check_count("threads", threads, 1)
+    check_threads(threads)
     wanted.plan(SMALL_SIDE)  # unknown words are refused before anything is opened
     device_named(device)
     baseline = None if request.baseline is None else read_baseline(request.baseline)
@@ -98,7 +99,7 @@ def evaluate(
         "name": name, "class_outputs": class_outputs, "batch_size": batch_size, "device": team.device,
         "threads": threads, "shard": (team.rank, team.count), "quiet": quiet or team.rank > 0,
     }  # fmt: skip
-    folder = request.out / "predictions"
+    folder, fresh = request.out / "predictions", False
     if team.rank == 0:
         if isinstance(source, OnDisk):
             tell_hidden(source.files)
@@ -108,9 +109,15 @@ def evaluate(
         check_beforehand(source, plan, folder, run)
         if (told := told_form(request, model, source)) is not None and not quiet:
             sys.stderr.write(f"Images: {told}.\n")
-        PredictionFolder.begin(folder, run, force=force)
+        fresh = not folder.exists()  # what a refused model leaves behind would stand in the way of the mended command
+        begun = PredictionFolder.begin(folder, run, force=force)
     team.wait()
-    kept = predict(model, source, plan, folder, **options)
+    try:
+        kept = predict(model, source, plan, folder, **options)
+    except InputError:
+        if team.rank == 0 and fresh:
+            begun.remove_if_empty()
+        raise
     unknown = None
     if strange is not None:
         alone = replace(plan, corruptions=(), perturbations=(), attack=None, auto_attack=None)

@@ -16,6 +16,7 @@ import json
 import shutil
 import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -94,6 +95,15 @@ class PredictionFolder:
         folder.mkdir(parents=True, exist_ok=True)
         write_text(described, json_text(manifest, indent=1))
         return cls(folder, manifest)
+
+    def remove_if_empty(self) -> None:
+        """Take the folder away again where nothing was predicted: the run was refused."""
+        if any(self.path.glob("part-*.npz")):
+            return
+        (self.path / RUN).unlink(missing_ok=True)
+        with suppress(OSError):  # somebody else's files stay
+            self.path.rmdir()
+            self.path.parent.rmdir()
 
     @classmethod
     def open(cls, path: str | Path) -> "PredictionFolder":

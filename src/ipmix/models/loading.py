@@ -246,7 +246,7 @@ def _of_function(module: str, function: str) -> nn.Module:
         raise InputError(f"{module} has no function {function!r}")
     try:
         made = getattr(found, function)()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(
             f"{module}:{function}() failed ({_named(error)}); expected a function without arguments that returns a "
             "torch.nn.Module"
