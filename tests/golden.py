@@ -9,6 +9,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 
 import ipmix
 from ipmix import corruptions
+from ipmix.corruptions.common import frost
 from ipmix.fractals import kinds
 
 VERSION = 2
@@ -101,8 +103,24 @@ def mixing_images() -> Iterator[tuple[str, str]]:
             yield f"{kind} {size}", seen.hexdigest()
 
 
+@contextmanager
+def grown_frost() -> Iterator[None]:
+    """Frost from its procedure, whether or not the public photographs are installed."""
+    before = frost.folder
+    frost.folder = lambda: None
+    try:
+        yield
+    finally:
+        frost.folder = before
+
+
 def corrupted() -> Iterator[tuple[str, str]]:
-    """A hash for every corruption, severity and form at 32 and 224 pixels."""
+    """A hash for every corruption, severity and form at 32 and 224 pixels; frost is the procedure's."""
+    with grown_frost():
+        yield from _corrupted()
+
+
+def _corrupted() -> Iterator[tuple[str, str]]:
     for side in (32, 224):
         images = sample_images(2, side, side, 3)
         for name in corruptions.ALL_CORRUPTIONS:

@@ -79,7 +79,7 @@ def test_a_mix_that_sums_to_the_count_is_kept():
 @pytest.mark.parametrize(
     ("count", "mix", "words"),
     [
-        (0, None, "at least 1 image"),
+        (0, None, "count must be a whole number from 1"),
         (5, {"fern": 5}, "unknown kind of image 'fern'"),
         (5, {"ifs": -1}, "whole number >= 0"),
         (5, {"ifs": 0}, "holds no images"),

@@ -208,7 +208,7 @@ def test_a_full_disk_behind_pytorch_s_own_check_is_named(tmp_path: Path, monkeyp
 def test_a_lost_terminal_saves_and_one_that_is_ignored_stays_so() -> None:
     from ipmix.training.signals import interruption
 
-    before = signal.getsignal(signal.SIGHUP)
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored from the start
     try:
         with interruption() as stop:
             signal.raise_signal(signal.SIGHUP)
