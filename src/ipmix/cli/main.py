@@ -23,6 +23,7 @@ SUMMARIES = {
     "score": "the scorecard from saved predictions, without the model",
     "corrupt": "corrupted copies of a folder of images (the -C, C-bar and -P test sets)",
     "experiment": "run an experiment file: train, evaluate, record",
+    "reproduce": "the paper's tables: run what is missing, print them beside the paper's",
     "report": "one page from the results of one or several evaluations",
     "doctor": "versions, devices, folders, and a self-check of the engines",
 }

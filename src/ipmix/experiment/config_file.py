@@ -41,9 +41,9 @@ def read(kind: type[Settings], path: str | Path, changes: Mapping[str, str] | No
         raise InputError(
             f"{path} is not text in UTF-8: byte {error.start} is {error.object[error.start]:#04x}"
         ) from None
-    content = _parsed(text, str(path))
+    content = parsed(text, str(path))
     for key, text in (changes or {}).items():
-        _change(content, key, _parsed(text, f"--set {key}"))
+        _change(content, key, parsed(text, f"--set {key}"))
     return made(kind, content, str(path))
 
 
@@ -138,7 +138,7 @@ def _check_free(value: Any, source: str, key: str) -> None:
         raise InputError(f"{source}: {key} is a number, text, true, false or a list of those, got {_shown(value)}")
 
 
-def _parsed(text: str, source: str) -> Any:
+def parsed(text: str, source: str) -> Any:
     import yaml  # type: ignore[import-untyped]
 
     class Strict(yaml.SafeLoader):

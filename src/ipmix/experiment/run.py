@@ -15,7 +15,7 @@ from ipmix.data.broken import LIST, list_broken
 from ipmix.data.datasets import ArrayDataset, FileDataset
 from ipmix.data.decoding import DecodeConfig
 from ipmix.data.sources import OnDisk
-from ipmix.experiment.config import TEST_CROP, DataConfig, ExecutionConfig, ExperimentConfig
+from ipmix.experiment.config import TEST_CROP, DataConfig, EvaluationConfig, ExecutionConfig, ExperimentConfig
 from ipmix.methods.choosing import chosen_method
 from ipmix.methods.protocol import Method
 from ipmix.mixing_set.mixing_set import MixingSet, margin
@@ -34,7 +34,7 @@ def check(experiment: ExperimentConfig) -> None:
     """
     for key, look in (
         ("method", lambda: chosen_method(*_method_words(experiment))),
-        ("evaluation", lambda: measures_of(experiment).plan(32)),
+        ("evaluation", lambda: measures_of(experiment.evaluation).plan(32)),
     ):
         try:
             look()
@@ -108,41 +108,19 @@ def run_experiment(
     from ipmix.core.files import write_text
     from ipmix.core.json_text import json_text, read_json_object
     from ipmix.core.versions import versions
-    from ipmix.evaluation import evaluating
-    from ipmix.evaluation.request import EvaluationRequest
 
     how = execution or ExecutionConfig()
     check(experiment)
-    measured = measures_of(experiment)
     outcome = train(experiment, out, how)
-    wanted = experiment.evaluation
     cards = {}
     same = outcome.best["epoch"] == outcome.last["epoch"]
     for name in names:
         if not (out / f"{name}.safetensors").exists() or (name == "best" and same and "last" in names):
             continue
-        request = EvaluationRequest(
-            model=str(out / f"{name}.safetensors"),
-            data=experiment.data.source,
-            out=out / f"measured-{name}",
+        cards[name] = measure(
+            experiment, experiment.evaluation, out / f"{name}.safetensors", out / f"measured-{name}", how,
             name=f"{out.name} ({name} epoch)",
-            split=experiment.data.test_split,
-            size=experiment.training.crop_size if experiment.data.crop == "resized" else experiment.data.size,
-            crop=TEST_CROP if experiment.data.crop == "resized" else 1.0,
-            exif=experiment.data.exif,
-            root=how.root,
-            skip_broken=experiment.data.skip_broken,
-            limit=wanted.limit,
-        )
-        (out / f"measured-{name}").mkdir(exist_ok=True)
-        cards[name] = evaluating.evaluate(
-            request,
-            measured,
-            device=how.device,
-            threads=how.threads,
-            force=how.force,
-            quiet=how.quiet,
-        )
+        )  # fmt: skip
     results = {
         "record": read_json_object(out / "experiment.json"),
         "versions": versions(),
@@ -155,12 +133,56 @@ def run_experiment(
     return results
 
 
-def measures_of(experiment: ExperimentConfig) -> "MeasureRequest":
-    """What the experiment measures, as ``ipmix evaluate`` has it."""
+def measure(
+    experiment: ExperimentConfig,
+    wanted: EvaluationConfig,
+    weights: Path,
+    out: Path,
+    how: ExecutionConfig,
+    *,
+    name: str,
+    **other_images: Any,
+) -> dict[str, Any]:
+    """Measure a trained network of the experiment on its test images; the scorecard.
+
+    Args:
+        experiment: what was trained.
+        wanted: what to measure.
+        weights: the network's file.
+        out: the folder for predictions and scorecard.
+        how: how to carry it out.
+        name: what the network is called there.
+        other_images: fields of :class:`~ipmix.evaluation.request.EvaluationRequest` (data, class_map, trim) where
+            other images are measured on.
+    """
+    from ipmix.evaluation import evaluating
+    from ipmix.evaluation.request import EvaluationRequest
+
+    resized = experiment.data.crop == "resized"
+    about: dict[str, Any] = {"data": experiment.data.source, "split": experiment.data.test_split, **other_images}
+    request = EvaluationRequest(
+        model=str(weights),
+        out=out,
+        name=name,
+        size=experiment.training.crop_size if resized else experiment.data.size,
+        crop=TEST_CROP if resized else None if about["data"] in datasets.BUILT_IN else 1.0,
+        exif=experiment.data.exif,
+        root=how.root,
+        skip_broken=experiment.data.skip_broken,
+        limit=wanted.limit,
+        **about,
+    )
+    out.mkdir(exist_ok=True)
+    return evaluating.evaluate(
+        request, measures_of(wanted), device=how.device, threads=how.threads, force=how.force, quiet=how.quiet
+    )
+
+
+def measures_of(wanted: EvaluationConfig) -> "MeasureRequest":
+    """What is measured, as ``ipmix evaluate`` has it."""
     from ipmix.evaluation.plan import AttackConfig
     from ipmix.evaluation.request import MeasureRequest
 
-    wanted = experiment.evaluation
     return MeasureRequest(
         corruptions=wanted.corruptions,
         severities=wanted.severities,

@@ -1,0 +1,289 @@
+"""``ipmix reproduce list | show | run | status | table``: the paper's tables, from nothing or from results."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from ipmix.cli.words import Assignment
+
+if TYPE_CHECKING:
+    from ipmix.experiment.studies.carrying_out import Manner
+    from ipmix.experiment.studies.results import Job
+    from ipmix.experiment.studies.study import Study
+
+OUT = Path("studies")
+
+LONG_SECONDS = 24 * 3600.0
+"""A cell that takes longer than this is begun only with --yes."""
+
+
+def list_studies() -> None:
+    """The studies: the paper's tables and figures, and this project's own."""
+    from ipmix.experiment.studies.study import open_study, study_names
+
+    width = max(map(len, study_names()))
+    for name in study_names():
+        study = open_study(name)
+        sys.stdout.write(
+            f"{name:<{width}}  {study.config.title} ({len(study.config.cells)} cells; {', '.join(study.scales)})\n"
+        )
+
+
+def show(name: str, /, *, markdown: bool = False) -> None:
+    """What a study asks, the paper's figures (misprints corrected and marked), its cells and scales.
+
+    Args:
+        name: The study, or a file of your own (.yaml).
+        markdown: The figures as a Markdown table.
+    """
+    import yaml  # type: ignore[import-untyped]
+
+    from ipmix.experiment.studies.rendering import paper_table
+    from ipmix.experiment.studies.study import open_study
+
+    study = open_study(name)
+    write = sys.stdout.write
+    write(f"{study.name}: {study.config.title}\n")
+    if study.config.text:
+        write(f"\n{study.config.text}\n")
+    if study.config.paper is not None:
+        write(f"\nThe paper, {study.config.paper.where} ({study.config.paper.measured_on}):\n\n")
+        write(paper_table(study, markdown=markdown) + "\n")
+        for note in study.config.paper.notes:
+            write(f"- {note}\n")
+    write("\nCells, and what differs from the base:\n")
+    for cell, changes in study.config.cells.items():
+        words = yaml.safe_dump(changes, default_flow_style=True, width=1000).strip() if changes else "nothing"
+        write(f"  {cell}: {words}\n")
+    write("\nScales:\n")
+    for scale, at in study.scales.items():
+        write(f"  {scale}: {at.text} ({len(study.cells(scale))} cells; measures {', '.join(study.passes(scale))})\n")
+
+
+def status(*, out: Path = OUT) -> None:
+    """What there is of each study: results, cells at work, cells that were interrupted.
+
+    Args:
+        out: The folder of results.
+    """
+    from ipmix.core.errors import InputError
+    from ipmix.experiment.studies.results import Results
+    from ipmix.experiment.studies.state import states
+
+    if not out.is_dir():
+        raise InputError(f"there is no folder {out} (--out); ipmix reproduce run makes it")
+    lines = states(out, Results([out]))
+    sys.stdout.write("".join(f"{line}\n" for line in lines) or f"{out} holds no results yet\n")
+
+
+def table(
+    name: str,
+    /,
+    folders: list[Path] = [],  # noqa: B006
+    *,
+    scale: str = "laptop",
+    seeds: tuple[int, ...] = (),
+    cells: tuple[str, ...] = (),
+    out: Path = OUT,
+    format: Literal["text", "markdown", "csv", "json"] = "text",
+    plot: Path | None = None,
+) -> None:
+    """The paper's table beside ours: means and deviations over seeds, and where our order differs.
+
+    Args:
+        name: The study, or a file of your own (.yaml).
+        folders: Folders of results besides --out, as from other machines.
+        scale: The scale: paper or laptop.
+        seeds: Over these seeds; all that there are, if left out.
+        cells: Only these cells.
+        out: The folder of results.
+        format: text, markdown, csv or json.
+        plot: Draw it as well, to this file (.png, .pdf, .svg; needs matplotlib).
+    """
+    from ipmix.experiment.studies.comparing import compare
+    from ipmix.experiment.studies.rendering import plot as draw
+    from ipmix.experiment.studies.rendering import rendered
+    from ipmix.experiment.studies.results import Results
+    from ipmix.experiment.studies.study import open_study
+
+    study = open_study(name)
+    results = Results([out, *folders])
+    comparison = compare(study, scale, seeds or results.seeds() or (0,), results, cells)
+    if plot is not None:
+        draw(comparison, plot)
+    sys.stdout.write(rendered(comparison, format))
+
+
+def run(
+    name: str,
+    /,
+    *,
+    scale: str = "laptop",
+    seeds: tuple[int, ...] = (0,),
+    cells: tuple[str, ...] = (),
+    jobs: int = 2,
+    threads: int = 1,
+    shard: str = "1/1",
+    data: Path | None = None,
+    folder: tuple[Assignment, ...] = (),
+    download: bool = False,
+    out: Path = OUT,
+    keep_weights: bool = False,
+    device: Literal["auto", "cpu"] = "auto",
+    estimate: bool = True,
+    dry: bool = False,
+    yes: bool = False,
+    force: bool = False,
+    here: bool = False,
+    quiet: bool = False,
+) -> int:
+    """Run the cells of a study that are missing, each in a process of its own; started again, it goes on.
+
+    Before it starts it says which cells, how long they will take here, and how much room they need.
+
+    Args:
+        name: The study (see ipmix reproduce list), or a file of your own (.yaml).
+        scale: At which size: paper or laptop.
+        seeds: One run of each cell for each of these.
+        cells: Only these cells.
+        jobs: How many cells at a time.
+        threads: Of each process; one gives the same figures on any processor of a kind.
+        shard: i/n runs the i-th of n parts of the work, each on a machine of its own.
+        data: The folder of images (with train and test in it), or one that holds cifar10, cifar100, imagenet.
+        folder: A folder that the study names, such as photos=DIR.
+        download: Fetch CIFAR if it is missing.
+        out: The folder of results.
+        keep_weights: Keep each cell's last network beside its result.
+        device: auto takes an accelerator if there is one.
+        estimate: Measure this machine first, for at most a minute, to say how long it will take.
+        dry: Say what would be done, and stop.
+        yes: Begin also what will take days.
+        force: Replace results of other settings in --out.
+        here: Run the cells in this process, one after the other, as under torchrun.
+        quiet: Show no progress.
+    """
+    import os
+
+    from ipmix.core.checking import check_count, check_threads, parse_shard
+    from ipmix.core.errors import InputError
+    from ipmix.experiment.studies.carrying_out import carry_out
+    from ipmix.experiment.studies.results import Results, refuse_other
+    from ipmix.experiment.studies.results import jobs as jobs_of
+    from ipmix.experiment.studies.running import Stopped, run_jobs
+    from ipmix.experiment.studies.study import open_study
+
+    check_count("--jobs", jobs, 1)
+    check_threads(threads)
+    if not seeds:
+        raise InputError("--seeds is empty; give at least one, such as 0,1,2")
+    part, parts = parse_shard(shard)
+    study = open_study(name)
+    here = here or int(os.environ.get("WORLD_SIZE", "1")) > 1
+    if study.config.kind == "epoch_time" and jobs > 1:
+        sys.stderr.write(f"{study.name} measures time: one cell at a time\n")
+        jobs = 1
+    manner = _manner(study, scale, data, folder, download, device, threads, keep_weights, force, quiet)
+    every = jobs_of(study, scale, seeds, cells)[part - 1 :: parts]
+    there = Results([out])
+    todo = [job for job in every if there.of(job) is None]
+    for job in todo:
+        if not force:
+            refuse_other(job, out)
+        manner.places.experiment(job.experiment, manner.sources)
+    first = os.environ.get("RANK", "0") == "0"
+    if here:
+        for job in todo:
+            carry_out(job, out, manner)
+        return 0
+    if first and not quiet:
+        sys.stderr.write(
+            f"{study.name} at scale {scale}: {len(every)} cells"
+            f"{f' (part {shard})' if parts > 1 else ''}, {len(every) - len(todo)} done, {len(todo)} to do\n"
+        )
+    if not todo:
+        return 0
+    if (estimate or dry) and not _announce(todo, manner, device, jobs, out, threads, yes):
+        return 2
+    if dry:
+        return 0
+    words = _words(data, folder, download, device, threads, keep_weights, force)
+    try:
+        failed = run_jobs(todo, out, words, jobs=jobs, threads=threads, quiet=quiet)
+    except Stopped:
+        sys.stderr.write("stopped; the same command goes on\n")
+        return 130
+    for ended in failed:
+        sys.stderr.write(f"{ended.job.name}: {ended.reason}\n")
+    return 1 if failed else 0
+
+
+def _manner(
+    study: "Study", scale: str, data: Path | None, folder: tuple[Assignment, ...], download: bool,
+    device: Literal["auto", "cpu"], threads: int, keep: bool, force: bool, quiet: bool,
+) -> "Manner":  # fmt: skip
+    from ipmix.experiment.config import ExecutionConfig
+    from ipmix.experiment.studies.carrying_out import Manner
+    from ipmix.experiment.studies.places import Places
+
+    sources = {study.experiment(cell, scale, 0).data.source for cell in study.cells(scale)}
+    return Manner(
+        Places(data, {key: Path(value) for key, value in folder}, download),
+        tuple(sorted(sources)),
+        ExecutionConfig(device=device, threads=threads, quiet=quiet),
+        keep or study.config.kind == "attention",
+        force,
+        "ipmix reproduce run " + " ".join([study.name, "--scale", scale]),
+    )
+
+
+def _words(
+    data: Path | None, folder: tuple[Assignment, ...], download: bool, device: str, threads: int, keep: bool,
+    force: bool,
+) -> list[str]:  # fmt: skip
+    words = ["--device", device, "--threads", str(threads)]
+    words += [] if data is None else ["--data", str(data)]
+    for key, value in folder:
+        words += ["--folder", f"{key}={value}"]
+    for name, wanted in (("--download", download), ("--keep-weights", keep), ("--force", force)):
+        words += [name] if wanted else []
+    return words
+
+
+def _announce(todo: "list[Job]", manner: "Manner", device: str, jobs: int, out: Path, threads: int, yes: bool) -> bool:
+    """Say how long it will take and what room it needs; whether to go on."""
+    import shutil
+
+    import torch
+
+    from ipmix.core.errors import InputError
+    from ipmix.experiment.studies.estimating import estimates, long_words
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        found = estimates(todo, lambda job: manner.places.experiment(job.experiment, manner.sources), device)
+    finally:
+        torch.set_num_threads(before)
+    for job, one in zip(todo, found, strict=True):
+        sys.stderr.write(f"  {job.name}: about {long_words(one.seconds)}\n")
+    total = sum(one.seconds for one in found) / min(jobs, len(todo))
+    most = max(one.seconds for one in found)
+    largest = sorted((one.bytes for one in found), reverse=True)[:jobs]
+    sys.stderr.write(
+        f"about {long_words(total)} in all with {jobs} at a time on this machine "
+        f"({'processor' if device == 'cpu' or not torch.cuda.is_available() else torch.cuda.get_device_name()}), "
+        f"about {sum(largest) / 2**20:.0f} MB on the disk while they run\n"
+    )
+    where = next(path for path in (out, *out.absolute().parents) if path.exists())
+    free = shutil.disk_usage(where).free
+    if free < sum(largest):
+        raise InputError(f"{out}: {free / 2**20:.0f} MB are free, and the cells need {sum(largest) / 2**20:.0f} MB")
+    if most > LONG_SECONDS and not yes:
+        sys.stderr.write(
+            f"about {long_words(most)} a run: pass --yes to begin all the same, or choose another --scale\n"
+        )
+        return False
+    return True
+
+
+COMMANDS = {"list": list_studies, "show": show, "run": run, "status": status, "table": table}

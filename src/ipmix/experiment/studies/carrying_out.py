@@ -1,0 +1,153 @@
+"""One cell, from nothing or from where it was interrupted, to its result: trained, measured, written down."""
+
+import io
+import json
+import os
+import shutil
+import sys
+import time
+from contextlib import nullcontext, redirect_stdout, suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ipmix.core.files import alone, write_text
+from ipmix.core.json_text import json_text, read_json_object
+from ipmix.experiment.config import ExecutionConfig
+from ipmix.experiment.run import measure, train
+from ipmix.experiment.studies.measuring import CLOCK
+from ipmix.experiment.studies.places import Places
+from ipmix.experiment.studies.provenance import provenance
+from ipmix.experiment.studies.results import SCHEMA, Job, Results, refuse_other, settings_of
+from ipmix.experiment.studies.study import PassConfig
+
+RUN = "run"
+"""The folder of the training within the job's work folder."""
+
+CLOCK_FILE = "clock.json"
+"""Seconds of measuring so far, over all interruptions."""
+
+KEPT = ("measures", "corruptions", "flips", "pictures", "images")
+"""What a result keeps of a scorecard."""
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How cells are carried out; nothing of it changes a figure.
+
+    Attributes:
+        places: where the images lie.
+        sources: all names of data that the study's cells use.
+        execution: threads, device and the like.
+        keep: keep the last network beside the result.
+        force: replace the result of other settings.
+        command: what was typed, for the record.
+    """
+
+    places: Places = field(default_factory=Places)
+    sources: tuple[str, ...] = ()
+    execution: ExecutionConfig = ExecutionConfig()
+    keep: bool = False
+    force: bool = False
+    command: str = ""
+
+
+def carry_out(job: Job, out: Path, manner: Manner) -> Path:
+    """Train and measure a cell; the result's file.
+
+    Interrupted at any moment, the same call goes on where it was. Started by torchrun, all processes work on it
+    together.
+
+    Raises:
+        InputError: another process is at this very cell, there is the result of other settings, or the images, the
+            settings or the machine are not what is needed.
+    """
+    first = os.environ.get("RANK", "0") == "0"
+    path, work = job.path(out), job.work(out)
+    with alone(work) if first else nullcontext():
+        if first and Results([path.parent]).of(job) is not None:
+            return path  # another process has made it meanwhile
+        if not manner.force:
+            refuse_other(job, out)
+        how = replace(manner.execution, resume=True, root=manner.places.root, download=manner.places.download)
+        experiment = manner.places.experiment(job.experiment, manner.sources)
+        outcome = train(experiment, work / RUN, how)
+        weights = work / RUN / "last.safetensors"
+        passes = {name: _measured(job, name, one, experiment, weights, work, how, manner) for name, one in
+                  job.passes.items() if name != CLOCK}  # fmt: skip
+        if not first:
+            return path
+        speed = [json.loads(line) for line in (work / RUN / "speed.jsonl").read_bytes().splitlines()]
+        passes[CLOCK] = {"settings": {}, "measures": _clock(speed)}
+        measuring = sum(_seconds(work).values())
+        record = read_json_object(work / RUN / "experiment.json")
+        result = {
+            "schema": SCHEMA,
+            "study": job.study,
+            "cell": job.cell,
+            "scale": job.scale,
+            "seed": job.seed,
+            "key": job.key,
+            "settings": job.settings,
+            "passes": passes,
+            "last": outcome.last,
+            "best": outcome.best,
+            "hours": {
+                "training": round(sum(row["seconds"] for row in speed) / 3600, 4),
+                "measuring": round(measuring / 3600, 4),
+            },
+            "data": {"train": record["data"], "test": record["test"], "mixing": record["mixing"]},
+            "command": manner.command,
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            **provenance(),
+        }
+        if manner.keep:
+            shutil.copyfile(weights, path.with_suffix(".safetensors"))
+        write_text(path, json_text(result, indent=1) + "\n")
+        _clear(work)
+    with suppress(OSError):
+        work.rmdir()
+    return path
+
+
+def _measured(
+    job: Job, name: str, wanted: PassConfig, experiment: Any, weights: Path, work: Path, how: ExecutionConfig,
+    manner: Manner,
+) -> dict[str, Any]:  # fmt: skip
+    began = time.monotonic()
+    other: dict[str, Any] = {}
+    if wanted.data is not None:
+        other = {"data": manner.places.named(wanted.data), "class_map": wanted.class_map, "trim": wanted.trim,
+                 "split": None}  # fmt: skip
+    # Its tables would fill a log with what the result says again.
+    with redirect_stdout(io.StringIO()):
+        card = measure(experiment, wanted, weights, work / f"measured-{name}", how, name=job.name, **other)
+    if card:
+        seconds = _seconds(work)
+        seconds[name] = max(seconds.get(name, 0.0), time.monotonic() - began)
+        write_text(work / CLOCK_FILE, json_text(seconds) + "\n")
+    return {"settings": settings_of(wanted), **{key: card[key] for key in KEPT if key in card}}
+
+
+def _seconds(work: Path) -> dict[str, float]:
+    """Seconds of measuring so far, by pass."""
+    if not (work / CLOCK_FILE).exists():
+        return {}
+    return {str(key): float(value) for key, value in read_json_object(work / CLOCK_FILE).items()}
+
+
+def _clock(speed: list[dict[str, Any]]) -> dict[str, Any]:
+    """Seconds an epoch and the share of waiting for images, of the last epoch: the first one compiles."""
+    last = speed[-1]
+    return {"epoch_seconds": {"value": last["seconds"]}, "loader_share": {"value": last["waiting_share"]}}
+
+
+def _clear(work: Path) -> None:
+    """Remove the run and the predictions: dozens of cells would fill the disk."""
+    for path in work.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name != ".lock":
+            path.unlink(missing_ok=True)
+    sys.stderr.flush()

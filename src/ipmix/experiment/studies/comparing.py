@@ -1,0 +1,144 @@
+"""Our figures over seeds beside the paper's: means, deviations, pairs over seeds, and where the order differs."""
+
+import itertools
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ipmix.experiment.studies.measuring import column_of, measure_of, pass_of
+from ipmix.experiment.studies.results import Job, Results, jobs
+from ipmix.experiment.studies.study import PaperValue, Study
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One measure of one cell, in the table's unit.
+
+    Attributes:
+        by_seed: our figure of each seed.
+    """
+
+    by_seed: Mapping[int, float]
+
+    @property
+    def mean(self) -> float | None:
+        return statistics.mean(self.by_seed.values()) if self.by_seed else None
+
+    @property
+    def deviation(self) -> float | None:
+        """The sample's standard deviation over the seeds; None of one seed."""
+        return statistics.stdev(self.by_seed.values()) if len(self.by_seed) > 1 else None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A study's table: the paper's figures and ours.
+
+    Attributes:
+        study, scale, seeds: what was asked for.
+        figures: cell -> measure -> ours.
+        found: the results behind it.
+        missing: the jobs that have no result.
+    """
+
+    study: Study
+    scale: str
+    seeds: tuple[int, ...]
+    figures: Mapping[str, Mapping[str, Figures]]
+    found: Sequence[Mapping[str, Any]]
+    missing: Sequence[Job]
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        return tuple(self.figures)
+
+    def paper(self, cell: str, measure: str) -> PaperValue | None:
+        return self.study.paper.get(cell, {}).get(measure)
+
+    def paired(self, cell: str, measure: str) -> Figures:
+        """Ours minus the reference cell's, seed by seed: what the seeds have in common falls out."""
+        ours, base = self.figures[cell][measure].by_seed, self.figures[self.study.reference][measure].by_seed
+        return Figures({seed: value - base[seed] for seed, value in ours.items() if seed in base})
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """Two cells that the paper and we order differently.
+
+    Attributes:
+        measure: by which measure.
+        better, worse: as the paper has them.
+        paper: by how much, there.
+        ours: by how much here, the other way round, over the seeds that both have.
+        sure: whether that is more than its deviation; None of one seed, which can't say.
+    """
+
+    measure: str
+    better: str
+    worse: str
+    paper: float
+    ours: float
+    seeds: int
+    sure: bool | None
+
+
+def compare(study: Study, scale: str, seeds: Iterable[int], results: Results, cells: Iterable[str] = ()) -> Comparison:
+    """The table of a study at a scale over seeds, from the results that there are."""
+    seeds = tuple(seeds)
+    names = study.cells(scale, cells)
+    figures: dict[str, dict[str, dict[int, float]]] = {
+        cell: {measure: {} for measure in study.config.measures} for cell in study.cells(scale)
+    }
+    found, missing = [], []
+    for job in jobs(study, scale, seeds):
+        result = results.of(job)
+        if result is None:
+            if job.cell in names:
+                missing.append(job)
+            continue
+        if job.cell in names:
+            found.append(result)
+        for measure in study.config.measures:
+            value = figure(result, measure)
+            if value is not None:
+                figures[job.cell][measure][job.seed] = value
+    shown = {
+        cell: {measure: Figures(values) for measure, values in row.items()}
+        for cell, row in figures.items()
+        if cell in names or cell == study.reference
+    }
+    return Comparison(study, scale, seeds, shown, found, missing)
+
+
+def figure(result: Mapping[str, Any], measure: str) -> float | None:
+    """A measure of a result in the table's unit, or None."""
+    name, column = measure_of(measure), column_of(measure)
+    measures = result["passes"].get(pass_of(measure), {}).get("measures", {})
+    if name == "accuracy":
+        error = measures.get("clean_error", {}).get("value")
+        return None if error is None else 100.0 * (1.0 - error)
+    value = measures.get(name, {}).get("value")
+    return None if value is None else column.factor * value
+
+
+def disagreements(table: Comparison) -> list[Disagreement]:
+    """Pairs of cells whose order by a measure is not the paper's; equal figures have no order."""
+    found = []
+    for measure in table.study.config.measures:
+        sign = 1.0 if column_of(measure).better == "lower" else -1.0
+        for one, other in itertools.combinations(table.cells, 2):
+            theirs = [table.paper(cell, measure) for cell in (one, other)]
+            if any(value is None or value.value is None for value in theirs):
+                continue
+            first, second = (sign * value.value for value in theirs if value and value.value is not None)
+            better, worse = (one, other) if first < second else (other, one)
+            ours = [table.figures[cell][measure].by_seed for cell in (better, worse)]
+            shared = [seed for seed in ours[0] if seed in ours[1]]
+            if first == second or not shared:
+                continue
+            gaps = [sign * (ours[0][seed] - ours[1][seed]) for seed in shared]
+            if (gap := statistics.mean(gaps)) > 0:
+                sure = gap > statistics.stdev(gaps) if len(gaps) > 1 else None
+                found.append(Disagreement(measure, better, worse, abs(first - second), gap, len(gaps), sure))
+    return found

@@ -1,0 +1,76 @@
+"""Where a study's images lie on this machine: figures don't depend on it, so that it is no part of the settings."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ipmix.core.errors import InputError
+from ipmix.data.datasets import BUILT_IN, splits
+from ipmix.experiment.config import ExperimentConfig
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where images lie.
+
+    Attributes:
+        data: the folder of the study's images (with train and test in it), or one that holds such folders by name.
+        folders: folders that a study names with braces, such as {photos}.
+        download: fetch CIFAR if it is missing.
+    """
+
+    data: Path | None = None
+    folders: Mapping[str, Path] = field(default_factory=dict)
+    download: bool = False
+
+    def experiment(self, experiment: ExperimentConfig, sources: Iterable[str]) -> ExperimentConfig:
+        """The experiment with folders for names; ``sources`` are all the names of data that the study's cells use.
+
+        Raises:
+            InputError: a folder that is needed was not given, or isn't there.
+        """
+        data = replace(experiment.data, source=self.source(experiment.data.source, sources))
+        mixing = experiment.mixing
+        if mixing.folder is not None:
+            mixing = replace(mixing, folder=self.named(mixing.folder))
+        return replace(experiment, data=data, mixing=mixing)
+
+    def source(self, name: str, sources: Iterable[str]) -> str:
+        """The folder of the data of this name, or the name where the library knows it and no folder was given."""
+        if self.data is None or name == "digits":
+            if name not in BUILT_IN and not splits(name):
+                raise InputError(
+                    f"this needs {name}: pass --data DIR, a folder with train/<class>/<image> and val or test"
+                )
+            return name
+        if (self.data / name).is_dir() and splits(self.data / name):
+            return str(self.data / name)
+        if splits(self.data):
+            others = sorted(set(sources) - {"digits"})
+            if len(others) == 1:
+                return str(self.data)
+            raise InputError(
+                f"--data {self.data} is one set of images, and the cells need {', '.join(others)}: give the folder "
+                "that holds folders of these names, or choose --cells of one"
+            )
+        if not self.data.is_dir():
+            raise InputError(f"there is no folder {self.data} (--data)")
+        if name in ("cifar10", "cifar100"):
+            return name  # the folder holds CIFAR's own files, or downloads go there
+        raise InputError(f"--data {self.data} holds no folder {name}, and no train/<class>/<image> either")
+
+    @property
+    def root(self) -> Path | None:
+        """Where CIFAR's own files lie."""
+        return self.data
+
+    def named(self, text: str) -> str:
+        """A folder's name with {NAME} replaced."""
+
+        def found(match: re.Match[str]) -> str:
+            if match[1] not in self.folders:
+                raise InputError(f"this needs a folder that the study calls {match[1]}: pass --folder {match[1]}=DIR")
+            return str(self.folders[match[1]])
+
+        return re.sub(r"\{(\w+)\}", found, text)

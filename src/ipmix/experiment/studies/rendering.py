@@ -1,0 +1,236 @@
+"""A study's table as text, Markdown, CSV, JSON, and as a plot."""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ipmix.core.errors import InputError
+from ipmix.core.json_text import json_text
+from ipmix.experiment.studies.comparing import Comparison, Disagreement, Figures, disagreements
+from ipmix.experiment.studies.measuring import column_of
+from ipmix.experiment.studies.study import PaperValue, Study
+
+FORMATS = ("text", "markdown", "csv", "json")
+NOTHING = "–"
+
+ABOUT = ("study", "cell", "seed", "key", "commit", "versions", "hardware", "hours", "date", "data")
+"""What JSON tells of each result."""
+
+
+def rendered(table: Comparison, form: str) -> str:
+    """The table in one of :data:`FORMATS`."""
+    if form == "json":
+        return json_text(_data(table), indent=1) + "\n"
+    if form == "csv":
+        return _csv(table)
+    return _prose(table, markdown=form == "markdown")
+
+
+def paper_table(study: Study, *, markdown: bool = False) -> str:
+    """What the paper says, corrected, with the marks of what is."""
+    rows = [
+        [study.called(cell), *(_paper_words(row.get(measure)) for measure in study.config.measures)]
+        for cell, row in study.paper.items()
+    ]
+    if not rows:
+        return ""
+    return _grid([["", *map(_title, study.config.measures)], *rows], markdown)
+
+
+def _prose(table: Comparison, *, markdown: bool) -> str:
+    study, measures = table.study, table.study.config.measures
+    lines = [f"{'## ' if markdown else ''}{study.config.title}", ""]
+    lines += [f"Ours: {study.scale(table.scale).text or table.scale}; {_seeds(table)}."]
+    if study.config.paper is not None:
+        lines += [f"The paper's ({study.config.paper.where}): {study.config.paper.measured_on}."]
+    arrows = {"lower": "lower is better", "higher": "higher is better"}
+    ways = {arrows[column_of(measure).better] for measure in measures}
+    lines += [f"Percent where no unit is named; {' or '.join(sorted(ways))}.", ""]
+    header = [""]
+    for measure in measures:
+        header += [f"{_title(measure)}: paper", "ours"] if _has_paper(table, measure) else [_title(measure)]
+    rows = [header]
+    for cell in table.cells:
+        row = [study.called(cell)]
+        for measure in measures:
+            if _has_paper(table, measure):
+                row.append(_paper_words(table.paper(cell, measure)))
+            row.append(_words(table.figures[cell][measure], column_of(measure).digits))
+        rows.append(row)
+    lines += [_grid(rows, markdown), ""]
+    lines += _paired(table, markdown)
+    lines += _order(table)
+    lines += _missing(table)
+    if study.config.paper is not None and study.config.paper.notes:
+        lines += ["", "Of the paper's figures:", *(f"- {note}" for note in study.config.paper.notes)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _paired(table: Comparison, markdown: bool) -> list[str]:
+    """Differences to the reference cell, seed by seed."""
+    study, reference = table.study, table.study.reference
+    rows = [["", *map(_title, study.config.measures)]]
+    for cell in table.cells:
+        gaps = [table.paired(cell, measure) for measure in study.config.measures]
+        if cell != reference and any(gap.by_seed for gap in gaps):
+            digits = [column_of(measure).digits for measure in study.config.measures]
+            words = [_words(gap, digit, "+") for gap, digit in zip(gaps, digits, strict=True)]
+            rows.append([study.called(cell), *words])
+    if len(rows) == 1:
+        return []
+    return [f"Ours less {study.called(reference)}, seed by seed:", "", _grid(rows, markdown), ""]
+
+
+def _order(table: Comparison) -> list[str]:
+    found = disagreements(table)
+    if not any(_has_paper(table, measure) for measure in table.study.config.measures):
+        return []
+    if not found:
+        return ["Where both have figures, our order is the paper's."]
+    return ["Our order is not the paper's:", *(f"- {_disagreement(table.study, one)}" for one in found)]
+
+
+def _disagreement(study: Study, one: Disagreement) -> str:
+    digits = column_of(one.measure).digits
+    sure = {True: "more than the deviation", False: "within the deviation", None: "one seed, which can't tell"}[
+        one.sure
+    ]
+    return (
+        f"{_title(one.measure)}: the paper has {study.called(one.better)} ahead of {study.called(one.worse)} by "
+        f"{one.paper:.{digits}f}, we have it behind by {one.ours:.{digits}f} ({sure})"
+    )
+
+
+def _missing(table: Comparison) -> list[str]:
+    if not table.missing:
+        return []
+    seeds: dict[str, list[int]] = {}
+    for job in table.missing:
+        seeds.setdefault(job.cell, []).append(job.seed)
+    total = sum(map(len, seeds.values()))
+    words = [f"{table.study.called(cell)} (seed {', '.join(map(str, of))})" for cell, of in seeds.items()]
+    return ["", f"Missing, {total} of {total + len(table.found)} runs: {'; '.join(words)}."]
+
+
+def _csv(table: Comparison) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(
+        ("cell", "measure", "paper", "paper deviation", "paper mark", "mean", "deviation", "seeds", "less reference",
+         "deviation of that")
+    )  # fmt: skip
+    for cell in table.cells:
+        for measure in table.study.config.measures:
+            paper = table.paper(cell, measure) or PaperValue(None)
+            ours, gap = table.figures[cell][measure], table.paired(cell, measure)
+            row = (paper.value, paper.deviation, paper.mark, ours.mean, ours.deviation, len(ours.by_seed), gap.mean,
+                   gap.deviation)  # fmt: skip
+            writer.writerow((cell, measure, *("" if value is None else value for value in row)))
+    return text.getvalue()
+
+
+def _data(table: Comparison) -> dict[str, Any]:
+    rows: dict[str, Any] = {}
+    for cell in table.cells:
+        rows[cell] = {}
+        for measure in table.study.config.measures:
+            paper, ours = table.paper(cell, measure), table.figures[cell][measure]
+            rows[cell][measure] = {
+                "paper": None if paper is None else {k: v for k, v in vars(paper).items() if v is not None},
+                "mean": ours.mean,
+                "deviation": ours.deviation,
+                "by_seed": {str(seed): value for seed, value in ours.by_seed.items()},
+                "less_reference": table.paired(cell, measure).mean,
+            }
+    return {
+        "study": table.study.name,
+        "title": table.study.config.title,
+        "scale": table.scale,
+        "seeds": list(table.seeds),
+        "reference": table.study.reference,
+        "rows": rows,
+        "disagreements": [vars(one) for one in disagreements(table)],
+        "missing": [{"cell": job.cell, "seed": job.seed} for job in table.missing],
+        "results": [
+            {key: one.get(key) for key in ABOUT}
+            for one in table.found
+        ],
+    }  # fmt: skip
+
+
+def plot(table: Comparison, path: Path) -> None:
+    """A panel for each measure: our mean and deviation of each cell, and the paper's figure where there is one."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise InputError("a plot needs matplotlib: pip install matplotlib, or leave out --plot") from None
+
+    measures = [one for one in table.study.config.measures if any(table.figures[c][one].by_seed for c in table.cells)]
+    if not measures:
+        raise InputError("there are no results to plot yet")
+    figure = Figure(figsize=(2.6 * len(measures) + 1.6, 0.34 * len(table.cells) + 1.1), layout="constrained")
+    places = list(range(len(table.cells)))[::-1]
+    panels = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
+    for panel, measure in zip(panels, measures, strict=True):
+        ours = [table.figures[cell][measure] for cell in table.cells]
+        with_figure = [(place, one) for place, one in zip(places, ours, strict=True) if one.mean is not None]
+        panel.errorbar(
+            [one.mean for _, one in with_figure], [place for place, _ in with_figure],
+            xerr=[one.deviation or 0.0 for _, one in with_figure], fmt="o", color="#1f5fbf", label="ours",
+        )  # fmt: skip
+        theirs = [(place, paper.value) for place, cell in zip(places, table.cells, strict=True)
+                  if (paper := table.paper(cell, measure)) and paper.value is not None]  # fmt: skip
+        if theirs:
+            panel.plot([value for _, value in theirs], [place for place, _ in theirs], "x", color="#8a8a8a",
+                       label="paper")  # fmt: skip
+        panel.set_title(_title(measure), fontsize=9)
+        panel.grid(axis="x", alpha=0.3)
+    panels[0].set_yticks(places, [table.study.called(cell) for cell in table.cells])
+    panels[0].legend(fontsize=8)
+    try:
+        figure.savefig(path)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _title(measure: str) -> str:
+    return column_of(measure).title
+
+
+def _has_paper(table: Comparison, measure: str) -> bool:
+    return any(table.paper(cell, measure) is not None for cell in table.cells)
+
+
+def _seeds(table: Comparison) -> str:
+    return f"seed{'s' if len(table.seeds) > 1 else ''} {', '.join(map(str, table.seeds))}"
+
+
+def _words(figures: Figures, digits: int, sign: str = "") -> str:
+    if figures.mean is None:
+        return NOTHING
+    text = f"{figures.mean:{sign}.{digits}f}"
+    if figures.deviation is not None:
+        text += f" ± {figures.deviation:.{digits}f}"
+    return text
+
+
+def _paper_words(value: PaperValue | None) -> str:
+    if value is None:
+        return NOTHING
+    text = NOTHING if value.value is None else f"{value.value:g}"
+    if value.deviation is not None:
+        text += f" ± {value.deviation:g}"
+    return f"{text} [{value.mark}]" if value.mark else text
+
+
+def _grid(rows: Sequence[Sequence[str]], markdown: bool) -> str:
+    """Rows as columns of text, the first row their headings."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = [[text.ljust(width) if i == 0 else text.rjust(width) for i, (text, width) in enumerate(zip(row, widths))]
+             for row in rows]  # fmt: skip
+    if not markdown:
+        return "\n".join("  ".join(line).rstrip() for line in lines)
+    rule = ["-" * width if i == 0 else "-" * (width - 1) + ":" for i, width in enumerate(widths)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in [lines[0], rule, *lines[1:]])

@@ -1,0 +1,57 @@
+"""What a folder of results holds: of each study what is done, at work, interrupted, failed."""
+
+import json
+from contextlib import suppress
+from pathlib import Path
+
+from ipmix.core.errors import InputError
+from ipmix.core.progress import duration
+from ipmix.experiment.studies.results import Job, Results, jobs
+from ipmix.experiment.studies.running import is_at_work, stage
+from ipmix.experiment.studies.study import open_study, study_names
+
+
+def states(out: Path, results: Results) -> list[str]:
+    """Lines: one for each study and scale that anything was done of, and one for each cell that isn't done."""
+    lines = []
+    for folder in sorted(path for path in out.glob("*/*") if path.is_dir() and not path.name.endswith(".work")):
+        name, scale = folder.parent.name, folder.name
+        there = [path.name for path in folder.iterdir()]
+        done = [path for path in there if path.endswith(".json")]
+        hours = sum(_hours(folder / path) for path in done)
+        lines.append(f"{name} at scale {scale}: {len(done)} results, {duration(3600 * hours)} of work")
+        for path in sorted(there):
+            if path.endswith(".work"):
+                lines.append(f"  {path.removesuffix('.work')}: {_unfinished(name, scale, path, out)}")
+            elif path.endswith(".log") and path.replace(".log", ".work") not in there:
+                lines.append(f"  {path.removesuffix('.log')}: failed; see {folder / path}")
+        for job in _asked(name, scale, done):
+            if results.of(job) is None and not job.work(out).exists():
+                lines.append(f"  {job.cell}-seed{job.seed}: missing")
+    return lines
+
+
+def _asked(name: str, scale: str, done: list[str]) -> list[Job]:
+    """The jobs of a study that comes with the package, over the seeds that there are of it."""
+    seeds = sorted({int(path.rpartition("-seed")[2].removesuffix(".json")) for path in done})
+    if name not in study_names() or not seeds:
+        return []
+    with suppress(InputError):
+        return jobs(open_study(name), scale, seeds)
+    return []
+
+
+def _unfinished(name: str, scale: str, path: str, out: Path) -> str:
+    cell, _, seed = path.removesuffix(".work").rpartition("-seed")
+    what = "begun"
+    if name in study_names():
+        with suppress(InputError, KeyError, ValueError):
+            (job,) = jobs(open_study(name), scale, [int(seed)], [cell])
+            return f"{'at work' if is_at_work(job, out) else 'interrupted'}: {stage(job, out)}"
+    return what
+
+
+def _hours(path: Path) -> float:
+    with suppress(OSError, ValueError, KeyError):
+        return float(sum(json.loads(path.read_bytes())["hours"].values()))
+    return 0.0

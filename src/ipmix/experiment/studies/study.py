@@ -1,0 +1,279 @@
+"""A study: a table of the paper as data, and the cells that reproduce it at one scale or another."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+from ipmix.core.errors import InputError
+from ipmix.experiment.config import EvaluationConfig, ExperimentConfig
+from ipmix.experiment.config_file import made, parsed
+from ipmix.experiment.studies.measuring import CLOCK, measure_of, near, pass_of
+
+SCALES = "scales"
+"""The file of scales that several studies share."""
+
+
+@dataclass(frozen=True)
+class PassConfig(EvaluationConfig):
+    """One pass over test images: what is measured on how many of which."""
+
+    corruptions: tuple[str, ...] = ("none",)
+    """Which, by name or group."""
+
+    attack: bool = False
+    """Measure the error under PGD."""
+
+    data: str | None = None
+    """Other images than the study's own test images: a folder, or {NAME}, which --folder NAME=DIR gives."""
+
+    class_map: str | None = None
+    """Which folder of those images is which of the model's classes; see ipmix evaluate."""
+
+    trim: int = 0
+    """Pixels to cut off each side of those images first."""
+
+
+@dataclass(frozen=True)
+class ScaleConfig:
+    """At which size the cells are run."""
+
+    like: str | None = None
+    """Begin with a scale of the file scales.yaml."""
+
+    text: str = ""
+    """What it is, in a sentence."""
+
+    changes: dict[str, Any] = field(default_factory=dict)
+    """Settings that differ from the cells' own."""
+
+    cells: dict[str, Any] = field(default_factory=dict)
+    """Further changes of single cells."""
+
+    only: tuple[str, ...] = ()
+    """The cells that there are at this scale; all if left out."""
+
+    passes: dict[str, Any] = field(default_factory=dict)
+    """What is measured on which images, by name."""
+
+
+@dataclass(frozen=True)
+class PaperConfig:
+    """What the paper printed, corrected."""
+
+    where: str
+    """Table 10."""
+
+    measured_on: str
+    """Network and data there."""
+
+    rows: dict[str, Any] = field(default_factory=dict)
+    """Cell -> measure -> value, or {value, deviation, printed, mark}: printed is what stands there by mistake."""
+
+    notes: tuple[str, ...] = ()
+    """What is wrong or unclear in it, each with its mark."""
+
+
+@dataclass(frozen=True)
+class StudyConfig:
+    """A study file."""
+
+    title: str
+    """In a line."""
+
+    text: str = ""
+    """What it asks, and what one has to know."""
+
+    kind: Literal["training", "epoch_time", "attention"] = "training"
+    """training: cells are trained and measured; epoch_time: seconds an epoch; attention: Grad-CAM of trained cells."""
+
+    measures: tuple[str, ...] = ()
+    """The table's columns: a measure's name, or PASS/measure."""
+
+    reference: str | None = None
+    """The cell that the others are compared with; the first if left out."""
+
+    paper: PaperConfig | None = None
+    """What the paper says."""
+
+    base: dict[str, Any] = field(default_factory=dict)
+    """The settings that all cells share, as in an experiment file."""
+
+    cells: dict[str, Any] = field(default_factory=dict)
+    """The rows: name -> what differs from the base."""
+
+    scales: dict[str, Any] = field(default_factory=dict)
+    """The sizes it can be run at."""
+
+
+@dataclass(frozen=True)
+class PaperValue:
+    """A figure of the paper, in its own units (percent but for seconds)."""
+
+    value: float | None
+    deviation: float | None = None
+    printed: str | None = None
+    mark: str | None = None
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study that can be asked for its cells; see :func:`open_study`."""
+
+    name: str
+    config: StudyConfig
+    paper: Mapping[str, Mapping[str, PaperValue]]
+    scales: Mapping[str, ScaleConfig]
+    source: str
+    """What opens it: its name, or its file."""
+
+    @property
+    def reference(self) -> str:
+        return self.config.reference or next(iter(self.config.cells))
+
+    def scale(self, name: str) -> ScaleConfig:
+        """One of the study's scales; InputError with the nearest if there is none."""
+        if name not in self.scales:
+            raise InputError(f"{self.name} has no scale {name!r}; {near(name, self.scales)}")
+        return self.scales[name]
+
+    def cells(self, scale: str, wanted: Iterable[str] = ()) -> tuple[str, ...]:
+        """The names of the cells at a scale, or those wanted of them."""
+        there = self.scale(scale).only or tuple(self.config.cells)
+        wanted = tuple(wanted)
+        for name in wanted:
+            if name not in there:
+                raise InputError(f"{self.name} has no cell {name!r} at scale {scale}; {near(name, there)}")
+        return tuple(name for name in there if not wanted or name in wanted)
+
+    def experiment(self, cell: str, scale: str, seed: int) -> ExperimentConfig:
+        """The settings of a cell's run."""
+        at = self.scale(scale)
+        content: dict[str, Any] = {}
+        for changes in (self.config.base, self.config.cells[cell], at.changes, at.cells.get(cell, {})):
+            content = merged(content, changes)
+        content.pop("title", None)
+        content = merged(content, {"training": {"seed": seed}})
+        return made(ExperimentConfig, content, f"study {self.name}, cell {cell}, scale {scale}")
+
+    def passes(self, scale: str) -> dict[str, PassConfig]:
+        """What is measured at a scale: the passes that the study's measures come from."""
+        at = self.scale(scale)
+        needed = dict.fromkeys(pass_of(measure) for measure in self.config.measures)
+        found = {}
+        for name in needed:
+            if name == CLOCK:  # every training has one
+                found[name] = PassConfig()
+                continue
+            if name not in at.passes:
+                raise InputError(f"study {self.name}: its scale {scale} has no pass {name!r}; {near(name, at.passes)}")
+            found[name] = made(PassConfig, at.passes[name], f"study {self.name}, scale {scale}, pass {name}")
+        return found
+
+    def called(self, cell: str) -> str:
+        """What a cell is called in tables."""
+        return str((self.config.cells.get(cell) or {}).get("title", cell))
+
+
+def study_names() -> tuple[str, ...]:
+    """The studies that come with the package, in a reader's order: table2 before table10."""
+    names = [path.name.removesuffix(".yaml") for path in _folder().iterdir() if path.name.endswith(".yaml")]
+    return tuple(sorted((name for name in names if name != SCALES), key=_reading_order))
+
+
+def open_study(name: str) -> Study:
+    """A study by its name, or from a file of one's own (a path that ends in .yaml).
+
+    Raises:
+        InputError: there is none of that name (the message names the nearest), or the file's keys or values don't fit.
+    """
+    if name.endswith((".yaml", ".yml")):
+        path = Path(name)
+        if not path.is_file():
+            raise InputError(f"there is no study file {path}")
+        return _read(path.stem, path.read_text(encoding="utf-8"), str(path), str(path.resolve()))
+    if name not in study_names():
+        raise InputError(f"there is no study {name!r}; {near(name, study_names())}")
+    return _shipped(name)
+
+
+@cache
+def _shipped(name: str) -> Study:
+    return _read(name, (_folder() / f"{name}.yaml").read_text(encoding="utf-8"), f"{name}.yaml", name)
+
+
+def _read(name: str, text: str, source: str, opens: str) -> Study:
+    config = made(StudyConfig, parsed(text, source), source)
+    if not config.cells or not config.scales:
+        raise InputError(f"{source}: a study needs cells and scales")
+    for measure in config.measures:
+        measure_of(measure, source)
+    scales = {key: _scale(key, content, source) for key, content in config.scales.items()}
+    cells = {key: {} if changes is None else changes for key, changes in config.cells.items()}
+    for what, names in [("reference", [config.reference] if config.reference else [])] + [
+        (f"scales.{key}", [*scale.cells, *scale.only]) for key, scale in scales.items()
+    ]:
+        for cell in names:
+            if cell not in cells:
+                raise InputError(f"{source}: {what}: there is no cell {cell!r}; {near(cell, cells)}")
+    paper = _paper(config, cells, source)
+    return Study(name, replace(config, cells=cells), paper, scales, opens)
+
+
+def _scale(name: str, content: Any, source: str) -> ScaleConfig:
+    if content is None:
+        content = {}
+    where = f"{source}: scales.{name}"
+    own = made(ScaleConfig, content, where)
+    if own.like is None:
+        return own
+    shared = parsed((_folder() / f"{SCALES}.yaml").read_text(encoding="utf-8"), f"{SCALES}.yaml")
+    if own.like not in shared:
+        raise InputError(f"{where}: there is no scale {own.like!r} in {SCALES}.yaml; {near(own.like, shared)}")
+    base = made(ScaleConfig, shared[own.like], f"{SCALES}.yaml: {own.like}")
+    return replace(
+        own,
+        text=own.text or base.text,
+        changes=merged(base.changes, own.changes),
+        passes=merged(base.passes, own.passes),
+    )
+
+
+def _paper(config: StudyConfig, cells: Mapping[str, Any], source: str) -> dict[str, dict[str, PaperValue]]:
+    rows: dict[str, dict[str, PaperValue]] = {}
+    for cell, row in (config.paper.rows if config.paper else {}).items():
+        if cell not in cells:
+            raise InputError(f"{source}: paper.rows: there is no cell {cell!r}; {near(cell, cells)}")
+        rows[cell] = {}
+        for measure, value in row.items():
+            if measure not in config.measures:
+                raise InputError(
+                    f"{source}: paper.rows.{cell}: {measure!r} is no measure of the study; "
+                    f"{near(measure, config.measures)}"
+                )
+            content = value if isinstance(value, dict) else {"value": value}
+            rows[cell][measure] = made(PaperValue, content, source, f"paper.rows.{cell}.{measure}")
+    return rows
+
+
+def merged(content: Mapping[str, Any], changes: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Settings with changes laid over them, key by key; a method that is named replaces the method before it whole."""
+    found = dict(content)
+    for key, value in (changes or {}).items():
+        whole = key == "method" and isinstance(value, Mapping) and "name" in value
+        if isinstance(value, Mapping) and isinstance(found.get(key), Mapping) and not whole:
+            found[key] = merged(found[key], value)
+        else:
+            found[key] = value
+    return found
+
+
+def _reading_order(name: str) -> tuple[str, int]:
+    letters = name.rstrip("0123456789")
+    return (letters, int(name[len(letters) :] or 0))
+
+
+def _folder() -> Any:
+    return files("ipmix.experiment.studies") / "tables"
