@@ -32,7 +32,7 @@ def test_parameters_are_those_of_the_authors_networks(name: str, classes: int, c
     assert sum(weight.numel() for weight in network.parameters()) == count
 
 
-@pytest.mark.parametrize("name", ["wrn-10-1", "resnext-29", "resnet-18-cifar", "vit-small-cifar"])
+@pytest.mark.parametrize("name", ["wrn-10-1", "resnext-29", "resnet-18-cifar", "vit-small-cifar", "fast-cifar"])
 def test_logits_for_every_class(name: str) -> None:
     network = models.build(name, 7).eval()
     images = torch.rand(2, 3, 32, 32)
@@ -41,7 +41,7 @@ def test_logits_for_every_class(name: str) -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 4])
-@pytest.mark.parametrize("name", ["wrn-10-1", "resnext-29", "resnet-18-cifar", "vit-small-cifar"])
+@pytest.mark.parametrize("name", ["wrn-10-1", "resnext-29", "resnet-18-cifar", "vit-small-cifar", "fast-cifar"])
 def test_any_number_of_channels(name: str, channels: int) -> None:
     network = models.build(name, 3, channels=channels).eval()
     with torch.no_grad():

@@ -35,6 +35,52 @@ def test_steps_fall_by_ten_after_each_third() -> None:
     assert learning_rate(replace(config, schedule="constant"), 44, 5) == 1.0
 
 
+def test_the_triangle_is_two_straight_lines() -> None:
+    config = TrainingConfig(epochs=4, lr=0.5, min_lr=0.1, schedule="triangle", triangle_climb=0.2)
+    for step in range(40):
+        share = step / 8 if step < 8 else (40 - step) / 32
+        assert learning_rate(config, step, 10) == pytest.approx(0.1 + 0.4 * share, rel=1e-12)
+    assert learning_rate(config, 0, 10) == 0.1
+    assert learning_rate(config, 8, 10) == 0.5
+    rates = [learning_rate(replace(config, triangle_climb=None), step, 10) for step in range(40)]
+    assert max(rates) == rates[10] == 0.5
+    low = replace(config, lr=0.05)
+    assert {learning_rate(low, step, 10) for step in range(40)} == {0.05}, "min_lr is never above lr"
+
+
+def test_norm_biases_learn_at_a_rate_of_their_own_with_the_same_pull() -> None:
+    """Each step w <- w - f r (g + d / f w) = w - r (f g + d w)."""
+    config = TrainingConfig(lr=0.1, momentum=0.0, weight_decay=0.01, norm_bias_factor=64.0)
+    network = nn.Sequential(nn.Conv2d(1, 1, 1), nn.BatchNorm2d(1), nn.Linear(1, 1))
+    for weight in network.parameters():
+        nn.init.constant_(weight, 2.0)
+        weight.grad = torch.ones_like(weight)
+    optimizer = make_optimizer(config, network)
+    assert [len(group["params"]) for group in optimizer.param_groups] == [5, 1]
+    assert [group.get("lr_factor", 1.0) for group in optimizer.param_groups] == [1.0, 64.0]
+    optimizer.step()
+    for name, weight in network.named_parameters():
+        factor = 64.0 if name == "1.bias" else 1.0
+        assert weight.item() == pytest.approx(2.0 - 0.1 * (factor * 1.0 + 0.01 * 2.0), rel=1e-5)
+
+
+def test_without_a_factor_or_without_norms_there_is_one_group() -> None:
+    norm, layer = nn.BatchNorm1d(2), nn.Linear(1, 1)
+    assert len(make_optimizer(TrainingConfig(), norm).param_groups) == 1
+    assert len(make_optimizer(TrainingConfig(norm_bias_factor=2.0), layer).param_groups) == 1
+
+
+def test_a_preset_begins_and_single_settings_replace_it() -> None:
+    assert "fast-cifar" in TrainingConfig.presets()
+    config = TrainingConfig.preset("fast-cifar")
+    assert (config.model, config.schedule, config.epochs) == ("fast-cifar", "triangle", 10)
+    assert TrainingConfig.preset("fast-cifar", epochs=3, lr=0.2) == replace(config, epochs=3, lr=0.2)
+    with pytest.raises(InputError, match="no training preset 'faster'; there is fast-cifar"):
+        TrainingConfig.preset("faster")
+    with pytest.raises(InputError, match="epochs is at least 1"):
+        TrainingConfig.preset("fast-cifar", epochs=0)
+
+
 def test_sgd_is_the_formula() -> None:
     """Weight decay into the gradient, momentum, then Nesterov's look ahead (Sutskever et al., 2013)."""
     config = TrainingConfig(lr=0.1, momentum=0.9, weight_decay=0.01)
@@ -89,6 +135,12 @@ def test_adam_and_adamw_are_at_hand() -> None:
         ({"jsd_coefficient": -1.0}, "jsd_coefficient is a finite number"),
         ({"warmup_epochs": math.nan}, "warmup_epochs is a finite number"),
         ({"ema_decay": math.nan}, "between 0 and 1"),
+        ({"schedule": "triangle", "warmup_epochs": 1.0}, "climbs by itself, got warmup_epochs 1.0"),
+        ({"schedule": "triangle", "triangle_climb": 0.0}, "triangle_climb is a share between 0 and 1"),
+        ({"schedule": "triangle", "triangle_climb": 1.0}, "triangle_climb is a share between 0 and 1"),
+        ({"schedule": "triangle", "triangle_climb": math.nan}, "triangle_climb is a share between 0 and 1"),
+        ({"norm_bias_factor": 0.0}, "norm_bias_factor is a finite number above 0"),
+        ({"norm_bias_factor": math.inf}, "norm_bias_factor is a finite number above 0"),
     ],
 )
 def test_settings_are_checked(options: dict, message: str) -> None:

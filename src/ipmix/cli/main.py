@@ -94,7 +94,9 @@ def _dispatch(words: list[str]) -> int:
     group: dict[str, Callable[..., Any]] | None = getattr(module, "COMMANDS", None)
     if group is None:
         rest = [_renamed(word, getattr(module, "OLD_WORDS", {})) for word in rest]
-        return _call(f"ipmix {name}", getattr(module, name.replace("-", "_")), rest)
+        choose = getattr(module, "chosen_by", None)  # other defaults, where the words name a preset of them
+        command = getattr(module, name.replace("-", "_"))
+        return _call(f"ipmix {name}", command if choose is None else choose(rest), rest)
     if not rest or rest[0] in ("-h", "--help"):
         _print_group_help(name, group, sys.stdout)
         return 0

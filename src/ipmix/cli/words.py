@@ -59,6 +59,22 @@ class Call(NamedTuple):
     named: dict[str, Any]
 
 
+def with_defaults(function: Callable[..., Any], **defaults: Any) -> Callable[..., Any]:
+    """The function with other defaults of these parameters, in its signature too: so help and words see them."""
+
+    @wraps(function)
+    def changed(*positional: Any, **named: Any) -> Any:
+        return function(*positional, **{**defaults, **named})
+
+    signature = inspect.signature(function)
+    parameters = [
+        parameter.replace(default=defaults[name]) if name in defaults else parameter
+        for name, parameter in signature.parameters.items()
+    ]
+    changed.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return changed
+
+
 def parse(program: str, function: Callable[..., Any], words: Sequence[str]) -> Call:
     """The arguments for ``function`` that the words spell.
 

@@ -53,6 +53,10 @@ def made(kind: type[Settings], content: Any, source: str, key: str = "") -> Sett
     if not isinstance(content, dict):
         raise InputError(f"{where} should hold settings (key: value), got {_shown(content)}")
     fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    begin: dict[str, Any] = {}
+    if "preset" in content and "preset" not in fields and hasattr(kind, "preset"):
+        begin = _preset(kind, content["preset"], source, _joined(key, "preset"))
+        content = {name: value for name, value in content.items() if name != "preset"}
     for name in content:
         if name not in fields:
             close = difflib.get_close_matches(str(name), fields, 1)
@@ -63,12 +67,25 @@ def made(kind: type[Settings], content: Any, source: str, key: str = "") -> Sett
     for name, field in fields.items():
         if name in content:
             values[name] = _value(hints[name], content[name], source, _joined(key, name))
+        elif name in begin:
+            values[name] = begin[name]
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             raise InputError(f"{source}: the key {_joined(key, name)!r} is missing")
     try:
         return kind(**values)
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
+
+
+def _preset(kind: Any, name: Any, source: str, key: str) -> dict[str, Any]:
+    """The settings that a preset of ``kind`` begins with; the file's own replace them."""
+    if not isinstance(name, str):
+        raise InputError(f"{source}: {key} is text, got {_shown(name)}")
+    try:
+        begun = kind.preset(name)
+    except InputError as error:
+        raise InputError(f"{source}: {key}: {error}") from None
+    return {field.name: getattr(begun, field.name) for field in dataclasses.fields(begun)}
 
 
 def _value(hint: Any, value: Any, source: str, key: str) -> Any:

@@ -61,6 +61,9 @@ def _settings(kind: Any) -> dict[str, Any]:
         elif not dataclasses.is_dataclass(hints[field.name]) and field.default is not dataclasses.MISSING:
             entry["default"] = field.default
         properties[field.name] = entry
+    if presets := getattr(kind, "presets", None):
+        text = "Settings that go together, by name; those given beside it replace single ones."
+        properties["preset"] = {"enum": list(presets()), "description": text}
     return {
         "type": "object",
         "description": " ".join((kind.__doc__ or "").split()),

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from ipmix.core.errors import InputError, first_line, plain
-from ipmix.models import resnet, resnext, vision_transformer, wide_resnet
+from ipmix.models import fast_cifar, resnet, resnext, vision_transformer, wide_resnet
 from ipmix.models.checkpoints import read_weights
 from ipmix.models.classifier import MOST_CLASSES, Classifier, check_classes
 from ipmix.models.dual_norm import SUFFIX, with_dual_norms
@@ -38,7 +38,10 @@ def names() -> tuple[str, ...]:
 
     A residual network's name may end in "-dubin": with AugMax's norms (:mod:`ipmix.models.dual_norm`).
     """
-    return ("wrn-D-W", "resnext-29", "resnet-18-cifar", "vit-small-cifar", "torchvision:NAME", "timm:NAME")
+    return (
+        *("wrn-D-W", "resnext-29", "resnet-18-cifar", "vit-small-cifar", "fast-cifar"),
+        *("torchvision:NAME", "timm:NAME"),
+    )
 
 
 def build(
@@ -59,14 +62,15 @@ def build(
 
     Args:
         name: ``wrn-D-W`` (wide ResNet of depth D = 6n + 4 and width W), ``resnext-29`` (4x32d),
-            ``resnet-18-cifar``, ``vit-small-cifar``, ``torchvision:NAME`` or ``timm:NAME``. With ``-dubin``
-            behind it, a residual network with two BatchNorms and InstanceNorm, which AugMax needs.
+            ``resnet-18-cifar``, ``vit-small-cifar``, ``fast-cifar``, ``torchvision:NAME`` or ``timm:NAME``. With
+            ``-dubin`` behind it, a residual network with two BatchNorms and InstanceNorm, which AugMax needs.
         classes: how many, or their names.
         mean: of each channel of images in [0, 1]. By default 0.5 (std 0.5) for the networks of this
             library, as the paper's code has it; for others what the published weights were trained with.
         std: of each channel; given together with ``mean``.
         channels: of an image.
-        size: of an image's side, for networks that are built for one size (vit-small-cifar).
+        size: of an image's side, for networks that are built for one size (vit-small-cifar) or that refuse small ones
+            (fast-cifar).
         dropout: the wide ResNets' and transformer's rate (0.3 and 0.1 by default).
         pretrained: start from the weights that torchvision or timm publishes (downloads them).
         weights: a file of weights to start from: ours, the AugMix, PixMix or IPMix authors', or another checkpoint
@@ -195,6 +199,8 @@ def _own(name: str, classes: int, channels: int, size: int, dropout: float | Non
     if name == "vit-small-cifar":
         rate = 0.1 if dropout is None else dropout
         return vision_transformer.VisionTransformer(classes, channels=channels, size=size, dropout=rate)
+    if name == "fast-cifar":
+        return fast_cifar.FastCifar(classes, channels=channels, size=size)
     raise InputError(
         f"unknown model {plain(repr(name), most=80)}; expected one of {', '.join(names())}; a residual network's name "
         f"may end in {SUFFIX}"

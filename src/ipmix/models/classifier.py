@@ -51,6 +51,18 @@ class Classifier(nn.Module):
             images = images.to(torch.float32).div_(255.0)
         return logits_of(self.network((images - self.mean) / self.std))
 
+    @property
+    def images_to_begin(self) -> int:
+        """How many training images the network's first weights are made of (see :meth:`initialise_from`); mostly 0."""
+        return int(getattr(self.network, "images_to_begin", 0))
+
+    @torch.no_grad()
+    def initialise_from(self, images: torch.Tensor) -> None:
+        """Make the weights that depend on the training images, uint8[N, C, H, W]; nothing where there are none."""
+        if self.images_to_begin:
+            normalised = (images.to(torch.float32).div_(255.0) - self.mean.cpu()) / self.std.cpu()
+            self.network.initialise_from(normalised)  # type: ignore[operator]
+
 
 def check_normalisation(mean: Sequence[float], std: Sequence[float]) -> None:
     """Raise InputError unless both have one finite number a channel, and each std is above 0."""

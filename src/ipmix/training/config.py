@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ipmix.core.bounds import CROP_MOST, PAD_MOST
-from ipmix.core.errors import InputError
+from ipmix.core.errors import InputError, plain
 
-Schedule = Literal["cosine", "steps", "constant"]
+Schedule = Literal["cosine", "steps", "constant", "triangle"]
 OptimizerName = Literal["sgd", "adam", "adamw"]
 Precision = Literal["float32", "bfloat16", "float16"]
 
@@ -18,8 +18,8 @@ class TrainingConfig:
     """How to train. The defaults are the paper's on CIFAR (appendix A.1) for wide ResNets."""
 
     model: str = "wrn-40-4"
-    """The network: wrn-D-W, resnext-29, resnet-18-cifar, vit-small-cifar, torchvision:NAME or timm:NAME; a
-    residual network with -dubin behind its name has the norms that AugMax needs."""
+    """The network: wrn-D-W, resnext-29, resnet-18-cifar, vit-small-cifar, fast-cifar, torchvision:NAME or
+    timm:NAME; a residual network with -dubin behind its name has the norms that AugMax needs."""
 
     epochs: int = 100
     """Passes over the training images (paper: 100; ResNet and ResNeXt 200)."""
@@ -37,7 +37,11 @@ class TrainingConfig:
     """The learning rate climbs linearly from 0 over this many epochs first."""
 
     schedule: Schedule = "cosine"
-    """How the learning rate falls: cosine at each step, steps (a tenth after each third of the epochs), not at all."""
+    """How the learning rate goes: cosine falls at each step, steps to a tenth after each third of the epochs, constant
+    not at all; triangle climbs from min_lr in a straight line and falls back to it in another."""
+
+    triangle_climb: float | None = None
+    """The triangle's share of all steps before its top; a quarter if left out."""
 
     optimizer: OptimizerName = "sgd"
     """What follows the gradient."""
@@ -50,6 +54,10 @@ class TrainingConfig:
 
     weight_decay: float = 1e-4
     """Pull on the weights: 0.0001 in the paper, 0.0005 in the authors' code."""
+
+    norm_bias_factor: float | None = None
+    """BatchNorm's biases learn at this many times the others' rate (and are pulled as much by weight decay); as the
+    others if left out."""
 
     jsd: bool = False
     """Make predictions consistent over the clean image and two augmented views by the Jensen-Shannon divergence (the
@@ -108,6 +116,22 @@ class TrainingConfig:
     log_steps: int = 50
     """A line in metrics.jsonl every this many steps."""
 
+    @staticmethod
+    def presets() -> tuple[str, ...]:
+        """The names that :meth:`preset` takes."""
+        return tuple(PRESETS)
+
+    @classmethod
+    def preset(cls, name: str, **changes: Any) -> "TrainingConfig":
+        """The settings of a preset in :data:`PRESETS`; ``changes`` replace single ones.
+
+        Raises:
+            InputError: no such preset, or a setting out of range.
+        """
+        if name not in PRESETS:
+            raise InputError(f"there is no training preset {plain(repr(name), most=60)}; there is {', '.join(PRESETS)}")
+        return cls(**{**PRESETS[name], **changes})
+
     def __post_init__(self) -> None:
         for name, (least, most) in COUNTS.items():
             _check_whole(name, getattr(self, name), least, most)
@@ -124,6 +148,17 @@ class TrainingConfig:
                 raise InputError(f"{name} is a share from 0 up to but not including 1, got {value}")
         if self.warmup_epochs >= self.epochs:
             raise InputError(f"warmup_epochs ({self.warmup_epochs}) must be below the number of epochs ({self.epochs})")
+        if self.schedule == "triangle" and self.warmup_epochs:
+            raise InputError(
+                f"the triangle climbs by itself, got warmup_epochs {self.warmup_epochs} too: leave it out, and set "
+                "triangle_climb"
+            )
+        if self.triangle_climb is not None and not 0 < self.triangle_climb < 1:
+            raise InputError(f"triangle_climb is a share between 0 and 1 (such as 0.25), got {self.triangle_climb}")
+        if self.norm_bias_factor is not None and not (
+            math.isfinite(self.norm_bias_factor) and self.norm_bias_factor > 0
+        ):
+            raise InputError(f"norm_bias_factor is a finite number above 0, got {self.norm_bias_factor}")
         if self.ema_decay is not None and not 0 < self.ema_decay < 1:
             raise InputError(f"ema_decay is between 0 and 1 (such as 0.999), got {self.ema_decay}")
         if self.clip_norm is not None and not (math.isfinite(self.clip_norm) and self.clip_norm > 0):
@@ -131,6 +166,25 @@ class TrainingConfig:
         if self.accumulate > self.batch_size:
             raise InputError(f"a batch of {self.batch_size} images can't be computed in {self.accumulate} slices")
 
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # After Jordan (2024): batch 1024, a rate of 11.5 for the sum of losses in units of 1 / (1024 (1 + 1 / (1 - 0.85))).
+    "fast-cifar": {
+        "model": "fast-cifar",
+        "epochs": 10,
+        "batch_size": 512,
+        "lr": 0.75,
+        "min_lr": 0.05,
+        "schedule": "triangle",
+        "triangle_climb": 0.23,
+        "momentum": 0.85,
+        "weight_decay": 1.3e-3,
+        "norm_bias_factor": 64.0,
+        "label_smoothing": 0.2,
+        "precision": "bfloat16",
+    },
+}
+"""Settings that go together, by name. fast-cifar: about ten epochs on a processor."""
 
 COUNTS: dict[str, tuple[int, int | None]] = {
     "epochs": (1, None),

@@ -126,6 +126,17 @@ class Loader:
             return np.arange(len(self.dataset), dtype=np.int64)
         return np.argsort(_order_keys(self.seed ^ ORDER_SALT, epoch, len(self.dataset)), kind="stable")
 
+    def first_images(self, count: int) -> np.ndarray:
+        """The first images of the first epoch's order, uint8[N, H, W, C], neither cropped (but files) nor augmented.
+
+        They are the same for all processes; N is ``count``, or as many as there are.
+        """
+        indices = self.order(0)[:count]
+        if isinstance(self.dataset, FileDataset):
+            return resized_crops(self.dataset, indices, size=self.size, seed=self.seed, epoch=0, flip=self.flip)
+        images: np.ndarray = self.dataset.images[indices]
+        return images
+
     def epoch(self, epoch: int, start: int = 0) -> Generator[Batch, None, None]:
         """The batches of an epoch from batch ``start`` on; the next ones are prepared in the background.
 

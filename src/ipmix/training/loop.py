@@ -200,6 +200,9 @@ class _Run:
         )
         if not len(self.loader):
             raise InputError(f"{dataset.name} has too few images ({len(dataset)}) for one batch")
+        if self.classifier.images_to_begin and not config.weights:
+            images = torch.from_numpy(self.loader.first_images(self.classifier.images_to_begin))
+            self.classifier.initialise_from(images.permute(0, 3, 1, 2))
         if config.channels_last:
             self.classifier.to(memory_format=torch.channels_last)
         if config.sync_batchnorm:
@@ -244,7 +247,7 @@ class _Run:
         self.position.batch += 1
         torch.manual_seed(_dropout_seed(config.seed, step, processes.rank))
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(config, step, len(self.loader))
+            group["lr"] = learning_rate(config, step, len(self.loader)) * group.get("lr_factor", 1.0)
         self.network.train()
         self.optimizer.zero_grad()
         total = self.loader.batch_length(number)

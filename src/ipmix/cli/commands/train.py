@@ -1,6 +1,7 @@
 """``ipmix train``: a classifier from a folder of images, CIFAR or digits."""
 
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +9,7 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from ipmix.cli.commands.choosing import MethodWords
+from ipmix.cli.words import with_defaults
 from ipmix.experiment.config import DataConfig, ExecutionConfig, ExperimentConfig, MixingConfig
 from ipmix.training.config import TrainingConfig
 
@@ -37,10 +39,23 @@ OLD_WORDS = {
 """What options were called before; still understood."""
 
 
+def chosen_by(words: Sequence[str]) -> Callable[..., None]:
+    """The command, its training settings beginning with the preset that the words name (the last, if several)."""
+    names = []
+    for word, following in zip(words, [*words[1:], ""]):
+        option, equals, value = word.partition("=")
+        if option.replace("_", "-") == "--training-preset":
+            names.append(value if equals else following)
+    if not names:
+        return train
+    return with_defaults(train, training=TrainingConfig.preset(names[-1]))
+
+
 def train(
     data: DataWords,
     *,
     out: Path,
+    training_preset: str | None = None,
     training: TrainingConfig = TrainingConfig(),
     method: MethodWords = MethodWords(),
     mixing: MixingWords = MixingWords(),
@@ -52,6 +67,8 @@ def train(
 
     Args:
         out: The run's folder: networks, figures, and what --resume needs.
+        training_preset: Settings of training that go together, by name, such as fast-cifar; single ones given beside it
+            replace them. With --help, the help shows them.
     """
     from ipmix.experiment import run
 
