@@ -64,6 +64,7 @@ def carry_out(job: Job, out: Path, manner: Manner) -> Path:
             settings or the machine are not what is needed.
     """
     first = os.environ.get("RANK", "0") == "0"
+    about = provenance()  # of now: the source may have moved on when the cell is done
     path, work = job.path(out), job.work(out)
     with alone(work) if first else nullcontext():
         if first and Results([path.parent]).of(job) is not None:
@@ -100,7 +101,7 @@ def carry_out(job: Job, out: Path, manner: Manner) -> Path:
             "data": {"train": record["data"], "test": record["test"], "mixing": record["mixing"]},
             "command": manner.command,
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
-            **provenance(),
+            **about,
         }
         if manner.keep:
             shutil.copyfile(weights, path.with_suffix(".safetensors"))
