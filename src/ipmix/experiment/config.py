@@ -90,6 +90,10 @@ class MixingConfig:
     seed: int = 0
     """Seed of the generated mixing images."""
 
+    mix: str | None = None
+    """Which kinds are generated, as kind=count,... (counts that don't sum to the whole are weights): ifs, fractaldb,
+    mandelbrot, julia, escape (both), flame; a mixture of all if left out."""
+
     def __post_init__(self) -> None:
         _check("the count of mixing images", self.count, 1, MIXING_MOST)
         _check("the seed of mixing images", self.seed, -(2**63), 2**63 - 1)

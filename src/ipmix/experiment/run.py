@@ -18,6 +18,7 @@ from ipmix.data.sources import OnDisk
 from ipmix.experiment.config import TEST_CROP, DataConfig, EvaluationConfig, ExecutionConfig, ExperimentConfig
 from ipmix.methods.choosing import chosen_method
 from ipmix.methods.protocol import Method
+from ipmix.mixing_set.composition import compose, parse_mix
 from ipmix.mixing_set.mixing_set import MixingSet, margin
 from ipmix.training.loop import Outcome
 from ipmix.training.loop import train as train_network
@@ -34,6 +35,7 @@ def check(experiment: ExperimentConfig) -> None:
     """
     for key, look in (
         ("method", lambda: chosen_method(*_method_words(experiment))),
+        ("mixing", lambda: compose(experiment.mixing.count, parse_mix(experiment.mixing.mix))),
         ("evaluation", lambda: measures_of(experiment.evaluation).plan(32)),
     ):
         try:
@@ -265,4 +267,5 @@ def _mixing_set(
     height = width = experiment.training.crop_size
     if isinstance(dataset, ArrayDataset):
         height, width = dataset.images.shape[1:3]
-    return MixingSet.generate(experiment.mixing.count, margin(height, width), experiment.mixing.seed)
+    wanted = experiment.mixing
+    return MixingSet.generate(wanted.count, margin(height, width), wanted.seed, mix=parse_mix(wanted.mix))

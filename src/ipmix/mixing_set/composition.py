@@ -1,5 +1,6 @@
 """How a set is composed: which kinds there are beyond painting, and how a count is split over them."""
 
+import re
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -52,3 +53,18 @@ def compose(count: int, mix: Mapping[str, int] | None = None) -> dict[str, int]:
     # The kinds that are made in batches come first, so that a batch is never cut by a part of the set.
     ordered = sorted(counts, key=lambda name: name not in EXTERNAL)
     return {name: counts[name] for name in ordered if counts[name] > 0}
+
+
+def parse_mix(text: str | None) -> dict[str, int] | None:
+    """``"ifs=3000,flame=4000"`` as a dict; None stays None."""
+    if text is None:
+        return None
+    mix: dict[str, int] = {}
+    for item in text.split(","):
+        name, equals, number = item.strip().partition("=")
+        if not equals or not re.fullmatch("[0-9]{1,18}", number.strip()) or name in mix:
+            raise InputError(
+                f"--mix is kind=count,kind=count,... with each kind once; got {item.strip()!r} in {text!r}"
+            )
+        mix[name.strip()] = int(number)
+    return mix

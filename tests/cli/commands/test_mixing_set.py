@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ipmix.cli.commands.mixing_set import COMMANDS, info, load_model, make, parse_mix, show, verify
+from ipmix.cli.commands.mixing_set import COMMANDS, info, load_model, make, show, verify
 from ipmix.core.checking import parse_shard
 from ipmix.core.errors import InputError
+from ipmix.mixing_set.composition import parse_mix
 
 
 def make_small(out, **options):

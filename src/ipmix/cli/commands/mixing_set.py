@@ -62,7 +62,7 @@ def make(
     from ipmix.core.progress import counting
     from ipmix.data.broken import list_broken
     from ipmix.data.decoding import DecodeConfig
-    from ipmix.mixing_set.composition import Painter, compose
+    from ipmix.mixing_set.composition import Painter, compose, parse_mix
     from ipmix.mixing_set.folder import FolderPainter
     from ipmix.mixing_set.making import make as make_set
     from ipmix.mixing_set.manifest import MixingSetPlan
@@ -207,23 +207,6 @@ def verify(path: Path, /, *, sample: int = 100, threads: int | None = None) -> i
         return 1
     sys.stdout.write(f"{path}: {len(mixing)} images read, {painted} painted again, all as the manifest says\n")
     return 0
-
-
-def parse_mix(text: str | None) -> dict[str, int] | None:
-    """``"ifs=3000,flame=4000"`` as a dict; None stays None."""
-    from ipmix.core.errors import InputError
-
-    if text is None:
-        return None
-    mix: dict[str, int] = {}
-    for item in text.split(","):
-        name, equals, number = item.strip().partition("=")
-        if not equals or not re.fullmatch("[0-9]{1,18}", number.strip()) or name in mix:
-            raise InputError(
-                f"--mix is kind=count,kind=count,... with each kind once; got {item.strip()!r} in {text!r}"
-            )
-        mix[name.strip()] = int(number)
-    return mix
 
 
 def in_words(mix: dict[str, int]) -> str:

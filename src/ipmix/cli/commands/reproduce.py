@@ -108,7 +108,7 @@ def table(
 
     study = open_study(name)
     results = Results([out, *folders])
-    comparison = compare(study, scale, seeds or results.seeds() or (0,), results, cells)
+    comparison = compare(study, scale, seeds, results, cells)
     if plot is not None:
         draw(comparison, plot)
     sys.stdout.write(rendered(comparison, format))

@@ -28,6 +28,7 @@ class MixingWords(MixingConfig):
     folder: Annotated[str | None, arg(name="mixing-set", metavar="PATH")] = MixingConfig.folder
     count: Annotated[int, arg(name="mixing-count")] = MixingConfig.count
     seed: Annotated[int, arg(name="mixing-seed")] = MixingConfig.seed
+    mix: Annotated[str | None, arg(name="mixing-kinds", metavar="KIND=COUNT,...")] = MixingConfig.mix
 
 
 OLD_WORDS = {

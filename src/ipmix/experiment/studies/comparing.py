@@ -84,9 +84,11 @@ class Disagreement:
 
 
 def compare(study: Study, scale: str, seeds: Iterable[int], results: Results, cells: Iterable[str] = ()) -> Comparison:
-    """The table of a study at a scale over seeds, from the results that there are."""
-    seeds = tuple(seeds)
+    """The table of a study at a scale, from the results that there are; over all their seeds if none are named."""
     names = study.cells(scale, cells)
+    seeds = tuple(seeds) or tuple(
+        seed for seed in results.seeds() if any(results.of(job) is not None for job in jobs(study, scale, [seed], names))
+    ) or (0,)  # fmt: skip
     figures: dict[str, dict[str, dict[int, float]]] = {
         cell: {measure: {} for measure in study.config.measures} for cell in study.cells(scale)
     }

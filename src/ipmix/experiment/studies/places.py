@@ -73,4 +73,4 @@ class Places:
                 raise InputError(f"this needs a folder that the study calls {match[1]}: pass --folder {match[1]}=DIR")
             return str(self.folders[match[1]])
 
-        return re.sub(r"\{(\w+)\}", found, text)
+        return re.sub(r"\{([\w-]+)\}", found, text)
