@@ -35,6 +35,8 @@ options = dict(device="cpu", quiet=True)
 train(base, data, test, out / "plain", **options)
 train(replace(base, accumulate=2, jsd=True), data, test, out / "jsd", **options)
 train(replace(base, model="wrn-10-1"), data, test, out / "batchnorm", **options)
+large = ArrayDataset(images.repeat(2, 1).repeat(2, 2), labels, data.classes, "colors")
+train(replace(base, model="fast-cifar", epochs=1, norm_bias_factor=64.0), large, None, out / "whitened", **options)
 # Stopped after its first epoch; what one process has left goes on in this number of them.
 if len(sys.argv) > 2:
     train(base, data, test, Path(sys.argv[2]), resume=True, **options)
@@ -97,6 +99,12 @@ def test_two_processes_go_on_where_one_stopped(runs: dict[int, Path]) -> None:
         assert first == pytest.approx(second, rel=1e-5, abs=1e-5)
     assert whole[:6] == resumed[:6]
     assert whole[6:] != resumed[6:], "added in another order: two processes have really computed it"
+
+
+def test_weights_made_of_the_training_images_are_those_of_one_process(runs: dict[int, Path]) -> None:
+    one, two = (models.load(runs[n] / "whitened" / "last.safetensors").state_dict() for n in (1, 2))
+    assert torch.equal(one["network.whitening.weight"], two["network.whitening.weight"])
+    assert not torch.equal(one["network.head.weight"], two["network.head.weight"]), "BatchNorm sees half of a batch"
 
 
 def test_the_comparison_can_fail(runs: dict[int, Path]) -> None:

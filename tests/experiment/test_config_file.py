@@ -143,3 +143,40 @@ def test_replaced_values_are_checked_like_those_of_the_file(tmp_path: Path, valu
     with pytest.raises(InputError, match=r"inner\.rate") as caught:
         settings(tmp_path, "name: x", {"inner.rate": value})
     assert len(str(caught.value).splitlines()) == 1
+
+
+@dataclass(frozen=True)
+class Holder:
+    inner: "WithPresets"
+
+
+@dataclass(frozen=True)
+class WithPresets:
+    rate: float = 0.5
+    steps: int = 3
+
+    @classmethod
+    def preset(cls, name: str) -> "WithPresets":
+        if name != "quick":
+            raise InputError(f"there is no preset {name!r}")
+        return cls(rate=2.0, steps=1)
+
+
+def test_a_preset_begins_and_the_files_own_settings_replace_it(tmp_path: Path) -> None:
+    def chosen(text: str, changes: dict[str, str] | None = None) -> WithPresets:
+        (tmp_path / "a.yaml").write_text(text)
+        return read(Holder, tmp_path / "a.yaml", changes).inner
+
+    assert chosen("inner: {preset: quick}") == WithPresets(2.0, 1)
+    assert chosen("inner: {steps: 7, preset: quick}") == WithPresets(2.0, 7)
+    assert chosen("inner: {steps: 7}", {"inner.preset": "quick"}) == WithPresets(2.0, 7)
+    assert chosen("inner: {steps: 7}") == WithPresets(0.5, 7)
+    for text, message in (
+        ("inner: {preset: slow}", r"a\.yaml: inner\.preset: there is no preset 'slow'"),
+        ("inner: {preset: 3}", r"a\.yaml: inner\.preset is text, got 3 \(int\)"),
+        ("inner: {preset: quick, speed: 1}", r"unknown key 'inner\.speed'"),
+    ):
+        with pytest.raises(InputError, match=message):
+            chosen(text)
+    with pytest.raises(InputError, match="unknown key 'preset'"):
+        settings(tmp_path, "name: x\npreset: quick")

@@ -63,6 +63,7 @@ def test_every_experiment_file_fits_the_schema(path: Path) -> None:
         {"data": {"source": "x"}, "training": {"jsd": 1}},
         {"data": {"source": "x"}, "training": {"schedule": "linear"}},
         {"data": {"source": "x"}, "training": {"epochs": True}},
+        {"data": {"source": "x"}, "training": {"preset": "fastest"}},
         {"data": {"source": "x"}, "training": {"epochs": None}},
         {"data": {"source": "x"}, "evaluation": {"severities": ["one"]}},
         {"data": {"source": "x"}, "evaluation": {"corruptions": "test"}},
@@ -73,6 +74,12 @@ def test_what_the_reader_refuses_by_name_or_type_does_not_fit(content: dict[str,
     assert problems(content, schema())
     with pytest.raises(InputError):
         made(ExperimentConfig, content, "a.yaml")
+
+
+def test_a_training_preset_fits() -> None:
+    content = {"data": {"source": "x"}, "training": {"preset": "fast-cifar", "epochs": 4}}
+    assert problems(content, schema()) == []
+    assert made(ExperimentConfig, content, "a.yaml").training == TrainingConfig.preset("fast-cifar", epochs=4)
 
 
 def test_every_setting_has_its_text() -> None:

@@ -380,3 +380,61 @@ def test_the_returned_network_is_an_ordinary_one(tmp_path: Path, ema_decay: floa
     with torch.no_grad():
         assert torch.equal(model(images), models.load(tmp_path / "run" / "last.safetensors")(images))
     assert type(copy.deepcopy(model)) is models.Classifier
+
+
+FAST = replace(SMALL, model="fast-cifar", epochs=2, schedule="triangle", norm_bias_factor=64.0)
+
+
+def whitening_weight(model: Any) -> torch.Tensor:
+    return model.network.whitening.weight.clone()
+
+
+def test_weights_that_depend_on_the_training_images_are_made_of_them_before_the_first_step(tmp_path: Path) -> None:
+    data = dataset(size=12)
+
+    def trained(config: TrainingConfig, data: ArrayDataset = data, out: Path | None = None) -> Any:
+        return train(config, data, dataset(20, 1, 12), out, device="cpu", quiet=True).model
+
+    order = Loader(data, batch_size=16, seed=SMALL.seed).order(0)
+    by_itself = models.build("fast-cifar", 3)
+    by_itself.initialise_from(torch.from_numpy(data.images[order]).permute(0, 3, 1, 2))
+    model = trained(FAST, out=tmp_path / "run")
+    assert torch.equal(whitening_weight(model), whitening_weight(by_itself)), "made of all 40, and not trained on"
+    assert not torch.equal(whitening_weight(models.build("fast-cifar", 3)), whitening_weight(by_itself))
+    assert not torch.equal(whitening_weight(trained(FAST, dataset(seed=5, size=12))), whitening_weight(model))
+    loaded = models.load(tmp_path / "run" / "last.safetensors")
+    assert_same_bits(weights(loaded), weights(model))
+    # A file's are kept: what comes after the first layer was learned with them.
+    again = replace(FAST, weights=str(tmp_path / "run" / "last.safetensors"))
+    assert torch.equal(whitening_weight(trained(again, dataset(seed=5, size=12))), whitening_weight(model))
+
+
+def test_biases_of_norms_follow_their_own_rate_in_the_loop() -> None:
+    """With one step, no momentum and no decay, each weight moves by its rate times the gradient."""
+    data = dataset(16, size=12)
+    config = replace(FAST, epochs=1, momentum=0.0, weight_decay=0.0, min_lr=0.01, channels_last=False)
+    moved = {}
+    for factor in (None, 4.0):
+        model = train(replace(config, norm_bias_factor=factor), data, device="cpu", quiet=True).model
+        torch.manual_seed(FAST.seed)
+        before = dict(models.build("fast-cifar", data.classes, size=12).named_parameters())
+        moved[factor] = {name: weight.detach() - before[name] for name, weight in model.named_parameters()}
+    for name, plain in moved[None].items():
+        if "whitening.weight" not in name:
+            assert plain.abs().max() > 0 or name.endswith(("norm1.weight", "norm2.weight"))
+            ratio = 4.0 if name.endswith(("norm1.bias", "norm2.bias")) else 1.0
+            torch.testing.assert_close(moved[4.0][name], ratio * plain, rtol=1e-3, atol=1e-7)
+
+
+def test_a_stopped_run_of_the_fast_network_goes_on_to_the_same_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, test = dataset(size=12), dataset(20, 1, 12)
+    whole = train(FAST, data, test, device="cpu", quiet=True).model
+    plain = Loader.epoch
+    monkeypatch.setattr(Loader, "epoch", lambda self, epoch, start=0: plain(self, epoch, start) if not epoch else 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        train(FAST, data, test, tmp_path / "run", device="cpu", quiet=True)
+    monkeypatch.setattr(Loader, "epoch", plain)
+    resumed = train(FAST, data, test, tmp_path / "run", device="cpu", quiet=True, resume=True).model
+    assert_same_bits(weights(resumed), weights(whole))

@@ -12,7 +12,7 @@ from PIL import Image
 from ipmix import models
 from ipmix.cli import words
 from ipmix.cli.commands.choosing import MethodWords
-from ipmix.cli.commands.train import OLD_WORDS, train
+from ipmix.cli.commands.train import OLD_WORDS, chosen_by, train
 from ipmix.cli.main import _renamed, main
 from ipmix.core.errors import InputError
 from ipmix.methods import METHODS
@@ -116,6 +116,23 @@ def test_methods_by_name() -> None:
     assert options.config().options == {"k": 4, "patch_sizes": [4, 8], "overflow": "wrap"}
     with pytest.raises(InputError, match="no preset 'best'"):
         MethodWords("ipmix", "best").chosen()
+
+
+def test_a_training_preset_begins_and_options_replace_it(capsys: pytest.CaptureFixture[str]) -> None:
+    def training(line: str) -> TrainingConfig:
+        given = line.split()
+        found: TrainingConfig = words.parse("ipmix train", chosen_by(given), given).named["training"]
+        return found
+
+    preset = TrainingConfig.preset("fast-cifar")
+    assert training("digits --out x --training-preset fast-cifar") == preset
+    changed = TrainingConfig.preset("fast-cifar", epochs=3, jsd=True, flip=False)
+    assert training("digits --epochs 3 --jsd --no-flip --training_preset=fast-cifar --out x") == changed
+    assert training("digits --out x") == TrainingConfig() != preset
+    assert main(["train", "digits", "--out", "x", "--training-preset", "faster"]) == 2
+    assert "no training preset 'faster'; there is fast-cifar" in capsys.readouterr().err
+    assert main(["train", "--training-preset", "fast-cifar", "--help"]) == 0
+    assert re.search(r"norm-bias-factor X[^-]*\(default: 64", capsys.readouterr().out)
 
 
 def test_every_training_setting_is_an_option_and_stands_nowhere_else() -> None:
