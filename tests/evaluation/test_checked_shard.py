@@ -38,12 +38,16 @@ def test_arrays_that_are_right_are_scored(tmp_path):
         ({"labels": LABELS[:0], "logits": LOGITS[:0]}, "labels is empty"),
         ({"indices": np.array(["a"] * 12)}, "indices must be whole numbers"),
         ({"indices": np.arange(11)}, "indices are the places of the 12 images"),
-        ({"logits": LOGITS[:, :1]}, r"clean must be floating numbers .*, got float32\[12, 1\]"),
-        ({"logits": np.ones((12, 4), int)}, "clean must be floating numbers"),
+        ({"logits": LOGITS[:, :1]}, r"logits must be floating numbers .*, got float32\[12, 1\]"),
+        ({"logits": np.ones((12, 4), int)}, "logits must be floating numbers"),
         ({"attack": LOGITS[:0]}, "attack holds no image"),
         ({"attack": LOGITS[:2], "places/attack": np.array([0, 99])}, "places/attack are places among the 12 images"),
         ({"attack": LOGITS[:2], "places/attack": np.array([0.0, 1.0])}, "places/attack must be whole numbers"),
         ({"attack": LOGITS[:2], "places/attack": np.array(["a", "b"])}, "places/attack must be whole numbers"),
+        ({"attack": LOGITS[:3], "places/attack": np.array([5, 2, 5])}, "places/attack names the image at 5 more than"),
+        ({"clean": LOGITS}, "holds both 'logits' and 'clean'"),
+        ({"labels": LABELS + 4}, "logits: 12 of 12 labels are outside 0..3"),
+        ({"labels": LABELS.astype(np.uint64) - np.uint64(1)}, f"labels must fit 64 bits with a sign, got {2**64 - 1}"),
         ({"corruption/fog/1": LOGITS[:5]}, r"corruption/fog/1 has the shape \[5, 4\]"),
         ({"corruption/fog/1": np.hstack([LOGITS, LOGITS])}, "corruption/fog/1 is about 8 classes, clean about 4"),
         ({"corruption/fog/99": LOGITS}, "corruption/fog/99.* a severity is 1 to 5, got 99"),
@@ -53,6 +57,9 @@ def test_arrays_that_are_right_are_scored(tmp_path):
         ({"frames/tilt": LOGITS}, "frames/tilt must be whole numbers"),
         ({"frames/tilt": LABELS[:, None]}, "frames/tilt must be whole numbers"),
         ({"frames/tilt": np.zeros((5, 4), int)}, r"frames/tilt must be whole numbers \[12 sequences"),
+        ({"frames/tilt": np.full((12, 3), 77)}, r"frames/tilt must hold the class of each frame, 0 to 3 .*, got 77"),
+        ({"frames/tilt": np.full((12, 3), -2)}, "frames/tilt must hold the class of each frame.*, got -2"),
+        ({"frames/tilt": np.full((12, 3), 2**64 - 1, np.uint64)}, f"frames/tilt must hold .*, got {2**64 - 1}"),
         ({"top5/tilt": np.array(["a"] * 12)}, "top5/tilt must be numbers"),
         ({"top5/tilt": np.full(12, np.nan)}, "top5/tilt must hold distances in 0 .. 15"),
     ],
@@ -71,6 +78,16 @@ def test_frames_of_two_lengths_in_two_shards_are_refused(tmp_path):
     kept.write(1, {"labels": LABELS, "clean": LOGITS})
     with pytest.raises(InputError, match="frames/tilt is there for 12 of 24 images"):
         score(kept, samples=0)
+
+
+def test_predictions_on_anomalies_of_another_model_are_refused(tmp_path):
+    known, strange = tmp_path / "known.npz", tmp_path / "strange.npz"
+    np.savez(known, labels=LABELS, logits=LOGITS)
+    np.savez(strange, labels=LABELS, logits=np.hstack([LOGITS, LOGITS]))
+    with pytest.raises(InputError, match=r"strange.npz \(anomalies\) holds outputs for 8 classes and .*known"):
+        score(PredictionFile(known), anomalies=PredictionFile(strange), samples=0)
+    card = score(PredictionFile(known), anomalies=PredictionFile(known), samples=0)
+    assert card["measures"]["anomaly_auroc"]["value"] == 0.5
 
 
 def _claiming_too_much(path):
@@ -97,7 +114,7 @@ def _with_header(path, offset, value):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (_claiming_too_much, "clean claims to be larger than this machine's memory"),
+        (_claiming_too_much, "logits claims to be larger than this machine's memory"),
         (lambda path: _with_header(path, 8, 1), "labels can't be read .*encrypted"),
         (lambda path: _with_header(path, 10, 77), "labels can't be read .*compression"),
     ],
@@ -152,10 +169,10 @@ def test_a_row_of_zeros_is_no_answer(tmp_path):
 
 def test_what_can_not_be_told_is_asked_for(tmp_path):
     random = np.random.default_rng(2)
-    with pytest.raises(InputError, match=r"clean holds logits or probabilities can't be told .* --scores"):
+    with pytest.raises(InputError, match=r"logits holds logits or probabilities can't be told .* --scores"):
         scored(tmp_path, logits=random.random((12, 4)).astype(np.float32))
     exact, labels = probabilities(12)
-    with pytest.raises(InputError, match="clean looks like probabilities and attack like logits"):
+    with pytest.raises(InputError, match="logits looks like probabilities and attack like logits"):
         scored(tmp_path, logits=exact.astype(np.float32), labels=labels, attack=np.log(exact[:4]).astype(np.float32))
     with pytest.raises(InputError, match=r"probabilities are 0 or more, got -"):
         score(_file(tmp_path, np.log(exact), labels), scores="probabilities")

@@ -196,10 +196,10 @@ def test_what_is_wrong_with_a_third_party_s_file_is_said_with_its_name(tmp_path)
     labels = np.arange(200) % CLASSES
     file = tmp_path / "theirs.npz"
     np.savez(file, logits=logits(1, labels), labels=np.where(np.arange(200) == 199, 14, labels))
-    with pytest.raises(InputError, match=r"theirs.npz, clean: 1 of 200 labels are outside 0..5, .* index 199 \(14\)"):
+    with pytest.raises(InputError, match=r"theirs.npz, logits: 1 of 200 labels are outside 0..5, .* index 199 \(14\)"):
         score(PredictionFile(file))
     np.savez(file, logits=7.0 * np.eye(CLASSES)[labels], labels=labels)
-    with pytest.raises(InputError, match=r"theirs.npz, clean: rows of probabilities sum to 1 .*, these to 7"):
+    with pytest.raises(InputError, match=r"theirs.npz, logits: rows of probabilities sum to 1 .*, these to 7"):
         score(PredictionFile(file), scores="probabilities")
     np.savez(file, logits=labels, labels=labels)
     with pytest.raises(InputError, match=r"theirs.npz: logits has the shape \[200\]"):

@@ -51,6 +51,12 @@ def changed(card, path, value):
         (["measures", "clean_error", "value"], "low", "measures.clean_error.value must be a number or null"),
         (["measures", "clean_error", "value"], 10**400, "measures.clean_error.value must be a finite number"),
         (["measures", "clean_error", "interval"], [0.1], "measures.clean_error.interval must be a list of 2 to 2"),
+        (["measures"], {}, "measures holds no figure that is known, such as clean_error"),
+        (["measures", "clean_error", "value"], -1, r"measures.clean_error.value must be a share in 0 .. 1, got -1"),
+        (["measures", "clean_error", "value"], 1.5, r"measures.clean_error.value must be a share in 0 .. 1, got 1.5"),
+        (["measures", "brier_score", "value"], -0.1, r"measures.brier_score.value must be at least 0, got -0.1"),
+        (["measures", "clean_error", "value"], float("nan"), "it holds NaN, which is no JSON"),
+        (["measures", "clean_error", "interval"], [0.2, 0.1], "measures.clean_error.interval must be low, then high"),
         (["reliability", "evil"], [1], "reliability.evil is no key"),
         (["reliability", "edges"], [0.0], "lists of lengths that don't go together"),
         (["risk_coverage", "risk"], "x", "risk_coverage.risk must be a list"),
@@ -66,7 +72,8 @@ def test_a_scorecard_that_is_none_is_refused_by_file_and_key(cards, tmp_path, pa
     with pytest.raises(InputError, match=f"theirs.json.*{message}"):
         results.read_cards(file)
     file.write_text(json.dumps({"runs": {"first": cards[0], "second": changed(cards[0], path, value)}}))
-    with pytest.raises(InputError, match=f"theirs.json, run 'second'.*{message}"):
+    where = "" if value != value else ", run 'second'"  # NaN is no JSON, in whichever run it stands
+    with pytest.raises(InputError, match=f"theirs.json{where}.*{message}"):
         results.read_cards(file)
 
 

@@ -74,7 +74,14 @@ CHANGES = [
     (put("log_lengths", "metrics.jsonl", value=-5), r"log_lengths\.metrics\.jsonl should be a number of bytes, got -5"),
     (put("experiment", value=3), "experiment should be the run's record as JSON, got 3"),
     (put("experiment", value="{x"), "experiment is not readable JSON"),
-    (put("scaler", value=3), None),  # float16 alone reads it
+    (put("position", "wrong", value=-1), r"position\.wrong should be a finite number of at least 0, got -1"),
+    (put("position", "wrong", value=1e9), r"position\.wrong should be at most position\.seen, 0, got 1000000000\.0"),
+    (put("log_lengths", "metrics.jsonl", value=10**15), r"metrics\.jsonl is shorter than .*\(1000000000000000 bytes\)"),
+    (put("ema", value={}), r"ema should be none, since this run keeps no moving average, got dict"),
+    (put("scaler", value=3), "scaler should be the state of the loss scaling, or none, got 3"),
+    (put("scaler", value={"scale": "x"}), r"scaler\.scale should be a finite number of at least 0, got 'x'"),
+    (put("scaler", value={"scale": float("nan")}), r"scaler\.scale should be a finite number .*, got nan"),
+    (put("scaler", value={"scale": 65536.0}), None),  # of a run that went over another device before
 ]
 
 

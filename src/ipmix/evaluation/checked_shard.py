@@ -41,15 +41,21 @@ class CheckedShard:
             )
         return indices
 
+    def called(self, condition: Condition) -> str:
+        """What the file calls a condition's array."""
+        return self._shard.called(condition.key)
+
     def predictions(self, condition: Condition) -> Predictions:
         """Floating outputs [m, K] of the images that a condition covers, at least one, and their labels, below K."""
         self.places(condition)
         found = self._read(condition.key, lambda: self._shard.predictions(condition))
         if not len(found.labels):
-            raise InputError(f"{self.path}: {condition.key} holds no image; leave the array out, or give at least one")
+            raise InputError(
+                f"{self.path}: {self.called(condition)} holds no image; leave the array out, or give at least one"
+            )
         if found.logits.dtype.kind != "f" or found.logits.shape[1] < 2:
             raise InputError(
-                f"{self.path}: {condition.key} must be floating numbers [images, classes >= 2], got "
+                f"{self.path}: {self.called(condition)} must be floating numbers [images, classes >= 2], got "
                 f"{found.logits.dtype}{list(found.logits.shape)}"
             )
         return found
@@ -65,10 +71,15 @@ class CheckedShard:
                 f"{self.path}: {name} are places among the {len(self.labels)} images, got {chosen.min()} to "
                 f"{chosen.max()}"
             )
+        values, times = np.unique(chosen, return_counts=True)
+        if (times > 1).any():
+            raise InputError(
+                f"{self.path}: {name} names the image at {values[times > 1][0]} more than once; each is attacked once"
+            )
         return chosen
 
-    def sequences(self, condition: Condition) -> NDArray[Any]:
-        """The classes int[n, T >= 2] of a perturbation's frames, or its top-5 distances float[n]."""
+    def sequences(self, condition: Condition, classes: int | None = None) -> NDArray[Any]:
+        """The classes int64[n, T >= 2] of a perturbation's frames, below ``classes``; or its top-5 distances."""
         array = self._array(condition.key)
         count = len(self.labels)
         if condition.kind == "frames":
@@ -77,7 +88,14 @@ class CheckedShard:
                     f"{self.path}: {condition.key} must be whole numbers [{count} sequences, frames >= 2], the class "
                     f"of each frame (-1 for none), got {array.dtype}{list(array.shape)}"
                 )
-            return array
+            low, high = int(array.min()), int(array.max())
+            if low < -1 or (classes is not None and high >= classes):
+                raise InputError(
+                    f"{self.path}: {condition.key} must hold the class of each frame, "
+                    f"{'from 0' if classes is None else f'0 to {classes - 1}'} (-1 for none), got "
+                    f"{low if low < -1 else high}"
+                )
+            return array.astype(np.int64)
         if array.shape != (count,) or array.dtype.kind not in "fiu":
             raise InputError(
                 f"{self.path}: {condition.key} must be numbers [{count}], the mean distance of each sequence, got "
@@ -91,6 +109,8 @@ class CheckedShard:
         array = self._array(name)
         if array.ndim != 1 or array.dtype.kind not in "iu":
             raise InputError(f"{self.path}: {name} must be whole numbers [n], got {array.dtype}{list(array.shape)}")
+        if array.dtype == np.uint64 and array.max(initial=0) >= 2**63:
+            raise InputError(f"{self.path}: {name} must fit 64 bits with a sign, got {array.max()}")
         return array.astype(np.int64)
 
     def _array(self, name: str) -> NDArray[Any]:
@@ -102,6 +122,8 @@ class CheckedShard:
         except InputError:
             raise
         except MemoryError:
-            raise InputError(f"{self.path}: {name} claims to be larger than this machine's memory") from None
+            raise InputError(
+                f"{self.path}: {self._shard.called(name)} claims to be larger than this machine's memory"
+            ) from None
         except Exception as error:  # encrypted members, unknown compression, damaged headers: a dozen kinds
-            raise InputError(f"{self.path}: {name} can't be read ({first_line(error)})") from None
+            raise InputError(f"{self.path}: {self._shard.called(name)} can't be read ({first_line(error)})") from None

@@ -118,7 +118,8 @@ def read_outcomes(kept: PredictionFolder | PredictionFile, given: GivenScores = 
         for condition in shard.conditions():
             if not condition.holds_logits:
                 before = sequences.setdefault(condition, [])
-                before.append(shard.sequences(condition))
+                known = conditions.get(CLEAN)  # by its name it comes before all sequences
+                before.append(shard.sequences(condition, None if known is None else known.classes))
                 if before[-1].shape[1:] != before[0].shape[1:]:
                     raise InputError(
                         f"{shard.path}: {condition.key} has {before[-1].shape[1]} frames, earlier files have "
@@ -135,7 +136,7 @@ def read_outcomes(kept: PredictionFolder | PredictionFile, given: GivenScores = 
                 if condition.is_attack:
                     conditions[condition].before.append(_correct_before(shard, condition, len(found.labels), scores))
             except InputError as error:
-                raise InputError(f"{shard.path}, {condition.key}: {error}") from None
+                raise InputError(f"{shard.path}, {shard.called(condition)}: {error}") from None
     if not labels:
         raise InputError(f"{kept.path} holds no predictions yet; run ipmix evaluate to the end")
     if CLEAN not in conditions:
@@ -194,12 +195,13 @@ def _told(kept: PredictionFolder | PredictionFile, given: GivenScores) -> output
             clean = clean if condition != CLEAN else found
             if clean is None:
                 raise InputError(
-                    f"{shard.path}: whether {condition.key} holds logits or probabilities can't be told (no value is "
-                    "below 0, and not all rows sum to 1 or 100): pass --scores logits or --scores probabilities"
+                    f"{shard.path}: whether {shard.called(condition)} holds logits or probabilities can't be told "
+                    "(no value is below 0, and not all rows sum to 1 or 100): pass --scores logits or "
+                    "--scores probabilities"
                 )
             if found not in (clean, None):
                 raise InputError(
-                    f"{shard.path}: clean looks like {clean} and {condition.key} like {found}: pass --scores logits or "
-                    "--scores probabilities if all are the same"
+                    f"{shard.path}: {shard.called(CLEAN)} looks like {clean} and {condition.key} like "
+                    f"{found}: pass --scores logits or --scores probabilities if all are the same"
                 )
     return clean or "logits"

@@ -216,9 +216,12 @@ class PredictionShard:
         self._path = path
         try:
             with path.open("rb") as opened, _archive(opened) as file:
-                self._names = {("clean" if name == "logits" else name): name for name in file.files}
+                names = file.files
         except (zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
             raise InputError(f"{path} can't be read as predictions ({_reason(error)})") from None
+        if {"logits", "clean"} <= set(names):
+            raise InputError(f"{path} holds both 'logits' and 'clean', two names of one array: leave one of them out")
+        self._names = {("clean" if name == "logits" else name): name for name in names}
 
     @property
     def path(self) -> Path:
@@ -228,6 +231,10 @@ class PredictionShard:
     def names(self) -> set[str]:
         """Which arrays there are."""
         return set(self._names)
+
+    def called(self, name: str) -> str:
+        """What the file itself calls an array: others' files may have "logits" for "clean"."""
+        return self._names.get(name, name)
 
     def conditions(self) -> list[Condition]:
         """Which conditions there are predictions under, in the order of their names.

@@ -57,6 +57,11 @@ def score(
     intervals = Intervals(seed, samples)
     found = read_outcomes(kept, scores)
     unknown = None if anomalies is None else read_outcomes(anomalies, scores).clean
+    if anomalies is not None and unknown is not None and unknown.classes != found.clean.classes:
+        raise InputError(
+            f"{anomalies.path} (anomalies) holds outputs for {unknown.classes} classes and {kept.path} for "
+            f"{found.clean.classes}: expected predictions of the same model on both"
+        )
     levels = found.by_corruption()
     # AlexNet's table was measured on ImageNet: for other data, dividing by it means nothing.
     among = _among(kept.run, found.clean.classes)

@@ -8,9 +8,13 @@ from importlib.resources import files
 from typing import Any
 
 from ipmix.core.errors import InputError, plain
+from ipmix.measures.table import MEASURES
 
 DEPTH = 20
 """Scorecards are no deeper than this; what is would only exhaust the stack."""
+
+DIVIDED = ("normalised_", "baseline_", "relative_")
+"""How the names of measures begin that are divided by another model's: they can be above 1."""
 
 _KINDS: dict[str, tuple[type, ...]] = {
     "object": (dict,),
@@ -29,12 +33,28 @@ def check_card(card: Any, where: str) -> None:
     if not isinstance(card, dict) or card.get("schema") != schema()["title"]:
         raise InputError(f"{where} is not a scorecard (expected schema {schema()['title']!r})")
     _check(card, schema(), where, "")
+    _check_figures(card["measures"], where)
     if (table := card["reliability"]) is not None:
         sizes = {key: len(values) for key, values in table.items()}
         if not sizes["edges"] - 1 == sizes["count"] == sizes["confidence"] == sizes["accuracy"]:
             raise InputError(f"{where}: reliability has lists of lengths that don't go together ({sizes})")
     if (curve := card["risk_coverage"]) is not None and len(curve["coverage"]) != len(curve["risk"]):
         raise InputError(f"{where}: risk_coverage must have as many entries in coverage as in risk")
+
+
+def _check_figures(measures: Mapping[str, Any], where: str) -> None:
+    """The bounds of each measure that is known; of others a later version may have made, nothing is known."""
+    known = [name for name in MEASURES if name in measures]
+    if not known:
+        raise InputError(f"{where}: measures holds no figure that is known, such as clean_error; nothing can be shown")
+    for name in known:
+        value = measures[name]["value"]
+        most = 1.0 if MEASURES[name].unit == "%" and not name.startswith(DIVIDED) else math.inf
+        if value is not None and not 0.0 <= value <= most:
+            limits = "at least 0" if most == math.inf else "a share in 0 .. 1"
+            raise InputError(f"{where}: measures.{name}.value must be {limits}, got {value}")
+        if (interval := measures[name]["interval"]) is not None and interval[0] > interval[1]:
+            raise InputError(f"{where}: measures.{name}.interval must be low, then high, got {interval}")
 
 
 @cache

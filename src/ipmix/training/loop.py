@@ -35,7 +35,16 @@ from ipmix.training.loader import Batch, Loader
 from ipmix.training.objective import Objective, views_of
 from ipmix.training.optimizer import learning_rate, make_optimizer
 from ipmix.training.run_record import record_of
-from ipmix.training.saved_state import ADVICE, check_finite, check_keys, check_position, load_network, load_optimizer
+from ipmix.training.saved_state import (
+    ADVICE,
+    bad,
+    check_finite,
+    check_keys,
+    check_position,
+    check_scaler,
+    load_network,
+    load_optimizer,
+)
 from ipmix.training.signals import Interruption, interruption
 from ipmix.training.validation import error_and_loss
 
@@ -361,7 +370,10 @@ class _Run:
         load_network(path, "network", self.classifier, state["network"])
         if self.ema is not None:
             load_network(path, "ema", self.ema, state["ema"])
+        elif state["ema"] is not None:
+            raise bad(path, "ema", "none, since this run keeps no moving average", state["ema"])
         load_optimizer(path, self.optimizer, state["optimizer"])
+        check_scaler(path, state["scaler"])
         try:
             self.processes.restore_scaler(state["scaler"])
         except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:

@@ -52,15 +52,15 @@ def check_form(path: str | Path, state: Mapping[str, Any], logs: tuple[str, ...]
 
 def check_log(path: Path, length: int) -> None:
     """Raise :class:`InputError` unless the log's first ``length`` bytes are whole lines, each a JSON object."""
-    content = b""
-    if path.exists():
-        with path.open("rb") as file:
-            content = file.read(length)
-    if len(content) < length:
+    if (path.stat().st_size if path.exists() else 0) < length:  # before memory for so many bytes is asked for
         raise InputError(
             f"{path} is shorter than it was when the run was saved ({length} bytes): it was changed or "
             "cut. Put it back, or pass --force to start anew"
         )
+    content = b""
+    if path.exists():
+        with path.open("rb") as file:
+            content = file.read(length)
     if content and not content.endswith(b"\n"):
         raise InputError(f"{path} was changed since the run was saved: no line ends at byte {length}; {ADVICE}")
     for number, line in enumerate(content.splitlines(), start=1):
@@ -82,9 +82,11 @@ def check_position(path: str | Path, position: Any, fields: tuple[str, ...], epo
             limits = "0 or more" if most is None else f"from 0 to {most}"
             raise bad(path, f"position.{name}", f"a whole number {limits}", position[name])
     for name in ("loss", "wrong", "recent_loss"):
-        value = position[name]
-        if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
-            raise bad(path, f"position.{name}", "a finite number", value)
+        value, least = position[name], 0.0 if name == "wrong" else -math.inf
+        if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value) or value < least:
+            raise bad(path, f"position.{name}", f"a finite number{' of at least 0' if least == 0 else ''}", value)
+    if position["wrong"] > position["seen"]:
+        raise bad(path, "position.wrong", f"at most position.seen, {position['seen']}", position["wrong"])
     rows = position["rows"]
     if not isinstance(rows, list) or len(rows) != position["epoch"]:
         raise bad(path, "position.rows", f"a list of {position['epoch']} finished epochs", rows)
@@ -160,6 +162,18 @@ def load_optimizer(path: str | Path, optimizer: Any, state: Any) -> None:
         optimizer.load_state_dict(state)
     except (KeyError, ValueError, TypeError, RuntimeError, AttributeError) as error:
         raise InputError(f"{path}: optimizer does not fit this run ({first_line(error)}); {ADVICE}") from None
+
+
+def check_scaler(path: str | Path, state: Any) -> None:
+    """Raise :class:`InputError` unless this is a state of float16's loss scaling, or none: finite numbers by name."""
+    if state is None:
+        return
+    if not isinstance(state, dict):
+        raise bad(path, "scaler", "the state of the loss scaling, or none", state)
+    for name, value in state.items():
+        key, number = f"scaler.{plain(name, most=40)}", isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not math.isfinite(value) or value < 0:
+            raise bad(path, key, "a finite number of at least 0", value)
 
 
 def _differs(theirs: dict[str, Any], ours: dict[str, Any]) -> bool:
