@@ -75,7 +75,7 @@ def _folders() -> Iterator[SheetRow]:
 
         kept, problem = where_kept()
     if kept is None:
-        yield False, f"compiled kernels are not kept: {problem}; NUMBA_CACHE_DIR names another folder"
+        yield True, f"compiled kernels are not kept: {problem}; NUMBA_CACHE_DIR names another folder"
     else:
         yield True, f"compiled kernels {kept.parent.parent if kept.name == '__pycache__' else kept}"
 
