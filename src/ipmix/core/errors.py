@@ -8,6 +8,10 @@ _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Characters that turn the order of what follows: with them a name can show as another."""
 
 
+_MARKS = frozenset("\u061c\u200e\u200f")
+"""Marks of direction, which names in Arabic and Hebrew may well hold: shown where text is shown, but not refused."""
+
+
 class InputError(ValueError):
     """A file, key or value that the caller gave can't be used.
 
@@ -23,8 +27,18 @@ def plain(text: object, *, most: int = 300) -> str:
     that turn the order of writing are shown as ``\\x07``, and what is longer than ``most`` characters is cut.
     """
     line = " ".join(_ESCAPES.sub("", str(text)).split())
-    line = "".join(c.encode("unicode_escape").decode() if hidden(c) else c for c in line)
+    line = "".join(map(_visible, line))
     return line if len(line) <= most else line[: most - 4] + " ..."
+
+
+def plain_lines(text: str) -> str:
+    """Several lines, each as it may be shown on a terminal: what :func:`plain` escapes is escaped, nothing is cut."""
+    return "\n".join("".join(map(_visible, line)) for line in text.split("\n"))
+
+
+def _visible(character: str) -> str:
+    shown = hidden(character) or character in _MARKS
+    return character.encode("unicode_escape").decode() if shown else character
 
 
 def hidden(character: str) -> bool:

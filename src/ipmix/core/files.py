@@ -109,6 +109,7 @@ class FileLock:
 
     Raises:
         BlockingIOError: somebody else holds it, and ``wait`` is not set.
+        InputError: it is a link: locking it would make or touch a file elsewhere.
 
     >>> with FileLock("folder/.lock"):  # doctest: +SKIP
     ...     ...  # nobody else is here
@@ -117,7 +118,7 @@ class FileLock:
     def __init__(self, path: str | os.PathLike[str], *, wait: bool = True) -> None:
         self.path = Path(path)
         while True:
-            self._file = self.path.open("a+b")
+            self._file = _opened_here(self.path)
             try:
                 while not _try_lock(self._file, wait):
                     if not wait:
@@ -200,6 +201,18 @@ def _try_lock(file: BinaryIO, wait: bool) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _opened_here(path: Path) -> BinaryIO:
+    """The file opened to append, made where there is none; never what a link leads to."""
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+    flags |= getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        return os.fdopen(os.open(path, flags, 0o666), "a+b")
+    except OSError as error:
+        if error.errno == errno.ELOOP or path.is_symlink():
+            raise InputError(f"{path} is a link; it should be a file of its own: remove it") from None
+        raise
 
 
 def _is_at(descriptor: int, path: Path) -> bool:

@@ -5,17 +5,24 @@ numbers it reads: after an edit or a ``git pull`` in an editable installation, t
 files of the function's package, of ``core`` and of ``recipe`` count too, which is what kernels are made from (a test
 says so): their times and sizes, looked at once for each package, in less than a millisecond.
 
+What lies in that folder is run when it is loaded: a folder that others may write to is not used
+(:func:`ipmix.core.folders.why_unsafe`), and neither is none at all; kernels are then compiled in each process, which a
+warning says once. ``NUMBA_CACHE_DIR`` names another folder.
+
 This leans on Numba from the inside; a version without what is needed compares the one file, as it always did.
 """
 
 import functools
 import hashlib
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numba
+
+from ipmix.core.folders import why_unsafe
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -24,14 +31,56 @@ SHARED = ("core", "recipe")
 
 
 def kept(function: Callable[..., Any], **options: Any) -> Any:
-    """``numba.njit(**options)(function)``, kept on disk for as long as the sources stay as they are."""
-    made = numba.njit(cache=True, **options)(function)
+    """``numba.njit(**options)(function)``, kept on disk for as long as the sources stay as they are.
+
+    Not kept where there is no folder for it that only this user may write to.
+    """
+    try:
+        made = numba.njit(cache=True, **options)(function)
+    except RuntimeError as error:
+        if "no locator available" not in str(error):
+            raise
+        _tell_once("no folder can be written to")
+        return numba.njit(**options)(function)
+    if problem := _problem(str(getattr(made.stats, "cache_path", None) or "")):
+        _tell_once(problem)
+        return numba.njit(**options)(function)
     file: Any = getattr(getattr(made, "_cache", None), "_cache_file", None)
     if hasattr(file, "_source_stamp"):
         top, _, rest = function.__module__.partition(".")
         own = rest.partition(".")[0] if top == PACKAGE.name else ""
         file._source_stamp = file._source_stamp, sources_stamp(own)
     return made
+
+
+def where_kept() -> tuple[Path | None, str]:
+    """The folder that kernels are kept in; None where they aren't, and why not."""
+
+    def sample() -> None: ...
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            folder = str(numba.njit(cache=True)(sample).stats.cache_path)
+        except RuntimeError:
+            return None, "no folder can be written to"
+    problem = _problem(folder)
+    return (None, problem) if problem else (Path(folder), "")
+
+
+@functools.cache
+def _problem(folder: str) -> str:
+    """Why kernels must not be taken from a folder; empty if they may."""
+    return why_unsafe(Path(folder)) if folder else ""
+
+
+@functools.cache
+def _tell_once(problem: str) -> None:
+    warnings.warn(
+        f"compiled kernels are not kept: {problem}. Every process compiles them anew; NUMBA_CACHE_DIR can name a "
+        "folder of your own",
+        stacklevel=4,
+    )
 
 
 @functools.cache

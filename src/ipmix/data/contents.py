@@ -18,6 +18,7 @@ import numpy as np
 
 from ipmix.core.errors import InputError
 from ipmix.core.files import write_bytes
+from ipmix.core.folders import lasting_cache_folder
 from ipmix.core.progress import counting
 from ipmix.core.threads import default_threads
 from ipmix.data.datasets import ArrayDataset, FileDataset
@@ -92,11 +93,11 @@ class _Memory:
         self._path: Path | None = None
         if os.name == "nt":  # Windows tells when a file was made, not when its inode was changed last
             return
-        with suppress(OSError, RuntimeError):  # RuntimeError: there is no home folder
-            from platformdirs import user_cache_dir
-
+        if (folder := lasting_cache_folder()) is None:
+            return
+        with suppress(OSError):
             name = hashlib.sha256(os.fsencode(root.absolute())).hexdigest()[:32]
-            self._path = Path(user_cache_dir("ipmix", appauthor=False)) / "contents" / name
+            self._path = folder / "contents" / name
             check, rows = np.split(np.fromfile(self._path, np.uint8), [_WIDTH])
             if len(rows) % (2 * _WIDTH) == 0 and check.tobytes() == _short(rows.tobytes()):
                 pairs = rows.reshape(-1, 2, _WIDTH)

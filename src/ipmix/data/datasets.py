@@ -15,16 +15,33 @@ from pathlib import Path
 import numpy as np
 
 from ipmix.core.checking import check_images, described
-from ipmix.core.errors import InputError
+from ipmix.core.errors import InputError, plain_lines
+from ipmix.core.folders import cache_folder
 from ipmix.core.image_sizes import width_by_height
 from ipmix.core.progress import counting
 from ipmix.core.threads import default_threads
+from ipmix.data import fetching
 from ipmix.data.cropping import resize_and_crop
 from ipmix.data.decoding import DEFAULT, BrokenImage, DecodeConfig, decode, decode_square, is_image_file
 from ipmix.data.folders import class_folders, image_files
 
 SPLITS = ("train", "test", "val")
 BUILT_IN = ("digits", "cifar10", "cifar100")
+
+CIFAR_URL = "https://www.cs.toronto.edu/~kriz/"
+CIFAR_ARCHIVES = {
+    "cifar10": (
+        "cifar-10-python.tar.gz",
+        170_498_071,
+        "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+    ),
+    "cifar100": (
+        "cifar-100-python.tar.gz",
+        169_001_437,
+        "85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7",
+    ),
+}
+"""Names, sizes in bytes and SHA-256 of the archives."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +164,7 @@ def load(
         size: bring every image to this many pixels a side (shorter side, then the centre). By default
             images keep their size, and must then all have the same.
         skip_broken: pass over images that can't be decoded and list them in ``skipped``.
-        download: fetch CIFAR where it is missing (torchvision's download).
+        download: fetch CIFAR where it is missing, over https and checked by its SHA-256.
         root: where CIFAR's files lie; by default the user's cache folder.
         quiet: show no progress.
         decoding: how a folder's files are decoded.
@@ -201,7 +218,7 @@ def scan_classes(top: Path, name: str, decoding: DecodeConfig = DEFAULT) -> File
 def tell_hidden(images: ArrayDataset | FileDataset) -> None:
     """Say on stderr how many hidden files and folders were left out, if any were."""
     if hidden := images.hidden:
-        sys.stderr.write(f"left out {len(hidden)} hidden files and folders, the first {hidden[0]}\n")
+        sys.stderr.write(f"left out {len(hidden)} hidden files and folders, the first {plain_lines(str(hidden[0]))}\n")
 
 
 def splits(source: str | Path) -> tuple[str, ...]:
@@ -339,6 +356,16 @@ def _digits(split: str) -> ArrayDataset:
     return ArrayDataset(images, labels[chosen], tuple(str(d) for d in range(10)), f"digits {split}")
 
 
+def _fetch_cifar(source: str, root: Path) -> None:
+    """Get the archive, unless it lies there, and unpack it."""
+    name, size, sha256 = CIFAR_ARCHIVES[source]
+    root.mkdir(parents=True, exist_ok=True)
+    if not fetching.is_whole(root / name, sha256):
+        sys.stderr.write(f"fetching {source} ({size / 2**20:.0f} MiB) to {root}\n")
+        fetching.fetch(CIFAR_URL + name, root / name, sha256=sha256, size=size)
+    fetching.unpack(root / name, root, most=2 * size)
+
+
 def _cifar(source: str, split: str, root: str | Path | None, download: bool) -> ArrayDataset:
     if split == "val":
         raise InputError(f"{source} has no 'val' split; it has: train, test")
@@ -346,13 +373,17 @@ def _cifar(source: str, split: str, root: str | Path | None, download: bool) -> 
 
     from torchvision import datasets
 
-    if root is None:
-        from platformdirs import user_cache_dir
-
-        root = Path(user_cache_dir("ipmix")) / "data"
+    root = cache_folder() / "data" if root is None else Path(root)
     kind = datasets.CIFAR10 if source == "cifar10" else datasets.CIFAR100
     try:
-        data = kind(root, train=split == "train", download=download)
+        # Its files are pickles: torchvision opens them if their MD5 is the known one, and no others.
+        try:
+            data = kind(root, train=split == "train")
+        except RuntimeError:  # not there, or not whole
+            if not download:
+                raise
+            _fetch_cifar(source, root)
+            data = kind(root, train=split == "train")
     except (OSError, HTTPException) as error:  # urllib's URLError is an OSError
         if not download:
             raise InputError(f"{source} in {root} can't be read ({error})") from None

@@ -14,7 +14,7 @@ from torch import nn
 
 from ipmix.attacks.auto_attack import require
 from ipmix.core.checking import check_count, check_threads
-from ipmix.core.errors import InputError
+from ipmix.core.errors import InputError, plain_lines
 from ipmix.core.files import alone, write_text
 from ipmix.core.image_sizes import SMALL_SIDE
 from ipmix.core.json_text import json_text
@@ -108,7 +108,7 @@ def evaluate(
         run = describe(model, source, plan, name=name, class_outputs=class_outputs)
         check_beforehand(source, plan, folder, run)
         if (told := told_form(request, model, source)) is not None and not quiet:
-            sys.stderr.write(f"Images: {told}.\n")
+            sys.stderr.write(f"Images: {plain_lines(told)}.\n")
         fresh = not folder.exists()  # what a refused model leaves behind would stand in the way of the mended command
         begun = PredictionFolder.begin(folder, run, force=force)
     team.wait()

@@ -22,6 +22,7 @@ from PIL import Image
 
 from ipmix.core.checking import check_count, check_images, check_indices, check_int64, check_shape, described
 from ipmix.core.errors import InputError
+from ipmix.core.folders import CACHE_VARIABLE, cache_folder
 from ipmix.core.randomness import Key, below
 from ipmix.core.threads import default_threads
 from ipmix.data.decoding import DEFAULT, SUFFIXES, BrokenImage, DecodeConfig, decode
@@ -297,18 +298,9 @@ class MixingSet:
         except OSError as error:
             raise InputError(
                 f"can't write the resized mixing images to {folder}: {error.strerror or error}; free some "
-                "space, or name another folder with cache="
+                f"space, or name another folder with cache= or the environment variable {CACHE_VARIABLE}"
             ) from error
         return ArrayFile(folder / name)
-
-
-def cache_folder(cache: str | os.PathLike[str] | None = None) -> Path:
-    """The folder for generated sets: ``cache``, or ipmix's place in the user's cache."""
-    if cache is not None:
-        return Path(cache)
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("ipmix", appauthor=False))
 
 
 def _folder_named(path: str | os.PathLike[str]) -> Path:

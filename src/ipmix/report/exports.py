@@ -82,9 +82,9 @@ def model_card(card: Mapping[str, Any], *, title: str | None = None) -> str:
     }
     # JSON is YAML: nothing in a name can break out of the block.
     block = "\n".join(f"{key}: {json_text(value)}" for key, value in metadata.items())
-    facts = "\n".join(f"- {key}: {tables.inline(value)}" for key, value in facts_of(card))
+    facts = "\n".join(f"- {tables.inline(key)}: {tables.inline(value)}" for key, value in facts_of(card))
     missing = [
-        f"- {MEASURES[m].title}: {figure_of(card, m)['reason']}"
+        f"- {MEASURES[m].title}: {tables.inline(figure_of(card, m)['reason'])}"
         for m in measure_names([card])
         if figure_of(card, m)["value"] is None
     ]

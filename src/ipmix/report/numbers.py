@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ipmix.core.errors import plain
 from ipmix.measures.table import MEASURES
 
 
@@ -37,10 +38,10 @@ def figure_of(card: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def run_names(cards: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A distinct name for each run: repeated ones are numbered."""
+    """A distinct name for each run, :func:`ipmix.core.errors.plain`: repeated ones are numbered."""
     names: list[str] = []
     for number, card in enumerate(cards, 1):
-        name = str(card["run"].get("name") or f"run {number}")
+        name = plain(card["run"].get("name") or "") or f"run {number}"
         names.append(name if name not in names else f"{name} ({number})")
     return names
 

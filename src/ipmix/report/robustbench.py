@@ -7,6 +7,7 @@ from ipmix.core.errors import InputError
 from ipmix.core.json_text import json_text
 from ipmix.measures.corruption import ALEXNET
 from ipmix.report.numbers import figure_of
+from ipmix.report.tables import inline
 
 DATASETS = {"cifar10": 10, "cifar100": 100, "imagenet": 1000}
 """The data sets that have a leaderboard, and how many classes each has."""
@@ -84,19 +85,19 @@ def claim_text(card: Mapping[str, Any], about: Mapping[str, str] | None = None) 
         how = f"ipmix evaluate: AutoAttack, standard version, seed {plan.get('seed', 'unknown')}"
     images = figure_of(card, measure)["pictures"]
     fields = {
-        "Architecture": entry["architecture"],
+        "Architecture": inline(entry["architecture"]),
         "Threat Model": threat,
         "eps": radius,
         "Clean accuracy": f"{entry['clean_acc']}% ({card['pictures']} test images)",
         "Robust accuracy": f"{entry['reported']}% ({images} test images{_interval(card, measure)})",
         "Additional data": str(entry["additional_data"]).lower(),
-        "Evaluation method": how,
+        "Evaluation method": inline(how),
         "Checkpoint and code": "",
     }
     paper = {"Paper Title": entry["name"], "Paper URL": entry["link"], "Paper authors": entry["authors"]}
     return (
         f"# Paper Information\n\n{_fields(paper)}\n\n# Leaderboard Claim(s)\n\n## Model 1\n\n{_fields(fields)}\n\n"
-        f"Weights: sha256 {card['run'].get('model', {}).get('sha256', 'unknown')}\n"
+        f"Weights: sha256 {inline(card['run'].get('model', {}).get('sha256', 'unknown'))}\n"
     )
 
 

@@ -2,12 +2,20 @@
 
 import csv
 import io
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
+from ipmix.core import errors
 from ipmix.measures.table import HEADLINE, MEASURES
 from ipmix.report.numbers import among, figure_of, measure_names, run_names, verdicts, written, written_interval
+
+_MARKUP = re.compile(r"[\\`\[\]|]|:(?=//)|(?<=www)\.", re.IGNORECASE)
+"""What begins code, a link or an image, or another cell of a table; and what makes an address a link by itself."""
+
+_RUN_BY_SPREADSHEETS = tuple("=+-@\t\r\n＝＋－＠")
+"""What a cell begins with that spreadsheets take for a formula, also in the wide forms of East Asian text."""
 
 
 def comparison(
@@ -82,14 +90,15 @@ def plain(header: Sequence[str], rows: Sequence[Sequence[str]], title: str = "")
 def markdown(cards: Sequence[Mapping[str, Any]]) -> str:
     """A Markdown table of every measure. Pipes and tags in run names are escaped."""
     header, rows = comparison(cards)
-    table = [[inline(cell).replace("|", "\\|") for cell in row] for row in (header, *rows)]
+    table = [[inline(cell) for cell in row] for row in (header, *rows)]
     ruler = ["---", *["---:"] * (len(header) - 1)]
     return "\n".join("| " + " | ".join(row) + " |" for row in (table[0], ruler, *table[1:])) + "\n"
 
 
 def inline(text: object) -> str:
-    """Text that stays text in Markdown: no tags, no line breaks."""
-    return " ".join(str(text).split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    """Text that stays text in Markdown: no tags, images, links or code, no line breaks, nothing invisible."""
+    line = _MARKUP.sub(r"\\\g<0>", errors.plain(text, most=2000))
+    return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def to_csv(cards: Sequence[Mapping[str, Any]]) -> str:
@@ -102,11 +111,22 @@ def to_csv(cards: Sequence[Mapping[str, Any]]) -> str:
             figure = figure_of(card, name)
             low, high = figure["interval"] or ("", "")
             value = "" if figure["value"] is None else figure["value"]
-            writer.writerow([run, name, value, low, high, figure["pictures"], figure["reason"] or ""])
+            writer.writerow([cell(run), name, value, low, high, figure["pictures"], cell(figure["reason"] or "")])
         for corruption, by_severity in card["corruptions"].items():
             for severity, error in by_severity.items():
-                writer.writerow([run, f"corruption/{corruption}/{severity}", error, "", "", card["pictures"], ""])
+                condition = cell(f"corruption/{corruption}/{severity}")
+                writer.writerow([cell(run), condition, error, "", "", card["pictures"], ""])
     return buffer.getvalue()
+
+
+def cell(text: str) -> str:
+    """A text as it may stand in a cell of CSV: one that a spreadsheet would run begins with an apostrophe.
+
+    >>> cell("=1+1"), cell("wrn-40-4")
+    ("'=1+1", 'wrn-40-4')
+    """
+    shown = errors.plain(text, most=2000)
+    return f"'{shown}" if shown.startswith(_RUN_BY_SPREADSHEETS) else shown
 
 
 def _print_rich(

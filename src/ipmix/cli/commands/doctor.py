@@ -61,13 +61,23 @@ def _machine() -> Iterator[SheetRow]:
 
 
 def _folders() -> Iterator[SheetRow]:
-    import os
+    import warnings
 
-    from ipmix.mixing_set.mixing_set import cache_folder
+    from ipmix.core.folders import CACHE_VARIABLE, cache_folder, can_be_written
 
     folder = cache_folder()
-    there = folder if folder.exists() else next((p for p in folder.parents if p.exists()), folder)
-    yield os.access(there, os.W_OK), f"cache {folder}{'' if folder.exists() else ' (not made yet)'}"
+    good = can_be_written(folder)
+    advice = "" if good else f": it can't be written to; {CACHE_VARIABLE} names another"
+    yield good, f"cache {folder}{advice or ('' if folder.exists() else ' (not made yet)')}"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from ipmix.core.kernel_cache import where_kept
+
+        kept, problem = where_kept()
+    if kept is None:
+        yield True, f"compiled kernels are not kept: {problem}; NUMBA_CACHE_DIR names another folder"
+    else:
+        yield True, f"compiled kernels {kept.parent.parent if kept.name == '__pycache__' else kept}"
 
 
 def _checks() -> Iterator[SheetRow]:

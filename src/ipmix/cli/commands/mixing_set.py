@@ -109,6 +109,7 @@ def info(path: Path, /) -> None:
     Args:
         path: A folder made by 'ipmix mixing-set make', or any folder of images.
     """
+    from ipmix.core.errors import plain_lines
     from ipmix.mixing_set.mixing_set import MixingSet
 
     mixing = MixingSet.open(path)
@@ -125,7 +126,7 @@ def info(path: Path, /) -> None:
             f"drawn anew {retried} images whose first draft was dull or empty",
             *(f"{kind:<10} from {source}" for kind, source in plan.sources.items()),
         ]
-    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.write(plain_lines("\n".join(lines)) + "\n")
 
 
 def show(
@@ -187,6 +188,7 @@ def verify(path: Path, /, *, sample: int = 100, threads: int | None = None) -> i
         sample: How many images to paint again; 0 for all.
         threads: How many threads; by default all processors.
     """
+    from ipmix.core.errors import plain_lines
     from ipmix.core.progress import counting
     from ipmix.mixing_set.mixing_set import MixingSet
     from ipmix.mixing_set.verifying import verify as verify_set
@@ -201,7 +203,7 @@ def verify(path: Path, /, *, sample: int = 100, threads: int | None = None) -> i
                 wrong.append(finding.complaint)
             advance(1)
     for complaint in wrong[:20]:
-        sys.stdout.write(f"{complaint}\n")
+        sys.stdout.write(f"{plain_lines(complaint)}\n")
     if wrong:
         sys.stdout.write(f"{path}: {len(wrong)} of {len(mixing)} images are not what the manifest says\n")
         return 1

@@ -1,0 +1,110 @@
+"""Folders to keep things in: whether others may write to them, and where there is room for a cache."""
+
+import atexit
+import functools
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from pathlib import Path
+
+from ipmix.core.errors import InputError
+
+CACHE_VARIABLE = "IPMIX_CACHE_DIR"
+"""The environment variable that names the folder for what ipmix keeps: mixing sets, resized ones, CIFAR."""
+
+
+def why_unsafe(folder: Path) -> str:
+    """Why somebody else could put files into a folder, or put another in its place; empty if nobody can.
+
+    Nobody can if it belongs to this user, to the system's administrator or to whoever owns the source code (who could
+    change that just as well), and only the owner may write to it and to the folders above it. A group that this user
+    is alone in counts as the user; in a folder above with the sticky bit (``/tmp``) others can't rename what isn't
+    theirs. Systems without such permissions are trusted.
+    """
+    if os.name != "posix":
+        return ""
+    path = folder.absolute()
+    while not path.exists():
+        path = path.parent
+    owners = {0, os.getuid(), Path(__file__).stat().st_uid}
+    for place in (path.resolve(), *path.resolve().parents):
+        found = place.stat()
+        if found.st_uid not in owners:
+            return f"{place} belongs to another user (number {found.st_uid})"
+        if place != path.resolve() and found.st_mode & stat.S_ISVTX:
+            continue
+        if found.st_mode & stat.S_IWOTH or (found.st_mode & stat.S_IWGRP and not _is_own_group(found.st_gid)):
+            return f"others may write to {place} (chmod go-w {place})"
+    return ""
+
+
+def cache_folder(cache: str | os.PathLike[str] | None = None) -> Path:
+    """The folder for what can be made again: ``cache``, :data:`CACHE_VARIABLE`'s, or ipmix's in the user's cache.
+
+    Where none is named and the user's can't be written to (no home in a container, a read-only one), a temporary
+    folder of this process, which is gone when it ends; a line on stderr says so once.
+
+    Raises:
+        InputError: there is no place for a temporary folder either.
+    """
+    return Path(cache) if cache is not None else lasting_cache_folder() or _temporary(str(_usual()), os.getpid())
+
+
+def lasting_cache_folder() -> Path | None:
+    """The folder of :data:`CACHE_VARIABLE`, or ipmix's in the user's cache; None if that can't be written to."""
+    if named := os.environ.get(CACHE_VARIABLE):
+        return Path(named)
+    return usual if can_be_written(usual := _usual()) and usual.is_absolute() else None
+
+
+def _usual() -> Path:
+    """Ipmix's folder in the user's cache; not an absolute one where there is no home to be found."""
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("ipmix", appauthor=False))
+
+
+def can_be_written(folder: Path) -> bool:
+    """Whether this user may write to a folder, or make it where there is none yet."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+
+
+@functools.cache
+def _temporary(instead_of: str, process: int) -> Path:
+    """A folder of one process; a forked child asks for its own, and doesn't remove its parent's."""
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="ipmix-"))
+    except OSError as error:
+        raise InputError(
+            f"{instead_of} can't be written to, and neither can a temporary folder ({error.strerror or error}); name "
+            f"one by the environment variable {CACHE_VARIABLE}"
+        ) from None
+
+    def remove() -> None:
+        if os.getpid() == process:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(remove)
+    os.environ[CACHE_VARIABLE] = str(folder)  # the processes that this one starts keep their things there too
+    sys.stderr.write(
+        f"{instead_of} can't be written to: what is made is kept in {folder} until the end of this process; "
+        f"{CACHE_VARIABLE} names a folder that stays\n"
+    )
+    return folder
+
+
+@functools.cache
+def _is_own_group(number: int) -> bool:
+    """Whether this user is alone in a group: many systems give each user one, and let it write."""
+    import grp
+    import pwd
+
+    try:
+        user, group = pwd.getpwuid(os.getuid()), grp.getgrgid(number)
+    except KeyError:
+        return False
+    return number == user.pw_gid and set(group.gr_mem) <= {user.pw_name} and group.gr_name in (user.pw_name, "root")
