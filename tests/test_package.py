@@ -36,6 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # 4
     "augmentation": {"core", "engines", "methods", "mixing_set", "recipe"},
     "evaluation": {"attacks", "core", "corruptions", "data", "measures", "models", "report"},
+    "transforms": {"augmentation", "core", "methods", "mixing_set", "recipe"},
     # 5
     "training": {"attacks", "augmentation", "core", "data", "methods", "models", "recipe"},
     # 6
@@ -238,6 +239,11 @@ def test_the_core_loads_nothing_of_the_training_side() -> None:
     needed = loaded_after("import numba, PIL")  # Numba itself looks for SciPy
     assert loaded_after(core) == needed
     assert needed <= {"numba", "PIL", "scipy"}
+
+
+def test_transforms_load_torch_with_the_first_of_them() -> None:
+    assert loaded_after("import ipmix; ipmix.transforms, dir(ipmix.transforms)") == set()
+    assert "torchvision" in loaded_after("import ipmix; ipmix.transforms.IPMix")
 
 
 def test_the_check_of_loaded_modules_can_fail() -> None:

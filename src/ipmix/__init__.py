@@ -34,6 +34,7 @@ _HOMES = {
     "apply": "ipmix.augmentation",
     "augment": "ipmix.augmentation",
     "draw": "ipmix.augmentation",
+    "key_of": "ipmix.core.item_keys",
     "corrupt": "ipmix.corruptions",
     "perturb": "ipmix.corruptions",
 }
@@ -46,6 +47,7 @@ _MODULES = {
     "models": "ipmix.models",
     "operations": "ipmix.recipe.operations",
     "recipe": "ipmix.recipe",
+    "transforms": "ipmix.transforms",
 }
 
 __all__ = [*_HOMES, *_MODULES]
@@ -56,6 +58,7 @@ if TYPE_CHECKING:  # what a type checker and an editor see
     from ipmix.augmentation.batches import draw as draw
     from ipmix.augmentation.single import Augmenter as Augmenter
     from ipmix.core.errors import InputError as InputError
+    from ipmix.core.item_keys import key_of as key_of
     from ipmix.core.randomness import Key as Key
     from ipmix.corruptions import corrupt as corrupt
     from ipmix.corruptions import perturb as perturb

@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,3 +47,48 @@ def chosen_method(name: str, preset: str | None = None, options: Mapping[str, An
         if isinstance(value, list):
             options[key] = tuple(value)
     return dataclasses.replace(method, **options) if options else method
+
+
+LETTERS = {
+    "m": ("severity", "magnitude"),
+    "w": ("k", "num_ops"),
+    "d": ("t", "depth"),
+    "n": ("num_ops",),
+    "a": ("alpha",),
+    "b": ("beta",),
+}
+"""Letters of :func:`named_method` that stand for options, in the sense of timm's names (``augmix-m5-w4-d2``)."""
+
+
+def named_method(text: str) -> Method:
+    """The method with its options that one word stands for: "ipmix-k3-t3", "ipmix-paper-imagenet", "augmix-m3-w3".
+
+    Behind the method's name stand a preset, or letters with numbers: options of that name (k, t), or one of
+    :data:`LETTERS`: m the strength, w the width, d the depth, n the number of operations, a alpha, b beta.
+
+    Raises:
+        InputError: an unknown method, preset or option, or a value that the method refuses.
+    """
+    if not isinstance(text, str):
+        raise InputError(f"a method's name is text such as 'ipmix-k3-t3', got {text!r}")
+    name, _, rest = text.strip().partition("-")
+    kind: Any = METHODS[method_name(name)]
+    if not rest:
+        made: Method = kind()
+        return made
+    fields = {field.name for field in dataclasses.fields(kind)} if dataclasses.is_dataclass(kind) else set()
+    options: dict[str, Any] = {}
+    for word in rest.split("-"):
+        found = re.fullmatch(r"([a-z_]+)([0-9]+(?:\.[0-9]+)?)", word)
+        known = [option for option in (found[1], *LETTERS.get(found[1], ())) if option in fields] if found else []
+        if found is None or not known:
+            try:
+                preset: Method = kind.preset(rest)
+            except InputError as error:
+                has = ", ".join(sorted(fields)) or "it has none"
+                raise InputError(f"{word!r} in {text!r} is no option of {name} ({has}), and {error}") from None
+            return preset
+        number = float(found[2])
+        options[known[0]] = int(found[2]) if found[2].isdigit() and known[0] != "severity" else number
+    method: Method = kind(**options)
+    return method

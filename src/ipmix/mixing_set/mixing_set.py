@@ -31,7 +31,16 @@ from ipmix.mixing_set.composition import compose
 from ipmix.mixing_set.folder import find, fit
 from ipmix.mixing_set.making import make, new_array_file
 from ipmix.mixing_set.manifest import VERSION, Entry, MixingSetPlan, read, shard_name
-from ipmix.mixing_set.sources import ArrayFile, ArraySource, FolderSource, MixingSource, ShardSource, open_shard
+from ipmix.mixing_set.sample import SIZE, sample_planes, unpack
+from ipmix.mixing_set.sources import (
+    ArrayFile,
+    ArraySource,
+    FolderSource,
+    MixingSource,
+    ResizedSource,
+    ShardSource,
+    open_shard,
+)
 
 MEMORY_MOST = 256 * 2**20
 """Bytes of planes kept in memory; larger ones stay in a file in the cache, from which single images are read."""
@@ -95,6 +104,23 @@ class MixingSet:
         for _ in make(plan, folder, threads):
             pass
         return cls.open(folder, cache=cache)
+
+    @classmethod
+    def sample(cls, size: int | None = None, *, cache: str | os.PathLike[str] | None = None) -> "MixingSet":
+        """The 480 images of 64 px that come with the package: there at once, nothing is painted or compiled.
+
+        They are the first of the default mix of seed 0, unpacked into the cache once and mapped from there by every
+        process. ``size``: resized to so many pixels; training resizes them to what it needs anyway. For a long
+        training, or images above 64 px, :meth:`generate` gives more of them, and sharper ones.
+        """
+        if size is not None:
+            check_count("size", size, SIZE_LEAST, SIZE_MOST)
+        folder = cache_folder(cache) / "mixing-sets"
+        try:
+            mixing = cls.open(unpack(folder), cache=cache)
+        except OSError:  # nowhere to write to: kept in memory
+            mixing = cls.array(np.ascontiguousarray(sample_planes().transpose(0, 2, 3, 1)))
+        return mixing if size in (None, SIZE) else cls(ResizedSource(mixing._source, int(size)), cache)
 
     @classmethod
     def array(cls, images: np.ndarray) -> "MixingSet":

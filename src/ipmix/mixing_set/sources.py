@@ -12,6 +12,7 @@ import numpy as np
 from ipmix.core.errors import InputError
 from ipmix.data.contents import content_hashes
 from ipmix.data.decoding import DEFAULT, DecodeConfig, decode
+from ipmix.mixing_set.folder import fit
 from ipmix.mixing_set.manifest import MixingSetPlan, place_in_shard
 
 
@@ -78,6 +79,25 @@ class FolderSource:
 
     def image(self, index: int) -> np.ndarray:
         return np.array(decode(self.paths[index], self.decoding))
+
+
+class ResizedSource:
+    """Another source's images, resized to ``size`` and cropped to a square."""
+
+    def __init__(self, source: MixingSource, size: int) -> None:
+        self.source, self.size = source, size
+        self.channels = source.channels
+
+    @property
+    def identity(self) -> str:
+        """A hash of the other's and of the size."""
+        return hashlib.sha256(f"{self.source.identity} at {self.size}".encode()).hexdigest()
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def image(self, index: int) -> np.ndarray:
+        return np.array(fit(self.source.image(index), self.size))
 
 
 class ArrayFile:

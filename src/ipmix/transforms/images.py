@@ -1,0 +1,78 @@
+"""Images as training scripts have them, as arrays that the engine takes, and back: Pillow, NumPy, torch.
+
+A form is found once for an image; what it holds stays as it is: mode, dtype, device, the kind of tensor.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torchvision import tv_tensors
+
+from ipmix.core.errors import InputError
+
+MODES = ("L", "LA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "LAB")
+"""Pillow's modes of 8-bit channels, which the engine takes as they are."""
+
+
+def from_pil(image: Image.Image) -> np.ndarray:
+    """A Pillow image as uint8[H, W, C]."""
+    if image.mode not in MODES:
+        raise InputError(
+            f"an image of mode {image.mode} has no 8-bit channels to augment: convert it first, image.convert('RGB')"
+        )
+    pixels = np.asarray(image)
+    return pixels[:, :, None] if pixels.ndim == 2 else pixels
+
+
+def to_pil(pixels: np.ndarray, like: Image.Image) -> Image.Image:
+    """uint8[H, W, C] as a Pillow image of the same mode."""
+    return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels, like.mode)
+
+
+def from_tensor(tensor: torch.Tensor) -> np.ndarray:
+    """A tensor [..., C, H, W] of bytes, or of numbers in [0, 1], as uint8[N, H, W, C] on the CPU; N may be 1."""
+    if tensor.ndim < 3 or 0 in tensor.shape[-3:]:
+        raise InputError(f"an image tensor is [C, H, W] or [N, C, H, W], got {list(tensor.shape)}")
+    tensor = tensor.detach()
+    if tensor.is_floating_point():
+        if tensor.numel() and not (float(tensor.min()) >= 0.0 and float(tensor.max()) <= 1.0):  # also NaN
+            raise InputError(
+                f"an image tensor of {tensor.dtype} holds numbers from 0 to 1, got {float(tensor.min()):g} to "
+                f"{float(tensor.max()):g}: put this transform before Normalize, or give bytes (torch.uint8)"
+            )
+        tensor = (tensor.float() * 255.0).round_().to(torch.uint8)
+    elif tensor.dtype != torch.uint8:
+        raise InputError(f"an image tensor holds torch.uint8 or numbers from 0 to 1, got {tensor.dtype}")
+    planes = tensor.reshape(-1, *tensor.shape[-3:]).cpu().numpy()
+    return np.ascontiguousarray(planes.transpose(0, 2, 3, 1))
+
+
+def to_tensor(planes: np.ndarray, like: torch.Tensor) -> torch.Tensor:
+    """uint8[N, C, H, W] as a tensor like ``like``: shape, dtype, device, kind; numbers are multiples of 1/255."""
+    tensor = torch.from_numpy(planes).reshape(like.shape)
+    if like.is_floating_point():
+        # Divided in float32: the quotient rounded to half precision, not a quotient of rounded numbers.
+        tensor = tensor.to(like.device).float().div_(255.0).to(like.dtype)
+    tensor = tensor.to(like.device)
+    return tv_tensors.wrap(tensor, like=like) if isinstance(like, tv_tensors.TVTensor) else tensor
+
+
+def augment_item(image: Any, one: Callable[[np.ndarray], np.ndarray]) -> Any:
+    """``one`` (uint8[H, W, C] -> the same) carried out on one image of any kind: the same kind.
+
+    Raises:
+        InputError: no image, or one whose samples the engine doesn't take.
+    """
+    if isinstance(image, Image.Image):
+        return to_pil(one(from_pil(image)), image)
+    if isinstance(image, np.ndarray):
+        return one(image) if image.ndim != 2 else one(image[:, :, None])[:, :, 0]
+    if isinstance(image, torch.Tensor) and image.ndim == 3:
+        return to_tensor(np.ascontiguousarray(one(from_tensor(image)[0]).transpose(2, 0, 1))[None], image)
+    shape = f" {list(image.shape)}" if isinstance(image, torch.Tensor) else ""
+    raise InputError(
+        f"expected one image (Pillow, uint8[H, W, C], or a tensor [C, H, W]), got {type(image).__name__}{shape}"
+    )

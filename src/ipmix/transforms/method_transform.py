@@ -1,0 +1,187 @@
+"""The methods as torchvision transforms, for ``v2.Compose`` and for the older ``transforms.Compose``.
+
+Randomness follows torchvision: each call draws one number from torch's generator, and that is the key. So workers,
+epochs and ``torch.manual_seed`` do what they do for every other transform.
+"""
+
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+
+from ipmix import methods
+from ipmix.augmentation.batches import augment, check_method
+from ipmix.augmentation.single import Augmenter
+from ipmix.core.checking import check_choice
+from ipmix.core.errors import InputError
+from ipmix.core.randomness import GOLDEN
+from ipmix.methods.choosing import named_method
+from ipmix.methods.moving import moves_pixels, photometric
+from ipmix.methods.protocol import Method
+from ipmix.mixing_set import MixingSet
+from ipmix.recipe.mixing_images import MixingImages
+from ipmix.transforms.images import augment_item, from_tensor, to_tensor
+
+BOXES = ("refuse", "photometric")
+
+FOLLOWING = tuple(
+    getattr(tv_tensors, name) for name in ("BoundingBoxes", "Mask", "KeyPoints") if hasattr(tv_tensors, name)
+)
+"""What would have to move with the pixels."""
+
+
+class MethodTransform(v2.Transform):
+    """Any label-preserving method as a transform.
+
+    Takes Pillow images (any mode of 8-bit channels), tensors [C, H, W] or [N, C, H, W] of bytes or of numbers from 0
+    to 1, ``tv_tensors.Image`` and ``tv_tensors.Video``; gives the same kind, shape, dtype and device. Every image of
+    a batch has a recipe of its own, the frames of a video share one. Numbers are rounded to 256 levels. Tensors on an
+    accelerator travel to the CPU and back. Place it after cropping and flipping, before normalising.
+
+    Args:
+        method: such as ``ipmix.IPMix()``.
+        mixing: a mixing set, or uint8[M, h, w, C]; by default, where the method needs one, ``MixingSet.sample()``.
+        boxes: beside bounding boxes, masks or key points, a method that moves pixels is refused ("refuse"), or
+            those of its operations that leave pixels in their place are taken in every call ("photometric").
+
+    Raises:
+        InputError: a method that mixes labels (see :func:`ipmix.transforms.collate`), or images that can't be used.
+    """
+
+    def __init__(self, method: Method, mixing: MixingImages | None = None, *, boxes: str = "refuse") -> None:
+        super().__init__()
+        check_method(method)
+        if method.mixes_labels:
+            raise InputError(f"{method.name} mixes labels: take ipmix.transforms.collate(method, classes=...)")
+        check_choice("boxes", boxes, BOXES)
+        self.method = photometric(method) if boxes == "photometric" else method
+        self.mixing = MixingSet.sample() if mixing is None and method.needs_mixing_images else mixing
+        self.boxes = boxes
+        self._augmenter = Augmenter(self.method, self.mixing, seed=0)
+
+    def check_inputs(self, flat_inputs: list[Any]) -> None:
+        """Refuse what would have to follow the pixels."""
+        if not any(isinstance(item, FOLLOWING) for item in flat_inputs) or not moves_pixels(self.method):
+            return
+        kind = next(type(item).__name__ for item in flat_inputs if isinstance(item, FOLLOWING))
+        raise InputError(
+            f"{self.method.name} moves pixels, and the sample's {kind} would stay where they are: pass "
+            'boxes="photometric" to this transform, or operations="photometric" to the method'
+        )
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """The key of this call: a number from torch's generator."""
+        return {"key": int(torch.empty((), dtype=torch.int64).random_())}
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        """``inpt`` augmented by the key."""
+        if isinstance(inpt, tv_tensors.TVTensor) and not isinstance(inpt, tv_tensors.Image | tv_tensors.Video):
+            return inpt
+        key = params["key"]
+        if isinstance(inpt, torch.Tensor) and inpt.ndim != 3:
+            return self._batch(inpt, key)
+        return augment_item(inpt, lambda image: self._augmenter(image, index=key, epoch=0))
+
+    def _batch(self, batch: torch.Tensor, key: int) -> torch.Tensor:
+        images = from_tensor(batch)
+        numbers = np.arange(len(images))
+        if isinstance(batch, tv_tensors.Video):
+            numbers //= batch.shape[-4]  # its frames share a key
+        keys = (np.uint64(key) + numbers.astype(np.uint64) * GOLDEN).view(np.int64)
+        planes = augment(images, self.method, self.mixing, seed=0, indices=keys, layout="nchw")
+        return to_tensor(planes, batch)
+
+    def extra_repr(self) -> str:
+        """The method, how many mixing images there are, and what happens beside boxes."""
+        images = "" if self.mixing is None else f", {len(self.mixing)} mixing images"
+        return f"{self.method}{images}, boxes={self.boxes!r}"
+
+
+class _NamedTransform(MethodTransform):
+    """A method by its own class: its options are the transform's."""
+
+    kind: ClassVar[Any]
+
+    def __init__(self, *options: Any, mixing: MixingImages | None = None, boxes: str = "refuse", **named: Any) -> None:
+        try:
+            method = self.kind(*options, **named)
+        except TypeError as error:
+            raise InputError(f"{self.kind.__name__}: {error}") from None
+        super().__init__(method, mixing, boxes=boxes)
+
+    @classmethod
+    def preset(cls, name: str, *, mixing: MixingImages | None = None, boxes: str = "refuse") -> MethodTransform:
+        """The transform of one of the method's presets, such as "paper-imagenet" of IPMix."""
+        if not hasattr(cls.kind, "preset"):
+            raise InputError(f"{cls.kind.name} has no presets")
+        return MethodTransform(cls.kind.preset(name), mixing, boxes=boxes)
+
+
+class IPMixTransform(_NamedTransform):
+    """:class:`ipmix.IPMix` as a transform; see :class:`MethodTransform`."""
+
+    kind = methods.IPMix
+
+
+class AugMixTransform(_NamedTransform):
+    """:class:`ipmix.AugMix` as a transform; see :class:`MethodTransform`."""
+
+    kind = methods.AugMix
+
+
+class PixMixTransform(_NamedTransform):
+    """:class:`ipmix.PixMix` as a transform; see :class:`MethodTransform`."""
+
+    kind = methods.PixMix
+
+
+class LayerMixTransform(_NamedTransform):
+    """:class:`ipmix.LayerMix` as a transform; see :class:`MethodTransform`."""
+
+    kind = methods.LayerMix
+
+
+class PRIMETransform(_NamedTransform):
+    """:class:`ipmix.PRIME` as a transform; see :class:`MethodTransform`."""
+
+    kind = methods.PRIME
+
+
+class CutOutTransform(_NamedTransform):
+    """:class:`ipmix.CutOut` as a transform; see :class:`MethodTransform`."""
+
+    kind = methods.CutOut
+
+
+class AutoAugmentTransform(_NamedTransform):
+    """:class:`ipmix.AutoAugment` as a transform; see :class:`MethodTransform`."""
+
+    kind = methods.AutoAugment
+
+
+class RandAugmentTransform(_NamedTransform):
+    """:class:`ipmix.RandAugment` as a transform; see :class:`MethodTransform`."""
+
+    kind = methods.RandAugment
+
+
+class TrivialAugmentWideTransform(_NamedTransform):
+    """:class:`ipmix.TrivialAugmentWide` as a transform; see :class:`MethodTransform`."""
+
+    kind = methods.TrivialAugmentWide
+
+
+class VanillaTransform(_NamedTransform):
+    """:class:`ipmix.Vanilla` as a transform: nothing is changed; see :class:`MethodTransform`."""
+
+    kind = methods.Vanilla
+
+
+def from_name(name: str, mixing: MixingImages | None = None, *, boxes: str = "refuse") -> MethodTransform:
+    """The transform that a name stands for, such as "ipmix-k3-t3", "augmix-imagenet" or "randaugment-m9".
+
+    See :func:`ipmix.methods.choosing.named_method` for the names.
+    """
+    return MethodTransform(named_method(name), mixing, boxes=boxes)

@@ -1,0 +1,216 @@
+"""The methods as torchvision's transforms: every kind of image, torch's randomness, boxes and masks."""
+
+import copy
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision import transforms as v1
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+
+import ipmix
+from ipmix import transforms
+from ipmix.core.errors import InputError
+from ipmix.methods.choosing import named_method
+from ipmix.methods.moving import moves_pixels, photometric
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (20, 18, 3), dtype=np.uint8)
+MIXING = ipmix.MixingSet.array(np.random.default_rng(1).integers(0, 256, (5, 24, 24, 3), dtype=np.uint8))
+
+
+def key_after(seed: int) -> int:
+    torch.manual_seed(seed)
+    return int(torch.empty((), dtype=torch.int64).random_())
+
+
+def expected(seed: int, pixels: np.ndarray = PIXELS, method: Any = None, mixing: Any = MIXING) -> np.ndarray:
+    return ipmix.augment(pixels[None], method or ipmix.IPMix(), mixing, seed=0, indices=[key_after(seed)])[0]
+
+
+def given(seed: int, image: Any, transform: Any = None) -> Any:
+    torch.manual_seed(seed)
+    return (transform or transforms.IPMix(mixing=MIXING))(image)
+
+
+@pytest.mark.parametrize("compose", [v1.Compose, v2.Compose], ids=["v1", "v2"])
+def test_a_pillow_image_in_either_compose(compose: Any) -> None:
+    transform = compose([transforms.IPMix(mixing=MIXING)])
+    got = given(3, Image.fromarray(PIXELS), transform)
+    assert got.mode == "RGB"
+    assert np.array_equal(np.asarray(got), expected(3))
+    assert not np.array_equal(np.asarray(given(4, Image.fromarray(PIXELS), transform)), expected(3))
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV"])
+def test_modes_of_pillow(mode: str) -> None:
+    image = Image.fromarray(PIXELS).convert(mode)
+    pixels = np.asarray(image).reshape(20, 18, -1)
+    got = given(1, image, transforms.AugMix())
+    assert got.mode == mode
+    assert np.array_equal(np.asarray(got).reshape(pixels.shape), expected(1, pixels, ipmix.AugMix(), None))
+
+
+@pytest.mark.parametrize("mode", ["1", "P", "I", "F", "I;16"])
+def test_a_mode_without_bytes_is_refused(mode: str) -> None:
+    with pytest.raises(InputError, match=rf"an image of mode {mode} has no 8-bit channels.*convert\('RGB'\)"):
+        transforms.IPMix(mixing=MIXING)(Image.new(mode, (8, 8)))
+
+
+def test_grey_images_with_the_sample_of_color() -> None:
+    assert given(1, Image.fromarray(PIXELS[:, :, 0])).mode == "L"
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_tensors_of_each_dtype(dtype: Any) -> None:
+    tensor = v2.functional.to_dtype(torch.from_numpy(PIXELS).permute(2, 0, 1), dtype, scale=True)
+    got = given(2, tensor)
+    assert (got.dtype, got.shape, type(got)) == (dtype, tensor.shape, torch.Tensor)
+    right = torch.from_numpy(expected(2)).permute(2, 0, 1)
+    assert torch.equal(got, right if dtype == torch.uint8 else (right.float() / 255).to(dtype))
+
+
+@pytest.mark.parametrize("kind", [tv_tensors.Image, tv_tensors.Video])
+def test_tensors_that_say_what_they_are(kind: Any) -> None:
+    shape = (3, 20, 18) if kind is tv_tensors.Image else (4, 3, 20, 18)
+    got = given(2, kind(torch.from_numpy(PIXELS).permute(2, 0, 1).expand(shape).contiguous()))
+    assert type(got) is kind
+    right = torch.from_numpy(expected(2)).permute(2, 0, 1)
+    assert torch.equal(got.as_subclass(torch.Tensor), right.expand(shape)), "frames share a recipe"
+
+
+def test_every_image_of_a_batch_has_its_own_recipe() -> None:
+    batch = torch.from_numpy(PIXELS).permute(2, 0, 1).expand(6, 3, 20, 18)
+    got = given(2, batch)
+    assert torch.equal(got[0], torch.from_numpy(expected(2)).permute(2, 0, 1))
+    assert len({image.numpy().tobytes() for image in got}) == 6
+    assert torch.equal(got, given(2, batch))
+    videos = given(2, tv_tensors.Video(batch.reshape(2, 3, 3, 20, 18)))
+    assert torch.equal(videos[0, 0], videos[0, 2])
+    assert not torch.equal(videos[0, 0], videos[1, 0])
+    assert given(2, batch[:0]).shape == (0, 3, 20, 18)
+
+
+def test_a_tensor_on_another_device_comes_back_there() -> None:
+    tensor = torch.from_numpy(PIXELS).permute(2, 0, 1)
+    if not torch.cuda.is_available():
+        pytest.skip("there is no other device here")
+    assert given(2, tensor.cuda()).device.type == "cuda"
+    assert torch.equal(given(2, tensor.cuda()).cpu(), given(2, tensor))
+
+
+def test_images_of_a_sample_share_the_key_and_the_rest_passes() -> None:
+    image = tv_tensors.Image(torch.from_numpy(PIXELS).permute(2, 0, 1))
+    first, second, label = given(5, (image, Image.fromarray(PIXELS), torch.tensor(7)))
+    assert torch.equal(first.as_subclass(torch.Tensor), v2.functional.pil_to_tensor(second))
+    assert label == 7
+
+
+@pytest.mark.parametrize(
+    ("tensor", "words"),
+    [
+        (torch.full((3, 8, 8), 1.5), "holds numbers from 0 to 1, got 1.5 to 1.5: put this transform before Normalize"),
+        (torch.full((3, 8, 8), -0.1), "before Normalize"),
+        (torch.full((3, 8, 8), float("nan")), "before Normalize"),
+        (torch.zeros((3, 8, 8), dtype=torch.int64), "holds torch.uint8 or numbers from 0 to 1, got torch.int64"),
+        (torch.zeros((8, 8), dtype=torch.uint8), r"is \[C, H, W\] or \[N, C, H, W\], got \[8, 8\]"),
+    ],
+)
+def test_tensors_that_are_no_images(tensor: Any, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        transforms.IPMix(mixing=MIXING)(tensor)
+
+
+BOXES = tv_tensors.BoundingBoxes([[1, 2, 8, 9]], format="XYXY", canvas_size=(20, 18))
+MASK = tv_tensors.Mask(torch.zeros((20, 18), dtype=torch.uint8))
+
+
+@pytest.mark.parametrize("beside", [BOXES, MASK], ids=["boxes", "mask"])
+def test_what_would_have_to_move_with_the_pixels_is_refused(beside: Any) -> None:
+    sample = {"image": Image.fromarray(PIXELS), "target": beside}
+    with pytest.raises(InputError, match=r'moves pixels.*boxes="photometric".*operations="photometric"'):
+        transforms.IPMix(mixing=MIXING)(sample)
+    with pytest.raises(InputError, match="randaugment moves pixels"):
+        transforms.RandAugment()(sample)
+    got = given(3, sample, transforms.IPMix(mixing=MIXING, boxes="photometric"))
+    assert np.array_equal(np.asarray(got["image"]), expected(3, method=ipmix.IPMix(operations="photometric")))
+    assert got["target"] is beside
+    assert transforms.CutOut()(sample)["target"] is beside
+    assert transforms.IPMix(mixing=MIXING, operations="photometric")(sample)["target"] is beside
+
+
+@pytest.mark.parametrize("name", ["ipmix", "augmix", "pixmix", "layermix", "prime", "augmax"])
+def test_photometric_forms_move_nothing(name: str) -> None:
+    method = named_method(name)
+    assert moves_pixels(method)
+    kept = photometric(method)
+    assert not moves_pixels(kept)
+    assert photometric(kept) is kept
+
+
+@pytest.mark.parametrize("name", ["autoaugment", "randaugment", "trivialaugment"])
+def test_methods_without_a_photometric_form(name: str) -> None:
+    with pytest.raises(InputError, match=f"{name} moves pixels and has no form that doesn't"):
+        transforms.from_name(name, boxes="photometric")
+
+
+@pytest.mark.parametrize("name", sorted(transforms._CLASSES))
+def test_every_method_by_its_class(name: str, tmp_path: Path) -> None:
+    transform = getattr(transforms, name)(mixing=MIXING)
+    method = getattr(ipmix, name)()
+    assert np.array_equal(np.asarray(given(3, Image.fromarray(PIXELS), transform)), expected(3, method=method))
+    for other in (pickle.loads(pickle.dumps(transform)), copy.deepcopy(transform)):
+        assert np.array_equal(np.asarray(given(3, Image.fromarray(PIXELS), other)), expected(3, method=method))
+
+
+def test_labels_are_mixed_elsewhere_and_unknown_options_named() -> None:
+    with pytest.raises(InputError, match=r"cutmix mixes labels: take ipmix.transforms.collate"):
+        transforms.MethodTransform(ipmix.CutMix())
+    with pytest.raises(InputError, match="unexpected keyword argument 'widht'"):
+        transforms.IPMix(widht=3)
+    assert transforms.IPMix.preset("paper-imagenet", mixing=MIXING).method == ipmix.IPMix.preset("paper-imagenet")
+
+
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [
+        ("ipmix", ipmix.IPMix()),
+        ("ipmix-k3-t3", ipmix.IPMix(k=3, t=3)),
+        ("ipmix-m2-k4-t2", ipmix.IPMix(severity=2.0, k=4, t=2)),
+        ("IPMix-paper-imagenet", ipmix.IPMix.preset("paper-imagenet")),
+        ("augmix-m5-w4-d2", ipmix.AugMix(severity=5.0, k=4, depth=2)),
+        ("randaugment-m7-n3", ipmix.RandAugment(magnitude=7, num_ops=3)),
+        ("ipmix-a0.5", ipmix.IPMix(alpha=0.5)),
+        ("vanilla", ipmix.Vanilla()),
+    ],
+)
+def test_names(name: str, method: Any) -> None:
+    got = named_method(name)
+    assert got == method or type(got) is type(method) is ipmix.Vanilla
+    assert transforms.from_name(name, MIXING).method.name == method.name
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("ipmax", "there is no method 'ipmax'; did you mean ipmix"),
+        ("ipmix-q3", "'q3' in 'ipmix-q3' is no option of ipmix .*k.* and IPMix has no preset 'q3'"),
+        ("randaugment-k3", "'k3' in 'randaugment-k3' is no option of randaugment .*magnitude.*no presets"),
+        ("ipmix-k0", "k must be a whole number"),
+        (3, "a method's name is text"),
+    ],
+)
+def test_names_that_stand_for_nothing(name: Any, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        named_method(name)
+
+
+def test_the_sample_is_taken_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    transform = transforms.IPMix()
+    assert len(transform.mixing) == 480
+    assert transforms.AugMix().mixing is None
+    assert "480 mixing images" in repr(transform)
