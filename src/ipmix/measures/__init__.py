@@ -4,16 +4,30 @@ Everything here takes NumPy arrays and gives plain numbers, needs no model and n
 fractions (an error of 0.25, not 25%). A measure never averages NaN away: it refuses it, by name.
 """
 
-from ipmix.measures import anomaly, bootstrap, calibration, clean, consistency, corruption, outputs, selective, subsets
+from ipmix.measures import (
+    anomaly,
+    bootstrap,
+    calibration,
+    clean,
+    comparing,
+    consistency,
+    corruption,
+    outputs,
+    proportions,
+    selective,
+    subsets,
+)
 
 __all__ = [
     "anomaly",
     "bootstrap",
     "calibration",
     "clean",
+    "comparing",
     "consistency",
     "corruption",
     "outputs",
+    "proportions",
     "selective",
     "subsets",
 ]
