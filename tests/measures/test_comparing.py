@@ -8,7 +8,7 @@ from ipmix.measures import calibration, comparing
 
 
 def errors(*cells):
-    """Errors of two runs on as many images as the four cells say: both right, only the second wrong, ..., both wrong."""
+    """Errors of two runs on so many images: both right, only the second wrong, only the first wrong, both wrong."""
     right, second_wrong, first_wrong, wrong = cells
     first = np.repeat([0, 0, 1, 1], [right, second_wrong, first_wrong, wrong])
     second = np.repeat([0, 1, 0, 1], [right, second_wrong, first_wrong, wrong])

@@ -10,12 +10,15 @@ from ipmix.measures import (
     calibration,
     clean,
     comparing,
+    conformal,
     consistency,
     corruption,
+    noise_floor,
     outputs,
     proportions,
     selective,
     subsets,
+    temperature,
 )
 
 __all__ = [
@@ -24,10 +27,13 @@ __all__ = [
     "calibration",
     "clean",
     "comparing",
+    "conformal",
     "consistency",
     "corruption",
+    "noise_floor",
     "outputs",
     "proportions",
     "selective",
     "subsets",
+    "temperature",
 ]
