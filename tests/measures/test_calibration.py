@@ -120,3 +120,66 @@ def test_values_of_another_kind_are_refused():
         calibration.rms_calibration_error(["a"] * 200, np.ones(200, bool))
     with pytest.raises(InputError, match="two tables"):
         calibration.mean_rms_calibration_error(np.ones((200, 2)), np.ones((200, 3)))
+
+
+# --- debiased ---------------------------------------------------------------------------------------------
+
+
+def slow_debiased_rms(confidence, correct, size=100):
+    """Bin by bin: the squared gap less the variance of the accuracy."""
+    pairs = sorted(zip(confidence, correct), key=lambda pair: pair[0])
+    starts = [size * i for i in range(len(pairs) // size)]
+    total = 0.0
+    for start, end in zip(starts, [*starts[1:], len(pairs)]):
+        inside = pairs[start:end]
+        accuracy = sum(c for _, c in inside) / len(inside)
+        gap = sum(p for p, _ in inside) / len(inside) - accuracy
+        total += len(inside) / len(pairs) * (gap**2 - accuracy * (1 - accuracy) / (len(inside) - 1))
+    return max(0.0, total) ** 0.5
+
+
+def slow_debiased_ece(confidence, correct, bins=15, draws=4000):
+    """Twice the figure less the mean of the figures of resampled accuracies, as Kumar et al. simulate it."""
+    random = np.random.default_rng(0)
+    total = 0.0
+    for i in range(bins):
+        inside = [(p, c) for p, c in zip(confidence, correct) if i / bins < p <= (i + 1) / bins]
+        if not inside:
+            continue
+        accuracy = sum(c for _, c in inside) / len(inside)
+        gap = accuracy - sum(p for p, _ in inside) / len(inside)
+        spread = (accuracy * (1 - accuracy) / len(inside)) ** 0.5
+        again = np.mean(np.abs(random.normal(gap, spread, draws)))
+        total += len(inside) / len(confidence) * (2 * abs(gap) - again)
+    return max(0.0, total)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.15])
+def test_debiased_errors_are_the_plain_forms(shift):
+    random = np.random.default_rng(3)
+    confidence = random.uniform(0.3, 1.0, 430)
+    correct = random.random(430) < confidence - shift
+    assert calibration.debiased_rms_calibration_error(confidence, correct) == pytest.approx(
+        slow_debiased_rms(confidence, correct)
+    )
+    assert calibration.debiased_expected_calibration_error(confidence, correct) == pytest.approx(
+        slow_debiased_ece(confidence, correct), abs=0.002
+    )
+
+
+def test_debiasing_takes_away_what_chance_adds():
+    random = np.random.default_rng(4)
+    plain, debiased, rms, debiased_rms = [], [], [], []
+    for _ in range(60):
+        confidence = random.uniform(0.4, 1.0, 300)
+        correct = random.random(300) < confidence
+        plain.append(calibration.expected_calibration_error(confidence, correct))
+        debiased.append(calibration.debiased_expected_calibration_error(confidence, correct))
+        rms.append(calibration.rms_calibration_error(confidence, correct))
+        debiased_rms.append(calibration.debiased_rms_calibration_error(confidence, correct))
+    assert np.mean(debiased) < 0.7 * np.mean(plain)
+    assert np.mean(debiased_rms) < 0.6 * np.mean(rms)
+    confidence = np.full(2000, 0.9)
+    correct = np.arange(2000) % 10 < 7
+    assert calibration.debiased_expected_calibration_error(confidence, correct) == pytest.approx(0.2, abs=0.001)
+    assert calibration.debiased_rms_calibration_error(confidence, correct) == pytest.approx(0.2, abs=0.01)

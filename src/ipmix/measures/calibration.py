@@ -4,6 +4,7 @@ RMS calibration error follows Hendrycks, Mazeika and Dietterich (Outlier Exposur
 images that are neighbours in confidence. ECE and MCE use equally wide bins (Guo et al., ICML 2017).
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -39,20 +40,25 @@ def rms_calibration_error(
         InputError: fewer images than one bin holds (the figure would be noise), NaN, or values outside
             [0, 1].
     """
-    confidence, correct = as_confidence_and_correct(confidence, correct)
     if last_bin not in ("count", "skip"):
         raise InputError(f'last_bin must be "count" or "skip", got {last_bin!r}')
-    check_count("bin_size", bin_size, 1)
-    if confidence.size < bin_size:
-        raise InputError(f"RMS calibration error needs at least {bin_size} images (one bin), got {confidence.size}")
-    order = np.argsort(confidence, kind="stable")
-    starts = np.arange(confidence.size // bin_size) * bin_size
-    sizes = np.diff(np.append(starts, confidence.size))
-    gaps = np.add.reduceat(confidence[order] - correct[order], starts) / sizes
-    shares = sizes / confidence.size
+    gaps, _, sizes = _adaptive_bins(confidence, correct, bin_size)
+    shares = sizes / sizes.sum()
     if last_bin == "skip":
         gaps, shares = gaps[:-1], shares[:-1]
     return float(np.sqrt(np.sum(shares * gaps**2)))
+
+
+def debiased_rms_calibration_error(confidence: ArrayLike, correct: ArrayLike, *, bin_size: int = 100) -> float:
+    """:func:`rms_calibration_error` without what chance adds to it (Kumar, Liang and Ma, NeurIPS 2019).
+
+    Of each bin's squared gap the variance of its accuracy, a (1 - a) / (n - 1), is taken away; 0 where less than
+    nothing is left.
+    """
+    check_count("bin_size", bin_size, 2)
+    gaps, accuracy, sizes = _adaptive_bins(confidence, correct, bin_size)
+    squares = gaps**2 - accuracy * (1.0 - accuracy) / (sizes - 1)
+    return float(np.sqrt(max(0.0, np.sum(squares * sizes) / sizes.sum())))
 
 
 def mean_rms_calibration_error(confidence: ArrayLike, correct: ArrayLike) -> float:
@@ -104,6 +110,21 @@ def expected_calibration_error(confidence: ArrayLike, correct: ArrayLike, *, bin
     return float(np.sum(gaps * table.count) / table.count.sum())
 
 
+def debiased_expected_calibration_error(confidence: ArrayLike, correct: ArrayLike, *, bins: int = 15) -> float:
+    """:func:`expected_calibration_error` without what chance adds to it (Kumar, Liang and Ma, NeurIPS 2019).
+
+    What chance adds is found as there: had each bin's measured accuracy a (of n images) been the truth, another sample
+    would have a normally distributed one with the variance a (1 - a) / n, and a mean gap that lies above the measured
+    one by so much. 0 where less than nothing is left.
+    """
+    table = reliability(confidence, correct, bins=bins)
+    shown = np.maximum(table.count, 1)
+    gaps = table.accuracy - table.confidence
+    spread = np.sqrt(table.accuracy * (1.0 - table.accuracy) / shown)
+    again = np.array([_mean_distance(gap, each) for gap, each in zip(gaps.tolist(), spread.tolist())])
+    return max(0.0, float(np.sum((2.0 * np.abs(gaps) - again) * table.count) / table.count.sum()))
+
+
 def maximum_calibration_error(confidence: ArrayLike, correct: ArrayLike, *, bins: int = 15) -> float:
     """MCE: the largest |mean confidence - accuracy| of a bin that is not empty. One image can decide it."""
     table = reliability(confidence, correct, bins=bins)
@@ -137,6 +158,30 @@ def log_losses(logits: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
 def negative_log_likelihood(logits: ArrayLike, labels: ArrayLike) -> float:
     """Mean of -log(probability of the label), in nats. Infinite if a label was given probability 0."""
     return _mean(log_losses(logits, labels))
+
+
+def _adaptive_bins(
+    confidence: ArrayLike, correct: ArrayLike, bin_size: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """Bins of neighbours in confidence: mean confidence - accuracy, accuracy, and how many images, each [bins]."""
+    confidence, correct = as_confidence_and_correct(confidence, correct)
+    check_count("bin_size", bin_size, 1)
+    if confidence.size < bin_size:
+        raise InputError(f"RMS calibration error needs at least {bin_size} images (one bin), got {confidence.size}")
+    order = np.argsort(confidence, kind="stable")
+    starts = np.arange(confidence.size // bin_size) * bin_size
+    sizes = np.diff(np.append(starts, confidence.size))
+    gaps = np.add.reduceat(confidence[order] - correct[order], starts) / sizes
+    return gaps, np.add.reduceat(correct[order], starts) / sizes, sizes
+
+
+def _mean_distance(mean: float, deviation: float) -> float:
+    """The mean of |X| for a normally distributed X: that of the folded normal distribution."""
+    if deviation == 0.0:
+        return abs(mean)
+    ratio = mean / deviation
+    bell = deviation * math.sqrt(2.0 / math.pi) * math.exp(-(ratio**2) / 2.0)
+    return bell + mean * math.erf(ratio / math.sqrt(2.0))
 
 
 def _log_probability(logits: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

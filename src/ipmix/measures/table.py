@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ipmix.core.errors import InputError
 from ipmix.measures import anomaly, calibration, selective
+from ipmix.measures.corruption import ALEXNET
 
 Needed = Literal["clean", "corruption", "frames", "top5", "attack", "auto_attack", "anomalies", "baseline"]
 """Kinds of conditions under which there must be predictions; predictions on anomalies; another run's scorecard."""
@@ -39,6 +40,7 @@ class Measure:
         better: which way is better.
         interval: "percentile" and "centred" bootstrap intervals, the latter for distances, which resampling
             enlarges; "none" where resampling says nothing true.
+        bounds: between which values one image's number lies, where the figure is their mean; None if it has no end.
     """
 
     title: str
@@ -48,6 +50,7 @@ class Measure:
     unit: Literal["%", ""] = "%"
     better: Literal["lower", "higher"] = "lower"
     interval: Literal["percentile", "centred", "none"] = "percentile"
+    bounds: tuple[float, float] | None = (0.0, 1.0)
 
 
 _KNOWN: tuple[Needed, ...] = ("clean", "anomalies")
@@ -62,11 +65,13 @@ MEASURES: dict[str, Measure] = {
         "mCE against AlexNet",
         "each corruption's error divided by AlexNet's; 100% is AlexNet",
         needs=("corruption",),
+        bounds=(0.0, float(np.mean([1.0 / error for error in ALEXNET.values()]))),
     ),
     "baseline_mean_corruption_error": Measure(
         "mCE against the baseline",
         "each corruption's error divided by the baseline run's; 100% is the baseline",
         needs=("corruption", "baseline"),
+        bounds=None,
     ),
     "validation_corruption_error": Measure(
         "Validation corruptions", "wrong answers under speckle, blur, spatter, saturate", needs=("corruption",)
@@ -102,9 +107,10 @@ MEASURES: dict[str, Measure] = {
         "mFR against the baseline",
         "each flip rate divided by the baseline run's; 100% is the baseline",
         needs=("frames", "baseline"),
+        bounds=None,
     ),
     "top5_distance": Measure(
-        "Top-5 distance", "how far the five likeliest classes move, of 15", needs=("top5",), unit=""
+        "Top-5 distance", "how far the five likeliest classes move, of 15", needs=("top5",), unit="", bounds=(0.0, 15.0)
     ),
     "expected_calibration_error": Measure(
         "ECE", "15 equally wide bins", calibration.expected_calibration_error, interval="centred"
@@ -120,8 +126,10 @@ MEASURES: dict[str, Measure] = {
         needs=("corruption",),
         interval="none",
     ),
-    "brier_score": Measure("Brier score", "squared distance of probabilities from the label", unit=""),
-    "negative_log_likelihood": Measure("Log loss", "mean -log(probability of the label), nats", unit=""),
+    "brier_score": Measure(
+        "Brier score", "squared distance of probabilities from the label", unit="", bounds=(0.0, 2.0)
+    ),
+    "negative_log_likelihood": Measure("Log loss", "mean -log(probability of the label), nats", unit="", bounds=None),
     "area_under_risk_coverage": Measure(
         "Risk-coverage (AURC)", "mean error over all coverages", selective.area_under_risk_coverage
     ),

@@ -57,6 +57,13 @@ def among(card: Mapping[str, Any]) -> str:
     return f"among {found['classes']:,} of {whole} classes"
 
 
+def plainly(value: Any) -> str:
+    """A setting in words: lists with commas, numbers with 4 digits."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(plainly, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 def clearly_apart(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
     """Whether two figures' intervals don't overlap: a cautious "this is no accident of the test images"."""
     a, b = first["interval"], second["interval"]
