@@ -185,7 +185,7 @@ def run(
     manner = _manner(study, scale, data, folder, download, device, threads, keep_weights, force, quiet)
     every = jobs_of(study, scale, seeds, cells)[part - 1 :: parts]
     there = Results([out])
-    todo = [job for job in every if there.of(job) is None]
+    todo = [job for job in every if there.of(job, weights=job.needs_weights) is None]
     for job in todo:
         if not force:
             refuse_other(job, out)
@@ -201,7 +201,7 @@ def run(
             f"{f' (part {shard})' if parts > 1 else ''}, {len(every) - len(todo)} done, {len(todo)} to do\n"
         )
     if not todo:
-        return 0
+        return _finish(study, every, out, manner)
     if (estimate or dry) and not _announce(todo, manner, device, jobs, out, threads, yes):
         return 2
     if dry:
@@ -214,7 +214,16 @@ def run(
         return 130
     for ended in failed:
         sys.stderr.write(f"{ended.job.name}: {ended.reason}\n")
-    return 1 if failed else 0
+    return 1 if failed else _finish(study, every, out, manner)
+
+
+def _finish(study: "Study", every: "list[Job]", out: Path, manner: "Manner") -> int:
+    """What is made of all cells together: the page of Figure 1."""
+    if study.config.kind == "attention":
+        from ipmix.experiment.studies.attention import write_attention
+
+        sys.stdout.write(f"open {write_attention(study, every, out, manner)}\n")
+    return 0
 
 
 def _manner(

@@ -67,7 +67,7 @@ def carry_out(job: Job, out: Path, manner: Manner) -> Path:
     about = provenance()  # of now: the source may have moved on when the cell is done
     path, work = job.path(out), job.work(out)
     with alone(work) if first else nullcontext():
-        if first and Results([path.parent]).of(job) is not None:
+        if first and Results([path.parent]).of(job, weights=job.needs_weights) is not None:
             return path  # another process has made it meanwhile
         if not manner.force:
             refuse_other(job, out)
@@ -105,6 +105,8 @@ def carry_out(job: Job, out: Path, manner: Manner) -> Path:
         }
         if manner.keep:
             shutil.copyfile(weights, path.with_suffix(".safetensors"))
+            if (card := work / "measured-clean" / "scorecard.json").exists():
+                shutil.copyfile(card, path.with_suffix(".scorecard.json"))
         write_text(path, json_text(result, indent=1) + "\n")
         _clear(work)
     with suppress(OSError):
