@@ -155,7 +155,8 @@ def run(
         out: The folder of results.
         keep_weights: Keep each cell's last network beside its result.
         device: auto takes an accelerator if there is one.
-        estimate: Measure this machine first, for at most a minute, to say how long it will take.
+        estimate: Measure this machine first, for at most a minute, to say how long it will take, and ask for --yes
+            if that is more than a day a cell.
         dry: Say what would be done, and stop.
         yes: Begin also what will take days.
         force: Replace results of other settings in --out.
@@ -202,7 +203,7 @@ def run(
         )
     if not todo:
         return _finish(study, every, out, manner)
-    if (estimate or dry) and not _announce(todo, manner, device, jobs, out, threads, yes):
+    if (estimate or dry) and not _announce(todo, manner, device, jobs, out, threads, yes or dry):
         return 2
     if dry:
         return 0
@@ -241,7 +242,6 @@ def _manner(
         ExecutionConfig(device=device, threads=threads, quiet=quiet),
         keep or study.config.kind == "attention",
         force,
-        "ipmix reproduce run " + " ".join([study.name, "--scale", scale]),
     )
 
 

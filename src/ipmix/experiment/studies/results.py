@@ -189,4 +189,5 @@ def _differences(theirs: Any, ours: Any, key: str = "") -> list[str]:
             for name in names
             for line in _differences(theirs.get(name), ours.get(name), f"{key}.{name}" if key else str(name))
         ]
-    return [] if theirs == ours else [f"{key}: there {theirs!r}, now {ours!r}"]
+    there, now = ("left out" if value is None else repr(value) for value in (theirs, ours))
+    return [] if theirs == ours else [f"{key}: there {there}, now {now}"]
