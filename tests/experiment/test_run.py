@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,8 @@ from ipmix.experiment.config import (
     MixingConfig,
 )
 from ipmix.experiment.config_file import read
-from ipmix.experiment.run import open_datasets, train
-from ipmix.methods import combined
+from ipmix.experiment.run import check, open_datasets, train
 from ipmix.methods.choosing import chosen_method
-from ipmix.methods.ipmix import VARIANTS
 from ipmix.models.dual_norm import has_dual_norms
 from ipmix.training.checkpoint import read_state
 from ipmix.training.config import TrainingConfig
@@ -73,18 +72,6 @@ def test_the_parts_of_every_experiment_file_fit_each_other(path: Path) -> None:
     assert ("\nmixing:" in path.read_text()) == (method is not None and method.needs_mixing_images)
     wanted = experiment.evaluation
     MeasureRequest(wanted.corruptions, wanted.severities, perturbations=wanted.perturbations).plan(32)
-
-
-def test_every_method_of_the_paper_has_its_experiment_files() -> None:
-    """Appendix A names them; AugMax only on ImageNet."""
-    used = {(path.stem.split("-")[0], read(ExperimentConfig, path).method.name) for path in FILES}
-    for method in ("none", "mixup", "cutout", "cutmix", "augmix", "augmax", "pixmix", "ipmix"):
-        for data in ("cifar10", "cifar100", "imagenet"):
-            assert (data, method) in used
-    presets = {read(ExperimentConfig, path).method.preset for path in FILES}
-    assert presets >= set(combined.PRESETS), "Tables 6 and 7"
-    levels = {"without-patch", "without-pixel", "without-image"}  # files that name the levels themselves
-    assert presets >= set(VARIANTS) - levels - {"framework-chains"}
 
 
 def test_training_on_files_of_any_size(folder: Path, tmp_path: Path) -> None:
@@ -147,6 +134,37 @@ def test_broken_files_are_found_before_training(folder: Path) -> None:
     )
     with pytest.raises(InputError, match=r"2\.jpg"):
         train(experiment, folder.parent / "run", ExecutionConfig(device="cpu", quiet=True))
+
+
+def test_an_experiment_on_images_that_come_with_the_library(tmp_path: Path) -> None:
+    """Their size is theirs: nothing is cropped for measuring."""
+    (tmp_path / "mine.yaml").write_text(
+        """
+data: {source: digits}
+method: {name: none}
+training: {model: wrn-10-1, epochs: 1, batch_size: 256, flip: false}
+evaluation: {corruptions: [gaussian_noise], severities: [1], attack: false, limit: 4}
+"""
+    )
+    command = ["experiment", str(tmp_path / "mine.yaml"), "--out", str(tmp_path / "run"), "--quiet", "--device", "cpu"]
+    assert main(command) == 0
+    results: dict[str, Any] = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert results["measured"]["last"]["measures"]["clean_error"]["value"] is not None
+
+
+def test_mixing_images_of_a_kind(folder: Path, tmp_path: Path) -> None:
+    experiment = ExperimentConfig(
+        DataConfig(str(folder), crop="resized"), MethodConfig("ipmix"), MixingConfig(count=3, mix="ifs=1"),
+        TrainingConfig(**TRAINING),
+    )  # fmt: skip
+    train(experiment, tmp_path / "ifs", ExecutionConfig(device="cpu", quiet=True))
+    other = replace(experiment, mixing=MixingConfig(count=3, mix="flame=1"))
+    train(other, tmp_path / "flame", ExecutionConfig(device="cpu", quiet=True))
+    about = [json.loads((tmp_path / name / "experiment.json").read_text())["mixing"] for name in ("ifs", "flame")]
+    assert [one["count"] for one in about] == [3, 3]
+    assert about[0]["sha256"] != about[1]["sha256"]
+    with pytest.raises(InputError, match="mixing: unknown kind of image 'fls'"):
+        check(replace(experiment, mixing=MixingConfig(mix="fls=1")))
 
 
 def test_a_whole_experiment_from_its_file(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -155,7 +155,8 @@ def run(
         out: The folder of results.
         keep_weights: Keep each cell's last network beside its result.
         device: auto takes an accelerator if there is one.
-        estimate: Measure this machine first, for at most a minute, to say how long it will take.
+        estimate: Measure this machine first, for at most a minute, to say how long it will take, and ask for --yes
+            if that is more than a day a cell.
         dry: Say what would be done, and stop.
         yes: Begin also what will take days.
         force: Replace results of other settings in --out.
@@ -185,7 +186,7 @@ def run(
     manner = _manner(study, scale, data, folder, download, device, threads, keep_weights, force, quiet)
     every = jobs_of(study, scale, seeds, cells)[part - 1 :: parts]
     there = Results([out])
-    todo = [job for job in every if there.of(job) is None]
+    todo = [job for job in every if there.of(job, weights=job.needs_weights) is None]
     for job in todo:
         if not force:
             refuse_other(job, out)
@@ -201,8 +202,8 @@ def run(
             f"{f' (part {shard})' if parts > 1 else ''}, {len(every) - len(todo)} done, {len(todo)} to do\n"
         )
     if not todo:
-        return 0
-    if (estimate or dry) and not _announce(todo, manner, device, jobs, out, threads, yes):
+        return _finish(study, every, out, manner)
+    if (estimate or dry) and not _announce(todo, manner, device, jobs, out, threads, yes or dry):
         return 2
     if dry:
         return 0
@@ -214,7 +215,16 @@ def run(
         return 130
     for ended in failed:
         sys.stderr.write(f"{ended.job.name}: {ended.reason}\n")
-    return 1 if failed else 0
+    return 1 if failed else _finish(study, every, out, manner)
+
+
+def _finish(study: "Study", every: "list[Job]", out: Path, manner: "Manner") -> int:
+    """What is made of all cells together: the page of Figure 1."""
+    if study.config.kind == "attention":
+        from ipmix.experiment.studies.attention import write_attention
+
+        sys.stdout.write(f"open {write_attention(study, every, out, manner)}\n")
+    return 0
 
 
 def _manner(
@@ -232,7 +242,6 @@ def _manner(
         ExecutionConfig(device=device, threads=threads, quiet=quiet),
         keep or study.config.kind == "attention",
         force,
-        "ipmix reproduce run " + " ".join([study.name, "--scale", scale]),
     )
 
 

@@ -42,7 +42,6 @@ class Manner:
         execution: threads, device and the like.
         keep: keep the last network beside the result.
         force: replace the result of other settings.
-        command: what was typed, for the record.
     """
 
     places: Places = field(default_factory=Places)
@@ -50,7 +49,6 @@ class Manner:
     execution: ExecutionConfig = ExecutionConfig()
     keep: bool = False
     force: bool = False
-    command: str = ""
 
 
 def carry_out(job: Job, out: Path, manner: Manner) -> Path:
@@ -64,10 +62,11 @@ def carry_out(job: Job, out: Path, manner: Manner) -> Path:
             settings or the machine are not what is needed.
     """
     first = os.environ.get("RANK", "0") == "0"
+    alone_here = int(os.environ.get("WORLD_SIZE", "1")) == 1  # several have agreed on what to do
     about = provenance()  # of now: the source may have moved on when the cell is done
     path, work = job.path(out), job.work(out)
     with alone(work) if first else nullcontext():
-        if first and Results([path.parent]).of(job) is not None:
+        if alone_here and Results([path.parent]).of(job, weights=job.needs_weights) is not None:
             return path  # another process has made it meanwhile
         if not manner.force:
             refuse_other(job, out)
@@ -99,12 +98,14 @@ def carry_out(job: Job, out: Path, manner: Manner) -> Path:
                 "measuring": round(measuring / 3600, 4),
             },
             "data": {"train": record["data"], "test": record["test"], "mixing": record["mixing"]},
-            "command": manner.command,
+            "command": f"ipmix reproduce run {job.study} --scale {job.scale} --cells {job.cell} --seeds {job.seed}",
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             **about,
         }
         if manner.keep:
             shutil.copyfile(weights, path.with_suffix(".safetensors"))
+            if (card := work / "measured-clean" / "scorecard.json").exists():
+                shutil.copyfile(card, path.with_suffix(".scorecard.json"))
         write_text(path, json_text(result, indent=1) + "\n")
         _clear(work)
     with suppress(OSError):

@@ -86,9 +86,7 @@ class Disagreement:
 def compare(study: Study, scale: str, seeds: Iterable[int], results: Results, cells: Iterable[str] = ()) -> Comparison:
     """The table of a study at a scale, from the results that there are; over all their seeds if none are named."""
     names = study.cells(scale, cells)
-    seeds = tuple(seeds) or tuple(
-        seed for seed in results.seeds() if any(results.of(job) is not None for job in jobs(study, scale, [seed], names))
-    ) or (0,)  # fmt: skip
+    seeds = tuple(seeds) or _seeds_of(study, scale, results, names) or (0,)
     figures: dict[str, dict[str, dict[int, float]]] = {
         cell: {measure: {} for measure in study.config.measures} for cell in study.cells(scale)
     }
@@ -111,6 +109,15 @@ def compare(study: Study, scale: str, seeds: Iterable[int], results: Results, ce
         if cell in names or cell == study.reference
     }
     return Comparison(study, scale, seeds, shown, found, missing)
+
+
+def _seeds_of(study: Study, scale: str, results: Results, cells: Iterable[str]) -> tuple[int, ...]:
+    """The seeds that there is any result of."""
+    return tuple(
+        seed
+        for seed in results.seeds()
+        if any(results.of(job) is not None for job in jobs(study, scale, [seed], cells))
+    )
 
 
 def figure(result: Mapping[str, Any], measure: str) -> float | None:

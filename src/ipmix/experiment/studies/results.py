@@ -59,6 +59,11 @@ class Job:
         return out / self.study / self.scale / f"{self.cell}-seed{self.seed}.work"
 
     @property
+    def needs_weights(self) -> bool:
+        """Whether it is done only if the network is kept."""
+        return self.kind == "attention"
+
+    @property
     def settings(self) -> dict[str, Any]:
         """What decides the trained network: the settings that are not the defaults, as JSON holds them."""
         found = settings_of(self.experiment)
@@ -125,16 +130,18 @@ class Results:
     def __init__(self, folders: Iterable[Path]) -> None:
         self._by_key: dict[str, list[dict[str, Any]]] = {}
         for folder in folders:
-            for path in sorted(Path(folder).rglob("*.json")):
-                if any(part.endswith(".work") for part in path.parts):
+            for path in sorted(Path(folder).rglob("*-seed*.json")):
+                if any(part.endswith(".work") for part in path.parts) or path.name.endswith(".scorecard.json"):
                     continue
                 content = read_json_object(path)
                 if content.get("schema") == SCHEMA:
                     self._by_key.setdefault(str(content.get("key")), []).append({**content, "path": str(path)})
 
-    def of(self, job: Job) -> dict[str, Any] | None:
-        """The result of a job's settings that holds all of its passes, or None."""
+    def of(self, job: Job, *, weights: bool = False) -> dict[str, Any] | None:
+        """The result of a job's settings that holds all of its passes (and a kept network), or None."""
         for content in self._by_key.get(job.key, []):
+            if weights and not Path(content["path"]).with_suffix(".safetensors").exists():
+                continue
             if all(
                 content["passes"].get(name, {}).get("settings") == settings_of(wanted)
                 for name, wanted in job.passes.items()
@@ -182,4 +189,5 @@ def _differences(theirs: Any, ours: Any, key: str = "") -> list[str]:
             for name in names
             for line in _differences(theirs.get(name), ours.get(name), f"{key}.{name}" if key else str(name))
         ]
-    return [] if theirs == ours else [f"{key}: there {theirs!r}, now {ours!r}"]
+    there, now = ("left out" if value is None else repr(value) for value in (theirs, ours))
+    return [] if theirs == ours else [f"{key}: there {there}, now {now}"]

@@ -102,8 +102,9 @@ def run_jobs(
     except KeyboardInterrupt:
         with suppress(KeyboardInterrupt):
             _stop(running, quiet)
-        for one in running:
+        for one in running:  # a second Ctrl-C, or a process that does not end
             one.process.kill()
+            one.process.wait()
         raise Stopped from None
     except BaseException:
         _stop(running, True)

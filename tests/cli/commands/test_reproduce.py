@@ -1,0 +1,160 @@
+"""``ipmix reproduce``: the studies from the command line."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ipmix.cli.main import main
+from ipmix.experiment.studies import estimating
+from ipmix.experiment.studies.estimating import Estimate, long_words, pass_seconds
+from ipmix.experiment.studies.study import PassConfig
+
+TINY = """
+title: two small cells
+measures: [clean_error]
+reference: plain
+paper:
+  where: nowhere
+  measured_on: nothing
+  rows: {plain: {clean_error: 10.0}, cutout: {clean_error: {value: 20.0, mark: D0, printed: "2"}}}
+  notes: ["D0: a digit is missing."]
+base:
+  data: {source: noise}
+  training: {model: wrn-10-1, epochs: 1, batch_size: 8}
+cells:
+  plain: {method: {name: none}}
+  cutout: {method: {name: cutout}}
+scales:
+  laptop: {passes: {clean: {}}}
+"""
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> list[str]:
+    """The words that name a small study, its images and the folder of results."""
+    draws = np.random.default_rng(0)
+    for split in ("train", "test"):
+        for name in ("cat", "dog"):
+            (tmp_path / "noise" / split / name).mkdir(parents=True)
+            for i in range(8):
+                pixels = draws.integers(0, 256, (16, 16, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(tmp_path / "noise" / split / name / f"{i}.png")
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    return [str(tmp_path / "tiny.yaml"), "--data", str(tmp_path / "noise"), "--out", str(tmp_path / "out")]
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine on which each cell takes 16 days."""
+    monkeypatch.setattr(estimating, "estimates", lambda todo, *_: [Estimate(16 * 86400.0, 1000) for _ in todo])
+
+
+def test_the_list_has_every_study(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["reproduce", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("table10 ") and "4 cells; paper, laptop" in line for line in lines)
+
+
+def test_a_study_is_shown_with_the_papers_figures(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["reproduce", "show", "table10"]) == 0
+    text = capsys.readouterr().out
+    assert "89.4 ± 0.18 [D18]" in text
+    assert "- D18: the columns" in text
+    assert "without-image: {method: {name: ipmix, preset: without-image}" in text
+    assert "laptop: fast-cifar on all 50,000 images" in text
+
+
+def test_from_nothing_to_the_table(study: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    name, out = study[0], study[-1]
+    assert main(["reproduce", "run", *study, "--device", "cpu", "--no-estimate"]) == 0
+    told = capsys.readouterr().err
+    assert "tiny at scale laptop: 2 cells, 0 done, 2 to do" in told
+    assert told.count("begun") == 2
+    assert told.count("done in") == 2
+    assert main(["reproduce", "run", *study, "--device", "cpu"]) == 0
+    assert "2 done, 0 to do" in capsys.readouterr().err
+    assert main(["reproduce", "table", name, "--out", out]) == 0
+    text = capsys.readouterr().out
+    assert "20 [D0]" in text
+    assert "D0: a digit is missing." in text
+    assert "Missing" not in text
+    assert main(["reproduce", "table", name, "--out", out, "--format", "json", "--cells", "plain"]) == 0
+    assert list(json.loads(capsys.readouterr().out)["rows"]) == ["plain"]
+    assert main(["reproduce", "status", "--out", out]) == 0
+    assert "tiny at scale laptop: 2 results" in capsys.readouterr().out
+
+
+def test_before_it_starts_it_says_what_it_will_take(study: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["reproduce", "run", *study, "--device", "cpu", "--dry"]) == 0
+    told = capsys.readouterr().err
+    assert "tiny plain seed 0: about 1 min" in told
+    assert "MB on the disk" in told
+    assert not Path(study[-1]).exists(), "--dry leaves nothing behind"
+
+
+@pytest.mark.usefixtures("slow")
+def test_days_of_work_are_begun_only_if_asked(study: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["reproduce", "run", *study, "--device", "cpu"]) == 2
+    assert "about 16 days a run: pass --yes to begin all the same" in capsys.readouterr().err
+    assert not Path(study[-1]).exists()
+    assert main(["reproduce", "run", *study, "--device", "cpu", "--dry"]) == 0
+
+
+@pytest.mark.usefixtures("slow")
+def test_parts_of_the_work(study: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    cells = []
+    for part in ("1/2", "2/2"):
+        assert main(["reproduce", "run", *study, "--seeds", "0,1,2", "--shard", part, "--dry"]) == 0
+        told = capsys.readouterr().err
+        assert f"3 cells (part {part})" in told
+        cells += [line.strip().split(":")[0] for line in told.splitlines() if "about 16 days" in line][:3]
+    assert sorted(cells) == sorted(f"tiny {cell} seed {seed}" for cell in ("plain", "cutout") for seed in (0, 1, 2))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["show", "tabel10"], "there is no study 'tabel10'; did you mean table10?"),
+        (["run", "table10", "--cells", "ipmx"], "table10 has no cell 'ipmx' at scale laptop; did you mean ipmix?"),
+        (["run", "table10", "--scale", "papr"], "table10 has no scale 'papr'; did you mean paper?"),
+        (["run", "table10", "--shard", "5/4"], "--shard is i/n"),
+        (["run", "table10", "--jobs", "0"], "--jobs must be a whole number of at least 1"),
+        (["run", "table10", "--data", "nowhere"], "there is no folder nowhere (--data)"),
+        (["run", "imagenet", "--scale", "paper"], "this needs imagenet: pass --data DIR"),
+        (["run", "mixing-sets", "--cells", "photos"], "pass --folder photos=DIR"),
+        (["table", "table5"], "table5 has no scale 'laptop'; there is paper"),
+        (["status", "--out", "nowhere"], "there is no folder nowhere (--out)"),
+        (["tabel", "table10"], "did you mean table?"),
+    ],
+)
+def test_what_it_refuses(
+    words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["reproduce", *words]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_time_is_reckoned_from_passes() -> None:
+    each: dict[str, Any] = {"test": 1000, "side": 32, "forward": 1.0, "corrupting": 0.0}
+    assert pass_seconds(PassConfig(), **each) == 1000
+    assert pass_seconds(PassConfig(limit=10), **each) == 10
+    assert pass_seconds(PassConfig(corruptions=("test",), limit=10), **each) == 10 * 76
+    assert pass_seconds(PassConfig(attack=True, limit=10), **each) == 10 * (1 + 61)
+    assert (
+        pass_seconds(PassConfig(corruptions=("fog",), severities=(1,), limit=10), **{**each, "corrupting": 2.0}) == 40
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(5, "1 min"), (600, "10 min"), (9000, "2.5 h"), (16 * 86400, "16 days")]
+)
+def test_durations_in_words(seconds: float, words: str) -> None:
+    assert long_words(seconds) == words

@@ -1,0 +1,202 @@
+"""Results of cells: whose they are, put together from folders, compared with the paper."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ipmix.core.errors import InputError
+from ipmix.experiment.studies.comparing import compare, disagreements
+from ipmix.experiment.studies.places import Places
+from ipmix.experiment.studies.rendering import plot, rendered
+from ipmix.experiment.studies.results import SCHEMA, Job, Results, jobs, refuse_other, settings_of
+from ipmix.experiment.studies.study import Study, open_study
+
+
+def job_of(name: str, cell: str, seed: int = 0) -> Job:
+    (job,) = jobs(open_study(name), "laptop", [seed], [cell])
+    return job
+
+
+def write(job: Job, out: Path, **figures: float) -> Path:
+    """A result with these figures (shares) in the pass that each belongs to."""
+    from ipmix.experiment.studies.measuring import pass_of
+
+    passes: dict[str, Any] = {name: {"settings": settings_of(one), "measures": {}} for name, one in job.passes.items()}
+    for measure, value in figures.items():
+        passes[pass_of(measure)]["measures"][measure] = {"value": value}
+    path = job.path(out)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = {
+        "schema": SCHEMA, "study": job.study, "cell": job.cell, "scale": job.scale, "seed": job.seed, "key": job.key,
+        "settings": job.settings, "passes": passes, "hours": {"training": 0.1, "measuring": 0.1},
+    }  # fmt: skip
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_one_run_counts_for_every_table_that_has_it(tmp_path: Path) -> None:
+    """IPMix with the consistency loss is a row of five tables, under five names."""
+    whole = job_of("headline", "ipmix-jsd")
+    write(whole, tmp_path)
+    found = Results([tmp_path])
+    for name, cell in (("table1", "k3-t3"), ("table2", "ipmix"), ("table3", "ipmix"), ("table10", "ipmix")):
+        assert job_of(name, cell).key == whole.key
+        assert found.of(job_of(name, cell)) is not None
+    assert found.of(job_of("table1", "k2-t3")) is None
+    assert found.of(job_of("table1", "k3-t3", seed=1)) is None
+    assert found.of(job_of("figure1", "ipmix"), weights=True) is None, "its network was not kept"
+
+
+def test_a_result_without_all_passes_does_not_count(tmp_path: Path) -> None:
+    write(job_of("table1", "k3-t3"), tmp_path)
+    assert Results([tmp_path]).of(job_of("headline", "ipmix-jsd")) is None
+    wider = job_of("table1", "k3-t3")
+    passes = dict(wider.passes)
+    passes["corruptions"] = replace(passes["corruptions"], limit=100)
+    assert Results([tmp_path]).of(replace(wider, passes=passes)) is None
+
+
+def test_a_key_is_about_settings_not_about_names_or_defaults() -> None:
+    job = job_of("table10", "ipmix")
+    assert "mixing" not in job_of("headline", "plain").settings, "plain training mixes nothing in"
+    assert job.settings["method"] == {"name": "ipmix", "patch_sizes": [4, 8, 16, 32], "severity": 3.0, "beta": 3.0}
+    training = replace(job.experiment.training, lr=0.123)
+    assert replace(job, experiment=replace(job.experiment, training=training)).key != job.key
+    assert job_of("table8", "plain").key != job_of("headline", "plain").key, "a measured time is not reused"
+
+
+def test_the_result_of_other_settings_is_not_replaced(tmp_path: Path) -> None:
+    job = job_of("table10", "ipmix")
+    refuse_other(job, tmp_path)
+    path = write(job, tmp_path)
+    refuse_other(job, tmp_path)
+    content = json.loads(path.read_text())
+    content["settings"]["training"]["epochs"] = 12
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"other settings \(settings.training.epochs: there 12, now 10\).*--force"):
+        refuse_other(job, tmp_path)
+
+
+def test_folders_of_several_machines_are_one(tmp_path: Path) -> None:
+    for number, cell in enumerate(("ipmix", "without-patch")):
+        write(job_of("table10", cell), tmp_path / str(number), clean_error=0.1 + number / 100)
+    table = compare(open_study("table10"), "laptop", (), Results([tmp_path / "0", tmp_path / "1"]))
+    assert table.figures["ipmix"]["clean_error"].mean == pytest.approx(10.0)
+    assert table.figures["without-patch"]["clean_error"].mean == pytest.approx(11.0)
+    assert [(job.cell, job.seed) for job in table.missing] == [("without-pixel", 0), ("without-image", 0)]
+    (tmp_path / "0" / "broken-seed0.json").write_text("{")
+    with pytest.raises(InputError, match=r"broken-seed0\.json is not readable JSON"):
+        Results([tmp_path / "0"])
+
+
+@pytest.fixture
+def table10(tmp_path: Path) -> tuple[Study, Path]:
+    """Two seeds of three cells; by mCE the paper has ipmix ahead of without-patch, here it is the other way round."""
+    for seed in (0, 1):
+        for cell, error, corrupted in (
+            ("ipmix", 0.10, 0.20), ("without-patch", 0.11, 0.19 + 0.002 * seed), ("without-pixel", 0.12, 0.201),
+        ):  # fmt: skip
+            shift = 0.05 * seed
+            write(
+                job_of("table10", cell, seed),
+                tmp_path,
+                clean_error=error + shift,
+                mean_corruption_error=corrupted + shift,
+            )
+    return open_study("table10"), tmp_path
+
+
+def test_means_deviations_and_pairs_over_seeds(table10: tuple[Study, Path]) -> None:
+    study, out = table10
+    table = compare(study, "laptop", (), Results([out]))
+    assert table.seeds == (0, 1)
+    ours = table.figures["without-patch"]["clean_error"]
+    assert ours.mean == pytest.approx(13.5)
+    assert ours.deviation == pytest.approx(5 / 2**0.5)
+    gap = table.paired("without-patch", "clean_error")
+    assert gap.mean == pytest.approx(1.0)
+    assert gap.deviation == pytest.approx(0.0, abs=1e-9), "what the seeds share falls out"
+    single = compare(study, "laptop", [1], Results([out])).figures["ipmix"]["clean_error"]
+    assert (single.mean, single.deviation) == (pytest.approx(15.0), None)
+
+
+def test_where_our_order_is_not_the_papers(table10: tuple[Study, Path]) -> None:
+    study, out = table10
+    found = disagreements(compare(study, "laptop", (), Results([out])))
+    turned = [one for one in found if one.measure == "mean_corruption_error"]
+    assert [(one.better, one.worse, one.sure) for one in turned] == [("ipmix", "without-patch", True)]
+    assert turned[0].paper == pytest.approx(1.4)
+    assert turned[0].ours == pytest.approx(0.9)
+    # By the clean error the paper has without-pixel (19.6) ahead of without-patch (19.7), ours is the other way round.
+    assert [(one.better, one.worse) for one in found if one.measure == "clean_error"] == [
+        ("without-pixel", "without-patch")
+    ]
+    lone = disagreements(compare(study, "laptop", [0], Results([out])))
+    assert {one.sure for one in lone} == {None}, "one seed can't tell"
+
+
+def test_the_table_in_words(table10: tuple[Study, Path]) -> None:
+    study, out = table10
+    text = rendered(compare(study, "laptop", (), Results([out])), "text")
+    assert "12.5 ± 3.5" in text
+    assert "4.3 ± 0.09 [D18]" in text
+    assert (
+        "the paper has IPMix ahead of without patch by 1.4, we have it behind by 0.9 (more than the deviation)" in text
+    )
+    assert "Missing, 2 of 8 runs: without image (seed 0, 1)." in text
+    assert "Ours less IPMix, seed by seed:" in text
+    assert "CIFAR-100, WRN-40-4" in text
+    assert "fast-cifar" in text
+
+
+def test_the_table_in_other_forms(table10: tuple[Study, Path]) -> None:
+    study, out = table10
+    table = compare(study, "laptop", (), Results([out]))
+    markdown = rendered(table, "markdown").splitlines()
+    grid = [line for line in markdown if line.startswith("|")]
+    assert len({line.count("|") for line in grid[:6]}) == 1
+    assert set(grid[1]) <= set("|-: ")
+    rows = [line.split(",") for line in rendered(table, "csv").splitlines()]
+    assert {len(row) for row in rows} == {10}
+    by_name = {(row[0], row[1]): row for row in rows}
+    assert by_name["ipmix", "attack_error"][2:5] == ["89.4", "0.18", "D18"]
+    assert float(by_name["ipmix", "clean_error"][5]) == pytest.approx(12.5)
+    data = json.loads(rendered(table, "json"))
+    assert data["rows"]["ipmix"]["clean_error"]["by_seed"] == {"0": pytest.approx(10.0), "1": pytest.approx(15.0)}
+    assert len(data["missing"]) == 2
+    assert len(data["disagreements"]) == len(disagreements(table))
+
+
+def test_a_plot(table10: tuple[Study, Path], tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="draws the plot")
+    study, out = table10
+    plot(compare(study, "laptop", (), Results([out])), tmp_path / "table.svg")
+    assert "<svg" in (tmp_path / "table.svg").read_text()
+    with pytest.raises(InputError, match="no results to plot"):
+        plot(compare(study, "laptop", (), Results([tmp_path / "none"])), tmp_path / "other.svg")
+    with pytest.raises(InputError, match=r"table\.doc"):
+        plot(compare(study, "laptop", (), Results([out])), tmp_path / "table.doc")
+
+
+def test_where_images_lie(tmp_path: Path) -> None:
+    for name in ("cifar10", "cifar100"):
+        for split in ("train", "test"):
+            (tmp_path / name / split / "cat").mkdir(parents=True)
+    both = ("cifar10", "cifar100")
+    assert Places(tmp_path).source("cifar100", both) == str(tmp_path / "cifar100")
+    assert Places(tmp_path / "cifar10").source("cifar10", ["cifar10"]) == str(tmp_path / "cifar10")
+    with pytest.raises(InputError, match="is one set of images, and the cells need cifar10, cifar100"):
+        Places(tmp_path / "cifar10").source("cifar10", both)
+    with pytest.raises(InputError, match="holds no folder imagenet"):
+        Places(tmp_path).source("imagenet", ["imagenet"])
+    with pytest.raises(InputError, match="this needs imagenet: pass --data"):
+        Places().source("imagenet", ["imagenet"])
+    assert Places().source("cifar10", ["cifar10"]) == "cifar10"
+    photos = open_study("mixing-sets").experiment("photos", "laptop", 0)
+    found = Places(tmp_path / "cifar10", {"photos": tmp_path}).experiment(photos, ["cifar10"])
+    assert found.mixing.folder == str(tmp_path)
+    with pytest.raises(InputError, match="pass --folder photos=DIR"):
+        Places(tmp_path / "cifar10").experiment(photos, ["cifar10"])
