@@ -10,7 +10,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ipmix.core.checking import check_count
+from ipmix.core.bounds import BINS_MOST
+from ipmix.core.checking import check_count, shown
 from ipmix.core.errors import InputError
 from ipmix.measures.outputs import as_confidence_and_correct, as_labels, as_logits, as_numbers, log_softmax, refuse_nan
 
@@ -40,8 +41,8 @@ def rms_calibration_error(
             [0, 1].
     """
     confidence, correct = as_confidence_and_correct(confidence, correct)
-    if last_bin not in ("count", "skip"):
-        raise InputError(f'last_bin must be "count" or "skip", got {last_bin!r}')
+    if not isinstance(last_bin, str) or last_bin not in ("count", "skip"):
+        raise InputError(f'last_bin must be "count" or "skip", got {shown(last_bin)}')
     check_count("bin_size", bin_size, 1)
     if confidence.size < bin_size:
         raise InputError(f"RMS calibration error needs at least {bin_size} images (one bin), got {confidence.size}")
@@ -84,7 +85,7 @@ class Reliability:
 def reliability(confidence: ArrayLike, correct: ArrayLike, *, bins: int = 15) -> Reliability:
     """Sort images into ``bins`` equally wide bins of confidence; see :class:`Reliability`."""
     confidence, correct = as_confidence_and_correct(confidence, correct)
-    check_count("bins", bins, 1)
+    check_count("bins", bins, 1, BINS_MOST)
     edges = np.linspace(0.0, 1.0, bins + 1)
     place = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
     count = np.bincount(place, minlength=bins)
