@@ -213,6 +213,9 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"output": "float64"}, "output must be one of uint8, float32, got 'float64'"),
     ({"layout": "chw"}, "layout must be one of nhwc, nchw, got 'chw'"),
     ({"engine": ["compiled"]}, r"unknown engine \['compiled'\]; known are reference, compiled"),
+    ({"output": np.zeros((2, 2))}, "output must be one of uint8, float32, got array"),
+    ({"mixing": 3}, "mixing must be a MixingSet or an array uint8.*, got int"),
+    ({"mixing": list}, "mixing must be a MixingSet or an array uint8.*, got type"),
     ({"output": ["uint8"]}, "output must be one of uint8, float32, got"),
     ({"threads": 100_000}, "threads must be a whole number from 1 to 1024, got 100000"),
     ({"method": "ipmix"}, r"method must be an augmentation method such as IPMix\(\), got 'ipmix'"),
@@ -302,3 +305,16 @@ def test_a_memory_mapped_image_is_an_image(tmp_path: Path, images: np.ndarray, m
 def test_an_augmenter_takes_methods_only(method: Any) -> None:
     with pytest.raises(InputError, match="must be an augmentation method such as IPMix"):
         ipmix.Augmenter(method, seed=0)
+
+
+@pytest.mark.parametrize("table", [None, 3, [], "recipes", np.zeros((2, 2))])
+def test_only_recipes_are_applied(table: Any) -> None:
+    with pytest.raises(InputError, match="table must be the recipes that draw"):
+        apply(table, GOOD["images"])
+
+
+def test_only_a_mixing_set_is_mixed_in() -> None:
+    recipes = draw(ipmix.Vanilla(), GOOD["images"].shape, seed=0)
+    assert apply(recipes, GOOD["images"]).shape == (2, 8, 6, 3)
+    with pytest.raises(InputError, match=r"mixing must be a MixingSet or an array uint8.*, got int"):
+        apply(recipes, GOOD["images"], 3)  # type: ignore[arg-type]

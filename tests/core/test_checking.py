@@ -11,9 +11,11 @@ from ipmix.core.checking import (
     check_count,
     check_images,
     check_int64,
+    check_known,
     check_out,
     check_positive,
     check_shard,
+    check_share,
     check_subset,
     described,
     parse_shard,
@@ -31,6 +33,32 @@ def test_what_is_no_count_is_refused(value: Any) -> None:
     with pytest.raises(InputError) as error:
         check_count("k", value, 2)
     assert str(error.value) == f"k must be a whole number of at least 2, got {value!r}"
+
+
+@pytest.mark.parametrize("value", [None, 3, ["fog"], np.zeros((2, 2)), np.zeros(0), {}, ""])
+def test_what_is_no_word_is_none_of_the_choices(value: Any) -> None:
+    check_choice("form", "fog", ("fog", "snow"))
+    check_known("corruption", "fog", ("fog", "snow"))
+    with pytest.raises(InputError, match="form must be one of fog, snow, got") as error:
+        check_choice("form", value, ("fog", "snow"))
+    assert "\n" not in str(error.value)
+    with pytest.raises(InputError, match=r"unknown corruption .*; known are fog, snow"):
+        check_known("corruption", value, ("fog", "snow"))
+
+
+def test_a_misspelled_name_is_told_the_near_one() -> None:
+    with pytest.raises(InputError, match="unknown corruption 'fogg'; did you mean 'fog'\\?"):
+        check_known("corruption", "fogg", ("fog", "snow"))
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, float("nan"), float("inf"), "x", None, True, [0.5]])
+def test_what_is_no_share_is_refused(value: Any) -> None:
+    for share in (0, 1, 0.5, np.float32(0.25)):
+        check_share("crop", share)
+    with pytest.raises(InputError, match=r"crop must be a number in \[0, 1\], got"):
+        check_share("crop", value)
+    with pytest.raises(InputError, match=r"level must be a number in \(0, 1\), got 0"):
+        check_share("level", 0, least=False, most=False)
 
 
 @pytest.mark.parametrize("value", [1, 0.001, 1e300, np.float32(0.5), np.int32(7)])

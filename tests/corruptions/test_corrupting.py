@@ -105,7 +105,7 @@ def test_black_and_white_images_survive(name):
         ({"severity": True}, "from 1 to 5"),
         ({"seed": 2**63}, "64 bits"),
         ({"seed": 0.5}, "64 bits"),
-        ({"form": "mended"}, 'form is "original" or "corrected"'),
+        ({"form": "mended"}, "form must be one of original, corrected"),
         ({"threads": 0}, "threads"),
         ({"indices": [1, 2]}, "5 integers"),
         ({"indices": [0.5] * 5}, "a one-dimensional array of integers"),

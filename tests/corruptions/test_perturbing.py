@@ -146,7 +146,7 @@ def test_sequences_and_corruptions_draw_different_numbers(images):
         ({"name": "wobble"}, "unknown perturbation 'wobble'; known are gaussian_noise"),
         ({"difficulty": 4}, "difficulty must be a whole number from 1 to 3"),
         ({"crop": 33}, "crop must be a whole number from 1 to 32"),
-        ({"form": "new"}, "form is"),
+        ({"form": "new"}, "form must be one of original, corrected, got 'new'"),
         ({"seed": "x"}, "seed"),
     ],
 )

@@ -146,8 +146,16 @@ def test_arrays_are_checked_at_the_edge(images: np.ndarray, labels: np.ndarray, 
 def test_unknown_splits_and_sizes() -> None:
     with pytest.raises(InputError, match="unknown split 'validation'"):
         load("digits", "validation")
-    with pytest.raises(InputError, match="at least 1 pixel"):
-        load("digits", "train", size=0)
+    for size in (0, "x", 1.5, 2**20):
+        with pytest.raises(InputError, match="size must be a whole number from 1 to 65536, got"):
+            load("digits", "train", size=size)  # type: ignore[arg-type]
+    for source in (None, 3, b"digits", ""):
+        with pytest.raises(InputError, match="source must be the name of a file or folder, got"):
+            load(source, "train")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="unknown split 'tran'; did you mean 'train'"):
+        scan("anywhere", "tran")
+    with pytest.raises(InputError, match="unknown split None; known are train, test, val"):
+        load("digits", None)  # type: ignore[arg-type]
 
 
 def test_a_set_that_does_not_fit_into_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

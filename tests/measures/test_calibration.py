@@ -116,6 +116,10 @@ def test_brier_and_likelihood_are_their_formulas():
 def test_values_of_another_kind_are_refused():
     with pytest.raises(InputError, match="bin_size must be a whole number"):
         calibration.rms_calibration_error(np.full(200, 0.5), np.ones(200, bool), bin_size=1.5)
+    with pytest.raises(InputError, match="bins must be a whole number from 1 to 16777216, got 1099511627776"):
+        calibration.expected_calibration_error(np.full(200, 0.5), np.ones(200, bool), bins=2**40)
+    with pytest.raises(InputError, match="last_bin must be"):
+        calibration.rms_calibration_error(np.full(200, 0.5), np.ones(200, bool), last_bin=np.zeros(2))
     with pytest.raises(InputError, match="confidence must be numbers"):
         calibration.rms_calibration_error(["a"] * 200, np.ones(200, bool))
     with pytest.raises(InputError, match="two tables"):

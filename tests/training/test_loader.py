@@ -210,14 +210,39 @@ def test_a_label_preserving_method_hands_out_the_labels_themselves() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"batch_size": 0}, "batch_size must be a whole number of at least 1"),
-        ({"batch_size": 4, "views": 0}, "views must be a whole number of at least 1"),
+        ({"batch_size": 0}, "batch_size must be a whole number from 1 to 16777216, got 0"),
+        ({"batch_size": 4, "views": 0}, "views must be a whole number from 1 to 64"),
         ({"batch_size": 4, "pad": -1}, "pad must be a whole number from 0 to 1024"),
         ({"batch_size": 4, "threads": 0}, "threads must be a whole number from 1 to 1024"),
+        ({"batch_size": 4, "views": 2**40}, "views must be a whole number from 1 to 64, got 1099511627776"),
         ({"batch_size": 4, "shard": (2, 2)}, "rank < processes"),
+        ({"batch_size": 4, "shard": ("x", 2)}, r"rank < processes .*, got \('x', 2\)"),
+        ({"batch_size": 4, "flip": None}, "a loader's flip must be True or False, got None"),
+        ({"batch_size": 4, "shuffle": "no"}, "a loader's shuffle must be True or False, got 'no'"),
+        ({"batch_size": 4, "shard": 3}, "rank < processes .*, got 3"),
         ({"batch_size": 2, "shard": (0, 3)}, "rank < processes"),
     ],
 )
 def test_bad_options_are_refused(options: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
         Loader(dataset(), seed=0, **options)
+
+
+def test_only_a_data_set_is_loaded() -> None:
+    with pytest.raises(InputError, match=r"a loader's dataset must be what datasets\.load or scan gives, got None"):
+        Loader(None, batch_size=1, seed=0)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ({"epoch": None}, "epoch must be an integer of 64 bits, got None"),
+        ({"epoch": 2**63}, "epoch must fit 64 bits"),
+        ({"epoch": 0, "start": "x"}, "start must be a whole number from 0 to"),
+        ({"epoch": 0, "start": -1}, "start must be a whole number from 0 to"),
+        ({"epoch": 0, "start": 2**40}, "start must be a whole number from 0 to"),
+    ],
+)
+def test_an_epoch_that_can_not_be_is_refused(place: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        next(Loader(dataset(), batch_size=4, seed=0).epoch(**place))

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ipmix.augmentation.inputs import contiguous_images, make_out, mixing_planes
+from ipmix.augmentation.inputs import check_mixing, contiguous_images, make_out, mixing_planes
 from ipmix.core.bounds import MIXING_MOST
 from ipmix.core.checking import check_count, check_shape, check_threads, shown
 from ipmix.core.errors import InputError
@@ -16,7 +16,7 @@ from ipmix.engines.output import make_output
 from ipmix.methods.protocol import Method
 from ipmix.recipe.mixing_images import MixingImages
 from ipmix.recipe.recipe import ImageSpec
-from ipmix.recipe.table import Recipes, RecipeSequence
+from ipmix.recipe.table import Recipes, RecipeSequence, RecipeTable
 
 
 def draw(
@@ -79,6 +79,9 @@ def apply(
     images = contiguous_images(images)
     form = make_output(output, layout, images.shape[3], mean, std)
     check_threads(threads)
+    check_mixing(mixing)
+    if not isinstance(table, RecipeTable | RecipeSequence):
+        raise InputError(f"table must be the recipes that draw() gives, or of a Recipe, got {shown(table)}")
     if isinstance(table, RecipeSequence):
         for earlier in table.tables[:-1]:
             images = apply(earlier, images, mixing, engine=engine, threads=threads)
@@ -147,8 +150,7 @@ def augment(
     """
     images = contiguous_images(images)
     check_method(method)
-    if mixing is not None and not hasattr(mixing, "__len__"):
-        raise InputError(f"mixing must be a MixingSet or an array uint8[M, h, w, C], got {type(mixing).__name__}")
+    check_mixing(mixing)
     check_threads(threads)
     if threads > 1 and not method.mixes_labels:
         # Each thread draws for its own range as well: drawing for all beforehand would keep the others waiting.

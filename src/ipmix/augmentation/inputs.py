@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ipmix.core.checking import check_images, check_out
+from ipmix.core.checking import check_images, check_out, described
 from ipmix.core.errors import InputError
 from ipmix.engines.output import Output
 from ipmix.recipe.format import NO_MIXING_IMAGE
@@ -25,6 +25,12 @@ def make_out(out: np.ndarray | None, form: Output, images: np.ndarray) -> np.nda
         return np.empty(expected, form.kind)
     check_out(out, expected, form.kind, images)
     return out
+
+
+def check_mixing(mixing: Any) -> None:
+    """Raise :class:`InputError` unless this can be a mixing set, an array (checked where it is used), or None."""
+    if mixing is not None and (isinstance(mixing, type) or not hasattr(mixing, "__len__")):
+        raise InputError(f"mixing must be a MixingSet or an array uint8[M, h, w, C], got {described(mixing)}")
 
 
 def mixing_planes(

@@ -19,5 +19,19 @@ CROP_MOST = 16384
 
 CLASSES_MOST = 2**20
 
+BATCH_MOST = 2**24
+"""Images of a batch."""
+
+EPOCHS_MOST = 2**20
+
+VIEWS_MOST = 64
+"""Augmented versions of an image in a batch (the Jensen-Shannon loss takes 2): each costs a batch's memory."""
+
+BINS_MOST = 2**24
+"""Bins of confidence: beyond it, there is no image a bin."""
+
+SHARDS_MOST = 2**20
+"""Parts of a work, each for a machine of its own."""
+
 STEPS_MOST = 1024
 """Chains of a recipe, and steps of a chain (3 of 3 are usual): what each image's recipe takes in memory."""

@@ -1,6 +1,7 @@
 """Checks at the edge, of arrays by their shapes and dtypes, counts, seeds and choices; inside, values are trusted."""
 
 import math
+import os
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -75,7 +76,7 @@ def check_shape(shape: Any, axes: str) -> tuple[int, ...]:
     names = ", ".join(axes)
     sequence = isinstance(shape, tuple | list) or (isinstance(shape, np.ndarray) and shape.ndim == 1)
     if not sequence or len(shape) != len(axes):
-        raise InputError(f"shape must be ({names}), got {str(shape)[:60]}")
+        raise InputError(f"shape must be ({names}), got {shown(shape)}")
     for axis, length in zip(axes, shape):
         check_count(f"shape's {axis}", length, 0 if axis == "N" else 1, SHAPE_MOST[axis])
     return tuple(int(length) for length in shape)
@@ -147,8 +148,40 @@ def check_severity(severity: Any) -> None:
 def check_choice(name: str, value: Any, known: Iterable[str]) -> None:
     """Raise :class:`InputError` unless ``value`` is one of ``known``."""
     known = tuple(known)
-    if value not in known:
-        raise InputError(f"{name} must be one of {', '.join(known)}, got {value!r}")
+    if not isinstance(value, str) or value not in known:
+        raise InputError(f"{name} must be one of {', '.join(known)}, got {shown(value)}")
+
+
+def check_known(what: str, value: Any, known: Iterable[str]) -> None:
+    """As :func:`check_choice`, for the many names of a ``what``: the error says which one may have been meant."""
+    known = tuple(known)
+    if isinstance(value, str) and value in known:
+        return
+    import difflib
+
+    close = difflib.get_close_matches(value, known, 1) if isinstance(value, str) else []
+    hint = f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(known)}"
+    raise InputError(f"unknown {what} {shown(value)}{hint}")
+
+
+def check_switch(name: str, value: Any) -> None:
+    """Raise :class:`InputError` unless ``value`` is True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise InputError(f"{name} must be True or False, got {shown(value)}")
+
+
+def check_share(name: str, value: Any, *, least: bool = True, most: bool = True) -> None:
+    """Raise :class:`InputError` unless ``value`` is a number in [0, 1]; without ``least`` or ``most``, not that end."""
+    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if not (number and (0 <= value if least else 0 < value) and (value <= 1 if most else value < 1)):
+        limits = f"{'[' if least else '('}0, 1{']' if most else ')'}"
+        raise InputError(f"{name} must be a number in {limits}, got {shown(value)}")
+
+
+def check_folder_name(name: str, value: Any) -> None:
+    """Raise :class:`InputError` unless ``value`` is what a file or folder can be called: a text or a path."""
+    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
+        raise InputError(f"{name} must be the name of a file or folder, got {shown(value)} ({type(value).__name__})")
 
 
 def check_subset(name: str, values: str | Iterable[str], known: Iterable[str]) -> tuple[str, ...]:

@@ -5,8 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from ipmix.core.checking import check_count, check_int64, check_out
-from ipmix.core.errors import InputError
+from ipmix.core.checking import check_choice, check_count, check_int64, check_known, check_out, check_threads
 from ipmix.core.threads import in_ranges
 from ipmix.corruptions.inputs import checked_batch, writeable
 from ipmix.corruptions.registry import RUN
@@ -58,13 +57,11 @@ def corrupt(
     Sources: Hendrycks and Dietterich (ICLR 2019); Mintun, Kirillov and Xie (NeurIPS 2021).
     """
     images, indices = checked_batch(images, indices)
-    if name not in ALL_CORRUPTIONS:
-        raise InputError(f"unknown corruption {name!r}; known are {', '.join(ALL_CORRUPTIONS)}")
+    check_known("corruption", name, ALL_CORRUPTIONS)
     check_count("severity", severity, 1, 5)
     check_int64("seed", seed)
-    check_count("threads", threads, 1)
-    if form not in ("original", "corrected"):
-        raise InputError(f'form is "original" or "corrected", got {form!r}')
+    check_threads(threads)
+    check_choice("form", form, ("original", "corrected"))
     if out is None:
         out = np.empty_like(images)
     check_out(out, images.shape, np.uint8, images)

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ipmix.core.checking import check_count, check_int64
-from ipmix.core.errors import InputError
+from ipmix.core.checking import check_choice, check_count, check_int64, check_known, check_threads
 from ipmix.core.threads import in_ranges
 from ipmix.corruptions.inputs import checked_batch, writeable
 from ipmix.corruptions.perturbations.sequences import SEQUENCES, SequenceTask, frame_count
@@ -57,14 +56,12 @@ def perturb(
     ImageNet-P. ImageNet-P is stored as H.264 video; these frames are not compressed.
     """
     images, indices = checked_batch(images, indices)
-    if name not in PERTURBATIONS:
-        raise InputError(f"unknown perturbation {name!r}; known are {', '.join(PERTURBATIONS)}")
+    check_known("perturbation", name, PERTURBATIONS)
     check_count("difficulty", difficulty, 1, 3)
     check_int64("seed", seed)
-    check_count("threads", threads, 1)
+    check_threads(threads)
     difficulty, seed = int(difficulty), int(seed)
-    if form not in ("original", "corrected"):
-        raise InputError(f'form is "original" or "corrected", got {form!r}')
+    check_choice("form", form, ("original", "corrected"))
     height, width = images.shape[1:3]
     if crop is not None:
         check_count("crop", crop, 1, min(height, width))

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ipmix.core.checking import check_images, described
+from ipmix.core.bounds import SIDE_MOST
+from ipmix.core.checking import check_count, check_folder_name, check_images, check_known, described
 from ipmix.core.errors import InputError, plain_lines
 from ipmix.core.folders import cache_folder
 from ipmix.core.image_sizes import width_by_height
@@ -172,10 +173,10 @@ def load(
     Raises:
         InputError: the set, the split or an image is missing, empty or broken.
     """
-    if split not in SPLITS:
-        raise InputError(f"unknown split {split!r}; expected one of {', '.join(SPLITS)}")
-    if size is not None and size < 1:
-        raise InputError(f"an image's size is at least 1 pixel, got {size}")
+    check_known("split", split, SPLITS)
+    check_folder_name("source", source)
+    if size is not None:
+        check_count("size", size, 1, SIDE_MOST)
     if str(source) == "digits":
         return _resized(_digits(split), size)
     if str(source) in ("cifar10", "cifar100"):
@@ -185,6 +186,8 @@ def load(
 
 def scan(folder: str | Path, split: str, decoding: DecodeConfig = DEFAULT) -> FileDataset:
     """List one split of a folder of images without decoding any; errors as :func:`load`."""
+    check_known("split", split, SPLITS)
+    check_folder_name("folder", folder)
     top = _folder_of(Path(folder), split)
     return scan_classes(top, f"{Path(folder).name} {split}", decoding)
 

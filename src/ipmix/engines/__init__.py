@@ -7,6 +7,7 @@ definition, the others must agree with it. An engine draws no number and imports
 from importlib import import_module
 from types import ModuleType
 
+from ipmix.core.checking import shown
 from ipmix.core.errors import InputError
 
 ENGINES = {"reference": "ipmix.engines.reference", "compiled": "ipmix.engines.compiled"}
@@ -15,5 +16,5 @@ ENGINES = {"reference": "ipmix.engines.reference", "compiled": "ipmix.engines.co
 def engine(name: str) -> ModuleType:
     """The engine's module, imported when first asked for. Raises :class:`InputError` for an unknown name."""
     if not isinstance(name, str) or name not in ENGINES:
-        raise InputError(f"unknown engine {name!r}; known are {', '.join(ENGINES)}")
+        raise InputError(f"unknown engine {shown(name)}; known are {', '.join(ENGINES)}")
     return import_module(ENGINES[name])

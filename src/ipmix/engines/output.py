@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ipmix.core.checking import check_choice
+from ipmix.core.checking import check_choice, shown
 from ipmix.core.errors import InputError
 from ipmix.recipe.format import WHOLE
 
@@ -57,7 +57,7 @@ def _key(name: str, value: float | Sequence[float] | None) -> tuple[float, ...] 
     try:
         return tuple(float(v) for v in np.atleast_1d(np.asarray(value, np.float64)))
     except (TypeError, ValueError):
-        raise InputError(f"{name} must be a number, or one number for each channel, got {value!r}") from None
+        raise InputError(f"{name} must be a number, or one number for each channel, got {shown(value)}") from None
 
 
 @lru_cache(maxsize=64)

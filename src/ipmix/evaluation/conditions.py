@@ -12,11 +12,10 @@ NAME                       what is kept under it
 =========================  =========================================================================
 """
 
-import difflib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from ipmix.core.checking import check_known
 from ipmix.core.errors import InputError
 from ipmix.corruptions.severities import ALL_CORRUPTIONS, PERTURBATIONS
 
@@ -47,14 +46,13 @@ class Condition:
     severity: int | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise InputError(f"unknown condition {self.kind!r}{_hint(self.kind, KINDS)}")
+        check_known("condition", self.kind, KINDS)
         if self.kind == "corruption":
-            _check_name("corruption", self.name, ALL_CORRUPTIONS)
+            check_known("corruption", self.name, ALL_CORRUPTIONS)
             if self.severity not in SEVERITIES:
                 raise InputError(f"a severity is 1 to 5, got {self.severity}")
         elif self.kind in SEQUENCES:
-            _check_name("perturbation", self.name, PERTURBATIONS)
+            check_known("perturbation", self.name, PERTURBATIONS)
         elif self.name:
             raise InputError(f"the condition {self.kind!r} has no name of its own, got {self.name!r}")
         if self.kind != "corruption" and self.severity is not None:
@@ -98,13 +96,3 @@ class Condition:
 
 
 CLEAN = Condition("clean")
-
-
-def _check_name(what: str, name: str, known: Sequence[str]) -> None:
-    if name not in known:
-        raise InputError(f"unknown {what} {name!r}{_hint(name, known)}")
-
-
-def _hint(given: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(str(given), known, 1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(known)}"

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from ipmix.core.checking import check_known
 from ipmix.core.errors import InputError
 from ipmix.corruptions import ALL_CORRUPTIONS, CORRUPTIONS, PERTURBATIONS
 from ipmix.data.sources import ImageSource
@@ -58,11 +59,9 @@ class EvaluationPlan:
 
     def __post_init__(self) -> None:
         for name in self.corruptions:
-            if name not in ALL_CORRUPTIONS:
-                raise InputError(f"unknown corruption {name!r}; known are {', '.join(ALL_CORRUPTIONS)}")
+            check_known("corruption", name, ALL_CORRUPTIONS)
         for name in self.perturbations:
-            if name not in PERTURBATIONS:
-                raise InputError(f"unknown perturbation {name!r}; known are {', '.join(PERTURBATIONS)}")
+            check_known("perturbation", name, PERTURBATIONS)
         for severity in self.severities:
             if severity not in range(1, 6):
                 raise InputError(f"a severity is 1 to 5, got {severity}")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ipmix.core.checking import check_count
+from ipmix.core.checking import check_count, check_share
 from ipmix.core.errors import InputError
 from ipmix.measures.outputs import as_numbers
 
@@ -72,10 +72,8 @@ def mean_interval(values: ArrayLike, *, seed: int, level: float = 0.95, samples:
 def _check(count: int, level: float, samples: int, seed: int) -> None:
     check_count("seed", seed, 0, 2**63 - 1)
     check_count("samples", samples, 0, MOST_SAMPLES)
-    if count < 2:
-        raise InputError(f"an interval needs at least 2 images, got {count}")
-    if not 0.0 < level < 1.0:
-        raise InputError(f"level must be between 0 and 1, got {level}")
+    check_count("count (the images that an interval needs)", count, 2)
+    check_share("level", level, least=False, most=False)
     if samples < 20:
         raise InputError(f"an interval needs at least 20 samples, got {samples}")
 

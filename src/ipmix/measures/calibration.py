@@ -11,7 +11,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ipmix.core.checking import check_count
+from ipmix.core.bounds import BINS_MOST
+from ipmix.core.checking import check_count, shown
 from ipmix.core.errors import InputError
 from ipmix.measures.outputs import as_confidence_and_correct, as_labels, as_logits, as_numbers, log_softmax, refuse_nan
 
@@ -40,8 +41,9 @@ def rms_calibration_error(
         InputError: fewer images than one bin holds (the figure would be noise), NaN, or values outside
             [0, 1].
     """
-    if last_bin not in ("count", "skip"):
-        raise InputError(f'last_bin must be "count" or "skip", got {last_bin!r}')
+    if not isinstance(last_bin, str) or last_bin not in ("count", "skip"):
+        raise InputError(f'last_bin must be "count" or "skip", got {shown(last_bin)}')
+    check_count("bin_size", bin_size, 1)
     gaps, _, sizes = _adaptive_bins(confidence, correct, bin_size)
     shares = sizes / sizes.sum()
     if last_bin == "skip":
@@ -90,7 +92,7 @@ class Reliability:
 def reliability(confidence: ArrayLike, correct: ArrayLike, *, bins: int = 15) -> Reliability:
     """Sort images into ``bins`` equally wide bins of confidence; see :class:`Reliability`."""
     confidence, correct = as_confidence_and_correct(confidence, correct)
-    check_count("bins", bins, 1)
+    check_count("bins", bins, 1, BINS_MOST)
     edges = np.linspace(0.0, 1.0, bins + 1)
     place = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
     count = np.bincount(place, minlength=bins)

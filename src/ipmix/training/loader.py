@@ -12,8 +12,8 @@ from itertools import islice
 
 import numpy as np
 
-from ipmix.core.bounds import CROP_MOST, PAD_MOST, THREADS_MOST
-from ipmix.core.checking import check_count, check_int64, shown
+from ipmix.core.bounds import BATCH_MOST, CROP_MOST, PAD_MOST, THREADS_MOST, VIEWS_MOST
+from ipmix.core.checking import check_count, check_int64, check_switch, shown
 from ipmix.core.compiling import compiled
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import SHARED_VIEW, bits, start
@@ -91,29 +91,34 @@ class Loader:
         least: int = 1,
     ) -> None:
         for name, value, lowest, most in (
-            ("batch_size", batch_size, 1, None),
-            ("views", views, 1, None),
+            ("batch_size", batch_size, 1, BATCH_MOST),
+            ("views", views, 1, VIEWS_MOST),
             ("pad", pad, 0, PAD_MOST),
             ("size", size, 1, CROP_MOST),
             ("threads", threads, 1, THREADS_MOST),
-            ("least", least, 1, None),
+            ("least", least, 1, BATCH_MOST),
         ):
             check_count(f"a loader's {name}", value, lowest, most)
+        for name, switch in (("clean", clean), ("flip", flip), ("shuffle", shuffle), ("drop_last", drop_last)):
+            check_switch(f"a loader's {name}", switch)
         check_int64("a loader's seed", seed)
+        if not isinstance(dataset, ArrayDataset | FileDataset):
+            raise InputError(f"a loader's dataset must be what datasets.load or scan gives, got {shown(dataset)}")
         if method is not None and not hasattr(method, "mixes_labels"):
             raise InputError(f"a loader's method must be an augmentation method such as IPMix(), got {shown(method)}")
         if method is not None and method.mixes_labels and (views > 1 or clean):
             raise InputError(f"{method.name} mixes labels: a batch has one view, whose labels they are")
-        rank, processes = shard
-        if not 0 <= rank < processes <= batch_size:
+        pair = isinstance(shard, tuple | list) and len(shard) == 2 and all(type(number) is int for number in shard)
+        if not pair or not 0 <= shard[0] < shard[1] <= batch_size:
             raise InputError(
-                f"a loader's shard is (rank, processes) with rank < processes <= batch_size ({batch_size}), got {shard}"
+                "a loader's shard is (rank, processes) with rank < processes <= batch_size "
+                f"({batch_size}), got {shown(shard)}"
             )
         self.dataset, self.batch_size, self.seed = dataset, batch_size, seed
         self.method, self.mixing, self.views, self.clean = method, mixing, views, clean
         self.flip, self.pad, self.size, self.shuffle, self.drop_last = flip, pad, size, shuffle, drop_last
         self.threads, self.engine, self.shard = threads, engine, shard
-        self._enough = least * processes
+        self._enough = least * shard[1]
 
     def __len__(self) -> int:
         """Batches in an epoch."""
@@ -122,6 +127,7 @@ class Loader:
 
     def order(self, epoch: int) -> np.ndarray:
         """The epoch's order: a permutation of the images, int64[N]."""
+        check_int64("epoch", epoch)
         if not self.shuffle:
             return np.arange(len(self.dataset), dtype=np.int64)
         return np.argsort(_order_keys(self.seed ^ ORDER_SALT, epoch, len(self.dataset)), kind="stable")
@@ -143,6 +149,7 @@ class Loader:
         An error in the background is raised here, at the batch where it happened.
         """
         order = self.order(epoch)
+        check_count("start", start, 0, len(self))
         numbers = iter(range(start, len(self)))
         waiting: deque[Future[Batch]] = deque()
         # Each thread makes whole batches by itself: nothing to wait for inside a batch.

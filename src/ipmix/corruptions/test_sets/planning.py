@@ -6,7 +6,7 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
-from ipmix.core.checking import check_count, check_int64
+from ipmix.core.checking import check_count, check_int64, check_known
 from ipmix.core.errors import InputError
 from ipmix.corruptions.corrupting import Form
 from ipmix.corruptions.severities import (
@@ -61,9 +61,10 @@ def make_plan(
     shape = image_shape(source)
     usual = set_names(kind, min(shape[:2]), validation=validation)
     chosen = usual if names is None else tuple(dict.fromkeys(names))
-    unknown = [name for name in chosen if name not in KNOWN[kind]]
-    if unknown or not chosen:
-        raise InputError(f"unknown {', '.join(unknown) or 'names: none given'}; known are {', '.join(KNOWN[kind])}")
+    for name in chosen:
+        check_known("perturbation" if kind == "p" else "corruption", name, KNOWN[kind])
+    if not chosen:
+        raise InputError(f"names is empty; known are {', '.join(KNOWN[kind])}")
     wanted = tuple(range(1, 6)) if severities is None else tuple(dict.fromkeys(severities))
     for severity in wanted:
         check_count("severity", severity, 1, 5)
