@@ -190,7 +190,7 @@ def test_no_answer_is_never_right(tmp_path):
     )  # fmt: skip
     measures = card["measures"]
     for name in (
-        "clean_error", "clean_error_top5", "mean_corruption_error", "attack_error", "auto_attack_error",
+        "clean_error", "clean_error_top5", "chosen_corruption_error", "attack_error", "auto_attack_error",
         "mean_flip_probability",
     ):  # fmt: skip
         assert measures[name]["value"] == 1.0, name

@@ -52,7 +52,7 @@ def test_a_checkpoint_on_a_folder(folder, network, tmp_path, capsys):
     assert main(words(network, folder, "--out", out, *QUICK)) == 0
     printed = capsys.readouterr().out
     assert "Clean error" in printed
-    assert "Corruption error" in printed
+    assert "Mean error over 2 corruptions, severities 1, 5" in printed
     card = json.loads((out / "scorecard.json").read_text())
     assert card["pictures"] == 24
     assert card["measures"]["attack_error"]["value"] is not None
@@ -165,7 +165,7 @@ def test_a_network_of_nan_is_never_right(folder, tmp_path, monkeypatch):
     more = ["--perturbations", "brightness", "--size", "16"]
     assert main(words("n.safetensors", folder, "--out", tmp_path / "r", *more, *QUICK)) == 0
     measures = json.loads((tmp_path / "r" / "scorecard.json").read_text())["measures"]
-    for name in ("clean_error", "mean_corruption_error", "attack_error", "mean_flip_probability"):
+    for name in ("clean_error", "chosen_corruption_error", "attack_error", "mean_flip_probability"):
         assert measures[name]["value"] == 1.0, name
     assert measures["brier_score"]["value"] is None
 
@@ -425,9 +425,9 @@ def test_a_baseline_on_the_command_line(folder, network, tmp_path, capsys):
     baseline = ["--baseline", tmp_path / "other.json"]
     assert main(words(network, folder, "--out", tmp_path / "b", *baseline, *QUICK)) == 0
     card = json.loads((tmp_path / "b" / "scorecard.json").read_text())
-    expected = card["measures"]["mean_corruption_error"]["value"] / 0.6
-    assert card["measures"]["baseline_mean_corruption_error"]["value"] == pytest.approx(expected)
-    assert "mCE against the baseline" in (tmp_path / "b" / "report.html").read_text(encoding="utf-8")
+    expected = card["measures"]["chosen_corruption_error"]["value"] / 0.6
+    assert card["measures"]["baseline_chosen_corruption_error"]["value"] == pytest.approx(expected)
+    assert "Chosen corruptions against the baseline" in (tmp_path / "b" / "report.html").read_text(encoding="utf-8")
     score = ["score", str(tmp_path / "b"), *map(str, baseline)]
     assert main(score) == 0
     assert main([*score[:3], str(tmp_path / "nowhere.json")]) == 2

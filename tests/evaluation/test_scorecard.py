@@ -7,7 +7,7 @@ from ipmix.core.errors import InputError
 from ipmix.evaluation.baseline import Baseline
 from ipmix.evaluation.predictions import PredictionFile, PredictionFolder
 from ipmix.evaluation.scorecard import score
-from ipmix.measures import bootstrap, calibration, clean, corruption
+from ipmix.measures import bootstrap, calibration, clean, corruption, proportions, table
 from ipmix.measures.table import MEASURES
 
 COUNT, CLASSES = 230, 6
@@ -54,9 +54,10 @@ def test_figures_are_the_measures_over_all_shards(tmp_path, conditions):
     assert value["attack_error"] > value["attack_error_published"]
     assert card["measures"]["attack_error"]["pictures"] == 50
     errors = {n: [clean.error(made[f"corruption/{n}/{s}"], labels) for s in (1, 3)] for n in ("fog", "snow")}
-    assert value["mean_corruption_error"] == pytest.approx(np.mean(list(errors.values())))
+    assert value["chosen_corruption_error"] == pytest.approx(np.mean(list(errors.values())))
     assert card["corruptions"]["fog"] == pytest.approx({"1": errors["fog"][0], "3": errors["fog"][1]})
-    assert "normalised_mean_corruption_error" not in value  # two corruptions are not the fifteen
+    for name in ("mean_corruption_error", "relative_mean_corruption_error", "normalised_mean_corruption_error"):
+        assert name not in value, "two corruptions are not the fifteen"
     tilt, noise = made["frames/tilt"], made["frames/gaussian_noise"]
     flips = (np.mean(tilt[:, 1:] != tilt[:, :-1]) + np.mean(noise[:, 1:] != noise[:, :1])) / 2
     assert value["mean_flip_probability"] == pytest.approx(flips)
@@ -111,10 +112,12 @@ def test_intervals_hold_the_value_and_are_the_bootstrap_s(tmp_path, conditions):
     labels, made = conditions
     card = score(keep(tmp_path / "run", labels, made), samples=200, seed=3)
     wrong = ~clean.correct(made["clean"], labels)
-    assert card["measures"]["clean_error"]["interval"] == pytest.approx(
-        bootstrap.mean_interval(wrong, seed=3, samples=200)
+    assert card["measures"]["clean_error"]["interval"] == pytest.approx(proportions.interval(wrong.sum(), COUNT))
+    shares = np.mean([~clean.correct(made[f"corruption/{n}/{s}"], labels) for n in ("fog", "snow") for s in (1, 3)], 0)
+    assert card["measures"]["chosen_corruption_error"]["interval"] == pytest.approx(
+        bootstrap.mean_interval(shares, seed=3, samples=200)
     )
-    for name in ("clean_error", "mean_corruption_error", "attack_error", "mean_flip_probability"):
+    for name in ("clean_error", "chosen_corruption_error", "attack_error", "mean_flip_probability"):
         low, high = card["measures"][name]["interval"]
         assert low <= card["measures"][name]["value"] <= high
     bare = score(PredictionFolder.open(tmp_path / "run"), samples=0)
@@ -231,7 +234,8 @@ def test_a_measure_is_given_where_the_table_says_that_it_can_be(tmp_path, name):
     labels = np.arange(120)
     arrays = {"clean": logits_of(1, labels), "attack": logits_of(2, labels), "auto_attack": logits_of(3, labels)}
     some = "corruption/spatter/1", "corruption/plasma_noise/1"
-    names = [*some, *(f"corruption/{name}/{s}" for name in corruption.ALEXNET for s in range(1, 6))]
+    severities = range(1, 3) if "chosen" in name else range(1, 6)
+    names = [*some, *(f"corruption/{name}/{s}" for name in corruption.ALEXNET for s in severities)]
     arrays |= dict.fromkeys(names, arrays["clean"])
     arrays |= {"frames/tilt": np.arange(120 * 4).reshape(120, 4) % 3, "top5/tilt": np.ones(120)}
     needs = MEASURES[name].needs
@@ -245,7 +249,7 @@ def test_a_measure_is_given_where_the_table_says_that_it_can_be(tmp_path, name):
         card = score(
             PredictionFile(folder / "run.npz"),
             anomalies=PredictionFile(folder / "unknown.npz") if "anomalies" in kinds else None,
-            baseline=Baseline("b", {n: dict.fromkeys("12345", 0.5) for n in corruption.ALEXNET}, {"tilt": 0.5})
+            baseline=Baseline("b", {n: dict.fromkeys("12345", 0.5) for n in corruption.ALEXNET}, {"tilt": 0.5}, 0.2)
             if "baseline" in kinds else None,
             samples=0,
         )  # fmt: skip
@@ -257,3 +261,110 @@ def test_a_measure_is_given_where_the_table_says_that_it_can_be(tmp_path, name):
 
 def logits_of(seed, labels):
     return np.random.default_rng(seed).normal(size=(len(labels), 1000)).astype(np.float32)
+
+
+# --- what a figure stands on -------------------------------------------------------------------------------
+
+
+def whole(classes=1000, count=4, run=None, made=None, folder=None):
+    """A run on all of -C, kept as ipmix keeps it."""
+    random = np.random.default_rng(0)
+    arrays = {"labels": np.zeros(count, int), "indices": np.arange(count)}
+    for name in ("clean", *(f"corruption/{n}/{s}" for n in corruption.ALEXNET for s in range(1, 6))):
+        arrays[name] = random.normal(size=(count, classes)).astype(np.float32)
+    kept = PredictionFolder.begin(folder, {"name": "trial", "plan": {}, **(run or {})})
+    kept.write(0, arrays)
+    if made:
+        kept.note_made(made)
+    return kept, arrays
+
+
+@pytest.mark.parametrize(
+    ("run", "made", "reason"),
+    [
+        ({"frost": "published", "form": {"size": 224}}, {}, None),
+        ({"frost": "published"}, {"side": 224}, None),
+        ({"frost": "procedural", "form": {"size": 224}}, {}, "frost was grown by a procedure"),
+        ({"form": {"size": 224}}, {}, "which frost was used isn't known"),
+        ({"frost": "published", "form": {"size": 256}}, {}, "of 224 pixels, these have 256"),
+        ({"frost": "published"}, {"side": 64}, "of 224 pixels, these have 64"),
+    ],
+)
+def test_only_published_frost_at_224_pixels_is_divided_by_alexnet(tmp_path, run, made, reason):
+    kept, _ = whole(run=run, made=made, folder=tmp_path / "p")
+    card = score(kept, samples=0)
+    assert card["measures"]["mean_corruption_error"]["value"] is not None
+    for name in ("normalised_mean_corruption_error", "normalised_relative_mean_corruption_error"):
+        figure = card["measures"][name]
+        assert (figure["value"] is None) == (reason is not None)
+        assert reason is None or reason in figure["reason"]
+    assert card["frost"] == run.get("frost", "not known")
+
+
+def test_relative_errors_are_the_measures_own(tmp_path):
+    kept, arrays = whole(run={"frost": "published", "form": {"size": 224}}, count=9, folder=tmp_path / "p")
+    baseline = Baseline("b", {n: dict.fromkeys("12345", 0.9) for n in corruption.ALEXNET}, {}, 0.4)
+    measures = score(kept, samples=0, baseline=baseline)["measures"]
+    plain, labels = clean.error(arrays["clean"], arrays["labels"]), arrays["labels"]
+    errors = {
+        name: [clean.error(arrays[f"corruption/{name}/{s}"], labels) for s in range(1, 6)]
+        for name in corruption.ALEXNET
+    }
+    relative = corruption.relative_mean_corruption_error
+    assert measures["relative_mean_corruption_error"]["value"] == pytest.approx(relative(errors, plain))
+    expected = relative(errors, plain, baseline=corruption.ALEXNET, baseline_clean=corruption.ALEXNET_CLEAN)
+    assert measures["normalised_relative_mean_corruption_error"]["value"] == pytest.approx(expected)
+    expected = relative(errors, plain, baseline=dict.fromkeys(corruption.ALEXNET, 0.9), baseline_clean=0.4)
+    assert measures["baseline_relative_mean_corruption_error"]["value"] == pytest.approx(expected)
+    unknown = score(kept, samples=0, baseline=Baseline("b", baseline.errors, {}))["measures"]
+    assert "no clean error" in unknown["baseline_relative_mean_corruption_error"]["reason"]
+
+
+def test_no_interval_is_a_point(tmp_path):
+    """All right, all wrong, the same under every condition: certain of nothing."""
+    for name, right in (("right", True), ("wrong", False)):
+        labels = np.zeros(120, int)
+        answer = np.tile(np.array([[4.0, 0, 0, 0, 0, 0]], np.float32), (120, 1)) * (1 if right else -1)
+        made = dict.fromkeys(("logits", "attack", "corruption/fog/1", "corruption/snow/3"), answer)
+        frames = np.zeros((120, 4), int)
+        np.savez(tmp_path / f"{name}.npz", labels=labels, **made, **{"frames/tilt": frames, "top5/tilt": np.zeros(120)})
+        card = score(PredictionFile(tmp_path / f"{name}.npz"), samples=40)
+        for measure, figure in card["measures"].items():
+            interval = figure["interval"]
+            assert interval is None or interval[0] < interval[1], measure
+        assert card["measures"]["attack_error"]["interval"] == pytest.approx(
+            proportions.interval(0 if right else 120, 120)
+        )
+        assert card["measures"]["top5_distance"]["interval"][1] > 0.4
+        assert card["severities"]["1"]["interval"] == pytest.approx(proportions.interval(0 if right else 120, 120))
+        assert card["corruption_intervals"]["fog"]["1"] == pytest.approx(proportions.interval(0 if right else 120, 120))
+
+
+def test_binned_errors_come_with_their_floor(tmp_path, conditions):
+    labels, made = conditions
+    card = score(keep(tmp_path / "run", labels, made), samples=0)
+    for name in table.BINNED:
+        figure = card["measures"][name]
+        floor = figure["floor"]
+        assert 0 < floor["mean"] < floor["high"] or name == "rms_calibration_error_published"
+        assert floor["cleared"] == (figure["value"] > floor["high"])
+    assert "floor" not in card["measures"]["clean_error"]
+    ece = card["measures"]["expected_calibration_error"]
+    assert card["measures"]["expected_calibration_error_debiased"]["value"] <= ece["value"]
+
+
+def test_a_high_error_without_a_normalisation_is_hinted_at(tmp_path):
+    kept, _ = whole(classes=10, made={"normalisation": None}, folder=tmp_path / "p")
+    (hint,) = score(kept, samples=0)["hints"]
+    assert "no normalisation is known" in hint
+    assert "--mean and --std" in hint
+    kept.path.joinpath("made.json").write_text('{"normalisation": {"mean": [0.5], "std": [0.5]}}')
+    assert score(kept, samples=0)["hints"] == []
+
+
+def test_bars_of_the_reliability_diagram_have_exact_intervals(tmp_path, conditions):
+    labels, made = conditions
+    table = score(keep(tmp_path / "run", labels, made), samples=0)["reliability"]
+    for count, accuracy, low, high in zip(table["count"], table["accuracy"], table["low"], table["high"]):
+        expected = proportions.interval(round(accuracy * count), count) if count else (0, 1)
+        assert (low, high) == pytest.approx(expected)

@@ -38,6 +38,14 @@ def test_two_runs_that_agree_on_every_image_are_not_certain_to_be_equal():
     assert comparing.difference_of_means(first, second, seed=0, bounds=None).interval is None
 
 
+def test_a_change_on_every_image_is_decided():
+    found = comparing.difference_of_means(*errors(0, 0, 60, 0), seed=0)
+    assert found.value == -1
+    assert found.interval[0] == pytest.approx(-1, abs=0.02)
+    assert -1 < found.interval[1] < -0.9
+    assert found.p < 0.001
+
+
 def test_pairing_decides_what_two_intervals_can_t():
     """Hard images are hard for both: means of 0.5 and 0.46 on 60 images."""
     generator = np.random.default_rng(0)

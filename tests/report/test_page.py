@@ -47,7 +47,8 @@ def test_a_comparison_shows_everything(cards):
     page = render_page(cards, title="Two runs", panels=[panel], facts=[("seed", "7")], lead="A lead.")
     text = " ".join(" ".join(read(page).text).split())
     for part in (
-        "Two runs", "A lead.", "plain", "IPMix", "Clean error", "Corruption error (mCE)", "Flip probability",
+        "Two runs", "A lead.", "plain", "IPMix", "Clean error",
+        "Mean error over 2 corruptions, severities 1, 2, 3, 4, 5", "Flip probability",
         "Adversarial error", "Calibration error (RMS)", "better", "gaussian noise", "tilt", "a row", "caption one",
         "Does its confidence keep its word?", "seed", "7",
     ):  # fmt: skip

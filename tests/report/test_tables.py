@@ -3,7 +3,8 @@ import io
 
 from ipmix.measures.table import HEADLINE
 from ipmix.report import tables
-from ipmix.report.numbers import run_names, verdicts, written
+from ipmix.report.comparison import verdicts
+from ipmix.report.numbers import run_names, written
 from ipmix.report.tables import notes, print_comparison
 
 
@@ -28,8 +29,11 @@ def test_the_terminal_table_goes_to_a_pipe_without_colors(cards):
     tables.print_comparison(cards, out=out)
     text = out.getvalue()
     assert "\x1b" not in text
-    assert text.splitlines()[0].split() == ["measure", "plain", "IPMix"]
-    assert len(text.splitlines()) == 2 + len(HEADLINE)
+    figures, differences = text.split("\n\n")
+    assert figures.splitlines()[0].split() == ["measure", "plain", "IPMix", "images"]
+    assert len(figures.splitlines()) == 2 + len(HEADLINE) - 1, "a run has one of the two corruption errors"
+    assert differences.splitlines()[0].split("  ")[0] == "plain -> IPMix"
+    assert "Not paired: a scorecard alone doesn't say" in differences
 
 
 def test_a_terminal_gets_a_table_and_no_markup_of_names(tmp_path, made_card):

@@ -17,11 +17,13 @@ class Baseline:
         name: of the run that is the baseline.
         errors: corruption -> severity ("1" to "5") -> error, a fraction.
         flips: perturbation -> flip rate, a fraction.
+        clean: error on clean images, a fraction; None if it isn't known.
     """
 
     name: str
     errors: Mapping[str, Mapping[str, float]]
     flips: Mapping[str, float]
+    clean: float | None = None
 
     @classmethod
     def of_card(cls, card: Mapping[str, Any]) -> "Baseline":
@@ -30,6 +32,7 @@ class Baseline:
             name=str(card["run"].get("name") or "baseline"),
             errors=card["corruptions"],
             flips={name: float(np.mean(rates)) for name, rates in card["flips"].items()},
+            clean=(card["measures"].get("clean_error") or {}).get("value"),
         )
 
     def corruption_errors(self, wanted: Mapping[str, list[int]]) -> list[float]:
@@ -46,6 +49,13 @@ class Baseline:
             found.append(self._divisor(float(np.mean([known[str(s)] for s in severities])), f"error under {name}"))
         return found
 
+    def corruption_rises(self, wanted: Mapping[str, list[int]]) -> list[float]:
+        """How far each corruption's mean error lies above the clean error; errors as :meth:`corruption_errors`."""
+        if self.clean is None:
+            raise InputError(f"the baseline {self.name} has no clean error to count from")
+        rises = [error - self.clean for error in self.corruption_errors(wanted)]
+        return [self._divisor(rise, f"rise of the error under {name}") for name, rise in zip(wanted, rises)]
+
     def flip_rates(self, wanted: list[str]) -> list[float]:
         """The flip rate of each perturbation; errors as :meth:`corruption_errors`."""
         if missing := [name for name in wanted if name not in self.flips]:
@@ -54,5 +64,5 @@ class Baseline:
 
     def _divisor(self, value: float, what: str) -> float:
         if not value > 0.0:
-            raise InputError(f"the baseline {self.name} has 0 for {what}: nothing can be divided by it")
+            raise InputError(f"the baseline {self.name} has {value:.4g} for {what}: nothing can be divided by it")
         return value

@@ -32,12 +32,13 @@ from ipmix.evaluation.inputs import (
     told_form,
     usual_form,
 )
+from ipmix.evaluation.per_image import FILE, write_per_image
 from ipmix.evaluation.plan import EvaluationPlan, describe
 from ipmix.evaluation.predicting import check_beforehand, predict
 from ipmix.evaluation.predictions import PredictionFolder
 from ipmix.evaluation.request import EvaluationRequest, MeasureRequest
 from ipmix.evaluation.results import read_baseline
-from ipmix.evaluation.scorecard import score
+from ipmix.evaluation.scorecard import scored
 from ipmix.evaluation.shaping import with_channels
 
 P = ParamSpec("P")
@@ -129,11 +130,14 @@ def evaluate(
     team.wait()
     if not team.first:
         return {}
-    card = score(kept, anomalies=unknown, baseline=baseline, seed=plan.seed)
+    found = scored(kept, anomalies=unknown, baseline=baseline, seed=plan.seed)
+    card = dict(found.card)
     if isinstance(source, OnDisk):
         broken = np.setdiff1d(np.arange(len(source)), kept.places())
         list_broken([source.files.paths[place] for place in broken], request.out)
         card["broken"] = len(broken)
+    if found.per_image is not None:
+        write_per_image(request.out / FILE, found.per_image)
     write_text(request.out / "scorecard.json", json_text(card, indent=1) + "\n")
     _report(request, card, source, model, plan)
     return card
@@ -172,7 +176,7 @@ def _report(
     )
     print_comparison([card])
     sys.stdout.write(
-        f"In brackets: 95% bootstrap intervals over {card['pictures']} images. "
+        "In brackets: 95% intervals over the images. "
         f"All measures: {request.out / 'scorecard.json'}; open {request.out / 'report.html'}\n"
     )
 

@@ -49,13 +49,14 @@ def attention_panel(
     found = [(place, source.read(place, place + 1)[0]) for place in np.unique(places).tolist()]
     found = [(place, images) for place, images in found if len(images)]
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    corruptions, severity = _shown_corruptions(plan)
     rows = []
     layer = ""
     for place, images in found:
         shown = [("clean", images[0])]
-        for name in CAM_CORRUPTIONS:
+        for name in corruptions:
             indices = np.array([place], np.int64)
-            made = corrupt(images, name, CAM_SEVERITY, seed=plan.seed, indices=indices, form=plan.form)
+            made = corrupt(images, name, severity, seed=plan.seed, indices=indices, form=plan.form)
             shown.append((name.replace("_", " "), made[0]))
         batch = np.stack([image for _, image in shown])
         pixels = torch.from_numpy(batch).to(device).permute(0, 3, 1, 2).float() / 255.0
@@ -67,11 +68,18 @@ def attention_panel(
         rows.append((f"is {source.classes[source.labels[place]]}", _figures(card, source, shown, maps, predicted)))
     if not rows:
         return []
-    text = (
-        f"Grad-CAM at the layer {layer}, for the class the model names; corruptions at severity {CAM_SEVERITY}. "
-        "Bright parts speak for the answer."
-    )
+    told = f"; corruptions at severity {severity}" if corruptions else ""
+    text = f"Grad-CAM at the layer {layer}, for the class the model names{told}. Bright parts speak for the answer."
     return [Panel("Where it looks", text, rows, max(96, _width(found[0][1][0])))]
+
+
+def _shown_corruptions(plan: EvaluationPlan) -> tuple[tuple[str, ...], int]:
+    """A few of the corruptions that were measured, of several kinds if there are, and a severity in their middle."""
+    usual = tuple(name for name in CAM_CORRUPTIONS if name in plan.corruptions)
+    others = tuple(name for name in plan.corruptions if name not in usual)
+    chosen = (*usual, *others)[: len(CAM_CORRUPTIONS)]
+    severity = min(plan.severities, key=lambda s: (abs(s - CAM_SEVERITY), s), default=CAM_SEVERITY)
+    return chosen, severity
 
 
 def _figures(

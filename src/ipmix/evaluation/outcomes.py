@@ -1,5 +1,6 @@
 """Predictions reduced to a few numbers per image, over all shards of a folder."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -10,8 +11,9 @@ from ipmix.core.checking import check_choice
 from ipmix.core.errors import InputError
 from ipmix.evaluation.checked_shard import CheckedShard
 from ipmix.evaluation.conditions import CLEAN, Condition
+from ipmix.evaluation.held_out import HeldOut, fit
 from ipmix.evaluation.predictions import PredictionFile, PredictionFolder, Predictions
-from ipmix.measures import anomaly, calibration, clean, corruption, outputs
+from ipmix.measures import anomaly, calibration, clean, conformal, corruption, outputs, temperature
 
 GivenScores = Literal["auto", "logits", "probabilities"]
 """What predictions are said to be."""
@@ -30,18 +32,35 @@ class Outcomes:
     brier: list[NDArray[np.float64]] = field(default_factory=list)
     predicted: list[NDArray[np.int64]] = field(default_factory=list)
     logit_score: list[NDArray[np.float64]] = field(default_factory=list)
+    covered: list[NDArray[np.bool_]] = field(default_factory=list)
+    """Whether the label is in the image's conformal set."""
+    set_size: list[NDArray[np.int64]] = field(default_factory=list)
+    scaled_confidence: list[NDArray[np.float64]] = field(default_factory=list)
+    scaled_loss: list[NDArray[np.float64]] = field(default_factory=list)
+    """After temperature scaling."""
     classes: int = 0
 
-    def add(self, found: Predictions, *, brief: bool) -> None:
-        """Take in a shard; ``brief`` keeps only what corruptions need, of which there are dozens."""
+    def add(self, found: Predictions, *, brief: bool, held_out: HeldOut | None = None) -> None:
+        """Take in a shard; ``brief`` keeps only what corruptions need, of which there are dozens.
+
+        With ``held_out``, what was fitted on half of the images, also what follows from it.
+        """
         classes = outputs.as_logits(found.logits).shape[1]
         if self.classes not in (0, classes):
             raise InputError(f"there are outputs for {classes} classes here and for {self.classes} before")
         self.classes = classes
         self.correct.append(clean.correct(found.logits, found.labels))
         self.confidence.append(outputs.confidence(found.logits))
+        if held_out is not None:
+            covered, size = conformal.sets(found.logits, found.labels, held_out.reached)
+            self.covered.append(covered)
+            self.set_size.append(size)
         if brief:
             return
+        if held_out is not None:
+            softer = temperature.scaled(found.logits, held_out.temperature)
+            self.scaled_confidence.append(outputs.confidence(softer))
+            self.scaled_loss.append(calibration.log_losses(softer, found.labels))
         if found.logits.shape[1] > 5:
             self.correct_top5.append(clean.correct(found.logits, found.labels, top=5))
         self.loss.append(calibration.log_losses(found.logits, found.labels))
@@ -66,6 +85,7 @@ class RunOutcomes:
         indices: int64[N], each image's place in the data.
         labels: int64[N].
         scores: what the predictions are; all but logits were turned into logits.
+        held_out: what was fitted on half of the images; or why nothing could be.
     """
 
     conditions: dict[Condition, Outcomes]
@@ -73,7 +93,8 @@ class RunOutcomes:
     top5: dict[str, NDArray[np.float64]]
     indices: NDArray[np.int64]
     labels: NDArray[np.int64]
-    scores: outputs.Scores = "logits"
+    scores: outputs.Scores
+    held_out: HeldOut | InputError
 
     @property
     def clean(self) -> Outcomes:
@@ -105,6 +126,8 @@ def read_outcomes(kept: PredictionFolder | PredictionFile, given: GivenScores = 
     """
     check_choice("scores", given, get_args(GivenScores))
     scores = _told(kept, given)
+    held_out = fit(_clean(kept, scores))
+    fitted = held_out if isinstance(held_out, HeldOut) else None
     conditions: dict[Condition, Outcomes] = {}
     sequences: dict[Condition, list[NDArray[Any]]] = {}
     indices: list[NDArray[np.int64]] = []
@@ -132,7 +155,9 @@ def read_outcomes(kept: PredictionFolder | PredictionFile, given: GivenScores = 
                     found = _as_logits(found)
                 elif given == "auto":
                     outputs.refuse_probabilities(found.logits)
-                conditions.setdefault(condition, Outcomes()).add(found, brief=condition != CLEAN)
+                conditions.setdefault(condition, Outcomes()).add(
+                    found, brief=condition != CLEAN, held_out=None if condition.is_attack else fitted
+                )
                 if condition.is_attack:
                     conditions[condition].before.append(_correct_before(shard, condition, len(found.labels), scores))
             except InputError as error:
@@ -162,7 +187,29 @@ def read_outcomes(kept: PredictionFolder | PredictionFile, given: GivenScores = 
         indices=np.concatenate(indices),
         labels=np.concatenate(labels),
         scores=scores,
+        held_out=held_out,
     )
+
+
+def _clean(
+    kept: PredictionFolder | PredictionFile, scores: outputs.Scores
+) -> Iterator[tuple[Predictions, NDArray[np.int64]]]:
+    """Clean predictions a shard at a time, with the images' places. What is wrong with them is said later."""
+    count = 0
+    for shard in map(CheckedShard, kept.shards()):
+        own = shard.indices()
+        places = count + np.arange(len(shard.labels)) if own is None else own
+        count += len(shard.labels)
+        if CLEAN not in shard.conditions():
+            return
+        found = shard.predictions(CLEAN)
+        try:
+            found = found if scores == "logits" else _as_logits(found)
+        except InputError:
+            return
+        if found.labels.max() >= found.logits.shape[1]:
+            return
+        yield found, places
 
 
 def _as_logits(found: Predictions) -> Predictions:

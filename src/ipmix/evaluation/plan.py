@@ -10,7 +10,7 @@ from torch import nn
 
 from ipmix.core.checking import check_known
 from ipmix.core.errors import InputError
-from ipmix.corruptions import ALL_CORRUPTIONS, CORRUPTIONS, PERTURBATIONS
+from ipmix.corruptions import ALL_CORRUPTIONS, CORRUPTIONS, PERTURBATIONS, frost_comparable
 from ipmix.data.sources import ImageSource
 from ipmix.evaluation.class_outputs import ClassOutputs
 from ipmix.evaluation.shaping import about
@@ -94,6 +94,8 @@ def describe(
         "plan": settings,
         "columns": None if class_outputs is None else [c if isinstance(c, int) else list(c) for c in class_outputs],
         "part": CHUNK,
+        # Frost of the photographs and frost that was grown are two kinds of images.
+        **({"frost": "published" if frost_comparable() else "procedural"} if "frost" in plan.corruptions else {}),
         **about(model, source, class_outputs),
     }
 

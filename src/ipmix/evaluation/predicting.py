@@ -26,6 +26,7 @@ from ipmix.data.sources import ImageSource
 from ipmix.evaluation.batched_model import BatchedModel, device_named
 from ipmix.evaluation.class_outputs import ClassOutputs
 from ipmix.evaluation.conditions import CLEAN, Condition
+from ipmix.evaluation.made import how_made
 from ipmix.evaluation.plan import (
     CHUNK,
     AttackConfig,
@@ -96,6 +97,8 @@ def predict(
     # Processes of one run share the folder: the first holds it for all of them.
     with alone(folder) if rank == 0 else nullcontext():
         kept = PredictionFolder.begin(folder, run, force=force and processes == 1)
+        if rank == 0:
+            kept.note_made(how_made(batched.model, batched.device, source))
         count = len(source.labels)
         todo = [chunk for chunk in range(rank, -(-count // CHUNK), processes) if not kept.has(chunk)]
         # A processor is busy with the model already: images made beside it would make its threads wait for each other.

@@ -37,6 +37,9 @@ OLDER = "ipmix predictions 1"
 RUN = "run.json"
 """What was asked of which model on which data."""
 
+MADE = "made.json"
+"""How they were made: what may differ between machines, and makes no other run of it."""
+
 BESIDE = ("labels", "indices", "places/attack", "places/auto_attack")
 """Arrays of a shard that are about its images, or about a condition, and no condition themselves."""
 
@@ -100,10 +103,26 @@ class PredictionFolder:
         """Take the folder away again where nothing was predicted: the run was refused."""
         if any(self.path.glob("part-*.npz")):
             return
-        (self.path / RUN).unlink(missing_ok=True)
+        for name in (RUN, MADE):
+            (self.path / name).unlink(missing_ok=True)
         with suppress(OSError):  # somebody else's files stay
             self.path.rmdir()
             self.path.parent.rmdir()
+
+    @property
+    def made(self) -> dict[str, Any]:
+        """How the predictions were made (see :func:`ipmix.evaluation.made.how_made`); empty if that wasn't kept."""
+        file = self.path / MADE
+        return _read_json(file) if file.is_file() else {}
+
+    def note_made(self, made: Mapping[str, Any]) -> None:
+        """Keep how they are made; where a run goes on in another way, the first way stays and the others are added."""
+        before = self.made
+        others = before.pop("then", [])
+        if not before:
+            write_text(self.path / MADE, json_text(made, indent=1))
+        elif made not in (before, *others):
+            write_text(self.path / MADE, json_text({**before, "then": [*others, made]}, indent=1))
 
     @classmethod
     def open(cls, path: str | Path) -> "PredictionFolder":
@@ -176,6 +195,7 @@ class PredictionFile:
                 "[images, classes] and 'labels' [images]"
             )
         self.run: dict[str, Any] = {"format": FORMAT, "name": self.path.stem}
+        self.made: dict[str, Any] = {}
 
     def shards(self) -> Iterator["PredictionShard"]:
         """The file as the only shard."""

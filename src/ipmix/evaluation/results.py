@@ -1,18 +1,54 @@
-"""Reading results back: the scorecards in a file or folder, and the run that others are divided by."""
+"""Reading results back: the scorecards in a file or folder, the outcomes beside them, and the baseline run."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ipmix.core.errors import InputError, first_line, plain
 from ipmix.evaluation.baseline import Baseline
+from ipmix.evaluation.per_image import FILE, read_per_image
 from ipmix.evaluation.predictions import open_predictions
-from ipmix.evaluation.scorecard import score
-from ipmix.report.scorecards import check_card
+from ipmix.evaluation.scorecard import score, scored
+from ipmix.measures.comparing import PerImage
+from ipmix.report.comparison import Scored
+from ipmix.report.scorecards import check_card, upgraded
+
+
+def read_runs(path: str | Path) -> list[Scored]:
+    """The scorecards in a file or folder, each with its outcomes image by image where they were kept.
+
+    Outcomes are in ``outcomes.npz`` beside a ``scorecard.json``; results of several runs have a folder for each, named
+    like it in small letters. Where they are missing, predictions beside the scorecard give them again.
+
+    Raises:
+        InputError: there are no scorecards, the file is something else, or outcomes belong to other scorecards.
+    """
+    given = Path(path)
+    cards = read_cards(given)
+    folder = given if given.is_dir() else given.parent
+    if len(cards) == 1:
+        return [Scored(cards[0], _outcomes(folder, cards[0]))]
+    return [Scored(card, _outcomes(folder / str(card["run"].get("name", "")).lower(), card)) for card in cards]
+
+
+def _outcomes(folder: Path, card: Mapping[str, Any]) -> PerImage | None:
+    if (file := folder / FILE).is_file():
+        return read_per_image(file, card)
+    if not (folder / "predictions").is_dir():
+        return None
+    try:
+        again = scored(open_predictions(folder), samples=0)
+    except InputError:
+        return None
+    same = {**again.card["run"], "baseline": None} == {**card["run"], "baseline": None}
+    return again.per_image if same and again.card["pictures"] == card["pictures"] else None
 
 
 def read_cards(path: str | Path) -> list[dict[str, Any]]:
     """The scorecards in a file or folder: one of ``ipmix evaluate``, two of ``ipmix quickstart``.
+
+    Those of the first version of the schema are brought to the second.
 
     Raises:
         InputError: there are none, or the file is something else.
@@ -30,7 +66,7 @@ def read_cards(path: str | Path) -> list[dict[str, Any]]:
         raise InputError(f"{file} is nested too deeply to be a scorecard of ipmix evaluate") from None
     if not isinstance(content, dict) or "runs" not in content:
         check_card(content, str(file))
-        return [content]
+        return [upgraded(content)]
     runs = content["runs"]
     if not isinstance(runs, dict) or not runs:
         raise InputError(
@@ -38,7 +74,7 @@ def read_cards(path: str | Path) -> list[dict[str, Any]]:
         )
     for name, card in runs.items():
         check_card(card, f"{file}, run {plain(repr(name), most=60)}")
-    return list(runs.values())
+    return [upgraded(card) for card in runs.values()]
 
 
 def _refused(word: str) -> float:

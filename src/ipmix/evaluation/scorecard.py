@@ -9,22 +9,24 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ipmix.core.errors import InputError
-from ipmix.corruptions.severities import C_BAR, VALIDATION
+from ipmix.evaluation import arguments as given
+from ipmix.evaluation import beside
 from ipmix.evaluation.baseline import Baseline
-from ipmix.evaluation.conditions import ATTACKS, Condition
 from ipmix.evaluation.figures import Arguments, Intervals, figure
-from ipmix.evaluation.outcomes import GivenScores, Outcomes, RunOutcomes, read_outcomes
+from ipmix.evaluation.held_out import HeldOut, conformal_entry, temperature_entry
+from ipmix.evaluation.outcomes import GivenScores, RunOutcomes, read_outcomes
 from ipmix.evaluation.predictions import PredictionFile, PredictionFolder
-from ipmix.measures import calibration, consistency, selective
-from ipmix.measures.corruption import ALEXNET
-from ipmix.measures.table import MEASURES
+from ipmix.measures.comparing import PerImage
+from ipmix.measures.table import BINNED, MEASURES
+from ipmix.report.comparison import Scored
+from ipmix.report.scorecards import SCHEMA
 
-SCHEMA = "ipmix scorecard 1"
 SAMPLES = 1000
-WORST = 24
+
+HIGH_ERROR = 0.2
+"""A clean error above it may come from a normalisation that was left out."""
 
 
 def score(
@@ -36,7 +38,21 @@ def score(
     samples: int = SAMPLES,
     scores: GivenScores = "auto",
 ) -> dict[str, Any]:
-    """The scorecard of kept predictions.
+    """The scorecard of kept predictions; arguments, returned card and errors as :func:`scored`."""
+    found = scored(kept, anomalies=anomalies, baseline=baseline, seed=seed, samples=samples, scores=scores)
+    return dict(found.card)
+
+
+def scored(
+    kept: PredictionFolder | PredictionFile,
+    *,
+    anomalies: PredictionFolder | PredictionFile | None = None,
+    baseline: Baseline | None = None,
+    seed: int = 0,
+    samples: int = SAMPLES,
+    scores: GivenScores = "auto",
+) -> Scored:
+    """The scorecard of kept predictions, and the outcomes image by image that a comparison needs.
 
     Args:
         kept: from :func:`ipmix.evaluation.predicting.predict`, or a third party's file.
@@ -48,8 +64,9 @@ def score(
             from all rows.
 
     Returns:
-        JSON data: ``measures`` (name -> value, interval, images, reason), ``corruptions`` (name -> error at
-        each severity), ``flips``, ``reliability``, ``risk_coverage``, ``worst``, and the run's description.
+        ``card``, JSON data: ``measures`` (name -> value, interval, images, reason, noise floor), ``corruptions`` (name
+        -> error at each severity), ``flips``, ``reliability``, ``risk_coverage``, ``temperature``, ``conformal``,
+        ``worst``, the run's description and how it was made.
 
     Raises:
         InputError: there are no predictions, or labels are outside the classes.
@@ -62,193 +79,88 @@ def score(
             f"{anomalies.path} (anomalies) holds outputs for {unknown.classes} classes and {kept.path} for "
             f"{found.clean.classes}: expected predictions of the same model on both"
         )
-    levels = found.by_corruption()
-    # AlexNet's table was measured on ImageNet: for other data, dividing by it means nothing.
-    among = _among(kept.run, found.clean.classes)
-    imagenet = found.clean.classes == 1000 or (found.clean.classes == 200 and among["outputs"] in (1000, None))
-    arguments = _of_clean(found.clean) | _of_corruptions(levels, imagenet)
-    for kind in ATTACKS:
-        if (attacked := found.conditions.get(Condition(kind))) is not None:
-            # An untouched image lies in the ball: one that is answered wrongly needs no attack.
-            arguments[f"{kind}_error"] = (np.maximum(_wrong(attacked), 1.0 - attacked.whole("before")),)
-            if kind == "attack":
-                arguments["attack_error_published"] = (_wrong(attacked),)
-    arguments |= _of_sequences(found)
+    levels, made = found.by_corruption(), kept.made
+    arguments = given.of_clean(found.clean) | given.of_corruptions(levels, found.clean, kept.run, made)
+    arguments |= given.of_attacks(found.conditions) | given.of_sequences(found)
     if baseline is not None:
-        arguments |= _against_baseline(baseline, levels, found.frames)
+        arguments |= given.against_baseline(baseline, levels, found.clean, found.frames)
     if unknown is not None:
-        arguments |= _of_anomalies(found.clean, unknown)
+        arguments |= given.of_anomalies(found.clean, unknown)
     answered = not np.isnan(found.clean.whole("confidence")).any()
     about = {} if baseline is None else {"baseline": baseline.name}
-    return {
+    measures = {
+        name: figure(MEASURES[name], each, intervals, binned=name in BINNED) for name, each in arguments.items()
+    }
+    card = {
         "schema": SCHEMA,
         "run": {key: value for key, value in kept.run.items() if key != "format"} | about,
         "pictures": len(found.labels),
-        "among": among,
+        "among": given.among(kept.run, found.clean.classes),
         "scores": found.scores,
-        "without_answer": _without_answer(found.conditions),
-        "measures": {name: figure(MEASURES[name], given, intervals) for name, given in arguments.items()},
+        "frost": kept.run.get("frost", "not known") if "frost" in levels else None,
+        "made": made,
+        "hints": _hints(measures["clean_error"]["value"], made),
+        "without_answer": beside.without_answer(found),
+        "measures": measures,
         "corruptions": {
             name: {str(severity): float(1 - o.whole("correct").mean()) for severity, o in by_severity.items()}
             for name, by_severity in levels.items()
         },
-        "flips": {name: np.mean(_flips(name, frames), axis=0).tolist() for name, frames in found.frames.items()},
-        "reliability": _reliability(found.clean) if answered else None,
-        "risk_coverage": _risk_coverage(found.clean) if answered else None,
-        "worst": _worst(found),
+        "corruption_intervals": beside.corruption_intervals(levels),
+        "severities": beside.by_severity(levels, intervals),
+        "flips": {name: np.mean(given.flips(name, frames), axis=0).tolist() for name, frames in found.frames.items()},
+        "reliability": beside.reliability(found.clean) if answered else None,
+        "risk_coverage": beside.risk_coverage(found.clean) if answered else None,
+        "temperature": _temperature(found),
+        "conformal": _conformal(found, intervals),
+        "worst": beside.worst(found),
         "bootstrap": {"level": 0.95, "samples": samples, "seed": seed},
     }
+    return Scored(card, _per_image(found, arguments, measures))
 
 
-# --- what each measure's function is given -----------------------------------------------------------------
-
-
-def _of_clean(clean: Outcomes) -> dict[str, Arguments]:
-    pair = clean.whole("confidence"), clean.whole("correct")
-    found: dict[str, Arguments] = {"clean_error": (_wrong(clean),)}
-    if clean.correct_top5:
-        found["clean_error_top5"] = ((~clean.whole("correct_top5")).astype(np.float64),)
-    found["brier_score"] = (clean.whole("brier"),)
-    found["negative_log_likelihood"] = (clean.whole("loss"),)
-    names = (
-        "rms_calibration_error", "rms_calibration_error_published", "expected_calibration_error",
-        "maximum_calibration_error", "area_under_risk_coverage", "coverage_at_1_percent",
-    )  # fmt: skip
-    return found | dict.fromkeys(names, pair)
-
-
-def _of_corruptions(levels: Mapping[str, Mapping[int, Outcomes]], imagenet: bool) -> dict[str, Arguments]:
-    found: dict[str, Arguments] = {}
-    for measure, members in (("validation_corruption_error", VALIDATION), ("c_bar_error", C_BAR)):
-        if chosen := {name: by_severity for name, by_severity in levels.items() if name in members}:
-            found[measure] = (_wrong_shares(chosen).mean(axis=1),)
-    test = _test_corruptions(levels)
-    if not test:
-        return found
-    shares = _wrong_shares(test)
-    found["mean_corruption_error"] = (shares.mean(axis=1),)
-    complete = len(test) == len(ALEXNET) and all(len(by_severity) == 5 for by_severity in test.values())
-    if imagenet and complete:
-        weights = 1.0 / np.array([ALEXNET[name] for name in test])
-        found["normalised_mean_corruption_error"] = (shares @ weights / len(test),)
-    every = [outcomes for by_severity in test.values() for outcomes in by_severity.values()]
-    found["corruption_rms_calibration_error"] = (
-        np.stack([outcomes.whole("confidence") for outcomes in every], axis=1),
-        np.stack([outcomes.whole("correct") for outcomes in every], axis=1),
-    )
-    return found
-
-
-def _of_sequences(found: RunOutcomes) -> dict[str, Arguments]:
-    arguments: dict[str, Arguments] = {}
-    if found.frames:
-        rates = [_flips(name, frames).mean(axis=1) for name, frames in found.frames.items()]
-        arguments["mean_flip_probability"] = (np.mean(rates, axis=0),)
-    if found.top5:
-        distances = np.mean(list(found.top5.values()), axis=0)
-        arguments["top5_distance"] = (distances.astype(np.float64),)
-    return arguments
-
-
-def _against_baseline(
-    baseline: Baseline, levels: Mapping[str, Mapping[int, Outcomes]], frames: Mapping[str, NDArray[np.int64]]
-) -> dict[str, Arguments]:
-    """mCE and mFR divided by another run's. The intervals are of this run alone: the divisor is taken as it is."""
-    found: dict[str, Arguments] = {}
-    if test := _test_corruptions(levels):
-        try:
-            divisors = baseline.corruption_errors({name: list(by_severity) for name, by_severity in test.items()})
-            found["baseline_mean_corruption_error"] = ((_wrong_shares(test) / np.array(divisors)).mean(axis=1),)
-        except InputError as error:
-            found["baseline_mean_corruption_error"] = error
-    if frames:
-        try:
-            divisors = baseline.flip_rates(list(frames))
-            rates = [_flips(name, f).mean(axis=1) / divisor for (name, f), divisor in zip(frames.items(), divisors)]
-            found["baseline_mean_flip_rate"] = (np.mean(rates, axis=0),)
-        except InputError as error:
-            found["baseline_mean_flip_rate"] = error
-    return found
-
-
-def _of_anomalies(known: Outcomes, unknown: Outcomes) -> dict[str, Arguments]:
-    """Anomaly scores of known images, then of unknown ones; and which are which."""
-    by_confidence = np.concatenate([-known.whole("confidence"), -unknown.whole("confidence")])
-    by_logit = np.concatenate([known.whole("logit_score"), unknown.whole("logit_score")])
-    anomalous = np.arange(len(by_logit)) >= len(known.whole("correct"))
-    found: dict[str, Arguments] = {}
-    for suffix, scores in (("", by_confidence), ("_logit", by_logit)):
-        for name in ("anomaly_aupr", "anomaly_auroc", "anomaly_fpr95"):
-            found[name + suffix] = (scores, anomalous)
-    return found
-
-
-def _wrong(outcomes: Outcomes) -> NDArray[np.float64]:
-    """1 for each image that is answered wrongly, else 0."""
-    return (~outcomes.whole("correct")).astype(np.float64)
-
-
-def _wrong_shares(levels: Mapping[str, Mapping[int, Outcomes]]) -> NDArray[np.float64]:
-    """For each image and corruption the share of severities answered wrongly: images are drawn whole."""
-    return np.stack(
-        [1.0 - np.mean([o.whole("correct") for o in by_severity.values()], axis=0) for by_severity in levels.values()],
-        axis=1,
-    )
-
-
-def _test_corruptions(levels: Mapping[str, Mapping[int, Outcomes]]) -> dict[str, Mapping[int, Outcomes]]:
-    """Of the corruptions that were measured the 15 of -C, over which the mean corruption error goes."""
-    return {name: by_severity for name, by_severity in levels.items() if name in ALEXNET}
-
-
-def _flips(perturbation: str, frames: NDArray[np.int64]) -> NDArray[np.bool_]:
-    return consistency.flips(frames, reference=consistency.reference_of(perturbation))
-
-
-def _among(run: Mapping[str, Any], classes: int) -> dict[str, int | bool | None]:
-    """How many classes competed, how many outputs the model has (None: not known), and whether all of them did."""
-    columns, outputs = run.get("columns"), run.get("outputs")
-    if not columns:
-        return {"classes": classes, "outputs": classes, "all": True}
-    competing = sum(1 if isinstance(entry, int) else len(entry) for entry in columns)
-    return {"classes": classes, "outputs": outputs, "all": competing == outputs}
-
-
-# --- what is shown beside the measures -----------------------------------------------------------------------
-
-
-def _without_answer(conditions: Mapping[Condition, Outcomes]) -> dict[str, int]:
-    counts = {condition.key: int(np.isnan(o.whole("confidence")).sum()) for condition, o in conditions.items()}
-    return {key: count for key, count in counts.items() if count}
-
-
-def _reliability(clean: Outcomes) -> dict[str, list[float]]:
-    table = calibration.reliability(clean.whole("confidence"), clean.whole("correct"))
-    return {
-        "edges": table.edges.tolist(),
-        "count": table.count.tolist(),
-        "confidence": table.confidence.tolist(),
-        "accuracy": table.accuracy.tolist(),
+def _per_image(
+    found: RunOutcomes, arguments: Mapping[str, Arguments], measures: Mapping[str, Mapping[str, Any]]
+) -> PerImage:
+    """The outcomes behind the figures that there are, without those whose difference can't be told."""
+    chosen = {
+        name: each
+        for name, each in arguments.items()
+        if not isinstance(each, InputError)
+        and measures[name]["value"] is not None
+        and MEASURES[name].interval != "none"
     }
+    return PerImage(chosen, found.indices, found.labels)
 
 
-def _risk_coverage(clean: Outcomes, points: int = 101) -> dict[str, list[float]]:
-    coverage, risk = selective.risk_coverage(clean.whole("confidence"), clean.whole("correct"))
-    shown = np.unique(np.linspace(0, len(coverage) - 1, points).round().astype(int))
-    return {"coverage": coverage[shown].tolist(), "risk": risk[shown].tolist()}
+def _temperature(found: RunOutcomes) -> dict[str, Any]:
+    clean = found.clean
+    return temperature_entry(
+        found.held_out,
+        (clean.whole("confidence"), clean.whole("loss")),
+        (clean.whole("scaled_confidence"), clean.whole("scaled_loss")),
+        clean.whole("correct"),
+        found.indices,
+    )
 
 
-def _worst(found: RunOutcomes) -> list[dict[str, Any]]:
-    """The images with the largest loss that were answered wrongly."""
-    loss, correct = found.clean.whole("loss"), found.clean.whole("correct")
-    confidence, predicted = found.clean.whole("confidence"), found.clean.whole("predicted")
-    order = [i for i in np.argsort(-np.nan_to_num(loss, nan=np.inf), kind="stable") if not correct[i]][:WORST]
+def _conformal(found: RunOutcomes, intervals: Intervals) -> dict[str, Any]:
+    by_severity = {"clean": [found.clean]}
+    for condition, outcomes in sorted(found.conditions.items(), key=lambda pair: pair[0].severity or 0):
+        if condition.severity is not None:
+            by_severity.setdefault(str(condition.severity), []).append(outcomes)
+    if not isinstance(found.held_out, HeldOut):
+        return conformal_entry(found.held_out, {}, found.indices, intervals)
+    sets = {name: [(o.whole("covered"), o.whole("set_size")) for o in each] for name, each in by_severity.items()}
+    return conformal_entry(found.held_out, sets, found.indices, intervals)
+
+
+def _hints(clean_error: float | None, made: Mapping[str, Any]) -> list[str]:
+    """What a reader should look at before the figures are believed."""
+    if clean_error is None or clean_error <= HIGH_ERROR or "normalisation" not in made or made["normalisation"]:
+        return []
     return [
-        {
-            "index": int(found.indices[i]),
-            "label": int(found.labels[i]),
-            "predicted": int(predicted[i]),
-            "confidence": None if np.isnan(confidence[i]) else float(confidence[i]),
-        }
-        for i in order
+        f"{100 * clean_error:.0f}% of clean images are answered wrongly, and no normalisation is known for this model: "
+        "it was given pixels in [0, 1] as they are. If it was trained on normalised images, pass --mean and --std "
+        "(often 0.485,0.456,0.406 and 0.229,0.224,0.225): leaving them out alone raises the error"
     ]

@@ -25,11 +25,13 @@ from ipmix.core.progress import duration
 from ipmix.core.versions import versions
 from ipmix.corruptions import CORRUPTIONS, corrupt
 from ipmix.data.datasets import ArrayDataset
+from ipmix.evaluation.results import read_runs
 from ipmix.experiment.quickstart_worker import NAMES, QuickstartConfig, images_of, method_of, mixing_of, work
 from ipmix.mixing_set.mixing_set import MixingSet
 from ipmix.recipe.format import WHOLE
 from ipmix.recipe.recipe import Recipe
 from ipmix.report import Figure, Panel, print_comparison, write_page
+from ipmix.report.comparison import Comparison, compare_runs
 
 __all__ = ["QuickstartConfig", "quickstart"]
 
@@ -76,10 +78,13 @@ def quickstart(
         "runs": cards,
     }
     write_text(out / "results.json", json_text(results, indent=1) + "\n")
-    write_report(settings, results, train_set, test_set, mixing_of(settings), out / "report.html")
-    print_comparison([cards[name] for name in NAMES])
+    comparisons = compare_runs(read_runs(out / "results.json"))
+    write_report(
+        settings, results, train_set, test_set, mixing_of(settings), out / "report.html", comparisons=comparisons
+    )
+    print_comparison([cards[name] for name in NAMES], comparisons=comparisons)
     sys.stdout.write(
-        f"In brackets: 95% bootstrap intervals over the {len(test_set)} test images; one training run each.\n"
+        "In brackets: 95% intervals over the test images; one training run each.\n"
         f"Done in {duration(time.monotonic() - began)}. Open {out / 'report.html'}; "
         f"all figures are in {out / 'results.json'}.\n"
     )
@@ -211,8 +216,10 @@ def write_report(
     test_set: ArrayDataset,
     mixing: MixingSet,
     path: Path,
+    *,
+    comparisons: Sequence[Comparison] | None = None,
 ) -> None:
-    """Write the page of a finished quickstart."""
+    """Write the page of a finished quickstart; ``comparisons`` is that of the IPMix network with the plain one."""
     same = "random crop" + ("" if settings.data == "digits" else " and mirroring")
     loss = "Jensen-Shannon consistency over two versions of each image" if settings.jsd else "cross-entropy"
     facts = [
@@ -236,6 +243,7 @@ def write_report(
         ),
         panels=panels(settings, train_set, mixing),
         facts=facts,
+        comparisons=comparisons,
     )
 
 

@@ -76,9 +76,10 @@ def train_and_measure(
     import torch
 
     from ipmix.data.sources import InMemory
+    from ipmix.evaluation.per_image import FILE, write_per_image
     from ipmix.evaluation.plan import AttackConfig, EvaluationPlan
     from ipmix.evaluation.predicting import predict
-    from ipmix.evaluation.scorecard import score
+    from ipmix.evaluation.scorecard import scored
     from ipmix.training.loop import train
 
     torch.set_num_threads(1)
@@ -107,7 +108,10 @@ def train_and_measure(
         force=force,
         quiet=True,
     )
-    card = score(kept, seed=settings.seed)
+    found = scored(kept, seed=settings.seed)
+    card = dict(found.card)
+    if found.per_image is not None:
+        write_per_image(folder / FILE, found.per_image)
     write_text(folder / "scorecard.json", json_text(card, indent=1) + "\n")
     return card
 

@@ -82,7 +82,7 @@ def difference_of_means(
     count, found = len(changes), None
     if np.ptp(changes) > 0.0:
         found = bootstrap.mean_interval(changes, seed=seed, level=level, samples=samples)
-    if bounds is not None and int((changes != 0.0).sum()) < FEW:
+    if bounds is not None and (found is None or int((changes != 0.0).sum()) < FEW):
         wide = _agresti_min(changes, bounds[1] - bounds[0], level)
         found = wide if found is None else (min(found[0], wide[0]), max(found[1], wide[1]))
     value = float(changes.mean())

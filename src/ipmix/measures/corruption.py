@@ -4,7 +4,7 @@ The error at each of a corruption's severities is averaged to the corruption's e
 corruptions as they are (CIFAR) or after dividing each by a baseline model's (ImageNet, where it is AlexNet).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -38,6 +38,35 @@ ALEXNET_VALIDATION: dict[str, float] = {
     "speckle_noise": 0.845388,
 }
 """The same for the four validation corruptions, which published mCE leaves out."""
+
+
+ALEXNET_CLEAN = 0.435
+"""AlexNet's error on clean ImageNet: what the published relative mCE subtracts from its table."""
+
+TEST_CORRUPTIONS = tuple(ALEXNET)
+"""The 15 corruptions over which the mean corruption error goes, each at 5 severities: nothing else is mCE."""
+
+
+def is_whole(levels: Mapping[str, Collection[object]]) -> bool:
+    """Whether all 15 corruptions of :data:`TEST_CORRUPTIONS` are there at 5 severities each, so that there is an mCE.
+
+    Args:
+        levels: corruption -> severities; corruptions of other sets do no harm.
+    """
+    return all(len(levels.get(name, ())) == 5 for name in TEST_CORRUPTIONS)
+
+
+def chosen_title(levels: Mapping[str, Collection[object]]) -> str:
+    """What a mean error over some of the 15 corruptions or severities is called: by what it is over.
+
+    "Mean error over 4 corruptions, severities 1, 3, 5".
+    """
+    found = [sorted(map(str, severities)) for name, severities in levels.items() if name in ALEXNET]
+    over = f"{len(found)} corruption{'s' if len(found) != 1 else ''}"
+    if any(each != found[0] for each in found):
+        return f"Mean error over {over}, severities that differ"
+    words = ", ".join(found[0]) if found else "none"
+    return f"Mean error over {over}, severit{'ies' if found and len(found[0]) != 1 else 'y'} {words}"
 
 
 def corruption_errors(errors: Mapping[str, ArrayLike]) -> dict[str, float]:

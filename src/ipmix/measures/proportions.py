@@ -50,7 +50,8 @@ def mean_interval(
 ) -> tuple[float, float]:
     """The interval of the mean of one bounded number per image; never a point.
 
-    - All values at one end of ``bounds`` or the other (right or wrong): the exact :func:`interval` of the count.
+    - All values at one end of ``bounds`` or the other (right or wrong): the exact :func:`interval` of the count. The
+      same where all values are equal, from which nothing can be resampled.
     - Else the bootstrap's over images. Where fewer than :data:`FEW` images depart from the lower end, or from the
       upper one, it is widened to the exact interval of the pooled count (the sum of the values, in units of the
       range, of so many images): at 0% of 60 images it says 0 to 6.0%, with one image wrong under 1 of 20
@@ -69,7 +70,7 @@ def mean_interval(
         raise InputError(f"values must lie in {low} .. {high}, got {numbers.min():.6g}..{numbers.max():.6g}")
     shares = np.clip((numbers - low) / (high - low), 0.0, 1.0)
     exact = interval(float(min(shares.sum(), shares.size)), shares.size, level=level)
-    if np.isin(shares, (0.0, 1.0)).all():
+    if np.isin(shares, (0.0, 1.0)).all() or np.ptp(shares) < 1e-12:
         found = exact
     else:
         found = bootstrap.mean_interval(shares, seed=seed, level=level, samples=samples)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ipmix.core.errors import InputError
 from ipmix.measures import anomaly, calibration, selective
-from ipmix.measures.corruption import ALEXNET
+from ipmix.measures.corruption import ALEXNET, ALEXNET_CLEAN
 
 Needed = Literal["clean", "corruption", "frames", "top5", "attack", "auto_attack", "anomalies", "baseline"]
 """Kinds of conditions under which there must be predictions; predictions on anomalies; another run's scorecard."""
@@ -53,23 +53,57 @@ class Measure:
     bounds: tuple[float, float] | None = (0.0, 1.0)
 
 
+def _scale(clean: float) -> float:
+    """What an image that is wrong under all corruptions counts, divided by AlexNet's rises above ``clean``."""
+    return float(np.mean([1.0 / (error - clean) for error in ALEXNET.values()]))
+
+
 _KNOWN: tuple[Needed, ...] = ("clean", "anomalies")
 
 MEASURES: dict[str, Measure] = {
     "clean_error": Measure("Clean error", "wrong answers on untouched images"),
     "clean_error_top5": Measure("Clean error, top 5", "the label is not among the five likeliest classes"),
     "mean_corruption_error": Measure(
-        "Corruption error (mCE)", "wrong answers, mean over corruptions", needs=("corruption",)
+        "Corruption error (mCE)", "wrong answers, mean over 15 corruptions at 5 severities", needs=("corruption",)
+    ),
+    "chosen_corruption_error": Measure(
+        "Mean error over chosen corruptions",
+        "wrong answers; no mCE, which goes over 15 corruptions at 5 severities",
+        needs=("corruption",),
     ),
     "normalised_mean_corruption_error": Measure(
         "mCE against AlexNet",
         "each corruption's error divided by AlexNet's; 100% is AlexNet",
         needs=("corruption",),
-        bounds=(0.0, float(np.mean([1.0 / error for error in ALEXNET.values()]))),
+        bounds=(0.0, _scale(0.0)),
+    ),
+    "relative_mean_corruption_error": Measure(
+        "Relative mCE",
+        "how much more is wrong under the 15 corruptions than on clean images",
+        needs=("corruption",),
+        bounds=(-1.0, 1.0),
+    ),
+    "normalised_relative_mean_corruption_error": Measure(
+        "Relative mCE against AlexNet",
+        "each corruption's rise of the error divided by AlexNet's; 100% is AlexNet",
+        needs=("corruption",),
+        bounds=(-_scale(ALEXNET_CLEAN), _scale(ALEXNET_CLEAN)),
     ),
     "baseline_mean_corruption_error": Measure(
         "mCE against the baseline",
         "each corruption's error divided by the baseline run's; 100% is the baseline",
+        needs=("corruption", "baseline"),
+        bounds=None,
+    ),
+    "baseline_chosen_corruption_error": Measure(
+        "Chosen corruptions against the baseline",
+        "each chosen corruption's error divided by the baseline run's; 100% is the baseline; no mCE",
+        needs=("corruption", "baseline"),
+        bounds=None,
+    ),
+    "baseline_relative_mean_corruption_error": Measure(
+        "Relative mCE against the baseline",
+        "each corruption's rise of the error divided by the baseline run's; 100% is the baseline",
         needs=("corruption", "baseline"),
         bounds=None,
     ),
@@ -100,6 +134,12 @@ MEASURES: dict[str, Measure] = {
         partial(calibration.rms_calibration_error, last_bin="skip"),
         interval="centred",
     ),
+    "rms_calibration_error_debiased": Measure(
+        "RMS, debiased",
+        "the same without what chance adds in bins of 100",
+        calibration.debiased_rms_calibration_error,
+        interval="none",
+    ),
     "mean_flip_probability": Measure(
         "Flip probability (mFP)", "answers that change from frame to frame", needs=("frames",)
     ),
@@ -114,6 +154,12 @@ MEASURES: dict[str, Measure] = {
     ),
     "expected_calibration_error": Measure(
         "ECE", "15 equally wide bins", calibration.expected_calibration_error, interval="centred"
+    ),
+    "expected_calibration_error_debiased": Measure(
+        "ECE, debiased",
+        "the same without what chance adds in 15 bins",
+        calibration.debiased_expected_calibration_error,
+        interval="none",
     ),
     # The bootstrap says nothing true about a maximum: resampling only adds to it.
     "maximum_calibration_error": Measure(
@@ -166,8 +212,35 @@ MEASURES: dict[str, Measure] = {
 HEADLINE = (
     "clean_error",
     "mean_corruption_error",
+    "chosen_corruption_error",
     "mean_flip_probability",
     "attack_error",
     "rms_calibration_error",
 )
-"""The paper's measures on CIFAR, in its order of columns."""
+"""The paper's measures on CIFAR, in its order of columns. Of the two corruption errors a run has one."""
+
+SINGLE = ("clean_error", "clean_error_top5", "attack_error", "attack_error_published", "auto_attack_error")
+"""Single proportions: one answer an image, right or wrong, so that their intervals are exact."""
+
+BINNED = (
+    "rms_calibration_error",
+    "rms_calibration_error_published",
+    "expected_calibration_error",
+    "maximum_calibration_error",
+)
+"""Measures to which bins add something by chance: each comes with its noise floor."""
+
+AGAINST_PUBLISHED = (
+    "mean_corruption_error",
+    "normalised_mean_corruption_error",
+    "baseline_mean_corruption_error",
+    "chosen_corruption_error",
+    "baseline_chosen_corruption_error",
+    "relative_mean_corruption_error",
+    "normalised_relative_mean_corruption_error",
+    "baseline_relative_mean_corruption_error",
+    "mean_flip_probability",
+    "baseline_mean_flip_rate",
+    "top5_distance",
+)
+"""What benchmarks on -C and -P print, together in one table."""

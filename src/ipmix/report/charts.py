@@ -14,6 +14,8 @@ class Curve:
     x: Sequence[float]
     y: Sequence[float]
     color: int = 0
+    bounds: Sequence[Sequence[float] | None] = ()
+    """The interval (low, high) of each point, drawn as a line across; empty for none."""
 
 
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 12, 38
@@ -36,7 +38,8 @@ def lines(
     x_low, x_high = min(xs), max(xs)
     if x_high == x_low:
         x_high = x_low + 1.0
-    y_high = _ceiling(max(ys))
+    ends = [end for line in series for pair in line.bounds if pair for end in pair]
+    y_high = _ceiling(max(*ys, *ends, 0.0))
     inner_width, inner_height = width - LEFT - RIGHT, height - TOP - BOTTOM
 
     def across(x: float) -> float:
@@ -64,11 +67,18 @@ def lines(
         parts.append(
             f'<polyline class="line s{line.color}" points="{path}"><title>{escape(line.label)}</title></polyline>'
         )
+        bounds = line.bounds or [None] * len(line.x)
+        for x, pair in zip(line.x, bounds):
+            if pair:
+                parts.append(
+                    f'<line class="line range s{line.color}" x1="{across(x):.1f}" x2="{across(x):.1f}" '
+                    f'y1="{up(pair[0]):.1f}" y2="{up(pair[1]):.1f}"/>'
+                )
         if points:
             parts += [
                 f'<circle class="dot s{line.color}" cx="{across(x):.1f}" cy="{up(y):.1f}" r="3.2">'
-                f"<title>{escape(line.label)}: {100 * y:.1f}%</title></circle>"
-                for x, y in zip(line.x, line.y)
+                f"<title>{escape(line.label)}: {100 * y:.1f}%{_in_brackets(pair)}</title></circle>"
+                for x, y, pair in zip(line.x, line.y, bounds)
             ]
     parts.append("</svg>")
     return Markup("".join(parts))
@@ -82,9 +92,12 @@ def reliability(
     *,
     title: str,
     color: int = 0,
+    low: Sequence[float] = (),
+    high: Sequence[float] = (),
 ) -> Markup:
     """A reliability diagram: accuracy of each bin of confidence against the diagonal, and where images lie.
 
+    ``low`` and ``high``, the ends of each accuracy's interval, are drawn as a line where they are given.
     The red part of a column is the gap between confidence and accuracy.
     """
     size, strip = 200, 44
@@ -101,15 +114,22 @@ def reliability(
         if not number:
             continue
         x, wide = left + size * edges[i], size * (edges[i + 1] - edges[i])
-        low, high = sorted((accuracy[i], confidence[i]))
+        nearer, farther = sorted((accuracy[i], confidence[i]))
+        bounds = (low[i], high[i]) if low and high else None
         parts.append(
             f'<rect class="fill s{color}" x="{x + 0.5:.1f}" width="{wide - 1:.1f}" '
             f'y="{top + size * (1 - accuracy[i]):.1f}" height="{size * accuracy[i]:.1f}">'
             f"<title>{number} images: confidence {100 * confidence[i]:.1f}%, "
-            f"correct {100 * accuracy[i]:.1f}%</title></rect>"
+            f"correct {100 * accuracy[i]:.1f}%{_in_brackets(bounds)}</title></rect>"
             f'<rect class="gap" x="{x + 0.5:.1f}" width="{wide - 1:.1f}" '
-            f'y="{top + size * (1 - high):.1f}" height="{max(size * (high - low), 0.8):.1f}"/>'
+            f'y="{top + size * (1 - farther):.1f}" height="{max(size * (farther - nearer), 0.8):.1f}"/>'
         )
+        if bounds:
+            middle = x + wide / 2
+            parts.append(
+                f'<line class="interval" x1="{middle:.1f}" x2="{middle:.1f}" '
+                f'y1="{top + size * (1 - bounds[0]):.1f}" y2="{top + size * (1 - bounds[1]):.1f}"/>'
+            )
         share = strip * number / most * 0.85
         parts.append(
             f'<rect class="count" x="{x + 0.5:.1f}" width="{wide - 1:.1f}" y="{top + size + 2:.1f}" '
@@ -129,6 +149,10 @@ def _opening(width: float, height: float, title: str) -> str:
         f'<svg class="chart" viewBox="0 0 {width:.0f} {height:.0f}" role="img" '
         f'aria-label="{escape(title)}" xmlns="http://www.w3.org/2000/svg">'
     )
+
+
+def _in_brackets(pair: Sequence[float] | None) -> str:
+    return f" ({100 * pair[0]:.1f}–{100 * pair[1]:.1f})" if pair else ""
 
 
 def _text(x: float, y: float, content: str, anchor: str, kind: str = "tick") -> str:

@@ -20,7 +20,7 @@ SAMPLES = 1000
 Verdict = Literal["better", "worse", "undecided"]
 
 ALONE = (
-    "not paired: a scorecard alone doesn't say how each image was answered (outcomes.npz beside it does, or the "
+    "Not paired: a scorecard alone doesn't say how each image was answered (outcomes.npz beside it does, or the "
     "predictions)"
 )
 
@@ -218,12 +218,13 @@ def _compared(
         ):
             continue
         both = [(run.per_image.arguments.get(name) if run.per_image else None) for run in (first, second)]
-        rows.append(_row(name, figures, both, seed, samples))
+        rows.append(_row(name, numbers.title_of(name, (first.card, second.card)), figures, both, seed, samples))
     return Comparison(*titles, (), tuple(rows), paired, 0, None if paired else ALONE)
 
 
 def _row(
     name: str,
+    title: str,
     figures: tuple[Mapping[str, Any], Mapping[str, Any]],
     both: Sequence[Arguments | None],
     seed: int,
@@ -231,9 +232,7 @@ def _row(
 ) -> Compared:
     measure, (one, other) = MEASURES[name], both
     values = figures[0]["value"], figures[1]["value"]
-    row = Compared(
-        name, measure.title, *values, values[1] - values[0], None, figures[1]["pictures"], None, None, "undecided"
-    )
+    row = Compared(name, title, *values, values[1] - values[0], None, figures[1]["pictures"], None, None, "undecided")
     if measure.interval == "none":
         return row
     if one is None or other is None or len(one[0]) != len(other[0]) or len(one[0]) < 2:
@@ -268,3 +267,41 @@ def _decided(row: Compared, corrected: float) -> Compared:
 
 def _judged(measure: Measure, change: float) -> Verdict:
     return "better" if (change < 0.0) == (measure.better == "lower") else "worse"
+
+
+def verdicts(
+    cards: Sequence[Mapping[str, Any]], names: Sequence[str], comparison: Comparison | None = None
+) -> list[dict[str, Any]]:
+    """The first run against the last, measure by measure: both values, the change, and "better", "worse" or "level".
+
+    "level" means that nothing is decided. Without a ``comparison`` that of the scorecards alone.
+    """
+    found = comparison or compare(Scored(cards[0]), Scored(cards[-1]), names=names)
+    return [
+        {
+            "name": row.name,
+            "title": row.title,
+            "from": numbers.written(row.name, row.first),
+            "to": numbers.written(row.name, row.second),
+            "change": numbers.written_change(row.name, row.difference, row.interval),
+            "judgement": "level" if row.verdict == "undecided" else row.verdict,
+            "images": row.images,
+        }
+        for row in found.rows
+    ]
+
+
+def explained(comparison: Comparison) -> str:
+    """How verdicts come about, in a sentence or two."""
+    if comparison.differing:
+        return "No verdict: the runs were made in different ways, so that their figures don't compare."
+    if not comparison.paired:
+        return f"{comparison.reason}. Better and worse only where the two 95% intervals don't overlap."
+    corrected = (
+        f" {comparison.family} comparisons were made at once and are corrected for that (Holm)."
+        if comparison.family > 1 else ""
+    )  # fmt: skip
+    return (
+        "Differences on the same images, with paired 95% intervals. Better and worse only where that is decided."
+        + corrected
+    )

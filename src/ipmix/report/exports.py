@@ -8,6 +8,7 @@ from ipmix.core.errors import InputError
 from ipmix.core.json_text import json_text
 from ipmix.measures.table import HEADLINE, MEASURES
 from ipmix.report import robustbench, tables
+from ipmix.report.comparison import Comparison, Scored, compare_runs
 from ipmix.report.facts import facts_of
 from ipmix.report.numbers import figure_of, measure_names, run_names
 from ipmix.report.page import render_page
@@ -30,8 +31,19 @@ def rendered(
     *,
     title: str | None = None,
     about: Mapping[str, str] | None = None,
+    comparisons: Sequence[Comparison] | None = None,
 ) -> str:
-    """The scorecards as text in one of the forms of ``ipmix report --format``; ``about`` is for claims."""
+    """The scorecards as text in one of the forms of ``ipmix report --format``.
+
+    Args:
+        cards: scorecards.
+        form: of the text.
+        title: the page's or card's heading.
+        about: for claims, what can't be measured.
+        comparisons: of the runs with the first; by default those of the scorecards alone.
+    """
+    if comparisons is None:
+        comparisons = compare_runs([Scored(card) for card in cards]) if len(cards) > 1 else ()
     if form in ABOUT_ONE and len(cards) != 1:
         raise InputError(f"a {form} is about one model; got {len(cards)} results")
     if about and not form.startswith("robustbench"):
@@ -40,9 +52,12 @@ def rendered(
         names = run_names(cards)
         heading = f"How safe is {names[0]}?" if len(cards) == 1 else "Safety scorecards compared"
         facts = [(f"{name}: {key}", value) for name, card in zip(names, cards) for key, value in facts_of(card)]
-        return render_page(cards, title=title or heading, facts=facts_of(cards[0]) if len(cards) == 1 else facts)
+        return render_page(
+            cards, title=title or heading, facts=facts_of(cards[0]) if len(cards) == 1 else facts,
+            comparisons=comparisons,
+        )  # fmt: skip
     if form == "markdown":
-        return tables.markdown(cards)
+        return tables.markdown(cards, comparisons)
     if form == "csv":
         return tables.to_csv(cards)
     if form == "model-card":
@@ -51,7 +66,12 @@ def rendered(
         return robustbench.model_info_text(cards[0], about)
     if form == "robustbench-claim":
         return robustbench.claim_text(cards[0], about)
-    return json_text({"schema": "ipmix comparison 1", "runs": dict(zip(run_names(cards), cards))}, indent=1) + "\n"
+    content = {
+        "schema": "ipmix comparison 1",
+        "runs": dict(zip(run_names(cards), cards)),
+        "comparisons": [found.to_dict() for found in comparisons],
+    }
+    return json_text(content, indent=1) + "\n"
 
 
 def model_card(card: Mapping[str, Any], *, title: str | None = None) -> str:
@@ -91,6 +111,6 @@ def model_card(card: Mapping[str, Any], *, title: str | None = None) -> str:
     not_given = "\n\nNot given:\n\n" + "\n".join(missing) if missing else ""
     return (
         f"---\n{block}\n---\n\n# {tables.inline(name)}\n\n## Safety scorecard\n\n"
-        f"Measured on {card['pictures']} images of {tables.inline(data)}; in brackets, 95% bootstrap intervals over "
-        f"them.\n\n{tables.markdown([card])}{not_given}\n\n## How it was measured\n\n{facts}\n"
+        f"Measured on {card['pictures']} images of {tables.inline(data)}; in brackets, 95% intervals over "
+        f"the images.\n\n{tables.markdown([card])}{not_given}\n\n## How it was measured\n\n{facts}\n"
     )

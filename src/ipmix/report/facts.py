@@ -4,7 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from ipmix.core.versions import versions
-from ipmix.report.numbers import among
+from ipmix.report.numbers import among, plainly
+
+FROST = {
+    "published": "the published photographs",
+    "procedural": "grown by a procedure: figures with it don't compare with published ones",
+    "not known": "of which kind is not known",
+}
 
 
 def facts_of(card: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -17,20 +23,40 @@ def facts_of(card: Mapping[str, Any]) -> list[tuple[str, str]]:
         facts.append(("weights", f"sha256 {model['sha256'][:16]}…"))
     if data := run.get("data"):
         facts.append(("data", f"{data['name']}, {data['pictures']} images, {len(data['classes'])} classes"))
+        if digest := data.get("sha256"):
+            facts.append(("data's hash", f"sha256 {digest[:16]}…{digest[64:]}"))
     competing = card.get("among", {}).get("outputs")
     if answers := among(card) or (f"all {competing:,} outputs of the model compete" if competing else ""):
         facts.append(("classes", answers))
     if form := run.get("form"):
-        facts.append(("form of the images", ", ".join(f"{key} {_plainly(value)}" for key, value in form.items())))
+        facts.append(("form of the images", ", ".join(f"{key} {plainly(value)}" for key, value in form.items())))
+    made = card.get("made") or {}
+    if side := made.get("side") if not form else None:
+        facts.append(("size", f"{side} pixels"))
+    if made and not (form or {}).get("mean"):
+        known = made.get("normalisation")
+        told = ", ".join(f"{key} {plainly(value)}" for key, value in known.items()) if known else ""
+        facts.append(("normalisation", told or "none known: pixels in [0, 1] went to the model as they are"))
     if card.get("scores", "logits") != "logits":
         facts.append(("predictions", f"taken as {card['scores']}"))
     if plan := run.get("plan"):
         facts += _plan_facts(plan)
+    if card.get("frost"):
+        facts.append(("frost", FROST[card["frost"]]))
     if baseline := run.get("baseline"):
         facts.append(("baseline", str(baseline)))
     level, samples = card["bootstrap"]["level"], card["bootstrap"]["samples"]
-    facts.append(("intervals", f"{100 * level:.0f}% bootstrap, {samples} resamples of the images"))
-    return [*facts, *versions().items()]
+    facts.append(
+        (
+            "intervals",
+            f"{100 * level:.0f}%, exact (Clopper-Pearson) for single errors, else bootstrap, {samples} resamples of "
+            "the images",
+        )
+    )
+    facts += [(key, made[key]) for key in ("device", "precision", "command") if made.get(key)]
+    if made.get("then"):
+        facts.append(("gone on with", "; ".join(f"{one['device']}, {one['precision']}" for one in made["then"])))
+    return [*facts, *(made.get("versions") or versions()).items()]
 
 
 def _plan_facts(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -60,12 +86,6 @@ def _images_of(attack: Mapping[str, Any]) -> int | None:
     """How many images an attack was limited to; earlier scorecards call them pictures."""
     limit: int | None = attack["images"] if "images" in attack else attack["pictures"]
     return limit
-
-
-def _plainly(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(map(_plainly, value))
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _in_255(value: float) -> str:

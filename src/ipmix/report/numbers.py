@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ipmix.core.errors import plain
+from ipmix.measures.corruption import chosen_title
 from ipmix.measures.table import MEASURES
 
 
@@ -23,6 +24,54 @@ def written_interval(name: str, interval: Sequence[float] | None) -> str:
         return ""
     low, high = (written(name, bound).removesuffix("%") for bound in interval)
     return f"{low}–{high}"
+
+
+def title_of(name: str, cards: Sequence[Mapping[str, Any]]) -> str:
+    """What a measure is called here: a mean over chosen corruptions by what it is over, if that is the same in all."""
+    if name == "chosen_corruption_error":
+        told = {chosen_title(card["corruptions"]) for card in cards if name in card["measures"]}
+        if len(told) == 1:
+            return told.pop()
+    return MEASURES[name].title
+
+
+def written_change(name: str, change: float, interval: Sequence[float] | None) -> str:
+    """A difference with its sign, in points of percent or the measure's unit: ``"-3.9 (-7.4 to -0.6)"``."""
+    scale, digits = (100.0, 1) if MEASURES[name].unit == "%" else (1.0, 3)
+
+    def signed(value: float) -> str:
+        text = f"{scale * value:+.{digits}f}"
+        return text[1:] if float(text) == 0.0 else text
+
+    return signed(change) + (f" ({signed(interval[0])} to {signed(interval[1])})" if interval else "")
+
+
+def images_of(name: str, cards: Sequence[Mapping[str, Any]]) -> str:
+    """How many images stand behind a row, "20" or, where runs differ, "20 / 50"."""
+    counts = [figure_of(card, name)["pictures"] for card in cards]
+    return " / ".join(map(str, counts if len(set(counts)) > 1 else counts[:1]))
+
+
+def below_floor(figure: Mapping[str, Any]) -> bool:
+    """Whether a calibration error is no larger than bins of so few images give a perfectly calibrated model."""
+    return figure["value"] is not None and "floor" in figure and not figure["floor"]["cleared"]
+
+
+def written_floor(name: str, figure: Mapping[str, Any]) -> str:
+    """The noise floor in words; empty where there is none."""
+    if figure["value"] is None or "floor" not in figure:
+        return ""
+    mean, high = (written(name, figure["floor"][key]) for key in ("mean", "high"))
+    return f"noise floor {mean}, up to {high}"
+
+
+def frost_note(card: Mapping[str, Any]) -> str:
+    """What is to be said of frost that isn't the published photographs'; empty if nothing is."""
+    if card.get("frost") == "procedural":
+        return "frost was grown by a procedure, not made of the published photographs: figures with it don't compare"
+    if card.get("frost") == "not known":
+        return "which frost was used is not known: figures with it may not compare with published ones"
+    return ""
 
 
 def measure_names(cards: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -68,29 +117,3 @@ def clearly_apart(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
     """Whether two figures' intervals don't overlap: a cautious "this is no accident of the test images"."""
     a, b = first["interval"], second["interval"]
     return bool(a and b and (a[1] < b[0] or b[1] < a[0]))
-
-
-def verdicts(cards: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
-    """The first run against the last, measure by measure: both values and "better", "worse" or "level".
-
-    "level" means that the intervals overlap, or that there are none to tell.
-    """
-    found = []
-    for name in names:
-        first, last = figure_of(cards[0], name), figure_of(cards[-1], name)
-        if first["value"] is None or last["value"] is None:
-            continue
-        lower_is_better = MEASURES[name].better == "lower"
-        judgement = "level"
-        if clearly_apart(first, last):
-            judgement = "better" if (last["value"] < first["value"]) == lower_is_better else "worse"
-        found.append(
-            {
-                "name": name,
-                "title": MEASURES[name].title,
-                "from": written(name, first["value"]),
-                "to": written(name, last["value"]),
-                "judgement": judgement,
-            }
-        )
-    return found

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from ipmix.core.errors import InputError
 from ipmix.core.files import write_text
 from ipmix.measures.table import HEADLINE, MEASURES
-from ipmix.report import charts, numbers
+from ipmix.report import charts, numbers, sections
+from ipmix.report.comparison import Comparison, Scored, compare_runs, explained, verdicts
 from ipmix.report.data_uris import data_uri
 
 SERIES = 6
@@ -51,9 +52,11 @@ def write_page(
     panels: Sequence[Panel] = (),
     facts: Sequence[tuple[str, str]] = (),
     lead: str = "",
+    comparisons: Sequence[Comparison] | None = None,
 ) -> None:
     """Write the page of one or several scorecards in one step; the arguments are :func:`render_page`'s."""
-    write_text(path, render_page(cards, title=title, panels=panels, facts=facts, lead=lead))
+    page = render_page(cards, title=title, panels=panels, facts=facts, lead=lead, comparisons=comparisons)
+    write_text(path, page)
 
 
 def render_page(
@@ -63,6 +66,7 @@ def render_page(
     panels: Sequence[Panel] = (),
     facts: Sequence[tuple[str, str]] = (),
     lead: str = "",
+    comparisons: Sequence[Comparison] | None = None,
 ) -> str:
     """The page as HTML.
 
@@ -72,6 +76,8 @@ def render_page(
         panels: groups of images, shown in this order after the figures.
         facts: settings, versions and seeds, as pairs of name and value.
         lead: a sentence under the heading.
+        comparisons: of each further run with the first, of :func:`ipmix.report.comparison.compare_runs`; by default
+            those of the scorecards alone, which aren't paired.
 
     Raises:
         InputError: there is no scorecard, or something else is passed as one.
@@ -88,16 +94,20 @@ def render_page(
     template = environment.from_string(folder.joinpath("page.html.j2").read_text(encoding="utf-8"))
     style = folder.joinpath("style.css").read_text(encoding="utf-8")
     names = numbers.run_names(cards)
+    if comparisons is None:
+        comparisons = compare_runs([Scored(card) for card in cards]) if len(cards) > 1 else ()
     page: str = template.render(
         title=title,
         lead=" ".join(filter(None, (lead, f"All answers {numbers.among(cards[0])}." if _restricted(cards) else ""))),
         style=Markup(style),
         policy=content_policy(style),
         runs=[{"name": name, "color": _color(i, len(cards))} for i, name in enumerate(names)],
-        headline=_bars(cards, names, [n for n in HEADLINE if n in numbers.measure_names(cards)]),
-        verdicts=numbers.verdicts(cards, HEADLINE) if len(cards) > 1 else [],
+        headline=_bars(cards, names, [n for n in HEADLINE if n in numbers.measure_names(cards)], comparisons),
+        comparisons=[_compared(cards, i, found) for i, found in enumerate(comparisons, 1)],
         table=_table(cards),
-        images=[card["pictures"] for card in cards],
+        published=sections.against_published(cards),
+        temperature=sections.temperature(cards, names),
+        conformal=sections.conformal(cards, names),
         severity_chart=_severity_chart(cards, names),
         heat=_heat(cards, names),
         reliability=_reliability(cards, names),
@@ -134,7 +144,28 @@ def _color(position: int, count: int) -> int:
     return 1 if count == 1 else position % SERIES
 
 
-def _bars(cards: Sequence[Mapping[str, Any]], names: Sequence[str], measures: Sequence[str]) -> list[dict[str, Any]]:
+def _compared(cards: Sequence[Mapping[str, Any]], place: int, found: Comparison) -> dict[str, Any]:
+    return {
+        "first": found.first,
+        "second": found.second,
+        "differing": found.differing,
+        "verdicts": verdicts([cards[0], cards[place]], HEADLINE, found),
+        "explained": explained(found),
+    }
+
+
+def _decided(measure: str, comparisons: Sequence[Comparison], place: int) -> bool:
+    """Whether the run at this place is certain to be better than the first; the first, than all others."""
+    found = [row.verdict if (row := each.row(measure)) else "undecided" for each in comparisons]
+    return bool(found) and (all(v == "worse" for v in found) if place == 0 else found[place - 1] == "better")
+
+
+def _bars(
+    cards: Sequence[Mapping[str, Any]],
+    names: Sequence[str],
+    measures: Sequence[str],
+    comparisons: Sequence[Comparison],
+) -> list[dict[str, Any]]:
     blocks = []
     for measure in measures:
         figures = [numbers.figure_of(card, measure) for card in cards]
@@ -143,8 +174,6 @@ def _bars(cards: Sequence[Mapping[str, Any]], names: Sequence[str], measures: Se
         alone = len(cards) == 1 and MEASURES[measure].unit == "%"
         top = max(reach, default=0.0) * 1.06 or 1.0
         top = 1.0 if alone and top <= 1.06 else top
-        shown = [f["value"] for f in figures if f["value"] is not None]
-        best = min(shown, default=None) if MEASURES[measure].better == "lower" else max(shown, default=None)
         rows = []
         for i, (run, figure) in enumerate(zip(names, figures)):
             value, interval = figure["value"], figure["interval"]
@@ -157,13 +186,13 @@ def _bars(cards: Sequence[Mapping[str, Any]], names: Sequence[str], measures: Se
                     "length": 0.0 if value is None else 100.0 * value / top,
                     "low": None if not interval else 100.0 * interval[0] / top,
                     "spread": None if not interval else 100.0 * (interval[1] - interval[0]) / top,
-                    "best": len(shown) > 1 and value is not None and value == best,
+                    "best": _decided(measure, comparisons, i),
                     "reason": figure["reason"],
+                    "floor": numbers.written_floor(measure, figure) if numbers.below_floor(figure) else "",
                 }
             )
-        fewer = {f["pictures"] for f, card in zip(figures, cards) if 0 < f["pictures"] < card["pictures"]}
-        meaning = MEASURES[measure].meaning + (f", {min(fewer)} images" if fewer else "")
-        blocks.append({"title": MEASURES[measure].title, "meaning": meaning, "rows": rows})
+        meaning = f"{MEASURES[measure].meaning}; {numbers.images_of(measure, cards)} images"
+        blocks.append({"title": numbers.title_of(measure, cards), "meaning": meaning, "rows": rows})
     return blocks
 
 
@@ -178,10 +207,17 @@ def _table(cards: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                     "value": numbers.written(name, figure["value"]),
                     "interval": numbers.written_interval(name, figure["interval"]),
                     "reason": figure["reason"],
+                    "floor": numbers.written_floor(name, figure),
+                    "below": numbers.below_floor(figure),
                 }
             )
         measure = MEASURES[name]
-        rows.append({"title": measure.title, "meaning": measure.meaning, "better": measure.better, "cells": cells})
+        rows.append(
+            {
+                "title": numbers.title_of(name, cards), "meaning": measure.meaning, "better": measure.better,
+                "cells": cells, "images": numbers.images_of(name, cards),
+            }
+        )  # fmt: skip
     return rows
 
 
@@ -193,8 +229,10 @@ def _severity_chart(cards: Sequence[Mapping[str, Any]], names: Sequence[str]) ->
         if not severities:
             continue
         mean = [float(np.mean([by[str(s)] for by in card["corruptions"].values() if str(s) in by])) for s in severities]
-        clean = numbers.figure_of(card, "clean_error")["value"]
-        series.append(charts.Curve(name, [0, *severities], [clean, *mean], _color(i, len(cards))))
+        clean = numbers.figure_of(card, "clean_error")
+        known = card.get("severities", {})
+        bounds = [clean["interval"], *(known.get(str(s), {}).get("interval") for s in severities)]
+        series.append(charts.Curve(name, [0, *severities], [clean["value"], *mean], _color(i, len(cards)), bounds))
     if not series:
         return None
     ticks = [(x, "clean" if x == 0 else str(int(x))) for x in sorted({x for line in series for x in line.x})]
@@ -212,18 +250,19 @@ def _heat(cards: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[dict
         severities = sorted({int(s) for by in card["corruptions"].values() for s in by})
         rows = []
         for corruption, by in card["corruptions"].items():
-            values = [by.get(str(s)) for s in severities]
-            known = [v for v in values if v is not None]
-            cells = [_cell(v) for v in [*values, float(np.mean(known))]]
+            bounds = card.get("corruption_intervals", {}).get(corruption, {})
+            cells = [_cell(by.get(str(s)), bounds.get(str(s)), card["pictures"]) for s in severities]
+            cells.append(_cell(float(np.mean(list(by.values())))))
             rows.append({"name": corruption.replace("_", " "), "cells": cells})
         maps.append({"run": name, "severities": severities, "rows": rows})
     return maps
 
 
-def _cell(value: float | None) -> dict[str, Any]:
+def _cell(value: float | None, bounds: Sequence[float] | None = None, count: int = 0) -> dict[str, Any]:
     if value is None:
-        return {"text": "–", "heat": 0, "strong": False}
-    return {"text": f"{100 * value:.0f}", "heat": round(100 * value), "strong": value > 0.55}
+        return {"text": "–", "heat": 0, "strong": False, "told": ""}
+    told = f"{100 * value:.1f}% ({100 * bounds[0]:.1f}–{100 * bounds[1]:.1f}), {count} images" if bounds else ""
+    return {"text": f"{100 * value:.0f}", "heat": round(100 * value), "strong": value > 0.55, "told": told}
 
 
 def _reliability(cards: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
@@ -298,9 +337,7 @@ def _warnings(cards: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[
                 f"{name}: {count} images have no valid answer (NaN or infinite logits) under {condition}. "
                 "They count as wrong; measures that need a probability are not given."
             )
-    if len({numbers.among(card) for card in cards}) > 1:
-        told = ", ".join(f"{name}: {numbers.among(card) or 'all outputs compete'}" for card, name in zip(cards, names))
-        found.append(f"The runs were scored among different classes: their figures don't compare ({told}).")
-    if len({card["pictures"] for card in cards}) > 1:
-        found.append("The runs were measured on different numbers of images: their figures don't compare.")
+        if frost := numbers.frost_note(card):
+            found.append(f"{name}: {frost}.")
+        found += [f"{name}: {hint}." for hint in card.get("hints", ())]
     return found

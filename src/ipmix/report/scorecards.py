@@ -1,4 +1,7 @@
-"""Whether JSON is a scorecard: compared with ``scorecard.schema.json``, once, where a file is read."""
+"""Whether JSON is a scorecard: compared with ``scorecard.schema.json``, once, where a file is read.
+
+Scorecards of the first version are read as well, and brought to what the second says of them.
+"""
 
 import json
 import math
@@ -8,13 +11,20 @@ from importlib.resources import files
 from typing import Any
 
 from ipmix.core.errors import InputError, plain
-from ipmix.measures.table import MEASURES
+from ipmix.measures import proportions
+from ipmix.measures.corruption import is_whole
+from ipmix.measures.table import MEASURES, SINGLE
+
+SCHEMA = "ipmix scorecard 2"
+EARLIER = "ipmix scorecard 1"
+
+_CHOSEN = {
+    "mean_corruption_error": "chosen_corruption_error",
+    "baseline_mean_corruption_error": "baseline_chosen_corruption_error",
+}
 
 DEPTH = 20
 """Scorecards are no deeper than this; what is would only exhaust the stack."""
-
-DIVIDED = ("normalised_", "baseline_", "relative_")
-"""How the names of measures begin that are divided by another model's: they can be above 1."""
 
 _KINDS: dict[str, tuple[type, ...]] = {
     "object": (dict,),
@@ -30,13 +40,13 @@ _CALLED = {"object": "an object", "array": "a list", "string": "a text", "intege
 
 def check_card(card: Any, where: str) -> None:
     """Raise :class:`InputError`, naming ``where`` and the key, unless ``card`` follows the scorecard's schema."""
-    if not isinstance(card, dict) or card.get("schema") != schema()["title"]:
-        raise InputError(f"{where} is not a scorecard (expected schema {schema()['title']!r})")
-    _check(card, schema(), where, "")
+    if not isinstance(card, dict) or card.get("schema") not in (SCHEMA, EARLIER):
+        raise InputError(f"{where} is not a scorecard (expected schema {SCHEMA!r})")
+    _check({**card, "schema": SCHEMA}, schema(), where, "")
     _check_figures(card["measures"], where)
     if (table := card["reliability"]) is not None:
         sizes = {key: len(values) for key, values in table.items()}
-        if not sizes["edges"] - 1 == sizes["count"] == sizes["confidence"] == sizes["accuracy"]:
+        if any(size != sizes["edges"] - 1 for key, size in sizes.items() if key != "edges"):
             raise InputError(f"{where}: reliability has lists of lengths that don't go together ({sizes})")
     if (curve := card["risk_coverage"]) is not None and len(curve["coverage"]) != len(curve["risk"]):
         raise InputError(f"{where}: risk_coverage must have as many entries in coverage as in risk")
@@ -49,12 +59,37 @@ def _check_figures(measures: Mapping[str, Any], where: str) -> None:
         raise InputError(f"{where}: measures holds no figure that is known, such as clean_error; nothing can be shown")
     for name in known:
         value = measures[name]["value"]
-        most = 1.0 if MEASURES[name].unit == "%" and not name.startswith(DIVIDED) else math.inf
-        if value is not None and not 0.0 <= value <= most:
-            limits = "at least 0" if most == math.inf else "a share in 0 .. 1"
-            raise InputError(f"{where}: measures.{name}.value must be {limits}, got {value}")
+        low, high = MEASURES[name].bounds or (-math.inf, math.inf)
+        if value is not None and not low <= value <= high:
+            raise InputError(f"{where}: measures.{name}.value must be from {low:g} to {high:g}, got {value}")
         if (interval := measures[name]["interval"]) is not None and interval[0] > interval[1]:
             raise InputError(f"{where}: measures.{name}.interval must be low, then high, got {interval}")
+
+
+def upgraded(card: Mapping[str, Any]) -> dict[str, Any]:
+    """A checked scorecard of either version as one of the second, which says less where the first said too much.
+
+    A mean over other corruptions than the 15 at 5 severities is no mCE; single proportions get exact intervals;
+    an interval that is a point goes; an mCE against AlexNet of unknown frost goes.
+    """
+    if card["schema"] == SCHEMA:
+        return dict(card)
+    measures = {name: dict(figure) for name, figure in card["measures"].items()}
+    if not is_whole(card["corruptions"]):
+        measures = {_CHOSEN.get(name, name): figure for name, figure in measures.items()}
+    for name, figure in measures.items():
+        interval, value, count = figure["interval"], figure["value"], figure["pictures"]
+        if name in SINGLE and value is not None and count:
+            figure["interval"] = list(proportions.interval(round(value * count), count))
+        elif interval and interval[0] == interval[1]:
+            ends = value in (0.0, 1.0) and name in MEASURES and MEASURES[name].bounds == (0.0, 1.0)
+            figure["interval"] = list(proportions.interval(value * count, count)) if ends and count else None
+    against = "normalised_mean_corruption_error"
+    if against in measures and measures[against]["value"] is not None:
+        reason = "which frost was used isn't known"
+        measures[against] = {"value": None, "interval": None, "pictures": 0, "reason": reason}
+    frost = "not known" if "frost" in card["corruptions"] else None
+    return {**card, "schema": SCHEMA, "measures": measures, "frost": frost}
 
 
 @cache

@@ -9,7 +9,9 @@ from typing import Any, TextIO
 
 from ipmix.core import errors
 from ipmix.measures.table import HEADLINE, MEASURES
-from ipmix.report.numbers import among, figure_of, measure_names, run_names, verdicts, written, written_interval
+from ipmix.report import numbers
+from ipmix.report.comparison import Comparison, Scored, compare_runs, explained
+from ipmix.report.numbers import among, figure_of, measure_names, run_names, written, written_interval
 
 _MARKUP = re.compile(r"[\\`\[\]|]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 """What begins code, a link or an image, or another cell of a table; and what makes an address a link by itself."""
@@ -21,18 +23,40 @@ _RUN_BY_SPREADSHEETS = tuple("=+-@\t\r\n＝＋－＠")
 def comparison(
     cards: Sequence[Mapping[str, Any]], names: Sequence[str] | None = None
 ) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of text: one measure a row, one run a column."""
+    """Header and rows of text: one measure a row, one run a column, and how many images stand behind it.
+
+    Calibration errors that bins of so few images explain are marked with "~".
+    """
     chosen = measure_names(cards) if names is None else [n for n in names if n in measure_names(cards)]
-    header = ["measure", *run_names(cards)]
+    header = ["measure", *run_names(cards), "images"]
     rows = []
     for name in chosen:
         cells = []
         for card in cards:
             figure = figure_of(card, name)
             interval = written_interval(name, figure["interval"])
-            cells.append(written(name, figure["value"]) + (f" ({interval})" if interval else ""))
-        rows.append([MEASURES[name].title, *cells])
+            mark = "~" if numbers.below_floor(figure) else ""
+            cells.append(mark + written(name, figure["value"]) + (f" ({interval})" if interval else ""))
+        rows.append([numbers.title_of(name, cards), *cells, numbers.images_of(name, cards)])
     return header, rows
+
+
+def differences(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of text: what decides between two runs; or, where they don't compare, what differs."""
+    if comparison.differing:
+        return ["differs", comparison.first, comparison.second], [
+            [found.what, found.first, found.second] for found in comparison.differing
+        ]
+    rows = [
+        [
+            row.title,
+            numbers.written_change(row.name, row.difference, row.interval),
+            row.verdict,
+            str(row.images),
+        ]
+        for row in comparison.rows
+    ]
+    return [f"{comparison.first} -> {comparison.second}", "difference", "verdict", "images"], rows
 
 
 def print_comparison(
@@ -41,20 +65,41 @@ def print_comparison(
     *,
     title: str = "",
     out: TextIO | None = None,
+    comparisons: Sequence[Comparison] | None = None,
 ) -> None:
-    """Print the comparison: with rich on a terminal, as plain aligned text elsewhere."""
+    """Print the figures, and what decides between the runs: with rich on a terminal, as plain aligned text elsewhere.
+
+    Args:
+        cards: scorecards; the first is what the others are compared with.
+        names: of the measures.
+        title: above the table.
+        out: where to; standard output by default.
+        comparisons: of :func:`ipmix.report.comparison.compare_runs`; by default those of the scorecards alone.
+    """
     stream = sys.stdout if out is None else out
-    header, rows = comparison(cards, names)
-    judgements = {MEASURES[v["name"]].title: v["judgement"] for v in verdicts(cards, names)}
-    if stream.isatty():
-        try:
-            _print_rich(header, rows, judgements if len(cards) > 1 else {}, title, stream)
-        except ImportError:
-            stream.write(plain(header, rows, title))
-    else:
-        stream.write(plain(header, rows, title))
+    _print(*comparison(cards, names), title, stream)
     for note in notes(cards, names):
         stream.write(f"{note}\n")
+    if len(cards) > 1 and comparisons is None:
+        comparisons = compare_runs([Scored(card) for card in cards], names=names)
+    for found in comparisons or ():
+        header, rows = differences(found)
+        stream.write("\n")
+        if rows:
+            _print(header, rows, "", stream, verdict="verdict" in header)
+        stream.write(f"{explained(found)}\n")
+
+
+def _print(
+    header: Sequence[str], rows: Sequence[Sequence[str]], title: str, stream: TextIO, verdict: bool = False
+) -> None:
+    if stream.isatty():
+        try:
+            _print_rich(header, rows, title, stream, verdict)
+            return
+        except ImportError:
+            pass
+    stream.write(plain(header, rows, title))
 
 
 def notes(cards: Sequence[Mapping[str, Any]], names: Sequence[str] = HEADLINE) -> list[str]:
@@ -66,10 +111,20 @@ def notes(cards: Sequence[Mapping[str, Any]], names: Sequence[str] = HEADLINE) -
             found.append(f"{prefix}all answers {competing}.")
         for condition, count in card["without_answer"].items():
             found.append(f"{prefix}no answer (NaN or infinite logits) for {count} images under {condition}: wrong.")
+        if frost := numbers.frost_note(card):
+            found.append(f"{prefix}{frost}.")
+        found += [f"{prefix}{hint}." for hint in card.get("hints", ())]
         for name in names:
             figure = card["measures"].get(name)
-            if figure is not None and figure["value"] is None:
+            if figure is None:
+                continue
+            if figure["value"] is None:
                 found.append(f"{prefix}{MEASURES[name].title} is not given: {figure['reason']}.")
+            if numbers.below_floor(figure):
+                found.append(
+                    f"{prefix}~ {MEASURES[name].title}: no more than chance gives a perfectly calibrated model on so "
+                    f"few images ({numbers.written_floor(name, figure)})."
+                )
     return found
 
 
@@ -87,9 +142,18 @@ def plain(header: Sequence[str], rows: Sequence[Sequence[str]], title: str = "")
     return "\n".join([*lines, line(header), ruler, *map(line, rows)]) + "\n"
 
 
-def markdown(cards: Sequence[Mapping[str, Any]]) -> str:
-    """A Markdown table of every measure. Pipes and tags in run names are escaped."""
-    header, rows = comparison(cards)
+def markdown(cards: Sequence[Mapping[str, Any]], comparisons: Sequence[Comparison] = ()) -> str:
+    """Markdown tables of every measure, and of what decides. Pipes and tags in run names are escaped."""
+    parts = [_markdown_table(*comparison(cards))]
+    if noted := notes(cards, ()):
+        parts.append("\n".join(f"- {inline(note)}" for note in noted) + "\n")
+    for found in comparisons:
+        header, rows = differences(found)
+        parts += [_markdown_table(header, rows) if rows else "", f"{inline(explained(found))}\n"]
+    return "\n".join(filter(None, parts))
+
+
+def _markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     table = [[inline(cell) for cell in row] for row in (header, *rows)]
     ruler = ["---", *["---:"] * (len(header) - 1)]
     return "\n".join("| " + " | ".join(row) + " |" for row in (table[0], ruler, *table[1:])) + "\n"
@@ -102,20 +166,24 @@ def inline(text: object) -> str:
 
 
 def to_csv(cards: Sequence[Mapping[str, Any]]) -> str:
-    """One line for each run and measure: run, measure, value, low, high, images, reason (fractions)."""
+    """One line for each run and measure: value, low, high, images, reason, noise floor (fractions)."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["run", "measure", "value", "low", "high", "pictures", "reason"])
+    writer.writerow(["run", "measure", "value", "low", "high", "pictures", "reason", "floor", "floor_high"])
     for run, card in zip(run_names(cards), cards):
         for name in measure_names([card]):
             figure = figure_of(card, name)
             low, high = figure["interval"] or ("", "")
             value = "" if figure["value"] is None else figure["value"]
-            writer.writerow([cell(run), name, value, low, high, figure["pictures"], cell(figure["reason"] or "")])
+            floor = [figure["floor"][key] for key in ("mean", "high")] if "floor" in figure else ["", ""]
+            reason = cell(figure["reason"] or "")
+            writer.writerow([cell(run), name, value, low, high, figure["pictures"], reason, *floor])
+        bounds = card.get("corruption_intervals", {})
         for corruption, by_severity in card["corruptions"].items():
             for severity, error in by_severity.items():
-                condition = cell(f"corruption/{corruption}/{severity}")
-                writer.writerow([cell(run), condition, error, "", "", card["pictures"], ""])
+                low, high = bounds.get(corruption, {}).get(severity, ("", ""))
+                name = cell(f"corruption/{corruption}/{severity}")
+                writer.writerow([cell(run), name, error, low, high, card["pictures"], "", "", ""])
     return buffer.getvalue()
 
 
@@ -132,9 +200,9 @@ def cell(text: str) -> str:
 def _print_rich(
     header: Sequence[str],
     rows: Sequence[Sequence[str]],
-    judgements: Mapping[str, str],
     title: str,
     stream: TextIO,
+    verdict: bool,
 ) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -146,7 +214,6 @@ def _print_rich(
         table.add_column(Text(name), justify="right")
     styles = {"better": "green", "worse": "red"}
     for row in rows:
-        style = styles.get(judgements.get(row[0], ""), "")
-        cells = [Text(cell) for cell in row[:-1]] + [Text(row[-1], style=style)]
-        table.add_row(*cells)
+        style = next((styles[cell] for cell in row if verdict and cell in styles), "")
+        table.add_row(*(Text(cell, style=style if verdict and cell in styles else "") for cell in row))
     Console(file=stream).print(table)

@@ -20,6 +20,9 @@ def report(
 ) -> None:
     """Compare evaluations side by side. The first is what the others are compared with.
 
+    Runs on the same images under the same conditions are compared image by image; where settings differ there is no
+    verdict, but a table of what differs.
+
     Args:
         results: Folders of ipmix evaluate or ipmix quickstart, or their scorecard.json and results.json.
         out: The file to write.
@@ -32,9 +35,17 @@ def report(
         force: Replace the file if it exists.
     """
     from ipmix.core.files import refuse_existing, write_text
-    from ipmix.evaluation.results import read_cards
-    from ipmix.report import exports
+    from ipmix.evaluation.results import read_runs
+    from ipmix.report import exports, print_comparison
+    from ipmix.report.comparison import compare_runs
 
     refuse_existing(out, force=force)
-    cards = [card for path in results for card in read_cards(path)]
-    write_text(out, exports.rendered(cards, format or exports.format_of(out), title=title, about=dict(about) or None))
+    runs = [run for path in results for run in read_runs(path)]
+    cards = [run.card for run in runs]
+    comparisons = compare_runs(runs) if len(runs) > 1 else []
+    text = exports.rendered(
+        cards, format or exports.format_of(out), title=title, about=dict(about) or None, comparisons=comparisons
+    )
+    write_text(out, text)
+    if comparisons:
+        print_comparison(cards, comparisons=comparisons)

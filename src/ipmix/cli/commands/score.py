@@ -25,7 +25,8 @@ def score(
 
     Args:
         predictions: The .npz, or the folder.
-        out: Write scorecard.json, report.html and scorecard.csv to this folder; only print the table if left out.
+        out: Write scorecard.json, outcomes.npz, report.html and scorecard.csv to this folder; only print the table if
+            left out.
         anomalies: Predictions of the same model on images of nothing it knows.
         baseline: Another run (its folder, scorecard.json or predictions) to divide by: mCE and mFR against it.
         name: What the run is called; the file's name if left out.
@@ -40,6 +41,7 @@ def score(
     from ipmix.core.files import refuse_existing, write_text
     from ipmix.core.json_text import json_text
     from ipmix.evaluation import scorecard
+    from ipmix.evaluation.per_image import FILE, write_per_image
     from ipmix.evaluation.predictions import PredictionFolder, open_predictions
     from ipmix.evaluation.results import read_baseline
     from ipmix.report import print_comparison, write_page
@@ -47,14 +49,15 @@ def score(
     from ipmix.report.tables import to_csv
 
     if out is not None:
-        for file in ("scorecard.json", "report.html", "scorecard.csv"):
+        for file in ("scorecard.json", "report.html", "scorecard.csv", FILE):
             refuse_existing(out / file, force=force)
     unknown = None if anomalies is None else open_predictions(anomalies, partial=partial)
     kept = open_predictions(predictions, partial=partial)
-    card = scorecard.score(
+    found = scorecard.scored(
         kept, anomalies=unknown, seed=seed, samples=samples,
         baseline=None if baseline is None else read_baseline(baseline), scores=scores,
     )  # fmt: skip
+    card = dict(found.card)
     if name is not None:
         card["run"]["name"] = name
     lead = f"Scored from {predictions.name}: {card['pictures']} images."
@@ -71,6 +74,8 @@ def score(
     if out is None:
         return
     out.mkdir(parents=True, exist_ok=True)
+    if found.per_image is not None:
+        write_per_image(out / FILE, found.per_image)
     write_text(out / "scorecard.json", json_text(card, indent=1) + "\n")
     write_text(out / "scorecard.csv", to_csv([card]))
     write_page(
