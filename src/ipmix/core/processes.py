@@ -191,7 +191,14 @@ def _leave() -> None:
 
 
 class Team:
-    """The processes that torchrun started, or just this one."""
+    """The processes that torchrun started, or just this one.
+
+    Attributes:
+        rank: this process's number, from 0.
+        count: how many there are.
+        first: whether this is the one that writes and shows.
+        device: where this process computes.
+    """
 
     def __init__(self, device: str) -> None:
         self.rank, self.count, self.device = 0, 1, device
@@ -199,11 +206,31 @@ class Team:
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             from accelerate import PartialState
 
+            joined = torch.distributed.is_initialized()
             self._state = PartialState(cpu=device == "cpu" or not torch.cuda.is_available())
+            if torch.distributed.is_initialized() and not joined:
+                atexit.register(_leave)
             self.rank, self.count = self._state.process_index, self._state.num_processes
             self.device = str(self._state.device) if device == "auto" else device
+        self.first = self.rank == 0
 
     def wait(self) -> None:
         """Until all processes are here."""
         if self._state is not None:
             self._state.wait_for_everyone()
+
+    def first_does(self, action: Callable[[], Thing]) -> Thing:
+        """What ``action`` gives in the first process, in every process; its bad input is raised in all of them."""
+        if self.count == 1:
+            return action()
+        answer: list[Any] = [None, None]
+        if self.first:
+            try:
+                answer[0] = action()
+            except InputError as error:
+                answer[1] = str(error)
+        torch.distributed.broadcast_object_list(answer, 0)
+        if answer[1] is not None:
+            raise InputError(answer[1])
+        thing: Thing = answer[0]
+        return thing

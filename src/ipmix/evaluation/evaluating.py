@@ -98,35 +98,37 @@ def evaluate(
     team = Team(device)
     options: dict[str, Any] = {
         "name": name, "class_outputs": class_outputs, "batch_size": batch_size, "device": team.device,
-        "threads": threads, "shard": (team.rank, team.count), "quiet": quiet or team.rank > 0,
+        "threads": threads, "shard": (team.rank, team.count), "quiet": quiet or not team.first,
     }  # fmt: skip
-    folder, fresh = request.out / "predictions", False
-    if team.rank == 0:
-        if isinstance(source, OnDisk):
-            tell_hidden(source.files)
-        if isinstance(strange, OnDisk):
-            tell_hidden(strange.files)
+    folder = request.out / "predictions"
+    fresh = not folder.exists()  # what a refused model leaves behind would stand in the way of the mended command
+
+    def begin() -> None:
+        for images in (source, strange):
+            if isinstance(images, OnDisk):
+                tell_hidden(images.files)
         run = describe(model, source, plan, name=name, class_outputs=class_outputs)
         check_beforehand(source, plan, folder, run)
         if (told := told_form(request, model, source)) is not None and not quiet:
             sys.stderr.write(f"Images: {told}.\n")
-        fresh = not folder.exists()  # what a refused model leaves behind would stand in the way of the mended command
-        begun = PredictionFolder.begin(folder, run, force=force)
-    team.wait()
+        PredictionFolder.begin(folder, run, force=force)
+
+    team.first_does(begin)
     try:
         kept = predict(model, source, plan, folder, **options)
     except InputError:
-        if team.rank == 0 and fresh:
-            begun.remove_if_empty()
+        if team.first and fresh:
+            PredictionFolder.open(folder).remove_if_empty()
         raise
     unknown = None
     if strange is not None:
-        alone = replace(plan, corruptions=(), perturbations=(), attack=None, auto_attack=None)
-        unknown = predict(
-            model, strange, alone, request.out / "predictions-anomalies", **options, force=force and team.count == 1
-        )
+        simple = replace(plan, corruptions=(), perturbations=(), attack=None, auto_attack=None)
+        beside = request.out / "predictions-anomalies"
+        about = describe(model, strange, simple, name=name, class_outputs=class_outputs)
+        team.first_does(lambda: _begin(beside, about, force))
+        unknown = predict(model, strange, simple, beside, **options)
     team.wait()
-    if team.rank > 0:
+    if not team.first:
         return {}
     found = scored(kept, anomalies=unknown, baseline=baseline, seed=plan.seed)
     card = dict(found.card)
@@ -139,6 +141,10 @@ def evaluate(
     write_text(request.out / "scorecard.json", json_text(card, indent=1) + "\n")
     _report(request, card, source, model, plan)
     return card
+
+
+def _begin(folder: Path, run: dict[str, Any], force: bool) -> None:
+    PredictionFolder.begin(folder, run, force=force)
 
 
 def _without_attacks_if_it_has_no_gradients(plan: EvaluationPlan, model: nn.Module) -> EvaluationPlan:

@@ -104,9 +104,13 @@ def run_experiment(
         out: the folder for everything.
         execution: how to carry it out.
         names: which of the kept networks to measure.
+
+    Returns:
+        What ``results.json`` holds; ``{}`` in all of torchrun's processes but the first, which alone writes it.
     """
     from ipmix.core.files import write_text
     from ipmix.core.json_text import json_text, read_json_object
+    from ipmix.core.processes import Team
     from ipmix.core.versions import versions
     from ipmix.evaluation import evaluating
     from ipmix.evaluation.request import EvaluationRequest
@@ -118,8 +122,11 @@ def run_experiment(
     wanted = experiment.evaluation
     cards = {}
     same = outcome.best["epoch"] == outcome.last["epoch"]
-    for name in names:
-        if not (out / f"{name}.safetensors").exists() or (name == "best" and same and "last" in names):
+    team = Team(how.device)
+    # One process looks for all: another would not yet see what the first is still writing, and leave.
+    there = team.first_does(lambda: [name for name in names if (out / f"{name}.safetensors").exists()])
+    for name in there:
+        if name == "best" and same and "last" in names:
             continue
         request = EvaluationRequest(
             model=str(out / f"{name}.safetensors"),
@@ -143,6 +150,8 @@ def run_experiment(
             force=how.force,
             quiet=how.quiet,
         )
+    if not team.first:
+        return {}
     results = {
         "record": read_json_object(out / "experiment.json"),
         "versions": versions(),

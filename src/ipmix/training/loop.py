@@ -143,6 +143,7 @@ def train(
         finally:
             if folder:
                 folder.close()
+    processes.shared(None)  # what the first has written is there for all of them from here on
     rows = run.position.rows
     best = run.position.best or rows[-1]
     model = processes.bare(run.published()).cpu().to(memory_format=torch.contiguous_format)

@@ -1,5 +1,6 @@
 """``ipmix train``: a classifier from a folder of images, CIFAR or digits."""
 
+import os
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -57,7 +58,7 @@ def train(
 
     experiment = ExperimentConfig(DataConfig(**asdict(data)), method.config(), MixingConfig(**asdict(mixing)), training)
     outcome = run.train(experiment, out, execution)
-    if "test_error" in outcome.last:
+    if "test_error" in outcome.last and os.environ.get("RANK", "0") == "0":
         for label, row in (("last", outcome.last), ("best", outcome.best)):
             where = out / f"{label}.safetensors"
             if label == "best" and not where.exists():
