@@ -11,6 +11,7 @@ def evaluate(
     *,
     out: Path,
     name: str | None = None,
+    clean: str | None = None,
     split: str | None = None,
     size: int | None = None,
     crop: float | None = None,
@@ -60,10 +61,14 @@ def evaluate(
         model: A run's folder or .safetensors of ipmix train, timm:NAME[:FILE], torchvision:NAME[:FILE],
             wrn-D-W:FILE, a TorchScript, .pt2 or .onnx file, or module:function. FILE@ema takes the moving average
             of the weights in a checkpoint.
-        data: A folder (<split>/<class>/<image> or <class>/<image>), cifar10, cifar100, digits, or an .npz with
-            images (uint8 [N, H, W, C]) and labels.
+        data: A folder (<split>/<class>/<image> or <class>/<image>), cifar10, cifar100, digits, an .npz with
+            images (uint8 [N, H, W, C]) and labels, WebDataset shards (part-{000..009}.tar), a Hugging Face data set
+            (hf:NAME, hf:FOLDER), or corrupted images on the disk: CIFAR-10-C, ImageNet-C, C-bar, -P, or what
+            ipmix corrupt wrote.
         out: The folder to write to.
         name: What the run is called in results; the model's name if left out.
+        clean: With corrupted images as DATA, the clean ones that they were made of; without, only the corrupted
+            are measured.
         split: Which split of the data; test or val, whichever is there, if left out.
         size: The side that images are brought to; the model's own, if it knows one.
         crop: The share of the shorter side that is kept: 0.875 with --size 224 is ImageNet's usual 256 and 224. If
@@ -124,8 +129,8 @@ def evaluate(
     )  # fmt: skip
     evaluating.evaluate(
         EvaluationRequest(
-            model=model, data=data, out=out, name=name, split=split, size=size, crop=crop, trim=trim, exif=exif,
-            subset=subset, interpolation=interpolation, restrict=restrict,
+            model=model, data=data, out=out, name=name, clean=clean, split=split, size=size, crop=crop, trim=trim,
+            exif=exif, subset=subset, interpolation=interpolation, restrict=restrict,
             class_map=class_map, baseline=baseline, limit=limit, anomalies=anomalies, mean=mean, std=std,
             classes=classes, root=root, trust=trust, skip_broken=skip_broken,
         ),
