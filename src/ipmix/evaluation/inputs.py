@@ -35,7 +35,7 @@ def model_and_source(
     """The model, the images as it wants them, which of its outputs compete (None for all), and what is on the disk."""
     published = request.model.startswith(("timm:", "torchvision:"))
     form_of(request.model)  # a name that the library doesn't know is refused before the data is read
-    found, ready = _found(request, quiet)
+    found, ready = found_at(request, quiet)
     known = None if found.classes is None else len(found.classes)
     count = request.classes or (1000 if (published and request.model.count(":") == 1) or known is None else known)
     model = open_model(request.model, classes=count, mean=request.mean, std=request.std, trust=request.trust)
@@ -63,7 +63,7 @@ def prepared(
     return model, source, class_outputs, None if ready is None else ready.of_source(source, form.size)
 
 
-def _found(request: EvaluationRequest, quiet: bool) -> tuple[Found, ReadyMade | None]:
+def found_at(request: EvaluationRequest, quiet: bool) -> tuple[Found, ReadyMade | None]:
     """The images of ``request.data``; of corrupted ones on the disk the clean ones, or the first condition's."""
     if not is_ready_made(request.data):
         if request.clean is not None:

@@ -76,7 +76,8 @@ class ReadyMade:
         severities = tuple(there) if wanted.severities == usual.severities else asked.severities
         if missing_levels := [s for s in severities if s not in there] if names else []:
             raise InputError(f"{self.folder} has no severity {missing_levels[0]}; it has {', '.join(map(str, there))}")
-        sequences = asked.perturbations or self.perturbations
+        all_there = wanted.perturbations in ((), ("paper",))
+        sequences = self.perturbations if all_there else asked.perturbations
         if missing := [name for name in sequences if name not in self.perturbations]:
             raise InputError(
                 f"{self.folder} has no sequences of {missing[0]!r}; it has {', '.join(self.perturbations) or 'none'}"

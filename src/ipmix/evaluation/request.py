@@ -104,7 +104,8 @@ class MeasureRequest:
             "validation": VALIDATION,
             "bar": C_BAR_CIFAR if side <= SMALL_SIDE else C_BAR_IMAGENET,
         }
-        sequences = {"none": (), "cifar": PERTURBATIONS_CIFAR, "imagenet": PERTURBATIONS_IMAGENET}
+        paper = PERTURBATIONS_CIFAR if side <= SMALL_SIDE else PERTURBATIONS_IMAGENET
+        sequences = {"none": (), "paper": paper, "cifar": PERTURBATIONS_CIFAR, "imagenet": PERTURBATIONS_IMAGENET}
         return EvaluationPlan(
             corruptions=_expanded(self.corruptions, groups),
             severities=tuple(self.severities),

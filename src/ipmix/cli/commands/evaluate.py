@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Literal
 
+from ipmix.cli.words import Repeated
+
 
 def evaluate(
     model: str,
@@ -39,6 +41,10 @@ def evaluate(
     autoattack_images: int | None = None,
     autoattack_epsilon: float | None = None,
     baseline: Path | None = None,
+    no_worse_than: float | None = None,
+    fail_if: tuple[Repeated, ...] = (),
+    junit: Path | None = None,
+    summary: Path | None = None,
     mean: tuple[float, ...] | None = None,
     std: tuple[float, ...] | None = None,
     classes: int | None = None,
@@ -51,7 +57,7 @@ def evaluate(
     skip_broken: bool = False,
     force: bool = False,
     quiet: bool = False,
-) -> None:
+) -> int:
     """Measure how safe a classifier is: clean, corrupted, attacked, and how far its confidence can be trusted.
 
     Prints a table; writes scorecard.json, report.html and the predictions to --out. Started again with the same
@@ -102,6 +108,11 @@ def evaluate(
         autoattack_images: Let AutoAttack have only so many of the images, evenly spread.
         autoattack_epsilon: AutoAttack's reach; --epsilon if left out. Published claims for CIFAR use 0.03137 (8/255).
         baseline: Another run (its folder, scorecard.json or predictions) to divide by: mCE and mFR against it.
+        no_worse_than: Exit with code 1 unless the paired intervals against --baseline rule out that a measure is
+            worse by more than this (0.01 is one percentage point).
+        fail_if: A bound such as "mCE > 40" (percent, as in the table); if it holds, exit with code 1 and say so.
+        junit: Write the checks to this file as JUnit's XML, which CI systems read.
+        summary: Write the checks and the table to this file in Markdown.
         mean: Subtracted from each channel of [0, 1] first, for models that don't normalise themselves and instead of
             what published weights bring.
         std: Divided by afterwards.
@@ -117,6 +128,7 @@ def evaluate(
         quiet: Show no progress.
     """
     from ipmix.evaluation import evaluating
+    from ipmix.evaluation.gating import Gate
     from ipmix.evaluation.plan import AttackConfig, AutoAttackConfig
     from ipmix.evaluation.request import EvaluationRequest, MeasureRequest
 
@@ -127,7 +139,10 @@ def evaluate(
         attack=gradient if attack else None,
         auto_attack=AutoAttackConfig(reach, norm, autoattack_images) if autoattack else None,
     )  # fmt: skip
-    evaluating.evaluate(
+    gate = Gate.of(
+        fail_if, wanted, data=data, baseline=baseline, no_worse_than=no_worse_than, junit=junit, summary=summary
+    )
+    card = evaluating.evaluate(
         EvaluationRequest(
             model=model, data=data, out=out, name=name, clean=clean, split=split, size=size, crop=crop, trim=trim,
             exif=exif, subset=subset, interpolation=interpolation, restrict=restrict,
@@ -136,3 +151,4 @@ def evaluate(
         ),
         wanted, batch_size=batch_size, device=device, threads=threads, force=force, quiet=quiet,
     )  # fmt: skip
+    return gate.passed(out) if card else 0
