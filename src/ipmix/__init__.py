@@ -35,7 +35,9 @@ _HOMES = {
     "augment": "ipmix.augmentation",
     "draw": "ipmix.augmentation",
     "key_of": "ipmix.core.item_keys",
+    "Scorecard": "ipmix.evaluation.card",
     "corrupt": "ipmix.corruptions",
+    "evaluate": "ipmix.evaluation.from_python",
     "perturb": "ipmix.corruptions",
 }
 _MODULES = {
@@ -62,6 +64,8 @@ if TYPE_CHECKING:  # what a type checker and an editor see
     from ipmix.core.randomness import Key as Key
     from ipmix.corruptions import corrupt as corrupt
     from ipmix.corruptions import perturb as perturb
+    from ipmix.evaluation.card import Scorecard as Scorecard
+    from ipmix.evaluation.from_python import evaluate as evaluate
     from ipmix.methods import METHODS as METHODS
     from ipmix.methods import PRIME as PRIME
     from ipmix.methods import AugMax as AugMax

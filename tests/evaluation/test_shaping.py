@@ -72,7 +72,7 @@ def test_published_weights_tell_their_form(files, monkeypatch):
     monkeypatch.setattr(inputs, "open_model", lambda *_, **__: built)
     folder = str(files.root)
     request = EvaluationRequest(model="timm:resnet18.a1_in1k", data=folder, out=None, class_map="sorted")
-    model, source, _ = inputs.model_and_source(request, True)
+    model, source, _, _ = inputs.model_and_source(request, True)
     assert inputs.told_form(request, model, source) == (
         "224 px, crop 0.95, bicubic, mean 0.485, 0.456, 0.406, std 0.229, 0.224, 0.225, "
         "as timm says of resnet18.a1_in1k"
@@ -80,7 +80,7 @@ def test_published_weights_tell_their_form(files, monkeypatch):
     asked = EvaluationRequest(
         model="timm:resnet18.a1_in1k", data=folder, out=None, class_map="sorted", size=64, interpolation="bilinear"
     )
-    model, source, _ = inputs.model_and_source(asked, True)
+    model, source, _, _ = inputs.model_and_source(asked, True)
     assert inputs.told_form(asked, model, source).startswith("64 px, crop 1, bilinear")
     assert inputs.told_form(asked, model, source).endswith("but for --size, --interpolation")
 

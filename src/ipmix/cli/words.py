@@ -12,6 +12,7 @@ with default                           an option, ``patch_sizes`` spelled ``--pa
 ``float``                              a number, or a fraction such as ``2/255``
 ``list[X]``, ``tuple[X, ...]``         one word, values separated by commas: ``4,8,16``
 ``tuple[Assignment, ...]``             ``NAME=VALUE``, as often as needed
+``tuple[Repeated, ...]``               any text, as often as needed
 a dataclass                            its fields, without its name before them
 =====================================  ==================================================================
 
@@ -50,6 +51,10 @@ class Assignment(NamedTuple):
 
     name: str
     value: str
+
+
+class Repeated(str):
+    """A text that may be given several times, one an option."""
 
 
 class Call(NamedTuple):
@@ -218,7 +223,7 @@ def _rules() -> ConstructorRegistry:
         if info.type_origin not in (list, tuple) or Positional in info.markers:
             return None
         element, kind = typing.get_args(info.type)[0], info.type_origin
-        if element is Assignment:
+        if element in (Assignment, Repeated):
             return None  # tyro's own rule: one word, as often as needed
         _, convert = _PLAIN[element]
 
@@ -284,4 +289,5 @@ _PLAIN: dict[Any, tuple[str, Callable[[str], Any]]] = {
     str: ("TEXT", str),
     Path: ("PATH", Path),
     Assignment: ("NAME=VALUE", _assignment),
+    Repeated: ("TEXT", Repeated),
 }

@@ -1,5 +1,8 @@
 """Progress of long work: a bar on a terminal, plain lines elsewhere. Always on standard error."""
 
+import html
+import importlib
+import importlib.util
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -10,6 +13,9 @@ Item = TypeVar("Item")
 
 PLAIN_SECONDS = 10.0
 """Seconds between two plain lines."""
+
+NOTEBOOK_SECONDS = 0.5
+"""Seconds between two states of a notebook's bar."""
 
 
 class Counter(Protocol):
@@ -22,12 +28,16 @@ class Counter(Protocol):
 def counting(description: str, total: int, *, quiet: bool = False) -> Iterator[Counter]:
     """Show how many of ``total`` items are done, with the rate and the time left.
 
-    On a terminal a bar (where rich is installed), elsewhere a plain line every :data:`PLAIN_SECONDS`; work
-    that ends sooner prints nothing there. Yields a function to call after each item.
+    On a terminal a bar (where rich is installed), in a notebook one in its output (rich's, where ipywidgets is
+    installed), elsewhere a plain line every :data:`PLAIN_SECONDS`; work that ends sooner prints nothing there. Yields a
+    function to call after each item.
     """
     if quiet:
         yield lambda finished=1: None
-    elif sys.stderr.isatty() and (bar := terminal_bar(total)) is not None:
+    elif in_notebook() and importlib.util.find_spec("ipywidgets") is None:
+        with _notebook_line(description, total) as advance:
+            yield advance
+    elif (sys.stderr.isatty() or in_notebook()) and (bar := terminal_bar(total)) is not None:
         with bar:
             task = bar.add_task(description, total=total)
             yield lambda finished=1: bar.advance(task, finished)
@@ -53,6 +63,37 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def in_notebook() -> bool:
+    """Whether this runs in a notebook, whose output can show more than lines."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return type(shell).__name__ in ("ZMQInteractiveShell", "Shell")  # Jupyter's, and Colab's
+
+
+@contextmanager
+def _notebook_line(description: str, total: int) -> Iterator[Counter]:
+    """A bar in a notebook without widgets: one output that is replaced, and gone when the work is done."""
+    display: Any = importlib.import_module("IPython.display")
+    handle = display.display(display.HTML(""), display_id=True)
+    began, shown, done = time.monotonic(), 0.0, 0
+
+    def advance(finished: int = 1) -> None:
+        nonlocal shown, done
+        done += finished
+        now = time.monotonic()
+        if handle is None or now - shown < NOTEBOOK_SECONDS:
+            return
+        shown = now
+        left = f", {duration((now - began) / done * (total - done))} left" if done and total else ""
+        bar = f'<progress max="{max(total, done, 1)}" value="{done}"></progress>'
+        handle.update(display.HTML(f"{html.escape(description)} {bar} {done} of {total}{left}"))
+
+    try:
+        yield advance
+    finally:
+        if handle is not None:
+            handle.update(display.HTML(""))
+
+
 def terminal_bar(total: int | None) -> Any:
     """A rich progress bar on standard error, or None where rich is not installed."""
     try:
@@ -65,7 +106,7 @@ def terminal_bar(total: int | None) -> Any:
         progress.BarColumn(),
         progress.MofNCompleteColumn(),
         progress.TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=Console() if in_notebook() else Console(stderr=True),
         transient=True,
     )
 

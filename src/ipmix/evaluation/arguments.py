@@ -23,7 +23,10 @@ PUBLISHED_SIDE = 224
 
 
 def of_clean(clean: Outcomes) -> dict[str, Arguments]:
-    """Of untouched images."""
+    """Of untouched images; the reason where only corrupted ones were measured."""
+    if not clean.correct:
+        reason = InputError("no clean images were given (--clean)")
+        return dict.fromkeys(("clean_error", "rms_calibration_error"), reason)
     pair = clean.whole("confidence"), clean.whole("correct")
     found: dict[str, Arguments] = {"clean_error": (wrong(clean),)}
     if clean.correct_top5:
@@ -51,16 +54,19 @@ def of_corruptions(
         return found
     shares = wrong_shares(test)
     if is_whole(test):
-        rise = shares - wrong(clean)[:, None]
         found["mean_corruption_error"] = (shares.mean(axis=1),)
-        found["relative_mean_corruption_error"] = (rise.mean(axis=1),)
+        rise = None
+        if clean.correct:
+            rise = shares - wrong(clean)[:, None]
+            found["relative_mean_corruption_error"] = (rise.mean(axis=1),)
         if _is_imagenet(clean, run):
             against = np.array([ALEXNET[name] for name in test])
             refusal = _not_against_alexnet(run, made)
             found["normalised_mean_corruption_error"] = refusal or ((shares / against).mean(axis=1),)
-            found["normalised_relative_mean_corruption_error"] = refusal or (
-                (rise / (against - ALEXNET_CLEAN)).mean(axis=1),
-            )
+            if rise is not None:
+                found["normalised_relative_mean_corruption_error"] = refusal or (
+                    (rise / (against - ALEXNET_CLEAN)).mean(axis=1),
+                )
     else:
         found["chosen_corruption_error"] = (shares.mean(axis=1),)
     every = [outcomes for by_severity in test.values() for outcomes in by_severity.values()]
@@ -108,7 +114,7 @@ def against_baseline(
             found[name] = ((shares / np.array(baseline.corruption_errors(severities))).mean(axis=1),)
         except InputError as error:
             found[name] = error
-        if whole:
+        if whole and clean.correct:
             name = "baseline_relative_mean_corruption_error"
             try:
                 rises = np.array(baseline.corruption_rises(severities))

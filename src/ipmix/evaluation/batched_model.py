@@ -74,7 +74,7 @@ class BatchedModel:
 
     def tensor(self, images: NDArray[np.uint8]) -> torch.Tensor:
         """uint8[B, H, W, C] -> float32[B, C, H, W] in [0, 1], on the device."""
-        pixels = torch.from_numpy(np.ascontiguousarray(images)).to(self.device)
+        pixels = torch.from_numpy(np.require(images, requirements=("C", "W"))).to(self.device)
         return pixels.permute(0, 3, 1, 2).to(torch.float32).div_(255.0)
 
     def answer(self, pixels: torch.Tensor, restrict: bool = True) -> NDArray[np.float32]:

@@ -221,7 +221,7 @@ def _told_by_names(
 ) -> ClassMap:
     """Which output each class of the data is, without a map: by the model's names, or by what can't be mistaken."""
     by_order: ClassMap = {name: place for place, name in enumerate(source.classes)}
-    of_file = Path(request.data).suffix == ".npz"
+    of_file = request.labels_are_outputs or Path(request.data).suffix == ".npz"
     if names is not None and all(name in names for name in source.classes):
         place = {name: output for output, name in enumerate(names)}
         return {name: place[name] for name in source.classes}
@@ -231,6 +231,8 @@ def _told_by_names(
                 f"{request.data}: the label {largest} is none of the model's outputs, which are 0 to {total - 1}"
             )
         return {name: place for place, name in enumerate(source.classes[:total])}
+    if is_wordnet(source.classes) and total == 1000:  # whatever the model calls them, they stand in this order
+        return outputs_of("imagenet", source.classes)
     if names is not None:
         missing = [name for name in source.classes if name not in names]
         raise InputError(
@@ -238,8 +240,6 @@ def _told_by_names(
             f"it knows {', '.join(map(str, names[:4]))}, ... ({len(names)}). If the folders only have other names, "
             "say which is which with --class-map"
         )
-    if is_wordnet(source.classes) and total == 1000:
-        return outputs_of("imagenet", source.classes)
     if is_numbered_out_of_order(source.classes):
         raise InputError(
             f"{source.name} has folders named by numbers, whose sorted order is not that of the numbers "
@@ -275,7 +275,9 @@ def _among_its_own(
     source: InMemory | OnDisk, outputs: list[int | tuple[int, ...]], request: EvaluationRequest, total: int
 ) -> tuple[InMemory | OnDisk, ClassOutputs]:
     """Only the outputs of the data's classes compete."""
-    if _numbered(source.classes) and Path(request.data).suffix == ".npz":  # without names: the labels that are there
+    if _numbered(source.classes) and (
+        request.labels_are_outputs or Path(request.data).suffix == ".npz"
+    ):  # without names: the labels that are there
         present = np.unique(source.labels).tolist()
         source, outputs = _only_classes(source, present), [outputs[place] for place in present]
     if len(outputs) < 2:

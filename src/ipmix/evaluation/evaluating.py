@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -22,13 +22,17 @@ from ipmix.core.processes import Team
 from ipmix.data.broken import list_broken
 from ipmix.data.datasets import tell_hidden
 from ipmix.data.sources import ImageSource, InMemory, OnDisk
+from ipmix.data.streams import Stream
+from ipmix.evaluation.baseline import Baseline
 from ipmix.evaluation.batched_model import device_named
+from ipmix.evaluation.class_outputs import ClassOutputs
 from ipmix.evaluation.inputs import (
     first_image,
     model_and_source,
     picked,
     scan_data,
     side_of,
+    spooled,
     told_form,
     usual_form,
 )
@@ -36,6 +40,7 @@ from ipmix.evaluation.per_image import FILE, write_per_image
 from ipmix.evaluation.plan import EvaluationPlan, describe
 from ipmix.evaluation.predicting import check_beforehand, predict
 from ipmix.evaluation.predictions import PredictionFolder
+from ipmix.evaluation.ready_made import ReadyMade
 from ipmix.evaluation.request import EvaluationRequest, MeasureRequest
 from ipmix.evaluation.results import read_baseline
 from ipmix.evaluation.scorecard import scored
@@ -91,9 +96,51 @@ def evaluate(
     baseline = None if request.baseline is None else read_baseline(request.baseline)
     if wanted.auto_attack is not None:
         require()
-    model, source, class_outputs = model_and_source(request, quiet)
-    plan = _without_attacks_if_it_has_no_gradients(wanted.plan(side_of(source)), model)
+    model, source, class_outputs, ready = model_and_source(request, quiet)
+    plan = wanted.plan(side_of(source)) if ready is None else ready.plan(wanted)
     strange = None if request.anomalies is None else _anomalies(request, model, source)
+    return measure(
+        request, Measured(model, source, plan, class_outputs, strange, ready), baseline=baseline,
+        batch_size=batch_size, device=device, threads=threads, force=force, quiet=quiet,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What is put together for an evaluation.
+
+    Attributes:
+        model: takes float32[B, C, H, W] in [0, 1], gives logits float[B, K].
+        source: the clean images, or the first of ``ready`` where there are none.
+        plan: what to do to them.
+        class_outputs: which of the model's outputs compete; None for all.
+        strange: images of nothing the model knows.
+        ready: corrupted images that lie on the disk; None where they are made.
+    """
+
+    model: nn.Module
+    source: InMemory | OnDisk
+    plan: EvaluationPlan
+    class_outputs: ClassOutputs | None = None
+    strange: InMemory | OnDisk | None = None
+    ready: ReadyMade | None = None
+
+
+def measure(
+    request: EvaluationRequest,
+    what: Measured,
+    *,
+    baseline: Baseline | None = None,
+    batch_size: int = 128,
+    device: str = "auto",
+    threads: int = 1,
+    force: bool = False,
+    quiet: bool = False,
+    show: bool = True,
+) -> dict[str, Any]:
+    """Predict, score and report what is already open; as :func:`evaluate`, ``show`` prints the table."""
+    model, source, class_outputs, strange = what.model, what.source, what.class_outputs, what.strange
+    plan = _without_attacks_that_cant_be(what)
     name = request.name or str(getattr(model, "name", Path(request.model).stem))
     team = Team(device)
     options: dict[str, Any] = {
@@ -107,7 +154,7 @@ def evaluate(
         for images in (source, strange):
             if isinstance(images, OnDisk):
                 tell_hidden(images.files)
-        run = describe(model, source, plan, name=name, class_outputs=class_outputs)
+        run = describe(model, source, plan, name=name, class_outputs=class_outputs, ready=what.ready)
         check_beforehand(source, plan, folder, run)
         if (told := told_form(request, model, source)) is not None and not quiet:
             sys.stderr.write(f"Images: {plain_lines(told)}.\n")
@@ -115,7 +162,7 @@ def evaluate(
 
     team.first_does(begin)
     try:
-        kept = predict(model, source, plan, folder, **options)
+        kept = predict(model, source, plan, folder, ready=what.ready, **options)
     except InputError:
         if team.first and fresh:
             PredictionFolder.open(folder).remove_if_empty()
@@ -139,7 +186,7 @@ def evaluate(
     if found.per_image is not None:
         write_per_image(request.out / FILE, found.per_image)
     write_text(request.out / "scorecard.json", json_text(card, indent=1) + "\n")
-    _report(request, card, source, model, plan)
+    _report(request, card, source, model, plan, show)
     return card
 
 
@@ -147,10 +194,18 @@ def _begin(folder: Path, run: dict[str, Any], force: bool) -> None:
     PredictionFolder.begin(folder, run, force=force)
 
 
-def _without_attacks_if_it_has_no_gradients(plan: EvaluationPlan, model: nn.Module) -> EvaluationPlan:
-    if not (plan.attack or plan.auto_attack) or getattr(model, "differentiable", True):
+def _without_attacks_that_cant_be(what: Measured) -> EvaluationPlan:
+    plan = what.plan
+    if not (plan.attack or plan.auto_attack):
         return plan
-    sys.stderr.write("This kind of model has no gradients: the adversarial error is not measured.\n")
+    if not getattr(what.model, "differentiable", True):
+        sys.stderr.write("This kind of model has no gradients: the adversarial error is not measured.\n")
+    elif what.ready is not None and not what.ready.has_clean:
+        sys.stderr.write(
+            "Without clean images (--clean) there are none to attack: the adversarial error is left out.\n"
+        )
+    else:
+        return plan
     return replace(plan, attack=None, auto_attack=None)
 
 
@@ -160,6 +215,7 @@ def _report(
     source: ImageSource,
     model: nn.Module,
     plan: EvaluationPlan,
+    show: bool,
 ) -> None:
     from ipmix.evaluation.evidence import attention_panel, worst_panel
     from ipmix.report import print_comparison, write_page
@@ -174,6 +230,8 @@ def _report(
         panels=panels,
         facts=facts_of(card),
     )
+    if not show:
+        return
     print_comparison([card])
     sys.stdout.write(
         "In brackets: 95% intervals over the images. "
@@ -187,6 +245,12 @@ def _anomalies(request: EvaluationRequest, model: nn.Module, source: InMemory | 
     form = usual_form(request, model)
     if form.size is None and isinstance(source, InMemory):
         form = replace(form, size=source.dataset.images.shape[1])
+    if isinstance(found, Stream):
+        read = spooled(request, found, form, None, True).dataset
+        nothing = np.zeros(len(read), np.int64)
+        return with_channels(
+            InMemory(replace(read, labels=nothing, classes=source.classes)), first_image(source).shape[-1]
+        )
     everything = np.arange(len(found))
     unknown = picked(request, found, form, everything, np.zeros(len(found), np.int64), source.classes)
     return with_channels(unknown, first_image(source).shape[-1])

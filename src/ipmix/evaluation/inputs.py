@@ -6,32 +6,53 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import nn
 
 from ipmix.core.errors import InputError
 from ipmix.data import datasets
-from ipmix.data.decoding import DecodeConfig
+from ipmix.data.decoding import DecodeConfig, pixels_of
+from ipmix.data.libraries import is_of_library, open_stream
 from ipmix.data.sources import ImageSource, InMemory, OnDisk, read_arrays
+from ipmix.data.streams import Stream, spool
 from ipmix.evaluation.batched_model import BatchedModel
 from ipmix.evaluation.class_maps import match_classes
 from ipmix.evaluation.class_outputs import ClassOutputs
+from ipmix.evaluation.ready_made import ReadyMade, is_ready_made, open_ready_made
 from ipmix.evaluation.request import EvaluationRequest
-from ipmix.evaluation.shaping import Form, ShapedFiles, described_form, in_channels, with_channels
+from ipmix.evaluation.shaping import Form, ShapedFiles, described_form, in_channels, shaped, with_channels
 from ipmix.models.advice import first_channels
 from ipmix.models.forms import form_of
 from ipmix.models.loading import open_model
 
+Found = datasets.ArrayDataset | datasets.FileDataset | Stream
+"""Images that were found and not yet brought to a form."""
+
 
 def model_and_source(
     request: EvaluationRequest, quiet: bool
-) -> tuple[nn.Module, InMemory | OnDisk, ClassOutputs | None]:
-    """The model, the images as it wants them, and which of its outputs compete (None for all of them)."""
+) -> tuple[nn.Module, InMemory | OnDisk, ClassOutputs | None, ReadyMade | None]:
+    """The model, the images as it wants them, which of its outputs compete (None for all), and what is on the disk."""
     published = request.model.startswith(("timm:", "torchvision:"))
     form_of(request.model)  # a name that the library doesn't know is refused before the data is read
-    found = scan_data(request, quiet, request.data, request.split)
-    count = request.classes or (1000 if published and request.model.count(":") == 1 else len(found.classes))
+    found, ready = found_at(request, quiet)
+    known = None if found.classes is None else len(found.classes)
+    count = request.classes or (1000 if (published and request.model.count(":") == 1) or known is None else known)
     model = open_model(request.model, classes=count, mean=request.mean, std=request.std, trust=request.trust)
-    source = _source(request, found, usual_form(request, model))
+    return prepared(request, model, found, ready, quiet)
+
+
+def prepared(
+    request: EvaluationRequest, model: nn.Module, found: Found, ready: ReadyMade | None, quiet: bool
+) -> tuple[nn.Module, InMemory | OnDisk, ClassOutputs | None, ReadyMade | None]:
+    """What :func:`model_and_source` gives, of a model that is open and images that were found."""
+    unnamed = ready is not None and ready.arrays is not None and Path(request.clean or "labels.npz").suffix == ".npz"
+    if found.classes is None or unnamed:
+        request = replace(request, labels_are_outputs=True)
+    form = usual_form(request, model)
+    if ready is not None and not ready.has_clean and request.crop is None:
+        form = replace(form, crop=1.0)  # these were cut to their size when they were made
+    source = _source(request, found, form, _channels_of(model), quiet)
     source = with_channels(source, _channels_of(model))
     names = getattr(model, "classes", None)
     if names is None:
@@ -39,7 +60,23 @@ def model_and_source(
     else:
         total = len(names)
     source, class_outputs = match_classes(source, request, names, total)
-    return model, source, class_outputs
+    return model, source, class_outputs, None if ready is None else ready.of_source(source, form.size)
+
+
+def found_at(request: EvaluationRequest, quiet: bool) -> tuple[Found, ReadyMade | None]:
+    """The images of ``request.data``; of corrupted ones on the disk the clean ones, or the first condition's."""
+    if not is_ready_made(request.data):
+        if request.clean is not None:
+            raise InputError(
+                f"--clean is for corrupted images that lie on the disk, and {request.data} holds none "
+                "(<corruption>.npy or <corruption>/<severity>/<class>/<image>)"
+            )
+        return scan_data(request, quiet, request.data, request.split), None
+    clean = None if request.clean is None else scan_data(request, quiet, request.clean, request.split)
+    if isinstance(clean, Stream):
+        raise InputError(f"--clean {request.clean}: expected a folder, cifar10, cifar100 or an .npz")
+    ready = open_ready_made(request.data, clean, request.limit, DecodeConfig(exif=request.exif))
+    return ready.images, ready
 
 
 def usual_form(request: EvaluationRequest, model: nn.Module) -> Form:
@@ -112,11 +149,12 @@ def side_of(source: ImageSource) -> int:
     return min(first_image(source).shape[1:3])
 
 
-def scan_data(
-    request: EvaluationRequest, quiet: bool, data: str, split: str | None
-) -> datasets.ArrayDataset | datasets.FileDataset:
+def scan_data(request: EvaluationRequest, quiet: bool, data: str, split: str | None) -> Found:
+    """What DATA names, whatever it is but corrupted images that lie on the disk."""
     if Path(data).suffix == ".npz":
         return read_arrays(Path(data))
+    if is_of_library(data):
+        return open_stream(data, split, DecodeConfig(exif=request.exif))
     here = datasets.splits(data)
     chosen = split or next((name for name in ("test", "val") if name in here), "test")
     if data in datasets.BUILT_IN:
@@ -125,12 +163,29 @@ def scan_data(
 
 
 def _source(
-    request: EvaluationRequest, found: datasets.ArrayDataset | datasets.FileDataset, form: Form
+    request: EvaluationRequest, found: Found, form: Form, channels: int | None, quiet: bool
 ) -> InMemory | OnDisk:
+    if isinstance(found, Stream):
+        return spooled(request, found, form, channels, quiet)
     chosen = np.arange(len(found))
     if request.limit is not None and request.limit < len(found):
         chosen = np.linspace(0, len(found) - 1, request.limit).round().astype(np.int64)
     return picked(request, found, form, chosen, found.labels[chosen], found.classes)
+
+
+def spooled(request: EvaluationRequest, found: Stream, form: Form, channels: int | None, quiet: bool) -> InMemory:
+    """A stream's images in their form, in a temporary file."""
+    kept = channels if channels in (1, 3) else None
+
+    def pixels(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        if image.ndim != 3 or image.dtype != np.uint8:
+            raise InputError(f"{found.name}: images are uint8[H, W, C], got {image.dtype}{list(image.shape)}")
+        return in_channels(image[None], kept)[0] if kept and image.shape[-1] in (1, 3) else image
+
+    def shape(image: Image.Image) -> NDArray[np.uint8]:
+        return pixels(pixels_of(shaped(image if image.mode == "L" else image.convert("RGB"), form)))
+
+    return spool(found, shape, pixels=pixels, limit=request.limit, skip_broken=request.skip_broken, quiet=quiet)
 
 
 def picked(

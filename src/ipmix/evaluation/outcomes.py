@@ -98,8 +98,13 @@ class RunOutcomes:
 
     @property
     def clean(self) -> Outcomes:
-        """The outcomes on the images as they are."""
-        return self.conditions[CLEAN]
+        """The outcomes on the images as they are; empty where only corrupted ones were measured."""
+        return self.conditions.get(CLEAN) or Outcomes(classes=self.classes)
+
+    @property
+    def classes(self) -> int:
+        """How many classes the outputs are for; 0 where there are no logits."""
+        return next((outcomes.classes for outcomes in self.conditions.values()), 0)
 
     def by_corruption(self) -> dict[str, dict[int, Outcomes]]:
         """Corruption -> severity -> outcomes: the 15 of -C in their usual order, then the others by name."""
@@ -164,13 +169,15 @@ def read_outcomes(kept: PredictionFolder | PredictionFile, given: GivenScores = 
                 raise InputError(f"{shard.path}, {shard.called(condition)}: {error}") from None
     if not labels:
         raise InputError(f"{kept.path} holds no predictions yet; run ipmix evaluate to the end")
-    if CLEAN not in conditions:
+    without_clean = isinstance(kept, PredictionFolder) and (kept.run.get("data") or {}).get("clean") is False
+    if CLEAN not in conditions and not without_clean:
         raise InputError(f"{kept.path} holds no predictions on clean images yet")
+    reference = CLEAN if CLEAN in conditions else next(iter(conditions), CLEAN)
     for condition, outcomes in conditions.items():
-        if outcomes.classes != conditions[CLEAN].classes:
+        if outcomes.classes != conditions[reference].classes:
             raise InputError(
-                f"{kept.path}: {condition.key} is about {outcomes.classes} classes, clean about "
-                f"{conditions[CLEAN].classes}"
+                f"{kept.path}: {condition.key} is about {outcomes.classes} classes, {reference.key} about "
+                f"{conditions[reference].classes}"
             )
         if not condition.is_attack and len(outcomes.whole("correct")) != count:
             raise InputError(

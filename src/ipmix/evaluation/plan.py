@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,8 +69,22 @@ class EvaluationPlan:
             raise InputError("severities is empty; give at least one of 1 to 5")
 
 
+class OnTheDisk(Protocol):
+    """Corrupted images that lie on the disk, as far as a run's description needs them."""
+
+    @property
+    def has_clean(self) -> bool: ...
+    def fingerprint(self, plan: EvaluationPlan) -> str: ...
+
+
 def describe(
-    model: nn.Module, source: ImageSource, plan: EvaluationPlan, *, name: str, class_outputs: ClassOutputs | None = None
+    model: nn.Module,
+    source: ImageSource,
+    plan: EvaluationPlan,
+    *,
+    name: str,
+    class_outputs: ClassOutputs | None = None,
+    ready: OnTheDisk | None = None,
 ) -> dict[str, Any]:
     """What makes a run the same run: model, data and plan, as JSON."""
     settings = asdict(plan)
@@ -90,6 +104,7 @@ def describe(
             "pictures": len(source.labels),
             "classes": list(source.classes),
             "sha256": source.fingerprint(),
+            **({} if ready is None else {"ready_made": ready.fingerprint(plan), "clean": ready.has_clean}),
         },
         "plan": settings,
         "columns": None if class_outputs is None else [c if isinstance(c, int) else list(c) for c in class_outputs],

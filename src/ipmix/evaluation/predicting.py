@@ -40,6 +40,7 @@ from ipmix.evaluation.plan import (
     passes,
 )
 from ipmix.evaluation.predictions import PredictionFolder, check_space
+from ipmix.evaluation.ready_made import ReadyMade
 from ipmix.measures import consistency, outputs
 
 Work = tuple[Condition, Callable[[], NDArray[np.uint8]]]
@@ -63,6 +64,7 @@ def predict(
     force: bool = False,
     quiet: bool = False,
     shard: tuple[int, int] = (0, 1),
+    ready: ReadyMade | None = None,
 ) -> PredictionFolder:
     """Put every image of ``source`` through ``model`` under every condition of ``plan``; keep the logits.
 
@@ -84,13 +86,14 @@ def predict(
         quiet: show no progress.
         shard: (rank, processes): predict only this process's share of the chunks. All processes write to the
             same folder; with several, ``force`` must have been settled by one of them beforehand.
+        ready: corrupted images and sequences that lie on the disk and stand in for those that would be made.
 
     Raises:
         InputError: the model's outputs don't match the data's classes, the folder holds another run, another process
             is writing to it, or the disk is too full for it.
     """
     check_count("batch_size", batch_size, 1)
-    run = describe(model, source, plan, name=name, class_outputs=class_outputs)
+    run = describe(model, source, plan, name=name, class_outputs=class_outputs, ready=ready)
     check_beforehand(source, plan, folder, run)
     batched = BatchedModel(model, device_named(device), batch_size, class_outputs)
     rank, processes = shard
@@ -108,7 +111,7 @@ def predict(
             beside as ahead,
         ):
             for chunk in todo:
-                kept.write(chunk, _chunk(batched, source, plan, chunk, threads, ahead, advance))
+                kept.write(chunk, _chunk(batched, source, plan, chunk, threads, ahead, advance, ready))
     return kept
 
 
@@ -120,6 +123,7 @@ def _chunk(
     threads: int,
     ahead: ThreadPoolExecutor | None,
     advance: Counter,
+    ready: ReadyMade | None,
 ) -> dict[str, NDArray[Any]]:
     """The arrays of a chunk's shard."""
     images, indices = source.read(CHUNK * chunk, CHUNK * (chunk + 1))
@@ -128,7 +132,8 @@ def _chunk(
     if not len(indices):
         return arrays
     batched.check(images[:1], len(source.classes))
-    made = _ready(_conditions(plan, images, indices, threads), ahead)
+    work = _conditions(plan, images, indices, threads) if ready is None else _read(ready, plan, images, indices)
+    made = _ready(work, ahead)
     arrays |= {condition.key: array for condition, array in _answers(batched, made, advance).items()}
     for name_of_attack, attack in (("attack", plan.attack), ("auto_attack", plan.auto_attack)):
         if attack is not None and len(places := attacked_places(attack, indices, len(source.labels))):
@@ -177,6 +182,21 @@ def _conditions(
                 seed=plan.seed, difficulty=plan.difficulty, indices=indices[chosen], threads=threads,
             )  # fmt: skip
             yield Condition("frames", name), make
+
+
+def _read(
+    ready: ReadyMade, plan: EvaluationPlan, images: NDArray[np.uint8], indices: NDArray[np.int64]
+) -> Iterator[Work]:
+    """The conditions that lie on the disk."""
+    if ready.has_clean:
+        yield CLEAN, lambda: images
+    for name in plan.corruptions:
+        for severity in plan.severities:
+            yield Condition("corruption", name, severity), partial(ready.corrupted, name, severity, indices)
+    for name in plan.perturbations:
+        step = max(1, FRAMES_AT_ONCE // (frame_count_of(name) * images[0].nbytes))
+        for start in range(0, len(images), step):
+            yield Condition("frames", name), partial(ready.frames, name, indices[start : start + step])
 
 
 def _ready(jobs: Iterator[Work], pool: ThreadPoolExecutor | None) -> Iterator[tuple[Condition, NDArray[np.uint8]]]:

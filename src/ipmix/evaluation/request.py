@@ -49,6 +49,10 @@ class EvaluationRequest:
     skip_broken: bool = False
     restrict: bool = False
     """Only the outputs of the data's classes compete, not all of the model's."""
+    clean: str | None = None
+    """Where ``data`` are corrupted images that lie on the disk: the clean ones that they were made of."""
+    labels_are_outputs: bool = False
+    """The data's classes have no names: labels are numbers of the model's outputs, as in an ``.npz``."""
 
     def __post_init__(self) -> None:
         for name, value in (("size", self.size), ("limit", self.limit), ("classes", self.classes)):
@@ -100,7 +104,8 @@ class MeasureRequest:
             "validation": VALIDATION,
             "bar": C_BAR_CIFAR if side <= SMALL_SIDE else C_BAR_IMAGENET,
         }
-        sequences = {"none": (), "cifar": PERTURBATIONS_CIFAR, "imagenet": PERTURBATIONS_IMAGENET}
+        paper = PERTURBATIONS_CIFAR if side <= SMALL_SIDE else PERTURBATIONS_IMAGENET
+        sequences = {"none": (), "paper": paper, "cifar": PERTURBATIONS_CIFAR, "imagenet": PERTURBATIONS_IMAGENET}
         return EvaluationPlan(
             corruptions=_expanded(self.corruptions, groups),
             severities=tuple(self.severities),

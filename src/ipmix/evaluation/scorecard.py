@@ -86,7 +86,7 @@ def scored(
         arguments |= given.against_baseline(baseline, levels, found.clean, found.frames)
     if unknown is not None:
         arguments |= given.of_anomalies(found.clean, unknown)
-    answered = not np.isnan(found.clean.whole("confidence")).any()
+    answered = bool(found.clean.correct) and not np.isnan(found.clean.whole("confidence")).any()
     about = {} if baseline is None else {"baseline": baseline.name}
     measures = {
         name: figure(MEASURES[name], each, intervals, binned=name in BINNED) for name, each in arguments.items()

@@ -52,11 +52,10 @@ class ShapedFiles(OnDisk):
     def image(self, place: int) -> NDArray[np.uint8]:
         """One image, uint8[H, W, channels]; errors as :func:`ipmix.data.decoding.decode`."""
         opened = self._opened(place)
-        if self.size is not None:
-            try:
-                opened = self._shaped(opened, self.size)
-            except InputError as error:
-                raise InputError(f"{self.files.paths[place]}: {error}") from None
+        try:
+            opened = shaped(opened, self._form())
+        except InputError as error:
+            raise InputError(f"{self.files.paths[place]}: {error}") from None
         if self.channels == 1:
             return np.asarray(opened.convert("L"))[:, :, None]
         return np.asarray(opened)
@@ -74,20 +73,27 @@ class ShapedFiles(OnDisk):
             "channels": self.channels,
         }  # fmt: skip
 
-    def _shaped(self, image: Image.Image, size: int) -> Image.Image:
-        resample = Image.Resampling[self.interpolation.upper()]
-        if self.mode == "center":
-            return resize_and_crop(image, size, self.crop, resample)
-        outer = outer_side(size, self.crop)
-        if self.mode == "squash":
-            return resize_and_crop(image.resize((outer, outer), resample), size, size / outer, resample)
-        share = outer / max(image.size)
-        small = image.resize((max(1, round(image.width * share)), max(1, round(image.height * share))), resample)
-        color = tuple(round(255.0 * value) for value in self.filling)
-        canvas = Image.new("RGB", (max(size, small.width), max(size, small.height)), color)
-        canvas.paste(small, ((canvas.width - small.width) // 2, (canvas.height - small.height) // 2))
-        left, top = round((canvas.width - size) / 2.0), round((canvas.height - size) / 2.0)
-        return canvas.crop((left, top, left + size, top + size))
+    def _form(self) -> Form:
+        return Form(self.size, self.crop, self.interpolation, self.mode, self.filling)
+
+
+def shaped(image: Image.Image, form: Form) -> Image.Image:
+    """An image in a form; as it is where that names no size."""
+    if form.size is None:
+        return image
+    size, resample = form.size, Image.Resampling[form.interpolation.upper()]
+    if form.mode == "center":
+        return resize_and_crop(image, size, form.crop, resample)
+    outer = outer_side(size, form.crop)
+    if form.mode == "squash":
+        return resize_and_crop(image.resize((outer, outer), resample), size, size / outer, resample)
+    share = outer / max(image.size)
+    small = image.resize((max(1, round(image.width * share)), max(1, round(image.height * share))), resample)
+    color = tuple(round(255.0 * value) for value in form.filling)
+    canvas = Image.new("RGB", (max(size, small.width), max(size, small.height)), color)
+    canvas.paste(small, ((canvas.width - small.width) // 2, (canvas.height - small.height) // 2))
+    left, top = round((canvas.width - size) / 2.0), round((canvas.height - size) / 2.0)
+    return canvas.crop((left, top, left + size, top + size))
 
 
 def about(model: nn.Module, source: object, class_outputs: object) -> dict[str, Any]:

@@ -9,5 +9,9 @@ from ipmix.models.classifier import Classifier
 from ipmix.models.forms import InputForm, form_of
 from ipmix.models.outputs import logits_of
 from ipmix.models.weights import facts, save
+from ipmix.models.wrapping import wrap, zero_shot
 
-__all__ = ["Classifier", "InputForm", "build", "facts", "form_of", "load", "logits_of", "names", "read_weights", "save"]
+__all__ = [
+    "Classifier", "InputForm", "build", "facts", "form_of", "load", "logits_of", "names", "read_weights", "save",
+    "wrap", "zero_shot",
+]  # fmt: skip

@@ -1,5 +1,6 @@
 """ONNX models, run by onnxruntime; and where such a file keeps its weights, read before it is opened."""
 
+import hashlib
 import importlib
 import mmap
 from collections.abc import Iterator
@@ -42,8 +43,22 @@ class Onnx(nn.Module):
     differentiable = False
     takes_pixels = True
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, model: Any) -> None:
+        """Open a file, or take a session of onnxruntime that is open already."""
         super().__init__()
+        self._from_file(model) if isinstance(model, Path) else self._from_session(model)
+
+    def _from_session(self, session: Any) -> None:
+        self.session = session
+        path = Path(str(getattr(session, "_model_path", None) or "ONNX session"))
+        self._look(path)
+        content = getattr(session, "_model_bytes", None)
+        hashed = (
+            file_hash(path, *external_files(path)) if path.is_file() else hashlib.sha256(content or b"").hexdigest()
+        )
+        self.name, self.sha256 = path.name, hashed
+
+    def _from_file(self, path: Path) -> None:
         try:
             onnxruntime: Any = importlib.import_module("onnxruntime")
         except ModuleNotFoundError:
@@ -56,6 +71,11 @@ class Onnx(nn.Module):
             self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:
             raise InputError(f"{path} can't be opened as ONNX ({first_line(error)})") from None
+        self._look(path)
+        self.name, self.sha256 = path.name, file_hash(path, *beside)
+
+    def _look(self, path: Path) -> None:
+        """Find out what the session takes."""
         inputs = self.session.get_inputs()
         if len(inputs) != 1 or inputs[0].type not in DTYPES:
             kinds = ", ".join(f"{plain(one.name, most=40)}: {one.type}" for one in inputs)
@@ -63,7 +83,6 @@ class Onnx(nn.Module):
         self.input_name = inputs[0].name
         self.input = ExportedInput.of(path.name, inputs[0].shape, DTYPES[inputs[0].type])
         self.size = self.input.size  # the side of image that it was exported for
-        self.name, self.sha256 = path.name, file_hash(path, *beside)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.input.ask(images.detach().cpu(), self._run).float()

@@ -232,7 +232,9 @@ def _severity_chart(cards: Sequence[Mapping[str, Any]], names: Sequence[str]) ->
         clean = numbers.figure_of(card, "clean_error")
         known = card.get("severities", {})
         bounds = [clean["interval"], *(known.get(str(s), {}).get("interval") for s in severities)]
-        series.append(charts.Curve(name, [0, *severities], [clean["value"], *mean], _color(i, len(cards)), bounds))
+        x, y = [0.0, *severities], [clean["value"], *mean]
+        first = 0 if clean["value"] is not None else 1  # only corrupted images were measured
+        series.append(charts.Curve(name, x[first:], y[first:], _color(i, len(cards)), bounds[first:]))
     if not series:
         return None
     ticks = [(x, "clean" if x == 0 else str(int(x))) for x in sorted({x for line in series for x in line.x})]

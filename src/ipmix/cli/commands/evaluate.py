@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Literal
 
+from ipmix.cli.words import Repeated
+
 
 def evaluate(
     model: str,
@@ -11,6 +13,7 @@ def evaluate(
     *,
     out: Path,
     name: str | None = None,
+    clean: str | None = None,
     split: str | None = None,
     size: int | None = None,
     crop: float | None = None,
@@ -38,6 +41,10 @@ def evaluate(
     autoattack_images: int | None = None,
     autoattack_epsilon: float | None = None,
     baseline: Path | None = None,
+    no_worse_than: float | None = None,
+    fail_if: tuple[Repeated, ...] = (),
+    junit: Path | None = None,
+    summary: Path | None = None,
     mean: tuple[float, ...] | None = None,
     std: tuple[float, ...] | None = None,
     classes: int | None = None,
@@ -50,7 +57,7 @@ def evaluate(
     skip_broken: bool = False,
     force: bool = False,
     quiet: bool = False,
-) -> None:
+) -> int:
     """Measure how safe a classifier is: clean, corrupted, attacked, and how far its confidence can be trusted.
 
     Prints a table; writes scorecard.json, report.html and the predictions to --out. Started again with the same
@@ -60,10 +67,14 @@ def evaluate(
         model: A run's folder or .safetensors of ipmix train, timm:NAME[:FILE], torchvision:NAME[:FILE],
             wrn-D-W:FILE, a TorchScript, .pt2 or .onnx file, or module:function. FILE@ema takes the moving average
             of the weights in a checkpoint.
-        data: A folder (<split>/<class>/<image> or <class>/<image>), cifar10, cifar100, digits, or an .npz with
-            images (uint8 [N, H, W, C]) and labels.
+        data: A folder (<split>/<class>/<image> or <class>/<image>), cifar10, cifar100, digits, an .npz with
+            images (uint8 [N, H, W, C]) and labels, WebDataset shards (part-{000..009}.tar), a Hugging Face data set
+            (hf:NAME, hf:FOLDER), or corrupted images on the disk: CIFAR-10-C, ImageNet-C, C-bar, -P, or what
+            ipmix corrupt wrote.
         out: The folder to write to.
         name: What the run is called in results; the model's name if left out.
+        clean: With corrupted images as DATA, the clean ones that they were made of; without, only the corrupted
+            are measured.
         split: Which split of the data; test or val, whichever is there, if left out.
         size: The side that images are brought to; the model's own, if it knows one.
         crop: The share of the shorter side that is kept: 0.875 with --size 224 is ImageNet's usual 256 and 224. If
@@ -97,6 +108,11 @@ def evaluate(
         autoattack_images: Let AutoAttack have only so many of the images, evenly spread.
         autoattack_epsilon: AutoAttack's reach; --epsilon if left out. Published claims for CIFAR use 0.03137 (8/255).
         baseline: Another run (its folder, scorecard.json or predictions) to divide by: mCE and mFR against it.
+        no_worse_than: Exit with code 1 unless the paired intervals against --baseline rule out that a measure is
+            worse by more than this (0.01 is one percentage point).
+        fail_if: A bound such as "mCE > 40" (percent, as in the table); if it holds, exit with code 1 and say so.
+        junit: Write the checks to this file as JUnit's XML, which CI systems read.
+        summary: Write the checks and the table to this file in Markdown.
         mean: Subtracted from each channel of [0, 1] first, for models that don't normalise themselves and instead of
             what published weights bring.
         std: Divided by afterwards.
@@ -112,6 +128,7 @@ def evaluate(
         quiet: Show no progress.
     """
     from ipmix.evaluation import evaluating
+    from ipmix.evaluation.gating import Gate
     from ipmix.evaluation.plan import AttackConfig, AutoAttackConfig
     from ipmix.evaluation.request import EvaluationRequest, MeasureRequest
 
@@ -122,12 +139,16 @@ def evaluate(
         attack=gradient if attack else None,
         auto_attack=AutoAttackConfig(reach, norm, autoattack_images) if autoattack else None,
     )  # fmt: skip
-    evaluating.evaluate(
+    gate = Gate.of(
+        fail_if, wanted, data=data, baseline=baseline, no_worse_than=no_worse_than, junit=junit, summary=summary
+    )
+    card = evaluating.evaluate(
         EvaluationRequest(
-            model=model, data=data, out=out, name=name, split=split, size=size, crop=crop, trim=trim, exif=exif,
-            subset=subset, interpolation=interpolation, restrict=restrict,
+            model=model, data=data, out=out, name=name, clean=clean, split=split, size=size, crop=crop, trim=trim,
+            exif=exif, subset=subset, interpolation=interpolation, restrict=restrict,
             class_map=class_map, baseline=baseline, limit=limit, anomalies=anomalies, mean=mean, std=std,
             classes=classes, root=root, trust=trust, skip_broken=skip_broken,
         ),
         wanted, batch_size=batch_size, device=device, threads=threads, force=force, quiet=quiet,
     )  # fmt: skip
+    return gate.passed(out) if card else 0

@@ -16,8 +16,11 @@ def report(
     format: Literal["html", "markdown", "csv", "json", "model-card", "robustbench", "robustbench-claim"] | None = None,
     title: str | None = None,
     about: tuple[Assignment, ...] = (),
+    fail_if_worse: bool = False,
+    junit: Path | None = None,
+    summary: Path | None = None,
     force: bool = False,
-) -> None:
+) -> int:
     """Compare evaluations side by side. The first is what the others are compared with.
 
     Runs on the same images under the same conditions are compared image by image; where settings differ there is no
@@ -32,20 +35,27 @@ def report(
         title: The page's heading.
         about: For claims to RobustBench, what can't be measured: link, name, authors, venue, architecture,
             additional_data, footnote, dataset.
+        fail_if_worse: Exit with code 1 if a run is decided to be worse than the first in one of the five measures.
+        junit: Write the checks to this file as JUnit's XML, which CI systems read.
+        summary: Write the checks and the table to this file in Markdown.
         force: Replace the file if it exists.
     """
     from ipmix.core.files import refuse_existing, write_text
+    from ipmix.evaluation.gating import not_worse_than_the_first, told
     from ipmix.evaluation.results import read_runs
     from ipmix.report import exports, print_comparison
     from ipmix.report.comparison import compare_runs
+    from ipmix.report.gates import Checked
 
     refuse_existing(out, force=force)
     runs = [run for path in results for run in read_runs(path)]
     cards = [run.card for run in runs]
     comparisons = compare_runs(runs) if len(runs) > 1 else []
+    checks = not_worse_than_the_first(comparisons) if fail_if_worse else Checked(())
     text = exports.rendered(
         cards, format or exports.format_of(out), title=title, about=dict(about) or None, comparisons=comparisons
     )
     write_text(out, text)
     if comparisons:
         print_comparison(cards, comparisons=comparisons)
+    return told(checks, runs, junit, summary)

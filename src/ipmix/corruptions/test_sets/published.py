@@ -5,6 +5,7 @@ folder; five severities one after the other, or a sequence per image. Folders (I
 ``<corruption>/<severity>/<class>/<image>``.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,9 @@ from ipmix.data.npy import checked_labels, read_array, read_npy
 
 SEVERITIES = 5
 
+RECORD = "settings.json"
+"""How a set was made, beside it."""
+
 
 @dataclass(frozen=True)
 class ArraySet:
@@ -29,22 +33,30 @@ class ArraySet:
         folder: where the files lie.
         names: the corruptions (or perturbations) that are there, in the usual order.
         labels: int64[N], the labels of the N images of one severity.
+        severities: those that lie one after the other in the files; fewer than five only where ``ipmix corrupt`` wrote
+            (and recorded) so.
     """
 
     folder: Path
     names: tuple[str, ...]
     labels: np.ndarray
+    severities: tuple[int, ...] = (1, 2, 3, 4, 5)
 
     def images(self, name: str, severity: int) -> np.ndarray:
         """The N images of one corruption at a severity of 1 to 5: uint8[N, H, W, C], memory-mapped."""
         check_count("severity", severity, 1, SEVERITIES)
         values, count = self._array(name, 4), len(self.labels)
-        if len(values) != SEVERITIES * count:
+        expected = len(self.severities) * count
+        if len(values) != expected:
+            words = "five" if len(self.severities) == SEVERITIES else len(self.severities)
             raise InputError(
-                f"{self._path(name)} holds {len(values)} images, expected {SEVERITIES * count} (five severities of "
+                f"{self._path(name)} holds {len(values)} images, expected {expected} ({words} severities of "
                 f"the {count} that {self.folder / 'labels.npy'} describes); get the file again"
             )
-        return values[(severity - 1) * count : severity * count]
+        if severity not in self.severities:
+            raise InputError(f"{self._path(name)} has no severity {severity}; it has {self.severities}")
+        begin = self.severities.index(severity) * count
+        return values[begin : begin + count]
 
     def sequences(self, name: str) -> np.ndarray:
         """The N sequences of one perturbation: uint8[N, T, H, W, C], memory-mapped."""
@@ -126,7 +138,8 @@ def open_set(folder: str | Path) -> ArraySet | FolderSet:
     known = tuple(dict.fromkeys(ALL_CORRUPTIONS + PERTURBATIONS))
     arrays = tuple(name for name in known if (folder / f"{name}.npy").is_file())
     if arrays:
-        return ArraySet(folder, arrays, read_labels(folder, arrays[0]))
+        levels = recorded_severities(folder) or tuple(range(1, SEVERITIES + 1))
+        return ArraySet(folder, arrays, read_labels(folder, arrays[0], len(levels)), levels)
     names = tuple(name for name in known if (folder / name).is_dir())
     if not names:
         # The published ImageNet-C comes in four parts: noise, blur, weather, digital (and extra).
@@ -141,8 +154,24 @@ def open_set(folder: str | Path) -> ArraySet | FolderSet:
     return FolderSet(folder, names, tuple(path.name for path in classes))
 
 
-def read_labels(folder: Path, name: str) -> np.ndarray:
-    """The labels of one severity, int64[N], from ``labels.npy``, which may repeat them for all five."""
+def recorded_severities(folder: Path) -> tuple[int, ...] | None:
+    """The severities that ``ipmix corrupt`` wrote, by its record; None for published sets.
+
+    Raises:
+        InputError: the record is damaged.
+    """
+    record = folder / RECORD
+    if not record.is_file():
+        return None
+    try:
+        levels = tuple(int(severity) for severity in json.loads(record.read_text(encoding="utf-8"))["severities"])
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"{record} is damaged; expected the settings of ipmix corrupt") from None
+    return levels or None
+
+
+def read_labels(folder: Path, name: str, severities: int = SEVERITIES) -> np.ndarray:
+    """The labels of one severity, int64[N], from ``labels.npy``, which may repeat them for all of them."""
     labels = read_npy(folder / "labels.npy")
     if labels.ndim != 1 or not labels.size:
         raise InputError(
@@ -150,14 +179,15 @@ def read_labels(folder: Path, name: str) -> np.ndarray:
         )
     labels = checked_labels(labels, len(labels), folder / "labels.npy")
     values = read_npy(folder / f"{name}.npy")
-    if values.ndim == 4 and len(values) != SEVERITIES * len(labels) and len(labels) % SEVERITIES == 0:
-        count = len(labels) // SEVERITIES
-        repeated = labels.reshape(SEVERITIES, count)
+    if values.ndim == 4 and len(values) != severities * len(labels) and len(labels) % severities == 0:
+        count = len(labels) // severities
+        repeated = labels.reshape(severities, count)
         if (repeated == repeated[0]).all():
             return repeated[0]
         if len(labels) == len(values):
+            words = "five" if severities == SEVERITIES else severities
             raise InputError(
-                f"{folder / 'labels.npy'} does not repeat the same {count} labels for each of five severities; "
+                f"{folder / 'labels.npy'} does not repeat the same {count} labels for each of {words} severities; "
                 "the images must be severity by severity"
             )
     return labels

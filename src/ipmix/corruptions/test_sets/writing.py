@@ -28,10 +28,10 @@ from ipmix.corruptions.corrupting import Form, corrupt
 from ipmix.corruptions.perturbations.sequences import frame_count
 from ipmix.corruptions.perturbing import perturb
 from ipmix.corruptions.severities import constants
+from ipmix.corruptions.test_sets.published import RECORD as RECORD
 from ipmix.data.decoding import BrokenImage
 from ipmix.data.sources import InMemory, OnDisk
 
-RECORD = "settings.json"
 CHUNK = 256
 """The most images in memory at a time."""
 

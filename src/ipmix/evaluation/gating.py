@@ -1,0 +1,132 @@
+"""The gate of a pipeline behind an evaluation: bounds, another run to be held to, and files that CI systems read."""
+
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ipmix.core.errors import InputError
+from ipmix.core.files import write_text
+from ipmix.evaluation.ready_made import is_ready_made
+from ipmix.evaluation.request import MeasureRequest
+from ipmix.evaluation.results import read_runs
+from ipmix.measures.table import MEASURES, Needed
+from ipmix.report import ci
+from ipmix.report.comparison import Comparison, Scored, compare
+from ipmix.report.gates import Check, Checked, checked, not_worse
+from ipmix.report.numbers import run_names
+
+FAILED = 1
+"""The exit code of a command whose checks failed; bad input has 2."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What a run is held to.
+
+    Attributes:
+        checks: bounds of its measures.
+        baseline: the run that it is held to; None for none.
+        margin: how much worse than that it may be.
+        junit: where the checks go as JUnit's XML.
+        summary: where the checks and the figures go in Markdown.
+    """
+
+    checks: tuple[Check, ...] = ()
+    baseline: Scored | None = None
+    margin: float | None = None
+    junit: Path | None = None
+    summary: Path | None = None
+
+    @classmethod
+    def of(
+        cls,
+        fail_if: Sequence[str],
+        wanted: MeasureRequest,
+        *,
+        data: str,
+        baseline: Path | None,
+        no_worse_than: float | None,
+        junit: Path | None,
+        summary: Path | None,
+    ) -> "Gate":
+        """Read the options, before any work.
+
+        Raises:
+            InputError: an expression or measure that can't be read, one that isn't measured, a baseline that is
+                missing, or a file whose folder doesn't exist.
+        """
+        checks = tuple(map(Check.failing, fail_if))
+        for check in checks:
+            _refuse_unmeasured(check, wanted, baseline is not None, is_ready_made(data))
+        for path in (junit, summary):
+            if path is not None and not path.absolute().parent.is_dir():
+                raise InputError(f"can't write {path}: the folder {path.parent} does not exist; create it first")
+        if no_worse_than is None:
+            return cls(checks, None, None, junit, summary)
+        if not (math.isfinite(no_worse_than) and no_worse_than >= 0.0):
+            raise InputError(f"--no-worse-than is a finite number of at least 0, got {no_worse_than}")
+        if baseline is None:
+            raise InputError("--no-worse-than says how much worse than another run: pass --baseline")
+        runs = read_runs(baseline)
+        if len(runs) != 1:
+            raise InputError(f"{baseline} holds {len(runs)} results; a baseline is one: pass one run's scorecard.json")
+        if runs[0].per_image is None:
+            raise InputError(
+                f"{baseline} is a scorecard alone, and --no-worse-than compares image by image: pass the folder of its "
+                "evaluation"
+            )
+        return cls(checks, runs[0], no_worse_than, junit, summary)
+
+    def passed(self, out: Path) -> int:
+        """Hold the run in ``out`` to it, tell what failed and write the files; the exit code: 0 or 1."""
+        if not (self.checks or self.baseline or self.junit or self.summary):
+            return 0
+        run = read_runs(out)[0]
+        found = checked(run.card, self.checks)
+        if self.baseline is not None:
+            found = found + not_worse(compare(self.baseline, run), self.margin)
+        return told(found, [run], self.junit, self.summary)
+
+
+def not_worse_than_the_first(comparisons: Sequence[Comparison]) -> Checked:
+    """Hold all runs to the first: fails what is decided to be worse.
+
+    Raises:
+        InputError: there is only one, or they can't be compared.
+    """
+    if not comparisons:
+        raise InputError("--fail-if-worse compares with the first result: give at least two")
+    found = Checked(())
+    for compared in comparisons:
+        found = found + not_worse(compared)
+    return found
+
+
+def told(found: Checked, runs: Sequence[Scored], junit: Path | None, summary: Path | None) -> int:
+    """Say which checks failed, write them to the files, and give the exit code."""
+    cards = [run.card for run in runs]
+    if junit is not None:
+        write_text(junit, ci.junit(found, run_names(cards)[-1]))
+    if summary is not None:
+        write_text(summary, ci.summary(found, cards))
+    for row in found.failed:
+        sys.stderr.write(f"ipmix: failed: {row.name}: {row.found} ({row.asked})\n")
+    return 0 if found else FAILED
+
+
+def _refuse_unmeasured(check: Check, wanted: MeasureRequest, baseline: bool, on_the_disk: bool) -> None:
+    plan = wanted.plan(64)
+    there: dict[Needed, tuple[bool, str]] = {
+        "corruption": (on_the_disk or bool(plan.corruptions), "--corruptions"),
+        "frames": (on_the_disk or bool(plan.perturbations), "--perturbations"),
+        "top5": (on_the_disk or bool(plan.perturbations), "--perturbations"),
+        "attack": (plan.attack is not None, "--attack"),
+        "auto_attack": (plan.auto_attack is not None, "--autoattack"),
+        "baseline": (baseline, "--baseline"),
+    }
+    for need in MEASURES[check.measure].needs:
+        measured, option = there.get(need, (True, ""))
+        if not measured:
+            raise InputError(f"{check.text}: {check.measure} is not measured; pass {option}")
