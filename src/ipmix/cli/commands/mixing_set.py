@@ -1,6 +1,5 @@
 """``ipmix mixing-set make | info | show | verify``: the images that IPMix mixes in."""
 
-import re
 import sys
 from collections import Counter
 from pathlib import Path
