@@ -350,7 +350,9 @@ def _unnamed(run: Mapping[str, Any], key: str) -> Any:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError, RecursionError) as error:
         raise InputError(f"{path} can't be read ({error}); it should be a JSON file of ipmix evaluate") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path} should hold a JSON object, as ipmix evaluate writes it; got {type(content).__name__}")
     return content

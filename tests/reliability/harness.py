@@ -1,0 +1,209 @@
+"""Commands in processes of their own: forked from one that has everything loaded, so that a start costs nothing."""
+
+import contextlib
+import hashlib
+import os
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.reliability.tracer import Tracer
+
+HUNG = 124
+"""The exit code of a run that did not end in time."""
+
+LEFTOVERS = (".part", ".lock", ".unfinished-")
+
+
+@dataclass
+class Ended:
+    """How a run ended: its code (negative for a signal), all it wrote to the terminal, its seconds."""
+
+    code: int
+    text: str
+    seconds: float
+
+    @property
+    def is_clean(self) -> bool:
+        """No traceback, no crash, no hang; a refusal or a full disk is told in one line."""
+        return self.code in (0, 1, 2, 130) and "Traceback" not in self.text
+
+
+@dataclass
+class Part:
+    """What was tried and what went wrong, for the record.
+
+    Attributes:
+        name: of the part.
+        what: what one try is, in a few words.
+        tried: how often.
+        faults: what went wrong, each in a line.
+        notes: figures besides.
+    """
+
+    name: str
+    what: str
+    tried: int = 0
+    faults: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def check(self, good: bool, fault: str) -> bool:
+        if not good:
+            self.faults.append(" ".join(fault.split())[:600])
+            sys.stderr.write(f"FAULT {self.name}: {self.faults[-1]}\n")
+        return good
+
+
+def load_everything() -> None:
+    """Import what commands import, before forking: a child then starts in milliseconds."""
+    import importlib
+
+    import torch
+
+    torch.set_num_threads(1)
+    for name in (
+        "ipmix", "ipmix.augmentation.batches", "ipmix.cli.main", "ipmix.cli.words", "ipmix.experiment.run",
+        "ipmix.experiment.config_file", "ipmix.evaluation.evaluating", "ipmix.evaluation.evidence",
+        "ipmix.corruptions.test_sets.writing", "ipmix.corruptions.test_sets.beginning", "ipmix.mixing_set.making",
+        "ipmix.report.exports", "ipmix.training.loop", "ipmix.models.loading", "ipmix.cli.sheet",
+        "accelerate.tracking", "accelerate.state", "safetensors.torch", "yaml", "jinja2", "torchvision",
+    ):  # fmt: skip
+        importlib.import_module(name)
+    for name in ("augment", "corrupt", "evaluate", "experiment", "mixing_set", "report", "score", "train"):
+        importlib.import_module(f"ipmix.cli.commands.{name}")
+
+
+def start(work: Callable[[], int | None], output: Path, *, tracer: Tracer | None = None) -> int:
+    """Fork a process that does ``work`` with its terminal in a file; gives its number."""
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        os.setsid()
+        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.dup2(descriptor, 1)
+        os.dup2(descriptor, 2)
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 (until the process ends)
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if tracer is not None:
+            tracer.install()
+        code = work() or 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        if tracer is not None:
+            Path(f"{output}.events").write_bytes("\n".join(tracer.events).encode(errors="backslashreplace"))
+        os._exit(code & 0xFF)
+    return 0
+
+
+def wait(child: int, output: Path, *, timeout: float = 120.0) -> Ended:
+    """Until the process has ended, or hung for so long that it is ended."""
+    began = time.monotonic()
+    while True:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            code = os.waitstatus_to_exitcode(status)
+            break
+        if time.monotonic() - began > timeout:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            code = HUNG
+            break
+        time.sleep(0.002)
+    text = output.read_text(encoding="utf-8", errors="replace") if output.exists() else ""
+    return Ended(code, text, time.monotonic() - began)
+
+
+def run(
+    work: Callable[[], int | None],
+    *,
+    tracer: Tracer | None = None,
+    kill_after: float | None = None,
+    timeout: float = 120.0,
+) -> Ended:
+    """Do ``work`` in a forked process; ``kill_after``: SIGKILL it after so many seconds, unless it has ended."""
+    with tempfile.NamedTemporaryFile(delete=False) as file:
+        output = Path(file.name)
+    try:
+        child = start(work, output, tracer=tracer)
+        if kill_after is not None:
+            time.sleep(kill_after)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child, signal.SIGKILL)
+        ended = wait(child, output, timeout=timeout)
+        events = Path(f"{output}.events")
+        if tracer is not None and events.exists():
+            tracer.events = events.read_text().splitlines()
+            events.unlink()
+        return ended
+    finally:
+        output.unlink(missing_ok=True)
+
+
+def command(*words: object) -> Callable[[], int]:
+    """``ipmix WORDS``."""
+
+    def work() -> int:
+        from ipmix.cli.main import main
+
+        return main([str(word) for word in words])
+
+    return work
+
+
+def contents(folder: Path, ignore: tuple[str, ...] = ()) -> dict[str, str]:
+    """Every file below a folder with a hash of its bytes; empty folders too."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if path.name in ignore:
+            continue
+        if path.is_dir():
+            if not any(path.iterdir()):
+                found[name] = "an empty folder"
+        else:
+            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+def leftovers(folder: Path) -> list[str]:
+    """What only writing needs and nobody should find afterwards."""
+    return [
+        str(path.relative_to(folder))
+        for path in folder.rglob("*")
+        if any(word in path.name for word in LEFTOVERS) and path.name != "run.lock"
+    ]
+
+
+def differences(found: dict[str, str], expected: dict[str, str]) -> str:
+    """Where two contents differ, in words; empty if they don't."""
+    missing = sorted(expected.keys() - found.keys())
+    more = sorted(found.keys() - expected.keys())
+    other = sorted(name for name in found.keys() & expected.keys() if found[name] != expected[name])
+    told = [
+        f"{word} {', '.join(names[:4])}"
+        for word, names in (("missing", missing), ("more", more), ("other", other))
+        if names
+    ]
+    return "; ".join(told)
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder for the time being."""
+    with tempfile.TemporaryDirectory(prefix="reliability-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
