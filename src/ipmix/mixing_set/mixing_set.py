@@ -24,6 +24,7 @@ from PIL import Image
 from ipmix.core.checking import check_count, check_images, check_indices, check_int64, check_shape, described
 from ipmix.core.errors import InputError
 from ipmix.core.files import FileLock
+from ipmix.core.progress import counting
 from ipmix.core.randomness import Key, below
 from ipmix.core.threads import default_threads
 from ipmix.data.decoding import DEFAULT, SUFFIXES, BrokenImage, DecodeConfig, decode
@@ -93,7 +94,7 @@ class MixingSet:
 
         ``mix`` maps kinds of images (see ``ipmix.fractals.kinds.KINDS``) to counts or weights. ``cache`` is
         the folder to keep the set in, by default the user's cache folder for ipmix. ``threads``: all
-        processors by default; the images don't depend on it.
+        processors by default; the images don't depend on it. What takes long shows its progress on standard error.
         """
         check_count("size", size, SIZE_LEAST, SIZE_MOST)
         check_int64("seed", seed)
@@ -102,8 +103,11 @@ class MixingSet:
         folder = (
             cache_folder(cache) / "mixing-sets" / f"{count}x{size}-seed{seed}-v{VERSION}.{PAINTINGS_VERSION}-{name}"
         )
-        for _ in make(plan, folder, threads):
-            pass
+        with counting(f"painting {count} mixing images", count) as advance:
+            done = 0
+            for ready in make(plan, folder, threads):
+                advance(ready - done)
+                done = ready
         return cls.open(folder, cache=cache)
 
     @classmethod
