@@ -8,6 +8,7 @@ is quick.
 import errno
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TextIO
@@ -44,6 +45,9 @@ NO_SUCH_PLACE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the process's exit code: 0 done, 2 bad input, 130 interrupted, 1 anything else."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started this: what is said is for nobody
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 (until the process ends)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal that knows only ASCII gets \xe9, not a traceback
             stream.reconfigure(errors="backslashreplace")
