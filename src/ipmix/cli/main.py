@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
 from ipmix.core.errors import InputError, plain
+from ipmix.core.files import FULL
 
 SUMMARIES = {
     "quickstart": "train a plain and an IPMix network on small images, score both, write a page",
@@ -36,7 +37,7 @@ TRAIN_EXTRA = frozenset(
 
 SHELLS = ("bash", "zsh", "fish")
 
-FULL_OR_FORBIDDEN = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
+FULL_OR_FORBIDDEN = (*FULL, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO)
 
 NO_SUCH_PLACE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP)
 """Of a path that was given: what the system says of it is told in one line."""
