@@ -256,7 +256,7 @@ def test_settings_that_cannot_be_used(tmp_path: Path) -> None:
     images, labels = data()
     with pytest.raises(InputError, match="plan is one of clean, quick, paper"):
         ipmix.evaluate(Means(), images, labels, **{**FAST, "plan": "fast"})
-    with pytest.raises(InputError, match="a model is a torch.nn.Module"):
+    with pytest.raises(InputError, match=r"a model is a torch\.nn\.Module"):
         ipmix.evaluate(7, images, labels, **FAST)
     with pytest.raises(InputError, match="scores"):
         ipmix.evaluate(lambda x: [1, 2], images, labels, out=tmp_path / "r", **FAST)

@@ -36,7 +36,7 @@ def test_any_number_of_threads(tmp_path, files):
     one, five = ({p.relative_to(tmp_path / t): p.read_bytes() for p in (tmp_path / t).rglob("*") if p.is_file()}
                  for t in ("1", "5"))  # fmt: skip
     assert one == five
-    assert len(one) == (35 if files == "png" else 3)  # images, manifest, lock
+    assert len(one) == (34 if files == "png" else 2)  # images, manifest
 
 
 def test_another_seed_other_images(tmp_path):

@@ -8,11 +8,13 @@ is quick.
 import errno
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
 from ipmix.core.errors import InputError, plain
+from ipmix.core.files import FULL
 
 SUMMARIES = {
     "quickstart": "train a plain and an IPMix network on small images, score both, write a page",
@@ -36,7 +38,7 @@ TRAIN_EXTRA = frozenset(
 
 SHELLS = ("bash", "zsh", "fish")
 
-FULL_OR_FORBIDDEN = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
+FULL_OR_FORBIDDEN = (*FULL, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO)
 
 NO_SUCH_PLACE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP)
 """Of a path that was given: what the system says of it is told in one line."""
@@ -45,6 +47,9 @@ NO_SUCH_PLACE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the process's exit code: 0 done, 2 bad input, 130 interrupted, 1 anything else."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started this: what is said is for nobody
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 (until the process ends)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal that knows only ASCII gets \xe9, not a traceback
             stream.reconfigure(errors="backslashreplace")

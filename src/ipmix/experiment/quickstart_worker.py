@@ -4,11 +4,14 @@ Two small networks side by side use two cores better than one network on both; a
 don't depend on how many cores there are, so the same seed gives the same figures on any of them.
 """
 
+import multiprocessing
+import os
 import signal
 import traceback
 from dataclasses import dataclass, replace
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -61,12 +64,26 @@ class QuickstartConfig:
 def work(result: Connection, settings: QuickstartConfig, name: str, out: Path, device: str, force: bool) -> None:
     """The process: sends ("card", scorecard), ("input", message) or ("failure", traceback)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means, and ends this process
+    end_with_parent()
     try:
         result.send(("card", train_and_measure(settings, name, out, device=device, force=force)))
     except InputError as error:
         result.send(("input", str(error)))
     except BaseException:
         result.send(("failure", traceback.format_exc()))
+
+
+def end_with_parent() -> None:
+    """End this process when the one that started it does, even if that was killed and could tell nobody."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    Thread(target=watch, daemon=True, name="ipmix watches its parent").start()
 
 
 def train_and_measure(

@@ -4,7 +4,6 @@ The order of writing is what keeps a set honest: images are flushed to disk befo
 and the manifest takes the journal's place only when everything is there.
 """
 
-import errno
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -18,7 +17,7 @@ import numpy as np
 
 from ipmix.core.checking import check_count, check_int64, check_shard, check_threads
 from ipmix.core.errors import InputError
-from ipmix.core.files import FileLock, replacing, reserve, sweep, write_bytes, write_text
+from ipmix.core.files import FULL, FileLock, replacing, reserve, sweep, write_bytes, write_text
 from ipmix.core.json_text import json_text
 from ipmix.core.threads import default_threads
 from ipmix.fractals.kinds import KINDS, SIZE_LEAST, SIZE_MOST, Painting, paint
@@ -80,12 +79,15 @@ def make(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # Two processes that make the same part (two ranks of one training) take turns; the second finds it done.
-        with FileLock(folder / f".lock{plan.suffix()}"):
+        turn = FileLock(folder / f".lock{plan.suffix()}")
+        try:
             for place in (folder, *(folder / kind for kind in plan.mix)):
                 sweep(place)
             yield from _make(plan, folder, threads or default_threads(), painters)
+        finally:
+            turn.release(remove=True)
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None))
+        full = error.errno in FULL
         advice = "free some space and run the same again to go on" if full else "choose a folder that can be written to"
         reason = error.strerror or error
         raise InputError(
