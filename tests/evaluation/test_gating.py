@@ -108,6 +108,8 @@ def test_reports(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (["--fail-if", "brier > 3%"], "is no percentage"),
         (["--fail-if", "mFP > 3"], "is not measured; pass --perturbations"),
         (["--fail-if", "mCE > 3"], "is not measured; pass --corruptions"),
+        (["--fail-if", "MCE > 3"], "MCE may be two things"),
+        (["--fail-if", "mCE > 3", "--corruptions", "fog"], "write chosen_corruption_error"),
         (["--no-worse-than", "0.1"], "pass --baseline"),
         (["--junit", "missing/checks.xml"], "the folder missing does not exist"),
     ],
