@@ -1,3 +1,6 @@
+import sys
+import types
+
 import pytest
 
 from ipmix.core import progress
@@ -45,3 +48,36 @@ def test_quiet_work_is_quiet(capsys: pytest.CaptureFixture[str], monkeypatch: py
     assert capsys.readouterr().err == ""
     list(tracked([1, 2], "counting"))
     assert capsys.readouterr().err != ""
+
+
+def test_a_notebook_without_widgets_has_one_bar(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A stand-in for IPython's display: one output that is replaced, and empty in the end; no lines on stderr."""
+    states: list[str] = []
+
+    class Handle:
+        def update(self, value: str) -> None:
+            states.append(value)
+
+    class ZMQInteractiveShell:
+        pass
+
+    shell = types.ModuleType("IPython")
+    shell.get_ipython = ZMQInteractiveShell  # type: ignore[attr-defined]
+    shown = types.ModuleType("IPython.display")
+    shown.HTML = str  # type: ignore[attr-defined]
+    shown.display = lambda value, display_id: Handle()  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "IPython", shell)
+    monkeypatch.setitem(sys.modules, "IPython.display", shown)
+    monkeypatch.setattr(progress, "NOTEBOOK_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "PLAIN_SECONDS", 0.0)
+    assert progress.in_notebook()
+    with progress.counting("<images>", 4) as advance:
+        advance(3)
+    assert 'value="3"' in states[0]
+    assert "&lt;images&gt;" in states[0]
+    assert states[-1] == ""
+    assert capsys.readouterr().err == ""
+    monkeypatch.setitem(sys.modules, "IPython", types.ModuleType("IPython"))
+    assert not progress.in_notebook()

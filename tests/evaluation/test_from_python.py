@@ -150,7 +150,7 @@ def test_keras(monkeypatch: pytest.MonkeyPatch) -> None:
     soft = keras.Sequential([*plain.layers, layers.Softmax()])
     images, labels = data()
     one, two = (ipmix.evaluate(model, images, labels, **FAST) for model in (plain, soft))
-    expected = np.argmax(keras.ops.convert_to_numpy(plain(images.astype(np.float32) / 255.0)), axis=1)
+    expected = np.argmax(plain(images.astype(np.float32) / 255.0).detach().numpy(), axis=1)
     assert one.measures["clean_error"] == pytest.approx(float((expected != labels).mean()))
     assert one.measures["brier_score"] == pytest.approx(two.measures["brier_score"], rel=1e-4)
 
@@ -256,7 +256,7 @@ def test_settings_that_cannot_be_used(tmp_path: Path) -> None:
     images, labels = data()
     with pytest.raises(InputError, match="plan is one of clean, quick, paper"):
         ipmix.evaluate(Means(), images, labels, **{**FAST, "plan": "fast"})
-    with pytest.raises(InputError, match=r"a model is a torch\.nn\.Module"):
+    with pytest.raises(InputError, match="a model is a torch"):
         ipmix.evaluate(7, images, labels, **FAST)
     with pytest.raises(InputError, match="scores"):
         ipmix.evaluate(lambda x: [1, 2], images, labels, out=tmp_path / "r", **FAST)

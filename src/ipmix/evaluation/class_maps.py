@@ -101,11 +101,12 @@ def _refuse_shared(class_map: str, found: ClassMap) -> None:
 
 @cache
 def _places() -> dict[str, int]:
-    return {name: place for place, name in enumerate(_identifiers())}
+    return {name: place for place, name in enumerate(identifiers())}
 
 
 @cache
-def _identifiers() -> tuple[str, ...]:
+def identifiers() -> tuple[str, ...]:
+    """ImageNet's 1,000 WordNet identifiers, in the order of the outputs."""
     return tuple(_data()["imagenet"])
 
 
@@ -204,7 +205,7 @@ def _of_subset(
     if is_wordnet(source.classes):  # whole or in part: the folders say themselves which they are
         place = {output: number for number, output in enumerate(chosen)}
         places = [place.get(_wordnet(folder), -1) for folder in source.classes]
-        names = [_identifiers()[output] for output in chosen]
+        names = [identifiers()[output] for output in chosen]
         return _relabelled(source, places, names), competing
     if len(source.classes) == len(chosen):
         return source, competing
@@ -296,7 +297,9 @@ def _among_all(
     competing = [output for output in range(total) if output not in merged]
     place_of = {output: place for place, output in enumerate(competing)}
     places = [place_of[min(group)] for group in groups]
-    known = [str(output) for output in range(total)] if names is None else names
+    known: Sequence[str] = [str(output) for output in range(total)] if names is None else names
+    if total == 1000 and (names is None or _numbered(names)) and is_wordnet(source.classes):
+        known = identifiers()
     shown = [source.classes[owner[output]] if output in owner else str(known[output]) for output in competing]
     whole = None if not merged else CompetingOutputs([_entry(groups, owner, o) for o in competing], total)
     if whole is None and places == list(range(total)):

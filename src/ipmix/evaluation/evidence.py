@@ -13,6 +13,7 @@ from ipmix.core.image_sizes import SMALL_SIDE
 from ipmix.corruptions import corrupt
 from ipmix.data.sources import ImageSource
 from ipmix.evaluation.cam import grad_cam, last_spatial_layer, overlay
+from ipmix.evaluation.class_names import readable
 from ipmix.evaluation.class_outputs import class_of
 from ipmix.evaluation.plan import EvaluationPlan
 from ipmix.report.page import Figure, Panel
@@ -32,8 +33,8 @@ def worst_panel(card: Mapping[str, Any], source: ImageSource) -> list[Panel]:
             continue
         answer = "no answer"
         if entry["predicted"] >= 0:
-            answer = f"predicted {source.classes[entry['predicted']]} {100 * entry['confidence']:.0f}%"
-        figures.append(Figure(images[0], f"{answer}; is {source.classes[entry['label']]}"))
+            answer = f"predicted {readable(source.classes[entry['predicted']])} {100 * entry['confidence']:.0f}%"
+        figures.append(Figure(images[0], f"{answer}; is {readable(source.classes[entry['label']])}"))
     if not figures:
         return []
     return [Panel("The worst answers", "Wrong, and most confident.", [("", figures)], _width(figures[0].image))]
@@ -65,7 +66,9 @@ def attention_panel(
             maps, predicted = grad_cam(model, pixels, layer=layer)
         except (InputError, RuntimeError, NotImplementedError):
             return []
-        rows.append((f"is {source.classes[source.labels[place]]}", _figures(card, source, shown, maps, predicted)))
+        rows.append(
+            (f"is {readable(source.classes[source.labels[place]])}", _figures(card, source, shown, maps, predicted))
+        )
     if not rows:
         return []
     told = f"; corruptions at severity {severity}" if corruptions else ""
@@ -93,7 +96,7 @@ def _figures(
     figures = [Figure(shown[0][1], "the image")]
     for (name, image), heat, answer in zip(shown, maps, predicted.tolist()):
         place = answer if class_outputs is None else class_of(answer, class_outputs)
-        called = "another class" if place is None else source.classes[place]
+        called = "another class" if place is None else readable(source.classes[place])
         figures.append(Figure(overlay(image, heat), f"{name}: {called}"))
     return figures
 

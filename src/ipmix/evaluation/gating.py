@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ipmix.core.errors import InputError
 from ipmix.core.files import write_text
+from ipmix.corruptions.severities import CORRUPTIONS
 from ipmix.evaluation.ready_made import is_ready_made
 from ipmix.evaluation.request import MeasureRequest
 from ipmix.evaluation.results import read_runs
@@ -126,6 +127,12 @@ def _refuse_unmeasured(check: Check, wanted: MeasureRequest, baseline: bool, on_
         "auto_attack": (plan.auto_attack is not None, "--autoattack"),
         "baseline": (baseline, "--baseline"),
     }
+    whole = len(plan.severities) == 5 and set(CORRUPTIONS) <= set(plan.corruptions)
+    if check.measure == "mean_corruption_error" and plan.corruptions and not (whole or on_the_disk):
+        raise InputError(
+            f"{check.text}: mCE goes over 15 corruptions at 5 severities, and others were chosen; write "
+            "chosen_corruption_error"
+        )
     for need in MEASURES[check.measure].needs:
         measured, option = there.get(need, (True, ""))
         if not measured:

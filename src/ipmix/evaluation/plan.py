@@ -74,6 +74,8 @@ class OnTheDisk(Protocol):
 
     @property
     def has_clean(self) -> bool: ...
+    @property
+    def frost(self) -> str: ...
     def fingerprint(self, plan: EvaluationPlan) -> str: ...
 
 
@@ -110,9 +112,13 @@ def describe(
         "columns": None if class_outputs is None else [c if isinstance(c, int) else list(c) for c in class_outputs],
         "part": CHUNK,
         # Frost of the photographs and frost that was grown are two kinds of images.
-        **({"frost": "published" if frost_comparable() else "procedural"} if "frost" in plan.corruptions else {}),
+        **({"frost": _frost() if ready is None else ready.frost} if "frost" in plan.corruptions else {}),
         **about(model, source, class_outputs),
     }
+
+
+def _frost() -> str:
+    return "published" if frost_comparable() else "procedural"
 
 
 def passes(plan: EvaluationPlan, count: int, starts: Sequence[int]) -> int:

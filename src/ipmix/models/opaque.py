@@ -121,12 +121,13 @@ class KerasModel(nn.Module):
         self._mean, self._std = mean, std
         digest = hashlib.sha256()
         for weight in model.weights:
-            array = np.ascontiguousarray(keras.ops.convert_to_numpy(weight.value))
+            array = _numbers(keras, weight.value)
             digest.update(f"{weight.path} {array.dtype}{list(array.shape)}".encode() + array.tobytes())
         self.sha256 = digest.hexdigest()
         if classes is not None:
             self.classes = tuple(map(str, classes))
-        side = model.input_shape[1] if isinstance(model.input_shape, tuple) and len(model.input_shape) == 4 else None
+        shape = getattr(model, "input_shape", None)  # a model that was not built yet has none
+        side = shape[1] if isinstance(shape, tuple) and len(shape) == 4 else None
         if isinstance(side, int) and self.layout == "nhwc":
             self.size = side
 
@@ -228,6 +229,13 @@ class ZeroShot(nn.Module):
                 "the texts"
             )
         return self.scale * nn.functional.normalize(features.float(), dim=1) @ self.text.T
+
+
+def _numbers(keras: Any, value: Any) -> NDArray[Any]:
+    """A weight's numbers, whichever backend holds it."""
+    if isinstance(value, torch.Tensor):
+        return np.ascontiguousarray(value.detach().cpu().numpy())
+    return np.ascontiguousarray(keras.ops.convert_to_numpy(value))
 
 
 def _features_of(output: Any) -> torch.Tensor:

@@ -170,6 +170,7 @@ def settings_of(card: Mapping[str, Any]) -> dict[str, str]:
     severities = sorted({severity for by_severity in card["corruptions"].values() for severity in by_severity})
     found: dict[str, Any] = {
         "data": data.get("sha256"),
+        "corrupted data": data.get("ready_made"),
         "images": card["pictures"],
         "classes": numbers.among(card) or "all",
         **{key: form.get(key) for key in ("size", "crop", "interpolation", "mode", "channels")},

@@ -36,7 +36,9 @@ _EXPRESSION = re.compile(r"\s*(.+?)\s*((?:<=|>=|<|>).*)")
 
 def measure_named(name: str) -> str:
     """The measure that a name, a short one or a title stands for; InputError with the nearest if there is none."""
-    known = {key.lower(): key for key in MEASURES} | ALIASES | {m.title.lower(): key for key, m in MEASURES.items()}
+    if name.strip() == "MCE":
+        raise InputError("MCE may be two things: write mCE, or maximum_calibration_error")
+    known = {m.title.lower(): key for key, m in MEASURES.items()} | {key.lower(): key for key in MEASURES} | ALIASES
     key = " ".join(name.split()).lower()
     if key in known:
         return known[key]

@@ -1,0 +1,122 @@
+"""Gates of pipelines: exit codes, the row that failed, JUnit's XML and the summary."""
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the train extra is not installed")
+
+from ipmix import models  # noqa: E402
+from ipmix.cli.main import main  # noqa: E402
+
+PLAIN = ("--corruptions", "none", "--no-attack", "--device", "cpu", "--quiet")
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two runs on the same images: of a network, and of one that answers the contrary."""
+    folder = tmp_path_factory.mktemp("gates")
+    draws = np.random.default_rng(0)
+    labels = np.arange(60) % 2
+    images = draws.integers(0, 120, (60, 16, 16, 3), dtype=np.uint8) + (100 * labels[:, None, None, None]).astype(
+        np.uint8
+    )
+    np.savez(folder / "clean.npz", images=images, labels=labels)
+    for name, sign in (("good", 1.0), ("bad", -1.0)):
+        torch.manual_seed(0)
+        built = models.build("wrn-10-1", ("dark", "bright"))
+        with torch.no_grad():
+            for module in built.modules():
+                if isinstance(module, torch.nn.Linear):
+                    module.weight.mul_(sign)
+                    module.bias.mul_(sign)
+        models.save(folder / f"{name}.safetensors", built, {"size": 16})
+    for name in ("good", "bad"):
+        assert evaluate(folder, name, name) == 0
+    errors = [error_of(folder / name) for name in ("good", "bad")]
+    if errors[0] > errors[1]:
+        (folder / "good").rename(folder / "other")
+        (folder / "bad").rename(folder / "good")
+        (folder / "other").rename(folder / "bad")
+        (folder / "good.safetensors").rename(folder / "other.safetensors")
+        (folder / "bad.safetensors").rename(folder / "good.safetensors")
+        (folder / "other.safetensors").rename(folder / "bad.safetensors")
+    return folder
+
+
+def evaluate(folder: Path, network: str, out: str, *words: object) -> int:
+    command = [
+        "evaluate",
+        folder / f"{network}.safetensors",
+        folder / "clean.npz",
+        "--out",
+        folder / out,
+        *PLAIN,
+        *words,
+    ]
+    return main(list(map(str, command)))
+
+
+def error_of(folder: Path) -> float:
+    import json
+
+    value: float = json.loads((folder / "scorecard.json").read_text())["measures"]["clean_error"]["value"]
+    return value
+
+
+def test_a_bound(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = ["--junit", here / "checks.xml", "--summary", here / "summary.md"]
+    bounds = ["--fail-if", "clean_error > 0.01", "--fail-if", "brier > 2.5"]
+    assert evaluate(here, "bad", "bad", *bounds, *files) == 1
+    said = capsys.readouterr().err
+    assert "failed: Clean error" in said
+    assert "Brier" not in said
+    suite = ElementTree.parse(here / "checks.xml").getroot()
+    assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
+    assert len(suite.findall("testcase/failure")) == 1
+    text = (here / "summary.md").read_text()
+    assert "1 of 2 checks failed" in text
+    assert "| **failed** | Clean error |" in text
+    assert evaluate(here, "bad", "bad", "--fail-if", "clean_error > 100", *files) == 0
+    assert "All checks passed" in (here / "summary.md").read_text()
+
+
+def test_against_a_baseline(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    held = ["--baseline", here / "good", "--no-worse-than", "0.01"]
+    assert evaluate(here, "bad", "bad", *held) == 1
+    assert "at most 1.00 points worse" in capsys.readouterr().err
+    assert evaluate(here, "bad", "bad", "--baseline", here / "good", "--no-worse-than", "1") == 0
+    assert evaluate(here, "good", "good", "--baseline", here / "bad", "--no-worse-than", "0.01") == 0
+
+
+def test_reports(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--out", str(here / "both.html"), "--fail-if-worse", "--force"]
+    assert main(["report", str(here / "good"), str(here / "bad"), *words]) == 1
+    assert "failed: Clean error" in capsys.readouterr().err
+    assert main(["report", str(here / "bad"), str(here / "good"), *words]) == 0
+    assert main(["report", str(here / "bad"), *words]) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--fail-if", "clean_eror > 3"], "did you mean clean_error?"),
+        (["--fail-if", "clean_error is 3"], 'a bound is such as "mCE > 40"'),
+        (["--fail-if", "clean_error > x"], "a bound is one of"),
+        (["--fail-if", "brier > 3%"], "is no percentage"),
+        (["--fail-if", "mFP > 3"], "is not measured; pass --perturbations"),
+        (["--fail-if", "mCE > 3"], "is not measured; pass --corruptions"),
+        (["--fail-if", "MCE > 3"], "MCE may be two things"),
+        (["--fail-if", "mCE > 3", "--corruptions", "fog"], "write chosen_corruption_error"),
+        (["--no-worse-than", "0.1"], "pass --baseline"),
+        (["--junit", "missing/checks.xml"], "the folder missing does not exist"),
+    ],
+)
+def test_bad_input_before_any_work(
+    here: Path, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evaluate(here, "good", "never", *words) == 2
+    assert message in capsys.readouterr().err
+    assert not (here / "never").exists()
