@@ -20,7 +20,7 @@ from ipmix import corruptions
 from ipmix.corruptions.common import frost
 from ipmix.fractals import kinds
 
-VERSION = 2
+VERSION = 3
 """Raised when an output changes on purpose."""
 
 FILE = Path(__file__).with_name("golden.json")

@@ -9,8 +9,9 @@ import pytest
 
 from ipmix.augmentation.batches import apply, draw
 from ipmix.core.errors import InputError
-from ipmix.core.randomness import Keys, stream, uniform
+from ipmix.core.randomness import Keys, bits, start, stream
 from ipmix.engines import prime_reference
+from ipmix.engines.compiled.normals import fill_pairs
 from ipmix.engines.prime_reference import Normals
 from ipmix.methods.prime import PRIME
 from ipmix.recipe.format import WHOLE
@@ -104,7 +105,8 @@ def test_normals_are_box_and_muller_over_the_stream() -> None:
     state = stream(prime_reference.SALT, 77, 0, 0)
     expected: list[float] = []
     for _ in range(5):
-        radius, angle = math.sqrt(-2 * math.log(1 - uniform(state))), 2 * math.pi * uniform(state)
+        word = int(bits(state))
+        radius, angle = math.sqrt(-2 * math.log(((word >> 32) + 0.5) / 2**32)), 2 * math.pi * (word % 2**32) / 2**32
         expected += [radius * math.cos(angle), radius * math.sin(angle)]
     normals = Normals(77)
     assert np.allclose(normals.draw(6), expected[:6], rtol=1e-12)
@@ -161,20 +163,20 @@ def test_spatial_is_a_displacement(make_images: Any) -> None:
     height, width, cut = 9, 7, 4
     image = make_images(1, height, width)[0]
     step = Step(operation="spatial", level=float(np.float32(0.01)), a=float(cut), seed=6)
-    numbers = Normals(6)
+    waves = [(i, j) for j in range(1, cut + 1) for i in range(1, cut + 1)]
+    weights = Normals(6).pairs(len(waves))
 
-    def field() -> np.ndarray:
-        waves = [(i, j) for i in range(1, cut + 1) for j in range(1, cut + 1) if math.hypot(i, j) < cut + 0.5]
-        weights = numbers.draw(len(waves))
+    def field(which: int) -> np.ndarray:
         out = np.zeros((height, width))
         for y in range(height):
             for x in range(width):
-                for (i, j), g in zip(waves, weights):
+                for (i, j), g in zip(waves, weights[:, which]):
                     angle_x, angle_y = math.pi * i * x / (width - 1), math.pi * j * y / (height - 1)
-                    out[y, x] += g / math.hypot(i, j) * math.sin(angle_x) * math.sin(angle_y)
+                    if math.hypot(i, j) < cut + 0.5:
+                        out[y, x] += g / math.hypot(i, j) * math.sin(angle_x) * math.sin(angle_y)
         return math.sqrt(step.level) * out
 
-    across, down = width * field(), height * field()
+    across, down = width * field(0), height * field(1)
     got = prime_reference.operate(step, image)
     for y in range(height):
         for x in range(width):
@@ -197,6 +199,89 @@ def test_the_comparison_can_fail(images: np.ndarray) -> None:
         other = table_of(32, 32, replace(step, **change))
         difference = apply(table, images[:1]).astype(int) - apply(other, images[:1], engine="reference")
         assert np.abs(difference).max() > 1
+
+
+# --- frequencies that pixels can't tell apart -----------------------------------------------------------------
+
+
+def plain_waves(cut: int, height: int, width: int) -> np.ndarray:
+    """Every wave of the formula on the pixels, times 1 / r: float64[waves, height * width]."""
+    frequencies = [(i, j) for i in range(1, cut + 1) for j in range(1, cut + 1) if math.hypot(i, j) < cut + 0.5]
+    x, y = np.linspace(0, 1, width), np.linspace(0, 1, height)
+    return np.stack(
+        [np.outer(np.sin(np.pi * j * y), np.sin(np.pi * i * x)).ravel() / math.hypot(i, j) for i, j in frequencies]
+    )
+
+
+def merged_waves(spread: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The waves that are drawn, times their standard deviations: float64[waves, height * width]."""
+    x, y = np.linspace(0, 1, width), np.linspace(0, 1, height)
+    return np.stack(
+        [
+            np.outer(np.sin(np.pi * (j + 1) * y), np.sin(np.pi * (i + 1) * x)).ravel() * math.sqrt(spread[j, i])
+            for j in range(spread.shape[0])
+            for i in range(spread.shape[1])
+        ]
+    )
+
+
+@pytest.mark.parametrize(("height", "width", "cut"), [(9, 7, 60), (9, 7, 3), (12, 12, 11), (8, 12, 7), (3, 10, 25)])
+def test_merged_frequencies_have_the_plain_forms_distribution(height: int, width: int, cut: int) -> None:
+    """Both are sums of waves with independent normal numbers: of one distribution if of one covariance of pixels."""
+    plain = plain_waves(cut, height, width)
+    spread = prime_reference.variances(cut, height, width)
+    merged = merged_waves(spread, height, width)
+    assert spread.shape == (min(cut, height - 2), min(cut, width - 2))
+    assert np.allclose(merged.T @ merged, plain.T @ plain, rtol=1e-9, atol=1e-12)
+    spread[0, 0] *= 1.01  # the comparison can fail
+    assert not np.allclose(merged_waves(spread, height, width).T @ merged_waves(spread, height, width), plain.T @ plain)
+
+
+def test_drawn_fields_have_the_plain_forms_moments_and_spectrum() -> None:
+    height, width, cut, count = 10, 8, 40, 4000
+    plain = plain_waves(cut, height, width)
+    fields = np.array([prime_reference._fields(Normals(seed), cut, height, width) for seed in range(count)])
+    across, down = fields.reshape(count, 2, -1).transpose(1, 0, 2)
+    numbers = np.random.default_rng(0).standard_normal((count, len(plain)))
+    by_hand = numbers @ plain
+    expected = np.sqrt((plain**2).sum(axis=0)).reshape(height, width)[1:-1, 1:-1].ravel()
+    inner = np.arange(height * width).reshape(height, width)[1:-1, 1:-1].ravel()
+    for drawn in (across[:, inner], down[:, inner], by_hand[:, inner]):
+        scaled = drawn / expected
+        assert np.abs(scaled.mean(axis=0)).max() < 4.5 / math.sqrt(count)
+        assert np.abs((scaled**2).mean(axis=0) - 1).max() < 4.5 * math.sqrt(2 / count)
+        assert np.abs((scaled**4).mean(axis=0) - 3).max() < 5 * math.sqrt(96 / count)
+        spectrum = (drawn @ np.linalg.pinv(merged_waves(np.ones((8, 6)), height, width)[:, inner])) ** 2
+        ratio = spectrum.mean(axis=0) / prime_reference.variances(cut, height, width).ravel()
+        assert np.abs(ratio - 1).max() < 4.5 * math.sqrt(2 / count)
+    assert np.abs((across * down)[:, inner].mean(axis=0) / expected**2).max() < 4.5 / math.sqrt(count)
+
+
+def test_large_images_need_no_more_than_they_have_pixels() -> None:
+    assert prime_reference.variances(500, 224, 224).shape == (222, 222)
+    assert prime_reference.variances(500, 1, 5).size == 0
+    square = np.array([[i * i + j * j for i in range(1, 101)] for j in range(1, 101)])
+    small = prime_reference.variances(100, 224, 224)
+    assert np.allclose(small[small > 0], 1 / square[small > 0])
+    assert np.array_equal(small > 0, np.sqrt(square) < 100.5)
+
+
+def test_compiled_normals_are_the_references() -> None:
+    count = 200_000
+    state, words = np.empty(1, np.uint64), np.empty((2, count), np.uint32)
+    start(state, prime_reference.SALT, 5, 0, 0)
+    got = np.empty((2, count), np.float32)
+    fill_pairs(state[0], 0, count, np.ones(count, np.float32), words, got[0], got[1])
+    expected = Normals(5).pairs(count)
+    radius = np.hypot(*expected.T)
+    assert (np.abs(got - expected.T) < 5e-7 * (radius + 1 / radius)).all()  # 1 / radius: where the logarithm is near 0
+    assert np.abs(expected).max() > 4.4
+    for numbers in (got[0], got[1]):
+        assert abs(numbers.mean(dtype=np.float64)) < 4 / math.sqrt(count)
+        assert abs(numbers.std(dtype=np.float64) - 1) < 4 / math.sqrt(2 * count)
+        assert abs((numbers.astype(float) ** 4).mean() - 3) < 4 * math.sqrt(96 / count)
+        below = [np.mean(numbers < x) for x in (-2, -1, 0, 1, 2)]
+        assert np.abs(np.array(below) - [0.02275, 0.15866, 0.5, 0.84134, 0.97725]).max() < 2.5 / math.sqrt(count)
 
 
 # --- their place in the language --------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import numpy as np
 
 from ipmix.core.checking import check_images, check_out, described
 from ipmix.core.errors import InputError
+from ipmix.core.recycling import recycled_array
 from ipmix.engines.output import Output
 from ipmix.recipe.format import NO_MIXING_IMAGE
 from ipmix.recipe.mixing_images import MixingImages
@@ -22,7 +23,7 @@ def make_out(out: np.ndarray | None, form: Output, images: np.ndarray) -> np.nda
     """``out`` if results in this form can be written to it, a new array if it is None."""
     expected = form.shape(*images.shape[:3])
     if out is None:
-        return np.empty(expected, form.kind)
+        return recycled_array(expected, form.kind)
     check_out(out, expected, form.kind, images)
     return out
 

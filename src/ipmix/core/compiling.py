@@ -59,6 +59,11 @@ def helper(function: Callable[..., Any]) -> Any:
     return _embed(function, True, False)
 
 
+def disjoint_helper(function: Callable[..., Any]) -> Any:
+    """A :func:`helper` whose array arguments never overlap: for rows of one array, say."""
+    return _embed(function, True, True)
+
+
 def separate(function: Callable[..., Any]) -> Any:
     """An :func:`embedded` function that LLVM does not copy into its callers, and whose array arguments never overlap.
 

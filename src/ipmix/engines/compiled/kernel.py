@@ -321,7 +321,7 @@ def _extend_table(space, code, step, pending, current, rare):
     if rare is not None:
         curve = code == COLOR_CURVE
         if curve:
-            curve_table(step, space.prime.numbers, space.prime.state, space.lookup.tables[made])
+            curve_table(step, space.prime, space.lookup.tables[made])
     if not curve:
         make_table(code, step.level, space.lookup.counts[where], space.lookup.tables[made], space.lookup.cumulated)
     if pending:
@@ -362,7 +362,7 @@ def _operate_rarely(space, code, step, source, target, box):
     """:func:`_operate_on` for operations of :data:`~ipmix.engines.compiled.rare.RARE`; whether it was one of them."""
     a, b, width = space.buffers[source], space.buffers[target], space.width
     if code == SPECTRAL or code == SPATIAL:
-        distort(code, step, a, b, space.height, width, space.moving.padded, space.prime.numbers, space.prime.state)
+        distort(code, step, a, b, space.height, width, space.moving.padded, space.prime)
     elif code == COLOR:
         color(a, b, box.top * width, box.bottom * width, step.level)
     elif code == SHARPNESS:

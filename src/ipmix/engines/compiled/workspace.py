@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ipmix.engines.compiled.geometry import SLACK
-from ipmix.engines.compiled.prime import scratch_size
+from ipmix.engines.compiled.prime import scratch_sizes
 
 CLEAN, OTHER, SPARE, FIRST = 0, 1, 2, 3
 """Buffers: the clean image, what a box is mixed with, one to ping-pong with, and one for each chain."""
@@ -85,8 +85,14 @@ class MixingScratch(NamedTuple):
 class PrimeScratch(NamedTuple):
     """Arrays for PRIME's operations (``prime.py``)."""
 
-    numbers: np.ndarray
-    """float64[:func:`~ipmix.engines.compiled.prime.scratch_size`]."""
+    floats: np.ndarray
+    """float32[:func:`~ipmix.engines.compiled.prime.scratch_sizes`]."""
+    series: np.ndarray
+    """float64[5, *]: waves at their points, from which the next ones follow."""
+    words: np.ndarray
+    """uint32[5, *]: random bits, or places in an image and the pixels there, of one row."""
+    pixels: np.ndarray
+    """uint32[P]: up to four channels of an image."""
     state: np.ndarray
     """uint64[1]: a stream of random numbers."""
 
@@ -106,10 +112,18 @@ class Workspace(NamedTuple):
     prime: PrimeScratch
 
 
+def _aligned(count: int) -> np.ndarray:
+    """float32[count] that begins where a line of the cache does: reading lanes across two lines takes twice as long."""
+    whole = np.empty(count + 16, np.float32)
+    ahead = -whole.ctypes.data % 64 // 4
+    return whole[ahead : ahead + count]
+
+
 def make_workspace(height: int, width: int, channels: int, chains: int) -> Workspace:
     """A workspace for images of this size, and recipes of up to ``chains`` chains."""
     size = (height * width + SLACK + 63) // 64 * 64
     terms = max(chains + 1, BLENDED_AT_ONCE)
+    floats, longest = scratch_sizes(height, width, channels)
     return Workspace(
         height=height,
         width=width,
@@ -145,7 +159,10 @@ def make_workspace(height: int, width: int, channels: int, chains: int) -> Works
             series=np.empty(256, np.float64),
         ),
         prime=PrimeScratch(
-            numbers=np.empty(scratch_size(height, width), np.float64),
+            floats=_aligned(floats),
+            series=np.empty((5, longest), np.float64),
+            words=np.empty((5, longest), np.uint32),
+            pixels=np.empty(height * width, np.uint32),
             state=np.empty(1, np.uint64),
         ),
     )
