@@ -55,7 +55,7 @@ def mean_interval(
     - Else the bootstrap's over images. Where fewer than :data:`FEW` images depart from the lower end, or from the
       upper one, it is widened to the exact interval of the pooled count (the sum of the values, in units of the
       range, of so many images): at 0% of 60 images it says 0 to 6.0%, with one image wrong under 1 of 20
-      conditions 0 to 6.0% as well.
+      conditions 0 to 6.1%.
 
     Args:
         values: float [N], within ``bounds``: the share of conditions under which an image is answered wrongly, say.

@@ -49,7 +49,7 @@ def written_change(name: str, change: float, interval: Sequence[float] | None) -
 def images_of(name: str, cards: Sequence[Mapping[str, Any]]) -> str:
     """How many images stand behind a row, "20" or, where runs differ, "20 / 50"."""
     counts = [figure_of(card, name)["pictures"] for card in cards]
-    return " / ".join(map(str, counts if len(set(counts)) > 1 else counts[:1]))
+    return " / ".join(str(count) if count else "–" for count in (counts if len(set(counts)) > 1 else counts[:1]))
 
 
 def below_floor(figure: Mapping[str, Any]) -> bool:

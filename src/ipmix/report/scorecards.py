@@ -69,8 +69,8 @@ def _check_figures(measures: Mapping[str, Any], where: str) -> None:
 def upgraded(card: Mapping[str, Any]) -> dict[str, Any]:
     """A checked scorecard of either version as one of the second, which says less where the first said too much.
 
-    A mean over other corruptions than the 15 at 5 severities is no mCE; single proportions get exact intervals;
-    an interval that is a point goes; an mCE against AlexNet of unknown frost goes.
+    A mean over other corruptions than the 15 at 5 severities is no mCE; single proportions, cells and bars get exact
+    intervals; an interval that is a point goes; an mCE against AlexNet of unknown frost goes.
     """
     if card["schema"] == SCHEMA:
         return dict(card)
@@ -88,8 +88,22 @@ def upgraded(card: Mapping[str, Any]) -> dict[str, Any]:
     if against in measures and measures[against]["value"] is not None:
         reason = "which frost was used isn't known"
         measures[against] = {"value": None, "interval": None, "pictures": 0, "reason": reason}
-    frost = "not known" if "frost" in card["corruptions"] else None
-    return {**card, "schema": SCHEMA, "measures": measures, "frost": frost}
+    total = card["pictures"]
+    found = {
+        **card,
+        "schema": SCHEMA,
+        "measures": measures,
+        "frost": "not known" if "frost" in card["corruptions"] else None,
+        "corruption_intervals": {
+            name: {at: list(proportions.interval(round(error * total), total)) for at, error in each.items()}
+            for name, each in card["corruptions"].items()
+        },
+    }
+    if (table := card["reliability"]) is not None:
+        right = [round(count * accuracy) for count, accuracy in zip(table["count"], table["accuracy"])]
+        bounds = proportions.intervals(right, table["count"])
+        found["reliability"] = {**table, "low": bounds[:, 0].tolist(), "high": bounds[:, 1].tolist()}
+    return found
 
 
 @cache

@@ -1,0 +1,143 @@
+import copy
+import io
+
+import pytest
+
+from ipmix.measures.corruption import ALEXNET
+from ipmix.report import render_page, sections, tables
+from ipmix.report.comparison import Scored, compare_runs
+from ipmix.report.facts import facts_of
+from ipmix.report.numbers import images_of, title_of, written_change, written_floor
+
+
+def test_a_choice_of_corruptions_is_called_by_what_it_is_over(cards):
+    assert title_of("chosen_corruption_error", cards) == "Mean error over 2 corruptions, severities 1, 2, 3, 4, 5"
+    one = copy.deepcopy(cards[0])
+    one["corruptions"] = {"fog": {"3": 0.5}}
+    assert title_of("chosen_corruption_error", [one]) == "Mean error over 1 corruption, severity 3"
+    assert title_of("chosen_corruption_error", [one, cards[0]]) == "Mean error over chosen corruptions"
+    one["corruptions"] = {"fog": {"3": 0.5}, "snow": {"1": 0.5}}
+    assert title_of("chosen_corruption_error", [one]) == "Mean error over 2 corruptions, severities that differ"
+    for text in (render_page([cards[0]], title="T"), tables.markdown([cards[0]])):
+        assert "Mean error over 2 corruptions" in text
+        assert "Corruption error (mCE)" not in text
+
+
+def test_every_row_has_its_own_number_of_images(cards):
+    few = copy.deepcopy(cards[0])
+    few["measures"]["attack_error"]["pictures"] = 20
+    rows = {row[0]: row[-1] for row in tables.comparison([few])[1]}
+    assert rows["Adversarial error"] == "20"
+    assert rows["Clean error"] == "150"
+    assert images_of("attack_error", [few, cards[1]]) == "20 / 150"
+    assert "wrong answers before or after a gradient attack (PGD); 20 images" in render_page([few], title="T")
+
+
+def test_figures_below_their_floor_are_marked_everywhere(cards):
+    card = copy.deepcopy(cards[0])
+    figure = card["measures"]["rms_calibration_error"]
+    figure |= {"value": 0.05, "floor": {"mean": 0.06, "high": 0.09, "cleared": False}}
+    assert written_floor("rms_calibration_error", figure) == "noise floor 6.0%, up to 9.0%"
+    assert "~5.0%" in tables.markdown([card])
+    out = io.StringIO()
+    tables.print_comparison([card], out=out)
+    assert "no more than chance gives a perfectly calibrated model" in out.getvalue()
+    assert "~5.0%" in render_page([card], title="T")
+    figure["floor"]["cleared"] = True
+    assert "~5.0%" not in tables.markdown([card])
+
+
+@pytest.mark.parametrize(("frost", "told"), [("procedural", "grown by a procedure"), ("not known", "is not known")])
+def test_frost_that_does_not_compare_is_told_everywhere(cards, frost, told):
+    card = copy.deepcopy(cards[0]) | {"frost": frost}
+    out = io.StringIO()
+    tables.print_comparison([card], out=out)
+    for text in (out.getvalue(), tables.markdown([card]), render_page([card], title="T")):
+        assert told in text
+    assert told in dict(facts_of(card))["frost"] or frost == "not known"
+    card["frost"] = "published"
+    assert told not in render_page([card], title="T")
+
+
+def test_published_figures_stand_only_beside_what_compares(cards):
+    assert sections.against_published([{**cards[0], "measures": {}}]) is None
+    assert sections.against_published(cards)["published"] == []
+    card = copy.deepcopy(cards[0])
+    card["measures"]["mean_corruption_error"] = card["measures"].pop("chosen_corruption_error")
+    card["measures"]["normalised_mean_corruption_error"] = dict(card["measures"]["mean_corruption_error"])
+    card["corruptions"] = {name: dict.fromkeys("12345", 0.5) for name in ALEXNET}
+    found = sections.against_published([card])
+    assert found["published"] == ["AlexNet", "ResNet-50"]
+    rows = {row["title"]: row["published"] for row in found["rows"]}
+    assert rows["mCE against AlexNet"] == ["100.0%", "76.7%"]
+    assert "ResNet-50, published" in render_page([card], title="T")
+
+
+def test_scaling_and_sets_are_on_the_page(cards):
+    page = render_page(cards, title="T")
+    assert "temperature scaling" in page
+    assert "split-conformal prediction" in page
+    conditions = [row["condition"] for row in sections.conformal(cards, ["a", "b"])[0]["rows"]]
+    assert conditions == ["clean", *(f"severity {s}" for s in range(1, 6))]
+    without = [{**card, "temperature": {"reason": "few"}, "conformal": {"reason": "few"}} for card in cards]
+    assert "temperature scaling" not in render_page(without, title="T")
+
+
+def test_runs_that_do_not_compare_get_a_table_and_no_verdict(cards):
+    other = copy.deepcopy(cards[1])
+    other["run"]["form"] = {"size": 224}
+    comparisons = compare_runs([Scored(cards[0]), Scored(other)])
+    page = render_page([cards[0], other], title="T", comparisons=comparisons)
+    assert "▼ better" not in page
+    assert "what differs" in page
+    assert 'bar-value best"' not in page
+    out = io.StringIO()
+    tables.print_comparison([cards[0], other], out=out)
+    assert "No verdict" in out.getvalue()
+    assert [line.split() for line in out.getvalue().splitlines() if line.startswith("size")] == [
+        ["size", "not", "known", "224"]
+    ]
+
+
+def test_only_what_is_decided_is_bold(cards):
+    assert 'bar-value best"' in render_page(cards, title="T")
+    assert 'bar-value best"' not in render_page([cards[0], cards[0]], title="T")
+
+
+def test_changes_are_written_with_their_sign():
+    assert written_change("clean_error", -0.039, (-0.074, -0.006)) == "-3.9 (-7.4 to -0.6)"
+    assert written_change("brier_score", 0.01, None) == "+0.010"
+    assert written_change("clean_error", 0.0, (-0.01, 0.01)) == "0.0 (-1.0 to +1.0)"
+
+
+def test_how_it_was_made_is_complete(cards):
+    card = copy.deepcopy(cards[0])
+    card["run"] |= {
+        "data": {"name": "d", "sha256": "ab" * 32, "pictures": 150, "classes": ["a"]},
+        "form": {"size": 224, "crop": 0.875, "mean": [0.5], "std": [0.25]},
+    }
+    card["frost"] = "published"
+    card["made"] = {
+        "versions": {"torch": "9.9"}, "device": "cpu", "precision": "float32", "normalisation": None, "side": 224,
+        "command": "ipmix evaluate m d",
+    }  # fmt: skip
+    facts = dict(facts_of(card))
+    assert facts["data's hash"] == "sha256 abababababababab…"
+    assert facts["form of the images"] == "size 224, crop 0.875, mean 0.5, std 0.25"
+    assert facts["frost"] == "the published photographs"
+    assert (facts["device"], facts["precision"], facts["command"]) == ("cpu", "float32", "ipmix evaluate m d")
+    assert facts["torch"] == "9.9"
+    del card["run"]["form"]
+    facts = dict(facts_of(card))
+    assert facts["size"] == "224 pixels"
+    assert facts["normalisation"].startswith("none known")
+
+
+def test_curves_cells_and_bars_carry_intervals(cards):
+    page = render_page([cards[0]], title="T")
+    assert page.count('class="line range') == 6, "clean and five severities"
+    filled = sum(count > 0 for count in cards[0]["reliability"]["count"])
+    assert page.count('class="interval"') == filled
+    low, high = cards[0]["corruption_intervals"]["fog"]["1"]
+    error = cards[0]["corruptions"]["fog"]["1"]
+    assert f"{100 * error:.1f}% ({100 * low:.1f}–{100 * high:.1f}), 150 images" in page
