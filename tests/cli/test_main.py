@@ -47,6 +47,7 @@ def test_a_command_gets_its_words(commands):
     [
         (InputError("image.png is empty"), 2, "ipmix: image.png is empty"),
         (ModuleNotFoundError("no torch", name="torch.nn"), 2, 'pip install "ipmix[train]"'),
+        (ModuleNotFoundError("no markupsafe", name="markupsafe"), 2, 'pip install "ipmix[train]"'),
         (OSError(errno.ENOSPC, "No space left on device", "x.npz"), 1, "x.npz: No space left"),
         (KeyboardInterrupt(), 130, ""),
     ],
