@@ -173,7 +173,8 @@ def settings_of(card: Mapping[str, Any]) -> dict[str, str]:
         "corrupted data": data.get("ready_made"),
         "images": card["pictures"],
         "classes": numbers.among(card) or "all",
-        **{key: form.get(key) for key in ("size", "crop", "interpolation", "mode", "channels")},
+        "size": form.get("size", (card.get("made") or {}).get("side")),
+        **{key: form.get(key) for key in ("crop", "interpolation", "mode", "channels")},
         **{key: form.get(key, normalisation.get(key)) for key in ("mean", "std")},
         "corruptions": ", ".join(sorted(card["corruptions"])) or "none",
         "severities": ", ".join(severities) or "none",
@@ -189,7 +190,9 @@ def settings_of(card: Mapping[str, Any]) -> dict[str, str]:
     for key in ("attack", "auto_attack"):
         settings = plan.get(key)
         images = numbers.figure_of(card, f"{key}_error")["pictures"]
-        told = "" if not settings else ", ".join(f"{k} {numbers.plainly(v)}" for k, v in settings.items())
+        told = (
+            "" if not settings else ", ".join(f"{k} {numbers.plainly(v)}" for k, v in settings.items() if v is not None)
+        )
         found[key] = f"{told or 'settings not known'} on {images} images" if images else "none"
     return {key: numbers.plainly(value) for key, value in found.items() if value is not None}
 
