@@ -13,9 +13,10 @@ import numpy as np
 from torch import nn
 
 from ipmix.attacks.auto_attack import require
+from ipmix.core.bounds import BATCH_MOST
 from ipmix.core.checking import check_count, check_threads
 from ipmix.core.errors import InputError, plain_lines
-from ipmix.core.files import alone, write_text
+from ipmix.core.files import alone, refuse_links, write_text
 from ipmix.core.image_sizes import SMALL_SIDE
 from ipmix.core.json_text import json_text
 from ipmix.core.processes import Team
@@ -55,6 +56,7 @@ def _alone(function: Callable[Concatenate[EvaluationRequest, P], R]) -> Callable
 
     @wraps(function)
     def holding(request: EvaluationRequest, /, *arguments: P.args, **options: P.kwargs) -> R:
+        refuse_links(request.out, ("predictions", "predictions-anomalies"))
         with alone(request.out) if os.environ.get("RANK", "0") == "0" else nullcontext():
             return function(request, *arguments, **options)
 
@@ -89,7 +91,7 @@ def evaluate(
         InputError: the model, the data or the settings can't be used, or another process writes to the same folder;
             nothing is written then.
     """
-    check_count("batch_size", batch_size, 1)
+    check_count("batch_size", batch_size, 1, BATCH_MOST)
     check_threads(threads)
     wanted.plan(SMALL_SIDE)  # unknown words are refused before anything is opened
     device_named(device)

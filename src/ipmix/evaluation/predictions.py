@@ -26,7 +26,7 @@ from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from ipmix.core.errors import InputError
-from ipmix.core.files import is_beside, replacing, write_text
+from ipmix.core.files import is_beside, refuse_links, replacing, write_text
 from ipmix.core.json_text import json_text
 from ipmix.evaluation.conditions import Condition
 
@@ -74,6 +74,7 @@ class PredictionFolder:
             InputError: the folder holds another run's predictions and ``force`` is not set.
         """
         folder = Path(path)
+        refuse_links(folder.parent, (folder.name,))
         manifest = {"format": FORMAT, **run}
         described = folder / RUN
         if described.exists():

@@ -18,7 +18,7 @@ import numpy as np
 
 from ipmix.core.checking import check_count, check_int64, check_shard, check_threads
 from ipmix.core.errors import InputError
-from ipmix.core.files import FileLock, replacing, reserve, sweep, write_bytes, write_text
+from ipmix.core.files import FileLock, refuse_links, replacing, reserve, sweep, write_bytes, write_text
 from ipmix.core.json_text import json_text
 from ipmix.core.threads import default_threads
 from ipmix.fractals.kinds import KINDS, SIZE_LEAST, SIZE_MOST, Painting, paint
@@ -77,6 +77,10 @@ def make(
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; expected the name of a folder to write the mixing set to")
+    refuse_links(folder, plan.mix)
+    for name in (journal_name(plan), f"{shard_name(plan)}.part"):  # these are appended to, or mapped
+        if (folder / name).is_symlink():
+            raise InputError(f"{folder / name} is a link, and what is written there would go elsewhere: remove it")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # Two processes that make the same part (two ranks of one training) take turns; the second finds it done.

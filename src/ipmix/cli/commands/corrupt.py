@@ -57,14 +57,19 @@ def corrupt(
         skip_broken: Pass over images that can't be decoded; broken.txt names them.
         force: Write anew what is there; a set of other settings or other images is removed first.
     """
-    from ipmix.core.checking import check_count, parse_shard
+    from ipmix.core.bounds import SIDE_LEAST, SIDE_MOST
+    from ipmix.core.checking import check_threads, parse_shard
     from ipmix.core.errors import InputError
+    from ipmix.core.ranges import SEED, Range, check_range
     from ipmix.corruptions.test_sets import beginning, planning, writing
     from ipmix.data.broken import list_broken
     from ipmix.data.datasets import tell_hidden
     from ipmix.data.decoding import DecodeConfig
     from ipmix.data.sources import OnDisk, open_images
 
+    check_range("--seed", seed, SEED)
+    if size is not None:
+        check_range("--size", size, Range(SIDE_LEAST, SIDE_MOST))
     source = open_images(data, labels, size, DecodeConfig(exif=exif))
     if isinstance(source, OnDisk):
         tell_hidden(source.files)
@@ -73,7 +78,7 @@ def corrupt(
         seed=seed, form=form, difficulty=difficulty, quality=quality,
     )  # fmt: skip
     part = parse_shard(shard)
-    check_count("threads", threads, 1)
+    check_threads(threads, "--threads")
     broken: tuple[Path, ...] = ()
     if isinstance(source, OnDisk):
         source, broken = source.whole(skip_broken=skip_broken)
