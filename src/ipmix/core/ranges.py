@@ -51,8 +51,9 @@ def check_range(name: str, value: Any, limits: Range) -> None:
     """Raise :class:`InputError` unless ``value`` is in a range."""
     if isinstance(value, bool) or not isinstance(value, Integral if limits.whole else Real):
         raise InputError(f"{name} is {'a whole number' if limits.whole else 'a number'}, got {_shown(value)}")
-    low = value <= limits.least if limits.above else value < limits.least
-    high = value >= limits.most if limits.below else value > limits.most
+    number: Any = value  # a type checker knows no order of Real
+    low = number <= limits.least if limits.above else number < limits.least
+    high = number >= limits.most if limits.below else number > limits.most
     if limits.whole and low:
         raise InputError(f"{name} is at least {limits.least}, got {_shown(value)}")
     if limits.whole and high:

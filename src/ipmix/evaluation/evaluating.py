@@ -15,7 +15,7 @@ from torch import nn
 from ipmix.attacks.auto_attack import require
 from ipmix.core.bounds import BATCH_MOST
 from ipmix.core.checking import check_count, check_threads
-from ipmix.core.errors import InputError, plain_lines
+from ipmix.core.errors import InputError, plain, plain_lines
 from ipmix.core.files import alone, refuse_links, write_text
 from ipmix.core.image_sizes import SMALL_SIDE
 from ipmix.core.json_text import json_text
@@ -99,6 +99,8 @@ def evaluate(
     if wanted.auto_attack is not None:
         require()
     model, source, class_outputs, ready = model_and_source(request, quiet)
+    if not quiet:
+        _tell_absent(source)
     plan = wanted.plan(side_of(source)) if ready is None else ready.plan(wanted)
     strange = None if request.anomalies is None else _anomalies(request, model, source)
     return measure(
@@ -209,6 +211,16 @@ def _without_attacks_that_cant_be(what: Measured) -> EvaluationPlan:
     else:
         return plan
     return replace(plan, attack=None, auto_attack=None)
+
+
+def _tell_absent(source: ImageSource) -> None:
+    """Say which classes compete without an image of theirs: of them nothing is measured."""
+    there = set(np.unique(source.labels).tolist())
+    if absent := [name for place, name in enumerate(source.classes) if place not in there]:
+        sys.stderr.write(
+            f"{len(absent):,} of {len(source.classes):,} classes have no image in {source.name}, such as "
+            f"{plain(absent[0], most=60)}: they compete, and how well they are known is not measured.\n"
+        )
 
 
 def _report(

@@ -40,6 +40,15 @@ RUN = "run.json"
 MADE = "made.json"
 """How they were made: what may differ between machines, and makes no other run of it."""
 
+_CALLED = {
+    "model": "the model (model)",
+    "data": "what the images hold, or which they are (data)",
+    "plan": "what is measured (plan)",
+    "columns": "which classes compete (columns)",
+    "form": "the form that images are brought to (form)",
+}
+"""What the keys of a run are, for messages."""
+
 BESIDE = ("labels", "indices", "places/attack", "places/auto_attack")
 """Arrays of a shard that are about its images, or about a condition, and no condition themselves."""
 
@@ -88,9 +97,10 @@ class PredictionFolder:
                     "run can go on with; choose another folder, or pass --force to replace them"
                 )
             if not force:
+                told = " and ".join(_CALLED.get(key, key) for key in differing)
                 raise InputError(
-                    f"{folder} holds predictions of another run (different: {', '.join(differing)}); choose "
-                    "another folder, or pass --force to replace them"
+                    f"{folder} holds predictions of another run, since there differs {told}; choose another folder, "
+                    "or pass --force to replace them"
                 )
             for shard in folder.glob("part-*.npz"):
                 shard.unlink()

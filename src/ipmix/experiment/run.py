@@ -199,8 +199,10 @@ def measure(
     )
     refuse_links(out.parent, (out.name,))
     out.mkdir(exist_ok=True)
+    # What was measured otherwise, or of other weights, is measured anew by --resume: the training stays as it is.
+    force = how.force or how.resume
     return evaluating.evaluate(
-        request, measures_of(wanted), device=how.device, threads=how.threads, force=how.force, quiet=how.quiet
+        request, measures_of(wanted), device=how.device, threads=how.threads, force=force, quiet=how.quiet
     )
 
 

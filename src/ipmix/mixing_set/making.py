@@ -10,13 +10,14 @@ import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
-from ipmix.core.checking import check_count, check_int64, check_shard, check_threads
+from ipmix.core.checking import check_count, check_int64, check_shard, check_threads, shown
 from ipmix.core.errors import InputError
 from ipmix.core.files import FileLock, refuse_links, replacing, reserve, sweep, write_bytes, write_text
 from ipmix.core.json_text import json_text
@@ -100,8 +101,14 @@ def make(
 def _make(plan: MixingSetPlan, folder: Path, threads: int, painters: Mapping[str, Painter]) -> Iterator[int]:
     finished = folder / manifest_name(plan)
     if finished.exists():
-        if read(finished)[0] != plan:
-            raise InputError(f"{folder} holds another mixing set; choose another folder")
+        there = read(finished)[0]
+        if there != plan:
+            differing = [
+                f"{each.name} {shown(getattr(there, each.name))}, now {shown(getattr(plan, each.name))}"
+                for each in fields(plan)
+                if getattr(there, each.name) != getattr(plan, each.name)
+            ]
+            raise InputError(f"{folder} holds another mixing set ({'; '.join(differing)}); choose another folder")
         yield len(plan.numbers())
         return
     done = _read_journal(plan, folder)

@@ -1,5 +1,6 @@
 """``ipmix corrupt``: corrupted or perturbed copies of any images, in the public layouts."""
 
+import sys
 from pathlib import Path
 from typing import Literal
 
@@ -90,3 +91,8 @@ def corrupt(
     with beginning.begun(plan, source, folder, part, force=force) as scratch:
         list_broken(broken, folder)
         write(plan, source, folder, scratch, part, threads, force)
+    whole = f"shard {part[0]} of {part[1]} of " if part[1] > 1 else ""
+    sys.stdout.write(f"{out}: {whole}{len(plan.names)} of the set {set}, each of {plan.count} images\n")
+    if set != "p":
+        where = f"{out}/{plan.names[0]}/{plan.severities[0]}" if plan.layout == "folders" else "an .npz of its arrays"
+        sys.stdout.write(f"Measure a model on one: ipmix evaluate MODEL {where} --corruptions none --out FOLDER\n")
