@@ -197,3 +197,19 @@ def test_paths_that_can_not_be_are_told_in_one_line(commands, capsys, tmp_path):
     text = capsys.readouterr().err
     assert "File name too long; choose another path" in text
     assert text.count("\n") == 1
+
+
+@pytest.mark.parametrize("error", [MemoryError("1 TiB"), RuntimeError("can't allocate memory: you tried 9 bytes")])
+def test_too_little_memory_names_what_lowers_it(monkeypatch, capsys, error):
+    def fails(words):
+        raise error
+
+    monkeypatch.setattr("ipmix.cli.main._dispatch", fails)
+    assert main.main(["train", "DATA"]) == 1
+    told = capsys.readouterr().err
+    assert len(told.splitlines()) == 1
+    assert "not enough memory (" in told
+    assert "lower --batch-size, raise --accumulate" in told
+    monkeypatch.setattr("ipmix.cli.main._dispatch", lambda words: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        main.main(["train", "DATA"])

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ipmix.core.errors import InputError
-from ipmix.core.files import FileLock, alone, refuse_existing, replacing, sweep, write_bytes, write_text
+from ipmix.core.files import FileLock, alone, refuse_existing, refuse_links, replacing, sweep, write_bytes, write_text
 from simulated_msvcrt import Msvcrt
 
 
@@ -300,3 +300,30 @@ def test_a_removed_lock_is_not_taken_for_held(tmp_path: Path) -> None:
     first.release(remove=True)
     waiting.join(60)
     assert order == [True]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need rights on Windows")
+def test_a_link_in_an_output_folder_is_refused(tmp_path):
+    out, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    (out / "fog" / "1").mkdir(parents=True)
+    elsewhere.mkdir()
+    refuse_links(out, ("fog", "snow"))
+    (tmp_path / "named").symlink_to(out)  # the folder itself may be one: its owner named it
+    refuse_links(tmp_path / "named", ("fog",))
+    (out / "fog" / "1" / "dog").symlink_to(elsewhere)
+    with pytest.raises(InputError, match="dog is a link, and what is written there would go elsewhere"):
+        refuse_links(out, ("fog",))
+    (out / "snow").symlink_to(elsewhere)
+    with pytest.raises(InputError, match="snow is a link"):
+        refuse_links(out, ("snow",))
+    (out / "frost").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="frost is a link"):
+        refuse_links(out, ("frost",))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need rights on Windows")
+def test_a_lock_is_no_link(tmp_path):
+    (tmp_path / ".lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="lock is a link; a lock is a file of its own"):
+        FileLock(tmp_path / ".lock")
+    assert not (tmp_path / "elsewhere").exists()

@@ -118,22 +118,28 @@ def test_broken_images(folder, network, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        (["--limit", "-5"], "limit must be a whole number of at least 1, got -5"),
-        (["--attack-images", "0"], "images to attack must be a whole number of at least 1, got 0"),
-        (["--steps", "-1"], "steps must be a whole number of at least 1, got -1"),
-        (["--epsilon", "nan"], "epsilon is a finite number of at least 0"),
-        (["--step-size", "inf"], "step_size is a finite number of at least 0"),
-        (["--restarts", "0"], "restarts must be a whole number of at least 1, got 0"),
-        (["--seed", str(2**63)], "seed must be a whole number from 0 to"),
-        (["--seed", "-1"], "seed must be a whole number from 0 to"),
+        (["--limit", "-5"], "limit is at least 1, got -5"),
+        (["--attack-images", "0"], "attack.images is at least 1, got 0"),
+        (["--steps", "-1"], "attack.steps is at least 1, got -1"),
+        (["--epsilon", "nan"], "attack.epsilon is a number of at least 0 and at most 1000, got nan"),
+        (["--step-size", "inf"], "attack.step_size is a number above 0 and at most 1000, got inf"),
+        (["--step-size", "0"], "attack.step_size is a number above 0 and at most 1000, got 0.0"),
+        (["--autoattack-epsilon", "nan"], "autoattack.epsilon is a number of at least 0 and at most 1000, got nan"),
+        (["--device", "cpu:9"], "device 'cpu:9' can't be used (a machine's processors are one device); say cpu"),
+        (["--size", "1"], "size is at least 8, got 1"),
+        (["--limit", "²"], "'²' is not a whole number"),
+        (["--limit", "1_0"], "'1_0' is not a whole number"),
+        (["--restarts", "0"], "attack.restarts is at least 1, got 0"),
+        (["--seed", str(2**63)], "seed is at most 9223372036854775807"),
+        (["--seed", "-1"], "seed is at least 0, got -1"),
         (["--threads", "0"], "threads must be a whole number from 1 to 1024, got 0"),
-        (["--batch-size", "0"], "batch_size must be a whole number of at least 1, got 0"),
-        (["--corruptions", ""], "corruptions is empty"),
-        (["--severities", "9"], "severities must be a whole number from 1 to 5, got 9"),
-        (["--severities", ""], "severities is empty"),
+        (["--batch-size", "0"], "batch_size must be a whole number from 1 to 16777216, got 0"),
+        (["--corruptions", ""], "--corruptions: '' is empty: give at least one"),
+        (["--severities", "9"], "each of the severities is at most 5, got 9"),
+        (["--severities", ""], "--severities: '' is empty: give at least one"),
         (["--device", "foo"], "device 'foo' can't be used"),
         (["--anomalies", "missing"], "there is no missing"),
-        (["--size", "-5"], "size must be a whole number of at least 1, got -5"),
+        (["--size", "-5"], "size is at least 8, got -5"),
         (["--crop", "2"], "crop is a share of the side"),
         (["--interpolation", "cubic"], "cubic"),
         (["--mean", "0.4,0.4,0.4", "--std", "0.2,0.2,0.2"], "normalises images itself"),
@@ -478,7 +484,7 @@ def test_changed_images_are_not_given_the_old_answers(folder, network, tmp_path,
         file.truncate(before.st_size)  # as long as it was, whatever the compression
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert main(words(network, folder, "--out", out, *BRIEF)) == 2
-    assert "different: data" in capsys.readouterr().err
+    assert "(data)" in capsys.readouterr().err
     assert measures(out) == old
     for name in ("03", "04"):
         (folder / "test" / "dark" / f"{name}.png").rename(folder / "test" / "bright" / f"dark-{name}.png")

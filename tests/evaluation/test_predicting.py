@@ -190,7 +190,7 @@ def test_another_model_is_another_run(source, tmp_path):
     other = Linear()
     with torch.no_grad():
         other.layer.bias += 1
-    with pytest.raises(InputError, match="different: model"):
+    with pytest.raises(InputError, match=r"there differs the model \(model\)"):
         run(source, tmp_path / "run", model=other)
 
 

@@ -33,7 +33,7 @@ def test_the_same_run_goes_on_and_another_is_refused(tmp_path):
     PredictionFolder.begin(tmp_path / "run", RUN).write(0, arrays(2))
     assert PredictionFolder.begin(tmp_path / "run", RUN).has(0)
     other = {**RUN, "plan": {"seed": 1}}
-    with pytest.raises(InputError, match=r"different: plan.*--force"):
+    with pytest.raises(InputError, match=r"there differs what is measured \(plan\).*--force"):
         PredictionFolder.begin(tmp_path / "run", other)
     assert not PredictionFolder.begin(tmp_path / "run", other, force=True).has(0)
 
@@ -162,7 +162,7 @@ def test_what_the_data_is_called_makes_no_other_run(tmp_path):
     assert PredictionFolder.begin(tmp_path / "run", renamed).has(1)
     changed = {**ABOUT, "data": {**ABOUT["data"], "sha256": "bb"}}
     assert not PredictionFolder.of(tmp_path / "run", changed).has(1)
-    with pytest.raises(InputError, match="different: data"):
+    with pytest.raises(InputError, match=r"there differs what the images hold, or which they are \(data\)"):
         PredictionFolder.begin(tmp_path / "run", changed)
 
 

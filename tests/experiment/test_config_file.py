@@ -97,12 +97,17 @@ def test_missing_files_and_changes_below_values(tmp_path: Path) -> None:
         (f"name: x\nlimit: {'9' * 5000}", r"a\.yaml: limit: '9{59}\.\.\. \(str\) can't be read"),
         (
             f"name: x\nlimit: 0x{'f' * 5000}",
-            r"a\.yaml: limit is a whole number of at most 64 bits, got a very long one",
+            r"a\.yaml: limit is a whole number, got '0xf+\.\.\. \(str\)",
         ),
+        ("name: x\nlimit: 1:30", r"a\.yaml: limit is a whole number, got '1:30' \(str\)"),
+        ("name: x\nlimit: 1_000", r"a\.yaml: limit is a whole number, got '1_000' \(str\)"),
+        ("name: x\nlimit: 1e12", r"a\.yaml: limit is a whole number, got 1000000000000\.0 \(float\)"),
+        ("name: x\nactive: yes", r"a\.yaml: active is true or false, got 'yes' \(str\)"),
+        ("name: x\n<<: {active: true}", r"a\.yaml: unknown key '<<'"),
         ("name: x\nlimit: 9223372036854775808", r"a\.yaml: limit is a whole number of at most 64 bits"),
         ("name: x\noptions: {k: [1, {j: .inf}]}", r"a\.yaml: options\.k\[1\]\.j is a finite number, got inf"),
-        ("name: x\noptions: {k: 2026-01-02}", r"a\.yaml: options\.k is a number, text, .*got datetime\.date"),
-        ("name: x\noptions: {k: 2026-02-31}", r"a\.yaml: options\.k: '2026-02-31' \(str\) can't be read"),
+        ("name: x\noptions: {k: !!timestamp 2026-01-02}", r"options\.k is a number, text, .*got datetime\.date"),
+        ("name: x\noptions: {k: !!timestamp 2026-02-31}", r"a\.yaml: options\.k: '2026-02-31' \(str\) can't be read"),
         (f"name: x\noptions: {{k: {'9' * 5000}}}", r"a\.yaml: options\.k: '9+\.\.\. \(str\) can't be read"),
         ("name: x\n? [a]\n: 1", r"a\.yaml: a key is a word, got a list or settings \(line 2\)"),
         ("name: x\n? {a: 1}\n: 1", r"a\.yaml: a key is a word"),
@@ -180,3 +185,13 @@ def test_a_preset_begins_and_the_files_own_settings_replace_it(tmp_path: Path) -
             chosen(text)
     with pytest.raises(InputError, match="unknown key 'preset'"):
         settings(tmp_path, "name: x\npreset: quick")
+
+
+@pytest.mark.parametrize("word", ["no", "yes", "on", "off", "1:30", "2026-01-02", "0x10"])
+def test_plain_words_are_text(tmp_path: Path, word: str) -> None:
+    assert settings(tmp_path, f"name: {word}").name == word
+
+
+def test_plain_numbers_are_those_of_yaml_1_2(tmp_path: Path) -> None:
+    found = settings(tmp_path, "name: x\nlimit: 010\ninner: {rate: 1e-4}")
+    assert (found.limit, found.inner.rate) == (10, 1e-4)

@@ -1,4 +1,5 @@
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -170,3 +171,28 @@ def test_as_robustbench_takes_it(tmp_path):
         open_for_robustbench(str(tmp_path / "ten.safetensors"), "cifar100")
     with pytest.raises(InputError, match="no leaderboard of 'svhn'"):
         open_for_robustbench(str(tmp_path / "ten.safetensors"), "svhn")
+
+
+def test_torchscript_is_no_file_of_weights(tmp_path, recwarn):
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(48, 2))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.save(torch.jit.trace(network, torch.zeros(1, 3, 4, 4)), tmp_path / "whole.pt")
+    with pytest.raises(InputError, match=r"whole.pt is TorchScript, a whole model and no weights"):
+        open_model(f"wrn-10-1:{tmp_path / 'whole.pt'}", classes=2)
+    assert not recwarn.list
+
+
+def test_a_damaged_program_is_told_once(tmp_path, capfd):
+    (tmp_path / "damaged.pt2").write_bytes(b"PK\x03\x04" + bytes(100))
+    with pytest.raises(InputError, match=r"damaged.pt2 can't be opened as a torch.export program"):
+        open_model(str(tmp_path / "damaged.pt2"), classes=2, trust=True)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("kind", [torch.int64, torch.complex64])
+def test_weights_of_another_kind_of_number_are_refused(tmp_path, kind):
+    state = {name: tensor.to(kind) for name, tensor in models.build("wrn-10-1", 2).state_dict().items()}
+    torch.save(state, tmp_path / "other.pt")
+    with pytest.raises(InputError, match=rf"other.pt does not fit wrn-10-1: .* is {kind}, expected torch.float32"):
+        open_model(f"wrn-10-1:{tmp_path / 'other.pt'}", classes=2)

@@ -36,6 +36,18 @@ TRAIN_EXTRA = frozenset(
 )
 """Modules that come with ``pip install "ipmix[train]"``."""
 
+LESS_MEMORY = {
+    "quickstart": "lower --size, --train-images or --test-images",
+    "augment": "lower --size, --cell, --count or --mixing-count",
+    "mixing-set": "lower --size, --count or --threads",
+    "train": "lower --batch-size, raise --accumulate, or lower --size (images) and --mixing-count",
+    "evaluate": "lower --batch-size, --threads or --size",
+    "score": "lower --samples",
+    "corrupt": "lower --size or --threads, or take --layout folders",
+    "experiment": "lower training.batch_size, raise training.accumulate, or lower data.size",
+}
+"""Which options decide how much memory a command takes."""
+
 SHELLS = ("bash", "zsh", "fish")
 
 FULL_OR_FORBIDDEN = (*FULL, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO)
@@ -67,12 +79,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if (error.name or "").split(".")[0] not in TRAIN_EXTRA:
             raise
         return _complain(f'this needs {error.name}, which is not installed: pip install "ipmix[train]"', 2)
+    except (MemoryError, RuntimeError) as error:
+        if not _out_of_memory(error):
+            raise
+        asked, advice = plain(error, most=200) or "it was not said for what", LESS_MEMORY.get(words[0], "ask for less")
+        return _complain(f"not enough memory ({asked}); {advice}", 1)
     except OSError as error:
         if error.errno in NO_SUCH_PLACE and error.filename:
             return _complain(f"{error.filename}: {error.strerror}; choose another path", 2)
         if error.errno not in FULL_OR_FORBIDDEN:
             raise
         return _complain(f"{error.filename or 'writing'}: {error.strerror}", 1)
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    """Also torch's own errors, without loading torch."""
+    return isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__ or "allocate memory" in str(error)
 
 
 def available() -> dict[str, str]:

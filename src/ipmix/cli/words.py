@@ -29,6 +29,7 @@ import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout, suppress
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, Union
@@ -216,7 +217,11 @@ def _rules() -> ConstructorRegistry:
         members = [member for member in typing.get_args(info.type) if member is not type(None)]
         if info.type_origin not in (Union, types.UnionType) or len(members) != 1:
             return None
-        return ConstructorRegistry.get_primitive_spec(PrimitiveTypeInfo.make(members[0], info.markers))
+        found = ConstructorRegistry.get_primitive_spec(PrimitiveTypeInfo.make(members[0], info.markers))
+        if not isinstance(found, PrimitiveConstructorSpec):
+            return found
+        spelled = found.str_from_instance
+        return replace(found, str_from_instance=lambda value: ["none"] if value is None else spelled(value))
 
     @registry.primitive_rule
     def comma_list(info: PrimitiveTypeInfo) -> Any:
@@ -228,7 +233,10 @@ def _rules() -> ConstructorRegistry:
         _, convert = _PLAIN[element]
 
         def split(word: str) -> Any:
-            return kind(convert(part.strip()) for part in word.strip("[]()").split(",") if part.strip())
+            values = [convert(part.strip()) for part in word.strip("[]()").split(",") if part.strip()]
+            if not values:
+                raise InputError(f"{_short(word)} is empty: give at least one, or leave the option out")
+            return kind(values)
 
         return _one_word("A,B,...", split, kind, lambda values: ",".join(map(_spell, values)))
 
@@ -248,16 +256,17 @@ def _one_word(
 
 
 def _whole(word: str) -> int:
-    try:
-        return int(word)
-    except ValueError:
-        raise InputError(f"{_short(word)} is not a whole number") from None
+    if not re.fullmatch("[+-]?[0-9]{1,4000}", word.strip()):  # int() also takes 1_000 and other scripts' digits
+        raise InputError(f"{_short(word)} is not a whole number")
+    return int(word)
 
 
 def _number(word: str) -> float:
     """A number, or a fraction such as 2/255."""
     top, slash, bottom = word.partition("/")
     try:
+        if not word.isascii() or "_" in word:
+            raise ValueError
         return float(top) / float(bottom) if slash else float(word)
     except (ValueError, ZeroDivisionError):
         raise InputError(f"{_short(word)} is not a number (or a fraction such as 2/255)") from None
@@ -268,6 +277,12 @@ def _assignment(word: str) -> Assignment:
     if not equals or not name:
         raise InputError(f"{_short(word)} is not NAME=VALUE")
     return Assignment(name, value)
+
+
+def _path(word: str) -> Path:
+    if not word or "\0" in word:  # an empty one would mean the folder one works in
+        raise InputError(f"{_short(word)} is no path" if word else "it is empty; expected a path")
+    return Path(word)
 
 
 def _short(word: str) -> str:
@@ -287,7 +302,7 @@ _PLAIN: dict[Any, tuple[str, Callable[[str], Any]]] = {
     int: ("N", _whole),
     float: ("X", _number),
     str: ("TEXT", str),
-    Path: ("PATH", Path),
+    Path: ("PATH", _path),
     Assignment: ("NAME=VALUE", _assignment),
     Repeated: ("TEXT", Repeated),
 }

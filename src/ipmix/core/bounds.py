@@ -1,5 +1,8 @@
 """The most of each quantity that is taken; beyond them, memory ends or a machine is busy for years."""
 
+SIDE_LEAST = 8
+"""Pixels of the side that images are brought to: below it there is nothing left to see, and networks end."""
+
 SIDE_MOST = 2**16
 """Pixels of an image's side."""
 
@@ -18,6 +21,12 @@ CROP_MOST = 16384
 """Side of a random part."""
 
 CLASSES_MOST = 2**20
+
+ATTACK_STEPS_MOST = 2**20
+"""Gradient steps, and random starts, of an attack on each image (20 and 1 are usual)."""
+
+REACH_MOST = 1000.0
+"""Of an attack, in units of the pixel range: the largest images are hardly as far apart in the L2 norm."""
 
 BATCH_MOST = 2**24
 """Images of a batch."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ipmix.core.bounds import SHAPE_MOST, THREADS_MOST
+from ipmix.core.bounds import SHAPE_MOST, SHARDS_MOST, THREADS_MOST
 from ipmix.core.errors import InputError, plain
 
 
@@ -110,8 +110,8 @@ def parse_shard(text: str) -> tuple[int, int]:
     """ "3/16", the third of sixteen parts of a work, as (3, 16); :class:`InputError` unless 1 <= i <= n."""
     found = re.fullmatch(r"([0-9]{1,18})/([0-9]{1,18})", text.strip())
     shard, shards = (int(found[1]), int(found[2])) if found else (0, 0)
-    if not 1 <= shard <= shards:
-        raise InputError(f"--shard is i/n with 1 <= i <= n, such as 3/16; got {text[:40]!r}")
+    if not 1 <= shard <= shards <= SHARDS_MOST:
+        raise InputError(f"--shard is i/n with 1 <= i <= n <= {SHARDS_MOST:,}, such as 3/16; got {shown(text)}")
     return shard, shards
 
 

@@ -4,7 +4,7 @@ import errno
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -174,6 +174,20 @@ def alone(folder: str | os.PathLike[str]) -> Iterator[None]:
         for path in made:
             with suppress(OSError):  # it holds something
                 path.rmdir()
+
+
+def refuse_links(folder: str | os.PathLike[str], names: Iterable[str]) -> None:
+    """Raise :class:`InputError` if one of these folders in an output folder is a link, or holds one to a folder.
+
+    What is written must stay where it was asked for: a link that somebody left there would lead it elsewhere.
+    ``folder`` itself may be one.
+    """
+    for name in names:
+        place = Path(folder, name)
+        inside = (Path(at, inner) for at, inners, _ in os.walk(place) for inner in inners)
+        for path in (place, *inside) if place.is_symlink() else inside:
+            if path.is_symlink():
+                raise InputError(f"{path} is a link, and what is written there would go elsewhere: remove the link")
 
 
 def is_beside(path: Path) -> bool:

@@ -215,7 +215,8 @@ def read_arrays(path: Path) -> ArrayDataset:
     named = arrays.get("classes", np.arange(labels.max(initial=-1) + 1))
     if named.ndim != 1:
         raise InputError(f"{path}: classes are names, one a class, got {named.dtype}{list(named.shape)}")
-    return ArrayDataset(images, labels, tuple(map(str, named.tolist())), path.stem)
+    found = ArrayDataset(images, labels, tuple(map(str, named.tolist())), str(path))  # errors name the whole path
+    return replace(found, name=path.name)
 
 
 def open_images(

@@ -125,6 +125,8 @@ def device_named(name: str) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         reason = first_line(error)
         raise InputError(f"device {name!r} can't be used ({reason}); try cpu, cuda, cuda:1 or mps") from None
+    if device.type == "cpu" and device.index:
+        raise InputError(f"device {name!r} can't be used (a machine's processors are one device); say cpu")
     if device.type == "meta":
         raise InputError("device 'meta' computes nothing; try cpu, cuda, cuda:1 or mps")
     return device

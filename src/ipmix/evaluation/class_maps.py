@@ -21,7 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ipmix.core.errors import InputError
+from ipmix.core.checking import shown
+from ipmix.core.errors import InputError, first_line, plain
 from ipmix.data.sources import InMemory, OnDisk
 from ipmix.evaluation.class_outputs import ClassOutputs, CompetingOutputs
 from ipmix.evaluation.request import EvaluationRequest
@@ -129,7 +130,7 @@ def read_class_map(path: str) -> ClassMap:
     except InputError:
         raise
     except (ValueError, OSError, RecursionError) as error:
-        raise InputError(f"{path} is not JSON ({error}); a class map is {_EXAMPLE}") from None
+        raise InputError(f"{path} is not JSON ({first_line(error)}); a class map is {_EXAMPLE}") from None
     return _as_map(path, content)
 
 
@@ -137,18 +138,20 @@ def _once(path: str, pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = next(key for place, (key, _) in enumerate(pairs) if key in dict(pairs[:place]))
-        raise InputError(f"{path} names {twice!r} twice; which of the two is meant can't be told")
+        raise InputError(f"{path} names {shown(twice)} twice; which of the two is meant can't be told")
     return found
 
 
 def _as_map(name: str, content: object) -> ClassMap:
     if not isinstance(content, dict) or not content:
-        raise InputError(f"{name} holds no class map; it looks like {_EXAMPLE}")
+        raise InputError(f"{name} holds no class map but {shown(content)}; it looks like {_EXAMPLE}")
     found: ClassMap = {}
     for folder, value in content.items():
         numbers = value if isinstance(value, list) else [value]
         if not numbers or any(isinstance(n, bool) or not isinstance(n, int) or n < 0 for n in numbers):
-            raise InputError(f"{name}: {folder!r} stands for {value!r}; expected the numbers of outputs, 0 first")
+            raise InputError(
+                f"{name}: {shown(folder)} stands for {shown(value)}; expected the numbers of outputs, 0 first"
+            )
         found[folder] = numbers[0] if len(numbers) == 1 else tuple(numbers)
     return found
 
@@ -185,7 +188,11 @@ def match_classes(
     for name, outputs in found.items():
         largest = outputs if isinstance(outputs, int) else max(outputs)
         if largest >= total:
-            raise InputError(f"the data's class {name!r} needs output {largest} of the model, which has {total}")
+            where = f"the class map {request.class_map}: " if request.class_map is not None else ""
+            raise InputError(
+                f"{where}the data's class {plain(name)!r} needs output {shown(largest)} of the model, which has "
+                f"{total} (0 to {total - 1})"
+            )
     source, kept = _without_unknown(source, found, request)
     if request.restrict:
         return _among_its_own(source, kept, request, total)
@@ -282,7 +289,9 @@ def _among_its_own(
         present = np.unique(source.labels).tolist()
         source, outputs = _only_classes(source, present), [outputs[place] for place in present]
     if len(outputs) < 2:
-        raise InputError(f"--restrict leaves one class, {source.classes[0]!r}: every answer would be right")
+        raise InputError(
+            f"{request.data}: --restrict leaves one class, {source.classes[0]!r}: every answer would be right"
+        )
     return source, CompetingOutputs(outputs, total)
 
 

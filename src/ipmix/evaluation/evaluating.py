@@ -13,9 +13,10 @@ import numpy as np
 from torch import nn
 
 from ipmix.attacks.auto_attack import require
+from ipmix.core.bounds import BATCH_MOST
 from ipmix.core.checking import check_count, check_threads
-from ipmix.core.errors import InputError, plain_lines
-from ipmix.core.files import alone, write_text
+from ipmix.core.errors import InputError, plain, plain_lines
+from ipmix.core.files import alone, refuse_links, write_text
 from ipmix.core.image_sizes import SMALL_SIDE
 from ipmix.core.json_text import json_text
 from ipmix.core.processes import Team
@@ -55,6 +56,7 @@ def _alone(function: Callable[Concatenate[EvaluationRequest, P], R]) -> Callable
 
     @wraps(function)
     def holding(request: EvaluationRequest, /, *arguments: P.args, **options: P.kwargs) -> R:
+        refuse_links(request.out, ("predictions", "predictions-anomalies"))
         with alone(request.out) if os.environ.get("RANK", "0") == "0" else nullcontext():
             return function(request, *arguments, **options)
 
@@ -89,7 +91,7 @@ def evaluate(
         InputError: the model, the data or the settings can't be used, or another process writes to the same folder;
             nothing is written then.
     """
-    check_count("batch_size", batch_size, 1)
+    check_count("batch_size", batch_size, 1, BATCH_MOST)
     check_threads(threads)
     wanted.plan(SMALL_SIDE)  # unknown words are refused before anything is opened
     device_named(device)
@@ -97,6 +99,8 @@ def evaluate(
     if wanted.auto_attack is not None:
         require()
     model, source, class_outputs, ready = model_and_source(request, quiet)
+    if not quiet:
+        _tell_absent(source)
     plan = wanted.plan(side_of(source)) if ready is None else ready.plan(wanted)
     strange = None if request.anomalies is None else _anomalies(request, model, source)
     return measure(
@@ -207,6 +211,16 @@ def _without_attacks_that_cant_be(what: Measured) -> EvaluationPlan:
     else:
         return plan
     return replace(plan, attack=None, auto_attack=None)
+
+
+def _tell_absent(source: ImageSource) -> None:
+    """Say which classes compete without an image of theirs: of them nothing is measured."""
+    there = set(np.unique(source.labels).tolist())
+    if absent := [name for place, name in enumerate(source.classes) if place not in there]:
+        sys.stderr.write(
+            f"{len(absent):,} of {len(source.classes):,} classes have no image in {source.name}, such as "
+            f"{plain(absent[0], most=60)}: they compete, and how well they are known is not measured.\n"
+        )
 
 
 def _report(

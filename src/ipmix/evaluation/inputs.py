@@ -53,7 +53,10 @@ def prepared(
     if ready is not None and not ready.has_clean and request.crop is None:
         form = replace(form, crop=1.0)  # these were cut to their size when they were made
     source = _source(request, found, form, _channels_of(model), quiet)
-    source = with_channels(source, _channels_of(model))
+    taken = _channels_of(model)
+    source = with_channels(source, taken)
+    if isinstance(source, InMemory) and taken not in (None, given := source.dataset.images.shape[-1]):
+        raise InputError(f"{request.data} holds images of {given} channels, the model takes {taken}: give others")
     names = getattr(model, "classes", None)
     if names is None:
         source, total = _tried(model, source)

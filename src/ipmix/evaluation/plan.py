@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from ipmix.core.checking import check_known
+from ipmix.core.bounds import ATTACK_STEPS_MOST, REACH_MOST
+from ipmix.core.checking import check_choice, check_known
 from ipmix.core.errors import InputError
+from ipmix.core.ranges import INT64, Range, check_range, numbers
 from ipmix.corruptions import ALL_CORRUPTIONS, CORRUPTIONS, PERTURBATIONS, frost_comparable
 from ipmix.data.sources import ImageSource
 from ipmix.evaluation.class_outputs import ClassOutputs
@@ -33,6 +35,10 @@ class AttackConfig:
     images: int | None = None
     """Attack only so many of the images, evenly spread; None for all."""
 
+    def __post_init__(self) -> None:
+        _check_attack(self, "attack", restarts=_ROUNDS, steps=_ROUNDS, step_size=numbers(0, REACH_MOST, above=True))
+        check_choice("attack.centre", self.centre, ("clean", "noisy"))
+
 
 @dataclass(frozen=True)
 class AutoAttackConfig:
@@ -42,6 +48,20 @@ class AutoAttackConfig:
     norm: Literal["linf", "l2"] = "linf"
     images: int | None = None
     """Attack only so many of the images, evenly spread; None for all."""
+
+    def __post_init__(self) -> None:
+        _check_attack(self, "autoattack")
+
+
+_ROUNDS = Range(1, ATTACK_STEPS_MOST)
+
+
+def _check_attack(attack: "AttackConfig | AutoAttackConfig", what: str, **more: Range) -> None:
+    ranges = {"epsilon": numbers(0, REACH_MOST), "images": Range(1, INT64[1]), **more}
+    for name, limits in ranges.items():
+        if (value := getattr(attack, name)) is not None:
+            check_range(f"{what}.{name}", value, limits)
+    check_choice(f"{what}.norm", attack.norm, ("linf", "l2"))
 
 
 @dataclass(frozen=True)

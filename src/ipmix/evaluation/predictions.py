@@ -26,7 +26,7 @@ from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from ipmix.core.errors import InputError
-from ipmix.core.files import is_beside, replacing, write_text
+from ipmix.core.files import is_beside, refuse_links, replacing, write_text
 from ipmix.core.json_text import json_text
 from ipmix.evaluation.conditions import Condition
 
@@ -39,6 +39,15 @@ RUN = "run.json"
 
 MADE = "made.json"
 """How they were made: what may differ between machines, and makes no other run of it."""
+
+_CALLED = {
+    "model": "the model (model)",
+    "data": "what the images hold, or which they are (data)",
+    "plan": "what is measured (plan)",
+    "columns": "which classes compete (columns)",
+    "form": "the form that images are brought to (form)",
+}
+"""What the keys of a run are, for messages."""
 
 BESIDE = ("labels", "indices", "places/attack", "places/auto_attack")
 """Arrays of a shard that are about its images, or about a condition, and no condition themselves."""
@@ -74,6 +83,7 @@ class PredictionFolder:
             InputError: the folder holds another run's predictions and ``force`` is not set.
         """
         folder = Path(path)
+        refuse_links(folder.parent, (folder.name,))
         manifest = {"format": FORMAT, **run}
         described = folder / RUN
         if described.exists():
@@ -87,9 +97,10 @@ class PredictionFolder:
                     "run can go on with; choose another folder, or pass --force to replace them"
                 )
             if not force:
+                told = " and ".join(_CALLED.get(key, key) for key in differing)
                 raise InputError(
-                    f"{folder} holds predictions of another run (different: {', '.join(differing)}); choose "
-                    "another folder, or pass --force to replace them"
+                    f"{folder} holds predictions of another run, since there differs {told}; choose another folder, "
+                    "or pass --force to replace them"
                 )
             for shard in folder.glob("part-*.npz"):
                 shard.unlink()

@@ -1,14 +1,15 @@
 """What ``ipmix evaluate`` was asked: which model, which data, and in words what to measure."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from ipmix.core.checking import check_choice, check_count
+from ipmix.core.bounds import CLASSES_MOST, SIDE_LEAST, SIDE_MOST
+from ipmix.core.checking import check_choice
 from ipmix.core.errors import InputError
 from ipmix.core.image_sizes import SMALL_SIDE
+from ipmix.core.ranges import INT64, SEED, Range, check_range, check_ranges
 from ipmix.corruptions.severities import (
     C_BAR_CIFAR,
     C_BAR_IMAGENET,
@@ -55,10 +56,15 @@ class EvaluationRequest:
     """The data's classes have no names: labels are numbers of the model's outputs, as in an ``.npz``."""
 
     def __post_init__(self) -> None:
-        for name, value in (("size", self.size), ("limit", self.limit), ("classes", self.classes)):
-            if value is not None:
-                check_count(name, value, 1)
-        check_count("trim", self.trim, 0)
+        check_ranges(
+            self,
+            {
+                "size": Range(SIDE_LEAST, SIDE_MOST),
+                "limit": Range(1, INT64[1]),
+                "classes": Range(1, CLASSES_MOST),
+                "trim": Range(0, SIDE_MOST),
+            },
+        )
         if self.crop is not None and not 0.0 < self.crop <= 1.0:
             raise InputError(f"crop is a share of the side in (0, 1], got {self.crop}")
         if self.interpolation is not None:
@@ -86,15 +92,12 @@ class MeasureRequest:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_count("seed", self.seed, 0, 2**63 - 1)
+        check_ranges(self, {"seed": SEED})
         if not self.corruptions:
             raise InputError("corruptions is empty; give at least one, or none for clean images alone")
         for severity in self.severities:
-            check_count("each of the severities", severity, 1, 5)
+            check_range("each of the severities", severity, Range(1, 5))
         check_choice("form", self.form, ("original", "corrected"))
-        for attack in (self.attack, self.auto_attack):
-            if attack is not None:
-                _check_attack(attack)
 
     def plan(self, side: int) -> EvaluationPlan:
         """The plan for images whose shorter side is ``side``: there are two C-bar sets, for small and large."""
@@ -108,30 +111,13 @@ class MeasureRequest:
         sequences = {"none": (), "paper": paper, "cifar": PERTURBATIONS_CIFAR, "imagenet": PERTURBATIONS_IMAGENET}
         return EvaluationPlan(
             corruptions=_expanded(self.corruptions, groups),
-            severities=tuple(self.severities),
+            severities=tuple(dict.fromkeys(self.severities)),
             form=self.form,
             attack=self.attack,
             auto_attack=self.auto_attack,
             perturbations=_expanded(self.perturbations, sequences),
             seed=self.seed,
         )
-
-
-def _check_attack(attack: AttackConfig | AutoAttackConfig) -> None:
-    check_choice("norm", attack.norm, ("linf", "l2"))
-    if attack.images is not None:
-        check_count("images to attack", attack.images, 1)
-    _check_reach("epsilon", attack.epsilon)
-    if isinstance(attack, AttackConfig):
-        check_choice("centre", attack.centre, ("clean", "noisy"))
-        check_count("steps", attack.steps, 1)
-        check_count("restarts", attack.restarts, 1)
-        _check_reach("step_size", attack.step_size)
-
-
-def _check_reach(name: str, value: float) -> None:
-    if not (math.isfinite(value) and value >= 0):
-        raise InputError(f"{name} is a finite number of at least 0, in units of the pixel range, got {value}")
 
 
 def _expanded(words: Sequence[str], groups: dict[str, tuple[str, ...]]) -> tuple[str, ...]:

@@ -46,7 +46,7 @@ def _outcomes(folder: Path, card: Mapping[str, Any]) -> PerImage | None:
 
 
 def read_cards(path: str | Path) -> list[dict[str, Any]]:
-    """The scorecards in a file or folder: one of ``ipmix evaluate``, two of ``ipmix quickstart``.
+    """The scorecards in a file or folder: one of ``ipmix evaluate``, several of ``quickstart`` and ``experiment``.
 
     Those of the first version of the schema are brought to the second.
 
@@ -64,13 +64,19 @@ def read_cards(path: str | Path) -> list[dict[str, Any]]:
         raise InputError(f"{file} is not JSON ({first_line(error)}); expected a scorecard of ipmix evaluate") from None
     except RecursionError:
         raise InputError(f"{file} is nested too deeply to be a scorecard of ipmix evaluate") from None
-    if not isinstance(content, dict) or "runs" not in content:
+    key = next((key for key in ("runs", "measured") if isinstance(content, dict) and key in content), None)
+    if key is None:
         check_card(content, str(file))
         return [upgraded(content)]
-    runs = content["runs"]
+    runs = content[key]
+    if key == "measured" and runs == {}:
+        raise InputError(
+            f"{file} is of an experiment that measured nothing (--no-evaluate): run ipmix experiment on {file.parent} "
+            "again with --resume, and without that"
+        )
     if not isinstance(runs, dict) or not runs:
         raise InputError(
-            f"{file}: runs must be an object of name to scorecard, at least one, got {type(runs).__name__}"
+            f"{file}: {key} must be an object of name to scorecard, at least one, got {type(runs).__name__}"
         )
     for name, card in runs.items():
         check_card(card, f"{file}, run {plain(repr(name), most=60)}")

@@ -3,23 +3,17 @@
 The text below each field is what the command line's help and the schema of experiment files say of it.
 """
 
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from ipmix.core.bounds import MIXING_MOST, SIDE_MOST, THREADS_MOST
+from ipmix.core.bounds import MIXING_MOST, SIDE_LEAST, SIDE_MOST, THREADS_MOST
 from ipmix.core.errors import InputError
+from ipmix.core.ranges import INT64, SEED, Range, check_range, check_ranges, numbers
 from ipmix.training.config import TrainingConfig
 
 TEST_CROP = 0.875
 """The share of the shorter side that is kept for testing where training cuts out random parts (256 and 224)."""
-
-
-def _check(name: str, value: int, least: int, most: int) -> None:
-    """As ``core.checking`` has it, without NumPy: help reads these classes."""
-    if not least <= value <= most:
-        raise InputError(f"{name} is from {least} to {most}, got {value}")
 
 
 @dataclass(frozen=True)
@@ -47,8 +41,7 @@ class DataConfig:
     """Pass over images that can't be decoded."""
 
     def __post_init__(self) -> None:
-        if self.size is not None:
-            _check("size", self.size, 1, SIDE_MOST)
+        check_ranges(self, {"size": Range(SIDE_LEAST, SIDE_MOST)})
         if self.test_split not in (None, "train", "test", "val"):
             raise InputError(f"test_split is one of train, test, val, got {self.test_split!r}")
         if self.crop != "resized":
@@ -95,8 +88,8 @@ class MixingConfig:
     mandelbrot, julia, escape (both), flame; a mixture of all if left out."""
 
     def __post_init__(self) -> None:
-        _check("the count of mixing images", self.count, 1, MIXING_MOST)
-        _check("the seed of mixing images", self.seed, -(2**63), 2**63 - 1)
+        check_range("the count of mixing images", self.count, Range(1, MIXING_MOST))
+        check_range("the seed of mixing images", self.seed, SEED)
 
 
 @dataclass(frozen=True)
@@ -120,10 +113,9 @@ class EvaluationConfig:
     all images.)"""
 
     def __post_init__(self) -> None:
-        if self.limit is not None:
-            _check("limit", self.limit, 1, 2**63 - 1)
+        check_ranges(self, {"limit": Range(1, INT64[1])})
         for severity in self.severities:
-            _check("each of severities", severity, 1, 5)
+            check_range("each of severities", severity, Range(1, 5))
 
 
 @dataclass(frozen=True)
@@ -174,6 +166,4 @@ class ExecutionConfig:
     def __post_init__(self) -> None:
         if self.resume and self.force:
             raise InputError("--resume goes on with a run and --force replaces it: pass one of them")
-        _check("threads", self.threads, 1, THREADS_MOST)
-        if not (math.isfinite(self.checkpoint_seconds) and self.checkpoint_seconds >= 0):
-            raise InputError(f"checkpoint_seconds is a finite number of at least 0, got {self.checkpoint_seconds}")
+        check_ranges(self, {"threads": Range(1, THREADS_MOST), "checkpoint_seconds": numbers()})

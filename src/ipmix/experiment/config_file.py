@@ -7,6 +7,7 @@ bits): each is an error that names the file and the key.
 import dataclasses
 import difflib
 import math
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -16,6 +17,21 @@ from typing import Any, Literal, TypeVar, Union
 from ipmix.core.errors import InputError
 
 Settings = TypeVar("Settings")
+
+FORMS = {
+    "null": (r"~|null|Null|NULL|", "~nN\0"),
+    "bool": (r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    "int": (r"[-+]?[0-9]+", "-+0123456789"),
+    "float": (
+        r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?:\.[0-9]*)?[eE][-+]?[0-9]+)(?:[eE][-+]?[0-9]+)?"
+        r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+        "-+.0123456789",
+    ),
+}
+"""What plain words are besides text, and how such words begin: YAML 1.2's core, without octal and hexadecimal numbers.
+
+In YAML 1.1, which PyYAML reads, 1:30 is 90, 010 is 8, 1e-4 a text, and no, a word of ours, is false.
+"""
 
 LONGEST = 60
 """Characters of a wrong value that a message shows."""
@@ -121,7 +137,7 @@ def _plain(kind: type, value: Any, source: str, key: str) -> Any:
     """A number, a switch or a text."""
     if kind is float and isinstance(value, int | str) and not isinstance(value, bool):
         try:
-            value = float(value)  # YAML 1.1 takes 1e-4, without a dot, for text
+            value = float(value)  # of text, such as .5e-3 in quotes
         except OverflowError:
             value = math.inf
         except ValueError:
@@ -159,7 +175,12 @@ def parsed(text: str, source: str) -> Any:
     import yaml  # type: ignore[import-untyped]
 
     class Strict(yaml.SafeLoader):
-        """YAML's safe loader, but a key twice, a key that is no word, an alias or an unreadable value is an error."""
+        """YAML's safe loader, but a key twice, a key that is no word, an alias or an unreadable value is an error.
+
+        Plain words are numbers and switches by :data:`FORMS` alone.
+        """
+
+        yaml_implicit_resolvers: typing.ClassVar[dict[str, Any]] = {}
 
         def compose_node(self, parent: Any, index: Any) -> Any:
             if self.check_event(yaml.AliasEvent):
@@ -190,6 +211,11 @@ def parsed(text: str, source: str) -> Any:
                 where = names.get(id(node), f"line {node.start_mark.line + 1}")
                 raise InputError(f"{source}: {where}: {_shown(node.value)} can't be read ({error})") from None
 
+    for tag, (form, begins) in FORMS.items():
+        Strict.add_implicit_resolver(
+            f"tag:yaml.org,2002:{tag}", re.compile(f"(?:{form})\\Z"), ["" if c == "\0" else c for c in begins]
+        )
+    Strict.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(loader.construct_scalar(node)))
     names: dict[int, str] = {}
     try:
         return yaml.load(text, Strict)

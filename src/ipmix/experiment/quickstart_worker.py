@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from ipmix.core.bounds import MIXING_MOST
-from ipmix.core.checking import check_count, check_positive
+from ipmix.core.bounds import BATCH_MOST, EPOCHS_MOST, MIXING_MOST, SIDE_LEAST
 from ipmix.core.errors import InputError
 from ipmix.core.files import write_text
 from ipmix.core.json_text import json_text
+from ipmix.core.ranges import INT64, SEED, Range, check_ranges, numbers
 from ipmix.data.datasets import BUILT_IN, ArrayDataset, load, scan, splits
 from ipmix.methods import IPMix
 from ipmix.mixing_set.mixing_set import MixingSet
@@ -51,14 +51,19 @@ class QuickstartConfig:
     mixing_images: int = 400
 
     def __post_init__(self) -> None:
-        check_count("seed", self.seed, 0, 2**63 - 1)
-        check_count("epochs", self.epochs, 1)
-        check_count("batch_size", self.batch_size, 1)
-        check_positive("lr", self.lr)
-        check_count("size", self.size, 8, SIZE_MOST)
-        for name in ("train_images", "test_images"):
-            check_count(name, getattr(self, name), 2)
-        check_count("mixing_images", self.mixing_images, 1, MIXING_MOST)
+        check_ranges(
+            self,
+            {
+                "seed": SEED,
+                "epochs": Range(1, EPOCHS_MOST),
+                "batch_size": Range(1, BATCH_MOST),
+                "lr": numbers(0, above=True),
+                "size": Range(SIDE_LEAST, SIZE_MOST),
+                "train_images": Range(2, INT64[1]),
+                "test_images": Range(2, INT64[1]),
+                "mixing_images": Range(1, MIXING_MOST),
+            },
+        )
 
 
 def work(result: Connection, settings: QuickstartConfig, name: str, out: Path, device: str, force: bool) -> None:

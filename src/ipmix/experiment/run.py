@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ipmix.core.checking import shown
 from ipmix.core.errors import InputError
 from ipmix.data import datasets
 from ipmix.data.broken import LIST, list_broken
@@ -33,7 +34,11 @@ def check(experiment: ExperimentConfig) -> None:
     Raises:
         InputError: naming the key.
     """
+    from ipmix.models import check_name
+
     for key, look in (
+        ("data.source", lambda: _check_source(experiment.data.source)),
+        ("training.model", lambda: check_name(experiment.training.model)),
         ("method", lambda: chosen_method(*_method_words(experiment))),
         ("mixing", lambda: compose(experiment.mixing.count, parse_mix(experiment.mixing.mix))),
         ("evaluation", lambda: measures_of(experiment.evaluation).plan(32)),
@@ -42,6 +47,14 @@ def check(experiment: ExperimentConfig) -> None:
             look()
         except InputError as error:
             raise InputError(f"{key}: {error}") from None
+
+
+def _check_source(source: str) -> None:
+    if source not in datasets.BUILT_IN and not Path(source).is_dir():
+        raise InputError(
+            f"{shown(source)} is not a folder; expected a folder of images (<split>/<class>/<image>) or one of "
+            f"{', '.join(datasets.BUILT_IN)}"
+        )
 
 
 def train(experiment: ExperimentConfig, out: Path, execution: ExecutionConfig | None = None) -> Outcome:
@@ -166,6 +179,7 @@ def measure(
         other_images: fields of :class:`~ipmix.evaluation.request.EvaluationRequest` (data, class_map, trim) where
             other images are measured on.
     """
+    from ipmix.core.files import refuse_links
     from ipmix.evaluation import evaluating
     from ipmix.evaluation.request import EvaluationRequest
 
@@ -183,9 +197,12 @@ def measure(
         limit=wanted.limit,
         **about,
     )
+    refuse_links(out.parent, (out.name,))
     out.mkdir(exist_ok=True)
+    # What was measured otherwise, or of other weights, is measured anew by --resume: the training stays as it is.
+    force = how.force or how.resume
     return evaluating.evaluate(
-        request, measures_of(wanted), device=how.device, threads=how.threads, force=how.force, quiet=how.quiet
+        request, measures_of(wanted), device=how.device, threads=how.threads, force=force, quiet=how.quiet
     )
 
 

@@ -9,15 +9,16 @@ import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
-from ipmix.core.checking import check_count, check_int64, check_shard, check_threads
+from ipmix.core.checking import check_count, check_int64, check_shard, check_threads, shown
 from ipmix.core.errors import InputError
-from ipmix.core.files import FULL, FileLock, replacing, reserve, sweep, write_bytes, write_text
+from ipmix.core.files import FULL, FileLock, refuse_links, replacing, reserve, sweep, write_bytes, write_text
 from ipmix.core.json_text import json_text
 from ipmix.core.threads import default_threads
 from ipmix.fractals.kinds import KINDS, SIZE_LEAST, SIZE_MOST, Painting, paint
@@ -76,6 +77,10 @@ def make(
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; expected the name of a folder to write the mixing set to")
+    refuse_links(folder, plan.mix)
+    for name in (journal_name(plan), f"{shard_name(plan)}.part"):  # these are appended to, or mapped
+        if (folder / name).is_symlink():
+            raise InputError(f"{folder / name} is a link, and what is written there would go elsewhere: remove it")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # Two processes that make the same part (two ranks of one training) take turns; the second finds it done.
@@ -98,8 +103,14 @@ def make(
 def _make(plan: MixingSetPlan, folder: Path, threads: int, painters: Mapping[str, Painter]) -> Iterator[int]:
     finished = folder / manifest_name(plan)
     if finished.exists():
-        if Manifest(finished).plan != plan:
-            raise InputError(f"{folder} holds another mixing set; choose another folder")
+        there = Manifest(finished).plan
+        if there != plan:
+            differing = [
+                f"{each.name} {shown(getattr(there, each.name))}, now {shown(getattr(plan, each.name))}"
+                for each in fields(plan)
+                if getattr(there, each.name) != getattr(plan, each.name)
+            ]
+            raise InputError(f"{folder} holds another mixing set ({'; '.join(differing)}); choose another folder")
         yield len(plan.numbers())
         return
     done = _read_journal(plan, folder)

@@ -3,7 +3,7 @@
 They know neither data sets nor what they are trained or measured with.
 """
 
-from ipmix.models.building import build, load, names
+from ipmix.models.building import build, check_name, load, names
 from ipmix.models.checkpoints import read_weights
 from ipmix.models.classifier import Classifier
 from ipmix.models.forms import InputForm, form_of
@@ -12,6 +12,6 @@ from ipmix.models.weights import facts, save
 from ipmix.models.wrapping import wrap, zero_shot
 
 __all__ = [
-    "Classifier", "InputForm", "build", "facts", "form_of", "load", "logits_of", "names", "read_weights", "save",
-    "wrap", "zero_shot",
+    "Classifier", "InputForm", "build", "check_name", "facts", "form_of", "load", "logits_of", "names", "read_weights",
+    "save", "wrap", "zero_shot",
 ]  # fmt: skip

@@ -184,6 +184,16 @@ def check_known(name: str) -> None:
         raise InputError(f"unknown model {plain(repr(name), most=80)}; expected one of {', '.join(names())}")
 
 
+def check_name(name: str) -> None:
+    """Raise InputError where :func:`build` would refuse the name; nothing is fetched, and no memory taken."""
+    library, _, model = name.removesuffix(SUFFIX).partition(":")
+    if library not in ("timm", "torchvision"):
+        with torch.device("meta"):
+            build(name, 2)
+    elif library == "torchvision" or not (":" in model or "/" in model):  # of others, a hub knows
+        check_known(name)
+
+
 def _own(name: str, classes: int, channels: int, size: int, dropout: float | None) -> nn.Module:
     if match := _WRN.fullmatch(name):
         rate = 0.3 if dropout is None else dropout

@@ -7,6 +7,7 @@ import re
 import shutil
 import sys
 import tempfile
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,6 +67,11 @@ def read_checkpoint(path: Path, *, trust: bool = False) -> Any:
     Raises:
         InputError: it is damaged, or holds what only trusted files may.
     """
+    if is_torchscript(path):
+        raise InputError(
+            f"{path} is TorchScript, a whole model and no weights: pass its name alone as the model, with --trust if "
+            "you know where it comes from"
+        )
     try:
         if trust:
             with _folder_of(path):
@@ -80,6 +86,14 @@ def read_checkpoint(path: Path, *, trust: bool = False) -> Any:
             "know where it comes from, or load it yourself and save its state_dict: opening files that may run code "
             "is left to you"
         ) from None
+
+
+def is_torchscript(path: Path) -> bool:
+    """Whether a file is a TorchScript archive: they hold their code; pickled modules and weights don't."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any("/code/" in name for name in archive.namelist())
 
 
 def split_ema(path: str | Path) -> tuple[Path, bool]:

@@ -1,7 +1,10 @@
 """Models that were exported with fixed shapes: what their input must look like, and ``torch.export`` programs."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,7 +105,8 @@ class Program(nn.Module):
         super().__init__()
         self.name, self.sha256 = path.name, file_hash(path)
         try:
-            exported = torch.export.load(path)
+            with _without_logs():
+                exported = torch.export.load(path)
             self.program = (exported.module(),)  # in a tuple: eval() must not reach it
             self.input = _input_of(exported, path.name)
         except InputError:
@@ -119,6 +123,19 @@ class Program(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.input.ask(images, self.program[0]).float()
+
+
+@contextmanager
+def _without_logs() -> Iterator[None]:
+    """torch logs the trace of what it can't open, and then raises it: once is enough."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
 
 
 def _input_of(exported: torch.export.ExportedProgram, name: str) -> ExportedInput:

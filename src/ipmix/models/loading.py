@@ -20,7 +20,6 @@ is loaded.
 
 import importlib
 import sys
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ from torch import nn
 from ipmix import models
 from ipmix.core.errors import InputError, first_line, plain
 from ipmix.models.advice import failure
-from ipmix.models.checkpoints import read_checkpoint
+from ipmix.models.checkpoints import is_torchscript, read_checkpoint
 from ipmix.models.classifier import check_normalisation
 from ipmix.models.exported import Program
 from ipmix.models.onnx_model import Onnx
@@ -198,7 +197,7 @@ def _of_file(path: Path, trust: bool) -> nn.Module:
     if suffix == ".pt2":
         _need_trust(trust, path, "a torch.export program, which holds pickles that can run any code")
         return Program(path)
-    if _is_torchscript(path):
+    if is_torchscript(path):
         _need_trust(trust, path, "TorchScript, which can write files anywhere while it is loaded")
         try:
             module: nn.Module = torch.jit.load(str(path), map_location="cpu")
@@ -262,11 +261,3 @@ def _named(error: BaseException) -> str:
 
 def _is_own(name: str) -> bool:
     return name.startswith("wrn-") or name in models.names()
-
-
-def _is_torchscript(path: Path) -> bool:
-    """TorchScript archives hold their code; pickled modules and weights don't."""
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        return any("/code/" in name for name in archive.namelist())

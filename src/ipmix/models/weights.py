@@ -144,6 +144,11 @@ def fitting(
     kept = dict(state)
     for key, value in state.items():
         _check_finite(source, key, value)
+        if value.dtype != expected[key].dtype and value.is_floating_point() != expected[key].is_floating_point():
+            raise InputError(
+                f"{source} does not fit {classifier.name}: {plain(key)} is {value.dtype}, expected "
+                f"{expected[key].dtype}"
+            )
         if value.shape == expected[key].shape:
             continue
         if new_head and expected[key].shape[0] == len(classifier.classes):

@@ -1,12 +1,12 @@
 """The settings of training. The text below each field is what the command line's help says of it."""
 
-import math
 import typing
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ipmix.core.bounds import CROP_MOST, PAD_MOST
+from ipmix.core.bounds import BATCH_MOST, CROP_MOST, EPOCHS_MOST, PAD_MOST
 from ipmix.core.errors import InputError, plain
+from ipmix.core.ranges import INT64, SEED, Range, check_ranges, numbers
 
 Schedule = Literal["cosine", "steps", "constant", "triangle"]
 OptimizerName = Literal["sgd", "adam", "adamw"]
@@ -133,19 +133,10 @@ class TrainingConfig:
         return cls(**{**PRESETS[name], **changes})
 
     def __post_init__(self) -> None:
-        for name, (least, most) in COUNTS.items():
-            _check_whole(name, getattr(self, name), least, most)
-        for name in ("lr", "min_lr", "warmup_epochs", "momentum", "weight_decay", "jsd_coefficient"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
-                raise InputError(f"{name} is a finite number of at least 0, got {value}")
+        check_ranges(self, RANGES)
         for name, allowed in (("schedule", Schedule), ("optimizer", OptimizerName), ("precision", Precision)):
             if getattr(self, name) not in typing.get_args(allowed):
                 raise InputError(f"{name} is one of {', '.join(typing.get_args(allowed))}, got {getattr(self, name)!r}")
-        for name in ("label_smoothing", "dropout"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value < 1:
-                raise InputError(f"{name} is a share from 0 up to but not including 1, got {value}")
         if self.warmup_epochs >= self.epochs:
             raise InputError(f"warmup_epochs ({self.warmup_epochs}) must be below the number of epochs ({self.epochs})")
         if self.schedule == "triangle" and self.warmup_epochs:
@@ -153,16 +144,6 @@ class TrainingConfig:
                 f"the triangle climbs by itself, got warmup_epochs {self.warmup_epochs} too: leave it out, and set "
                 "triangle_climb"
             )
-        if self.triangle_climb is not None and not 0 < self.triangle_climb < 1:
-            raise InputError(f"triangle_climb is a share between 0 and 1 (such as 0.25), got {self.triangle_climb}")
-        if self.norm_bias_factor is not None and not (
-            math.isfinite(self.norm_bias_factor) and self.norm_bias_factor > 0
-        ):
-            raise InputError(f"norm_bias_factor is a finite number above 0, got {self.norm_bias_factor}")
-        if self.ema_decay is not None and not 0 < self.ema_decay < 1:
-            raise InputError(f"ema_decay is between 0 and 1 (such as 0.999), got {self.ema_decay}")
-        if self.clip_norm is not None and not (math.isfinite(self.clip_norm) and self.clip_norm > 0):
-            raise InputError(f"clip_norm is a finite number above 0, got {self.clip_norm}")
         if self.accumulate > self.batch_size:
             raise InputError(f"a batch of {self.batch_size} images can't be computed in {self.accumulate} slices")
 
@@ -186,22 +167,25 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 """Settings that go together, by name. fast-cifar: about ten epochs on a processor."""
 
-COUNTS: dict[str, tuple[int, int | None]] = {
-    "epochs": (1, None),
-    "batch_size": (1, None),
-    "accumulate": (1, None),
-    "pad": (0, PAD_MOST),
-    "crop_size": (1, CROP_MOST),
-    "log_steps": (1, None),
-    "seed": (-(2**63), 2**63 - 1),  # what the keys of images and torch's generators both take
+RANGES = {
+    "epochs": Range(1, EPOCHS_MOST),
+    "batch_size": Range(1, BATCH_MOST),
+    "lr": numbers(),
+    "min_lr": numbers(),
+    "warmup_epochs": numbers(),
+    "momentum": numbers(0, 1),
+    "weight_decay": numbers(),
+    "jsd_coefficient": numbers(),
+    "label_smoothing": numbers(0, 1, below=True),
+    "dropout": numbers(0, 1, below=True),
+    "triangle_climb": numbers(0, 1, above=True, below=True),
+    "norm_bias_factor": numbers(0, above=True),
+    "accumulate": Range(1, BATCH_MOST),
+    "clip_norm": numbers(0, above=True),
+    "ema_decay": numbers(0, 1, above=True, below=True),
+    "pad": Range(0, PAD_MOST),
+    "crop_size": Range(1, CROP_MOST),
+    "log_steps": Range(1, INT64[1]),
+    "seed": SEED,
 }
-"""The settings that are whole numbers, with the least and the most."""
-
-
-def _check_whole(name: str, value: Any, least: int, most: int | None) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise InputError(f"{name} is a whole number, got {value!r}")
-    if value < least:
-        raise InputError(f"{name} is at least {least}, got {value}")
-    if most is not None and value > most:
-        raise InputError(f"{name} is at most {most}, got {value}")
+"""Of the settings that are numbers."""

@@ -60,7 +60,8 @@ def augment(
     from ipmix.cli.method_figure import compare, methods_named, partner_of, taken_apart, versions
     from ipmix.cli.own_images import read_images
     from ipmix.cli.sheet import CELL_MOST, FORMATS, SheetRow, draw_sheet
-    from ipmix.core.checking import check_count, check_int64
+    from ipmix.core.checking import check_count
+    from ipmix.core.ranges import SEED, check_range
     from ipmix.data.decoding import DecodeConfig
     from ipmix.fractals.kinds import SIZE_LEAST, SIZE_MOST
     from ipmix.mixing_set.mixing_set import MixingSet, margin
@@ -74,7 +75,7 @@ def augment(
     ):
         check_count(name, value, least, most)
     for name, value in (("--seed", seed), ("--epoch", epoch)):
-        check_int64(name, value)
+        check_range(name, value, SEED)
     form = FORMATS.get(out.suffix.lower())
     if form is None:
         raise InputError(f"--out {out}: expected a name that ends in {', '.join(FORMATS)}")

@@ -1,5 +1,6 @@
 """``ipmix corrupt``: corrupted or perturbed copies of any images, in the public layouts."""
 
+import sys
 from pathlib import Path
 from typing import Literal
 
@@ -57,14 +58,19 @@ def corrupt(
         skip_broken: Pass over images that can't be decoded; broken.txt names them.
         force: Write anew what is there; a set of other settings or other images is removed first.
     """
-    from ipmix.core.checking import check_count, parse_shard
+    from ipmix.core.bounds import SIDE_LEAST, SIDE_MOST
+    from ipmix.core.checking import check_threads, parse_shard
     from ipmix.core.errors import InputError
+    from ipmix.core.ranges import SEED, Range, check_range
     from ipmix.corruptions.test_sets import beginning, planning, writing
     from ipmix.data.broken import list_broken
     from ipmix.data.datasets import tell_hidden
     from ipmix.data.decoding import DecodeConfig
     from ipmix.data.sources import OnDisk, open_images
 
+    check_range("--seed", seed, SEED)
+    if size is not None:
+        check_range("--size", size, Range(SIDE_LEAST, SIDE_MOST))
     source = open_images(data, labels, size, DecodeConfig(exif=exif))
     if isinstance(source, OnDisk):
         tell_hidden(source.files)
@@ -73,7 +79,7 @@ def corrupt(
         seed=seed, form=form, difficulty=difficulty, quality=quality,
     )  # fmt: skip
     part = parse_shard(shard)
-    check_count("threads", threads, 1)
+    check_threads(threads, "--threads")
     broken: tuple[Path, ...] = ()
     if isinstance(source, OnDisk):
         source, broken = source.whole(skip_broken=skip_broken)
@@ -85,3 +91,8 @@ def corrupt(
     with beginning.begun(plan, source, folder, part, force=force) as scratch:
         list_broken(broken, folder)
         write(plan, source, folder, scratch, part, threads, force)
+    whole = f"shard {part[0]} of {part[1]} of " if part[1] > 1 else ""
+    sys.stdout.write(f"{out}: {whole}{len(plan.names)} of the set {set}, each of {plan.count} images\n")
+    if set != "p":
+        where = f"{out}/{plan.names[0]}/{plan.severities[0]}" if plan.layout == "folders" else "an .npz of its arrays"
+        sys.stdout.write(f"Measure a model on one: ipmix evaluate MODEL {where} --corruptions none --out FOLDER\n")

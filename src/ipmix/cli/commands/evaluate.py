@@ -133,11 +133,12 @@ def evaluate(
     from ipmix.evaluation.request import EvaluationRequest, MeasureRequest
 
     reach = epsilon if autoattack_epsilon is None else autoattack_epsilon
+    standard = AutoAttackConfig(reach, norm, autoattack_images)  # its settings are checked also where it isn't run
     gradient = AttackConfig(epsilon, steps, step_size, centre, norm, restarts, attack_images)
     wanted = MeasureRequest(
         corruptions=corruptions, severities=severities, form=form, perturbations=perturbations, seed=seed,
         attack=gradient if attack else None,
-        auto_attack=AutoAttackConfig(reach, norm, autoattack_images) if autoattack else None,
+        auto_attack=standard if autoattack else None,
     )  # fmt: skip
     gate = Gate.of(
         fail_if, wanted, data=data, baseline=baseline, no_worse_than=no_worse_than, junit=junit, summary=summary

@@ -56,9 +56,10 @@ def make(
         threads: How many threads; by default all processors.
         skip_broken: Pass over images of --images that can't be decoded; broken.txt names them.
     """
-    from ipmix.core.bounds import MIXING_MOST
+    from ipmix.core.bounds import CLASSES_MOST, MIXING_MOST
     from ipmix.core.checking import check_count, parse_shard
     from ipmix.core.progress import counting
+    from ipmix.core.ranges import SEED, check_range
     from ipmix.data.broken import list_broken
     from ipmix.data.decoding import DecodeConfig
     from ipmix.mixing_set.composition import Painter, compose, parse_mix
@@ -67,6 +68,8 @@ def make(
     from ipmix.mixing_set.manifest import MixingSetPlan
 
     check_count("--count", count, 1, MIXING_MOST)
+    check_count("--classes", classes, 1, CLASSES_MOST)
+    check_range("--seed", seed, SEED)
     chosen = parse_mix(mix)
     painters: dict[str, Painter] = {}
     sources: dict[str, str] = {}

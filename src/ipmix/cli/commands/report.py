@@ -1,5 +1,6 @@
 """``ipmix report``: one page from the results of one or several evaluations."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -47,15 +48,15 @@ def report(
     from ipmix.report.comparison import compare_runs
     from ipmix.report.gates import Checked
 
-    refuse_existing(out, force=force)
     runs = [run for path in results for run in read_runs(path)]
+    refuse_existing(out, force=force)
     cards = [run.card for run in runs]
     comparisons = compare_runs(runs) if len(runs) > 1 else []
     checks = not_worse_than_the_first(comparisons) if fail_if_worse else Checked(())
-    text = exports.rendered(
-        cards, format or exports.format_of(out), title=title, about=dict(about) or None, comparisons=comparisons
-    )
+    form = format or exports.format_of(out)
+    text = exports.rendered(cards, form, title=title, about=dict(about) or None, comparisons=comparisons)
     write_text(out, text)
+    sys.stdout.write(f"wrote {out}{': open it in a browser' if form == 'html' else ''}\n")
     if comparisons:
         print_comparison(cards, comparisons=comparisons)
     return told(checks, runs, junit, summary)

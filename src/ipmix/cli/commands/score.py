@@ -82,3 +82,4 @@ def score(
         out / "report.html", [card], title=f"How safe is {card['run']['name']}?", facts=facts_of(card),
         lead=lead,
     )  # fmt: skip
+    sys.stdout.write(f"All measures: {out / 'scorecard.json'}; open {out / 'report.html'}\n")

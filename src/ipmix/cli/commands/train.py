@@ -83,3 +83,4 @@ def train(
                 sys.stdout.write("best: none, since no epoch's test loss was a number\n")
                 continue
             sys.stdout.write(f"{label}: epoch {row['epoch']}, test error {row['test_error']:.2f}%  ({where})\n")
+    sys.stdout.write(f"Measure it: ipmix evaluate {out} {data.source} --out FOLDER\n")

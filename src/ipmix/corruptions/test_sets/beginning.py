@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ipmix.core.errors import InputError
-from ipmix.core.files import FULL, LOCK, FileLock, alone, is_beside, sweep, write_text
+from ipmix.core.files import FULL, LOCK, FileLock, alone, is_beside, refuse_links, sweep, write_text
 from ipmix.core.json_text import json_text
 from ipmix.corruptions.severities import ALL_CORRUPTIONS, PERTURBATIONS
 from ipmix.corruptions.test_sets.writing import RECORD, TestSetPlan
@@ -46,6 +46,7 @@ def begun(
     _check(plan, out, force)
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} can't be a folder, for there is a file; choose another name")
+    refuse_links(out, (*plan.names, *(each.name for each in out.glob(f"{SCRATCH}*"))))
     scratch = out / f"{SCRATCH}{shard[0]}-of-{shard[1]}"
     try:
         with ExitStack() as held:
