@@ -72,11 +72,7 @@ def hand_written(config: TrainingConfig, dataset: ArrayDataset) -> Callable[[], 
             images = torch.cat([torch.from_numpy(view).permute(0, 3, 1, 2) for view in batch.images])
             labels = torch.from_numpy(batch.labels)
             logits = model(images)
-            if config.jsd:
-                clean, first, second = logits.chunk(3)
-                loss = jsd_loss(clean, first, second, labels)
-            else:
-                loss = cross_entropy(logits, labels)
+            loss = jsd_loss(logits, labels) if config.jsd else cross_entropy(logits, labels)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -11,7 +11,7 @@ from ipmix.transforms import AugmentedDataset
 
 
 class Images(lightning.LightningDataModule):
-    workings: dict = {"num_workers": 2, "persistent_workers": True}
+    workings: dict
 
     def train_dataloader(self) -> DataLoader:
         dataset = AugmentedDataset(FakeData(16, (3, 32, 32), 4), "ipmix-k3-t3", seed=0, after=ToTensor())  # the line
@@ -26,17 +26,17 @@ class Linear(lightning.LightningModule):
         return torch.nn.functional.cross_entropy(self.layer(batch[0].flatten(1)), batch[1])
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.SGD(self.parameters(), lr=0.01)
+        return torch.optim.SGD(self.parameters())
 
 
 def main(**workings: object) -> float:
     lightning.seed_everything(0, verbose=False)
     data, model = Images(), Linear()
-    data.workings = {**data.workings, **workings}
+    data.workings = workings
     trainer = lightning.Trainer(max_epochs=2, callbacks=[EpochCallback()], logger=False, enable_checkpointing=False)
-    trainer.fit(model, datamodule=data)
+    trainer.fit(model, data)
     return float(model.layer.weight.abs().sum())
 
 
 if __name__ == "__main__":
-    main()
+    main(num_workers=2, persistent_workers=True)

@@ -1,6 +1,7 @@
 """The packages: which may import which, what ``import ipmix`` loads, and the names that others rely on."""
 
 import ast
+import pickle
 import subprocess
 import sys
 import time
@@ -291,3 +292,11 @@ def test_every_public_name_resolves() -> None:
 def test_an_unknown_name_is_refused() -> None:
     with pytest.raises(AttributeError, match="module 'ipmix' has no attribute 'augmented'"):
         ipmix.augmented  # noqa: B018
+
+
+def test_modules_are_sent_by_name() -> None:
+    """What hashes a function by what it uses meets the module; editable installations are taken apart otherwise."""
+    for module in (ipmix, ipmix.transforms, ipmix.measures):
+        assert pickle.loads(pickle.dumps(module)) is module
+    with pytest.raises(TypeError, match="cannot pickle"):
+        pickle.dumps(ast)

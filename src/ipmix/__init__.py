@@ -3,7 +3,9 @@
 The public names; each is imported when it is first used, so that ``import ipmix`` costs next to nothing.
 """
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -83,13 +85,29 @@ if TYPE_CHECKING:  # what a type checker and an editor see
     from ipmix.recipe.table import RecipeTable as RecipeTable
 
 
+class _NamedModule(ModuleType):
+    """A module that is sent and hashed by its name.
+
+    Hugging Face's hash of a function holds the modules that it uses: of one outside of site-packages (an editable
+    installation) it would take all that is in it, and end in an error at what can't be sent.
+    """
+
+    def __reduce__(self) -> Any:
+        return import_module, (self.__name__,)
+
+
+sys.modules[__name__].__class__ = _NamedModule
+
+
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         value = getattr(import_module(_HOMES[name]), name)
         globals()[name] = value
         return value
     if name in _MODULES:
-        return import_module(_MODULES[name])
+        module = import_module(_MODULES[name])
+        module.__class__ = _NamedModule
+        return module
     raise AttributeError(f"module 'ipmix' has no attribute {name!r}")
 
 

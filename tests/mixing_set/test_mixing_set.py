@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from PIL import Image
 
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import Key
+from ipmix.mixing_set import manifest
 from ipmix.mixing_set.making import make
 from ipmix.mixing_set.manifest import MixingSetPlan
 from ipmix.mixing_set.mixing_set import MixingSet, margin
@@ -356,3 +358,68 @@ def test_reading_a_large_set_keeps_little_resident(tmp_path):
     assert grown["augmenter"] < 16
     assert grown["map"] > 40  # what the same reading takes through the map
     assert grown["augmenter, mapped"] > 20
+
+
+# --- sharing ----------------------------------------------------------------------------------------------
+
+
+def test_a_large_array_goes_to_another_process_as_a_mapped_file(tmp_path, monkeypatch):
+    monkeypatch.setattr("ipmix.mixing_set.mixing_set.cache_folder", lambda cache=None: tmp_path)
+    images = np.random.default_rng(0).integers(0, 256, (40, 100, 100, 3), np.uint8)
+    mixing = MixingSet.array(images)
+    sent = pickle.dumps(mixing)
+    assert len(sent) < 5_000
+    got = pickle.loads(sent)
+    assert isinstance(got._source.images, np.memmap)
+    np.testing.assert_array_equal(got[39], images[39])
+    np.testing.assert_array_equal(got.planes(32, 32), mixing.planes(32, 32))
+    assert got.planes(32, 32).base is not None, "mapped"
+    assert mixing.identity == got.identity == MixingSet.array(images).identity
+    assert len(pickle.dumps(got)) < 5_000
+    assert len(list((tmp_path / "arrays").iterdir())) == 1
+    assert len(pickle.dumps(MixingSet.array(images[:3]))) > 90_000, "not worth a file"
+
+
+def test_planes_are_made_once_for_all_processes(tmp_path, monkeypatch):
+    mixing = MixingSet.generate(20, 36, 0, mix=MIX, cache=tmp_path)
+    right = mixing.planes(40, 40)
+    monkeypatch.setattr(MixingSet, "_blocks", lambda *_: 1 / 0)
+    again = MixingSet.generate(20, 36, 0, mix=MIX, cache=tmp_path)
+    np.testing.assert_array_equal(again.planes(40, 40), right)
+    assert not isinstance(again.planes(40, 40), np.memmap), "read where it lies, not image by image"
+    with pytest.raises(ZeroDivisionError):
+        again.planes(41, 41)
+
+
+def test_without_a_place_for_planes_they_stay_in_memory(tmp_path):
+    made(tmp_path / "set", "png")
+    (tmp_path / "file").write_text("")
+    mixing = MixingSet.open(tmp_path / "set", cache=tmp_path / "file")
+    mapped = MixingSet.open(tmp_path / "set", cache=tmp_path)
+    np.testing.assert_array_equal(mixing.planes(20, 20), mapped.planes(20, 20))
+
+
+def test_an_intact_manifest_is_taken_apart_only_for_its_entries(tmp_path, monkeypatch):
+    made(tmp_path, "shard")
+    calls = []
+    original = manifest.read
+    monkeypatch.setattr(manifest, "read", lambda path: calls.append(path) or original(path))
+    mixing = MixingSet.open(tmp_path)
+    pickle.dumps(mixing)
+    assert calls == []
+    assert [entry.number for entry in mixing.entries] == list(range(len(mixing)))
+    assert len(calls) == 1
+    path = tmp_path / "manifest.json"
+    path.write_bytes(path.read_bytes().replace(b'"attempts": 1', b'"attempts": 2', 1))
+    with pytest.raises(InputError, match="changed after it was written"):
+        MixingSet.open(tmp_path)
+
+
+def test_a_set_says_what_it_is(tmp_path):
+    made(tmp_path)
+    assert re.fullmatch(r"<MixingSet of \d+ images of 16x16 from seed \d: \d+ ifs.*>", repr(MixingSet.open(tmp_path)))
+    (tmp_path / "manifest.json").unlink()
+    assert repr(MixingSet.open(tmp_path)).endswith(f"images, from {tmp_path}>")
+    assert repr(MixingSet.array(np.zeros((2, 4, 4, 3), np.uint8))) == (
+        "<MixingSet of 2 images in an array uint8[2, 4, 4, 3]>"
+    )

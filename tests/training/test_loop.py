@@ -88,7 +88,7 @@ def by_hand(config: TrainingConfig, mixing: Any = None, method: Any = None) -> t
             images = [torch.from_numpy(view).permute(0, 3, 1, 2).contiguous() for view in batch.images]
             logits = model(torch.cat(images))
             labels = torch.from_numpy(batch.labels)
-            loss = jsd_loss(*logits.chunk(3), labels) if config.jsd else cross_entropy(logits, labels)
+            loss = jsd_loss(logits, labels) if config.jsd else cross_entropy(logits, labels)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

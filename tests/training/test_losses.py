@@ -6,6 +6,8 @@ import torch
 from scipy.special import softmax
 from torch.nn import functional
 
+import ipmix
+from ipmix.core.errors import InputError
 from ipmix.training.losses import cross_entropy, jensen_shannon, jsd_loss
 
 
@@ -18,10 +20,10 @@ def slow_jensen_shannon(*views: torch.Tensor) -> float:
     chances = [softmax(view.double().numpy(), axis=1) for view in views]
     total = 0.0
     for row in range(len(views[0])):
-        mixture = np.clip(sum(p[row] for p in chances) / 3, 1e-7, 1.0)
+        mixture = np.clip(sum(p[row] for p in chances) / len(views), 1e-7, 1.0)
         for p in chances:
             total += sum(q * (math.log(q) - math.log(m)) for q, m in zip(p[row], mixture, strict=True) if q > 0)
-    return total / 3 / len(views[0])
+    return total / len(views) / len(views[0])
 
 
 def test_jensen_shannon_is_its_definition() -> None:
@@ -64,17 +66,31 @@ def test_the_whole_loss_adds_up() -> None:
     views = [logits(seed) for seed in (9, 10, 11)]
     targets = torch.tensor([0, 1, 2, 3, 4, 0])
     parts = cross_entropy(views[0], targets) + 12 * jensen_shannon(*views)
-    assert jsd_loss(*views, targets).item() == pytest.approx(parts.item(), rel=1e-6)
-    assert jsd_loss(*views, targets, coefficient=0.0).item() == cross_entropy(views[0], targets).item()
+    assert jsd_loss(torch.cat(views), targets).item() == pytest.approx(parts.item(), rel=1e-6)
+    assert jsd_loss(torch.cat(views), targets, coefficient=0.0).item() == cross_entropy(views[0], targets).item()
+
+
+def test_any_number_of_splits_and_nothing_that_does_not_fit() -> None:
+    views = [logits(seed) for seed in (9, 10, 11, 12)]
+    targets = torch.tensor([0, 1, 2, 3, 4, 0])
+    for splits in (2, 3, 4):
+        parts = cross_entropy(views[0], targets) + 12 * jensen_shannon(*views[:splits])
+        got = ipmix.losses.jsd_loss(torch.cat(views[:splits]), targets, splits=splits)
+        assert got.item() == pytest.approx(parts.item(), rel=1e-6)
+    assert slow_jensen_shannon(*views[:2]) == pytest.approx(jensen_shannon(*views[:2]).item(), rel=1e-6)
+    with pytest.raises(InputError, match=r"logits must be those of 3 versions of each of the 6 images.*got 24"):
+        jsd_loss(torch.cat(views), targets)
+    with pytest.raises(InputError, match="splits must be a whole number of at least 2"):
+        jsd_loss(views[0], targets, splits=1)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_losses_are_float32_under_autocast_and_for_half_logits(dtype: torch.dtype) -> None:
     views = [logits(seed).to(dtype) for seed in (12, 13, 14)]
     targets = torch.tensor([0, 1, 2, 3, 4, 0])
-    exact = jsd_loss(*(view.float() for view in views), targets)
+    exact = jsd_loss(torch.cat([view.float() for view in views]), targets)
     with torch.autocast("cpu", torch.bfloat16):
-        got = jsd_loss(*views, targets)
+        got = jsd_loss(torch.cat(views), targets)
     assert got.dtype == torch.float32
     assert got.item() == exact.item()
 
@@ -89,7 +105,7 @@ def test_under_autocast_the_loss_of_a_layer_s_answers_is_the_independent_formula
     with torch.autocast("cpu", dtype):
         views = [layer(x) for x in inputs]
         divergence = jensen_shannon(*views)
-        whole = jsd_loss(*views, targets)
+        whole = jsd_loss(torch.cat(views), targets)
     assert views[0].dtype == dtype
     expected = slow_jensen_shannon(*(view.detach() for view in views))
     assert divergence.item() == pytest.approx(expected, rel=1e-6)

@@ -113,9 +113,9 @@ def test_images_of_a_sample_share_the_key_and_the_rest_passes() -> None:
 @pytest.mark.parametrize(
     ("tensor", "words"),
     [
-        (torch.full((3, 8, 8), 1.5), "holds numbers from 0 to 1, got 1.5 to 1.5: put this transform before Normalize"),
-        (torch.full((3, 8, 8), -0.1), "before Normalize"),
-        (torch.full((3, 8, 8), float("nan")), "before Normalize"),
+        (torch.full((3, 8, 8), 1.5), "holds numbers from 0 to 1, got 1.5 to 1.5: augment before normalising"),
+        (torch.full((3, 8, 8), -0.1), "before normalising"),
+        (torch.full((3, 8, 8), float("nan")), "before normalising"),
         (torch.zeros((3, 8, 8), dtype=torch.int64), "holds torch.uint8 or numbers from 0 to 1, got torch.int64"),
         (torch.zeros((8, 8), dtype=torch.uint8), r"is \[C, H, W\] or \[N, C, H, W\], got \[8, 8\]"),
     ],

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ipmix.augmentation.inputs import contiguous_images, make_out, mixing_planes
+from ipmix.augmentation.tensors import from_tensor, is_tensor, to_tensor
 from ipmix.core.bounds import MIXING_MOST
 from ipmix.core.checking import check_count, check_shape, check_threads, shown
 from ipmix.core.errors import InputError
@@ -99,8 +100,19 @@ def apply(
     return out
 
 
+def _augment_tensor(images: Any, method: Method, mixing: MixingImages | None, **settings: Any) -> Any:
+    if images.ndim != 4:
+        raise InputError(f"images as a tensor are [N, C, H, W], got {list(images.shape)}")
+    planes = augment(from_tensor(images), method, mixing, layout="nchw", **settings)
+    if planes.dtype == np.uint8:
+        return to_tensor(planes, images)
+    import torch
+
+    return torch.from_numpy(planes).to(images.device)
+
+
 def augment(
-    images: np.ndarray,
+    images: Any,
     method: Method,
     mixing: MixingImages | None = None,
     *,
@@ -115,7 +127,7 @@ def augment(
     layout: str = "nhwc",
     threads: int = 1,
     out: np.ndarray | None = None,
-) -> np.ndarray:
+) -> Any:
     """Augment a batch of images. The result depends on (seed, epoch, indices, view), the images, the method
     and the mixing set: not on the batch, its order, the threads or the process.
 
@@ -144,7 +156,18 @@ def augment(
 
     Raises:
         InputError: naming what was expected and what was received.
+
+    ``images`` may also be a torch tensor [N, C, H, W] of bytes, or of numbers in [0, 1] (rounded to 256 levels), on any
+    device. The result is then such a tensor, there: of the same dtype, or with ``output="float32"`` of float32, always
+    [N, C, H, W].
     """
+    if is_tensor(images):
+        if out is not None:
+            raise InputError("out is for arrays: a tensor's result is a new tensor")
+        return _augment_tensor(
+            images, method, mixing, seed=seed, epoch=epoch, indices=indices, view=view,
+            engine=engine, output=output, mean=mean, std=std, threads=threads,
+        )  # fmt: skip
     images = contiguous_images(images)
     check_method(method)
     if mixing is not None and not hasattr(mixing, "__len__"):

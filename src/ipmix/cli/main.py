@@ -30,7 +30,7 @@ SUMMARIES = {
 """What ``ipmix --help`` lists; a command whose module isn't there isn't listed."""
 
 TRAIN_EXTRA = frozenset(
-    ("torch", "torchvision", "accelerate", "timm", "yaml", "rich", "jinja2", "sklearn", "safetensors")
+    ("torch", "torchvision", "accelerate", "timm", "yaml", "rich", "jinja2", "markupsafe", "sklearn", "safetensors")
 )
 """Modules that come with ``pip install "ipmix[train]"``."""
 

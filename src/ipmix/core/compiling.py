@@ -1,11 +1,12 @@
 """How the package compiles its kernels: a few decorators, so that every kernel keeps the same promises."""
 
 import gc
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from numba.core import config, types
+from numba.core import config, event, types
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.registry import cpu_target
 
@@ -134,3 +135,35 @@ def _types_remembered() -> Iterator[None]:
         yield
     finally:
         del context.resolve_function_type
+
+
+ANNOUNCED = {
+    "methods": "what draws the recipes",
+    "engines": "the engine",
+    "fractals": "what paints mixing images",
+    "corruptions": "the corruptions",
+}
+"""Packages whose compiling takes seconds, in words."""
+
+
+class _Announcer(event.Listener):
+    """Says on standard error what is compiled, each package once; what lies compiled on disk starts no such event."""
+
+    def __init__(self) -> None:
+        self._announced: set[str] = set()
+
+    def on_start(self, event: Any) -> None:
+        """A function is about to be compiled."""
+        top, _, rest = event.data["dispatcher"].py_func.__module__.partition(".")
+        package = rest.partition(".")[0]
+        if top != "ipmix" or package not in ANNOUNCED or package in self._announced:
+            return
+        self._announced.add(package)
+        sys.stderr.write(f"ipmix: compiling {ANNOUNCED[package]} for this processor (once; kept on disk)\n")
+        sys.stderr.flush()
+
+    def on_end(self, event: Any) -> None:
+        """It has been compiled."""
+
+
+event.register("numba:compile", _Announcer())

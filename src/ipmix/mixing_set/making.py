@@ -27,13 +27,13 @@ from ipmix.mixing_set.composition import EXTERNAL, Painter
 from ipmix.mixing_set.manifest import (
     FILE_FORMATS,
     Entry,
+    Manifest,
     MixingSetPlan,
     finished_text,
     header,
     journal_name,
     manifest_name,
     place_in_shard,
-    read,
     read_entry,
     rounded,
     shard_name,
@@ -96,7 +96,7 @@ def make(
 def _make(plan: MixingSetPlan, folder: Path, threads: int, painters: Mapping[str, Painter]) -> Iterator[int]:
     finished = folder / manifest_name(plan)
     if finished.exists():
-        if read(finished)[0] != plan:
+        if Manifest(finished).plan != plan:
             raise InputError(f"{folder} holds another mixing set; choose another folder")
         yield len(plan.numbers())
         return

@@ -15,6 +15,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,9 @@ from PIL import Image
 
 from ipmix.core.checking import check_count, check_images, check_indices, check_int64, check_shape, described
 from ipmix.core.errors import InputError
+from ipmix.core.files import FileLock
 from ipmix.core.folders import CACHE_VARIABLE, cache_folder
+from ipmix.core.progress import counting
 from ipmix.core.randomness import Key, below
 from ipmix.core.threads import default_threads
 from ipmix.data.decoding import DEFAULT, SUFFIXES, BrokenImage, DecodeConfig, decode
@@ -30,7 +33,7 @@ from ipmix.fractals.kinds import PAINTINGS_VERSION, SIZE_LEAST, SIZE_MOST
 from ipmix.mixing_set.composition import compose
 from ipmix.mixing_set.folder import find, fit
 from ipmix.mixing_set.making import make, new_array_file
-from ipmix.mixing_set.manifest import VERSION, Entry, MixingSetPlan, read, shard_name
+from ipmix.mixing_set.manifest import VERSION, Entry, Manifest, MixingSetPlan, shard_name
 from ipmix.mixing_set.sample import SIZE, sample_planes, unpack
 from ipmix.mixing_set.sources import (
     ArrayFile,
@@ -74,7 +77,7 @@ class MixingSet:
         self._planes: dict[tuple[int, int], np.ndarray | ArrayFile] = {}
         self._lock = threading.Lock()
         self.plan: MixingSetPlan | None = None
-        self.entries: list[Entry] = []
+        self._manifests: list[Manifest] = []
         self.skipped: list[Path] = []
 
     @classmethod
@@ -92,7 +95,7 @@ class MixingSet:
 
         ``mix`` maps kinds of images (see ``ipmix.fractals.kinds.KINDS``) to counts or weights. ``cache`` is
         the folder to keep the set in, by default the user's cache folder for ipmix. ``threads``: all
-        processors by default; the images don't depend on it.
+        processors by default; the images don't depend on it. What takes long shows its progress on standard error.
         """
         check_count("size", size, SIZE_LEAST, SIZE_MOST)
         check_int64("seed", seed)
@@ -101,8 +104,11 @@ class MixingSet:
         folder = (
             cache_folder(cache) / "mixing-sets" / f"{count}x{size}-seed{seed}-v{VERSION}.{PAINTINGS_VERSION}-{name}"
         )
-        for _ in make(plan, folder, threads):
-            pass
+        with counting(f"painting {count} mixing images", count) as advance:
+            done = 0
+            for ready in make(plan, folder, threads):
+                advance(ready - done)
+                done = ready
         return cls.open(folder, cache=cache)
 
     @classmethod
@@ -179,28 +185,38 @@ class MixingSet:
             if list(root.glob("manifest*.journal")):
                 raise InputError(f"{root} holds an unfinished mixing set; run the same 'make' again to finish it")
             return cls.folder(root, skip_broken=skip_broken, cache=cache, decoding=decoding)
-        plans, entries = [], []
-        for manifest in manifests:
-            plan, listed = read(manifest)
-            plans.append(plan)
-            entries += listed
+        opened = [Manifest(manifest) for manifest in manifests]
+        plans = [manifest.plan for manifest in opened]
         _check_shards(root, plans)
-        entries.sort(key=lambda entry: entry.number)
         if plans[0].files == "shard":
             mapped = [open_shard(root / shard_name(plan), plan) for plan in plans]
             mixing = cls(ShardSource(mapped), cache)
         else:
-            paths = [root / entry.file for entry in entries]
+            paths = [root / entry.file for entry in _in_order(opened)]
             for file in paths:
                 if not file.is_file():
                     raise InputError(f"{file} is listed in the manifest but missing; remove the manifest, make again")
             mixing = cls(FolderSource(paths, root), cache)
         mixing.plan = plans[0]
-        mixing.entries = entries
+        mixing._manifests = opened
         return mixing
 
     def __len__(self) -> int:
         return len(self._source)
+
+    def __repr__(self) -> str:
+        of = f", from {self._source.root}" if isinstance(self._source, FolderSource) else ""
+        if self.plan is not None:
+            kinds = ", ".join(f"{count} {kind}" for kind, count in self.plan.mix.items())
+            of = f" of {self.plan.size}x{self.plan.size} from seed {self.plan.seed}: {kinds}"
+        elif isinstance(self._source, ArraySource):
+            of = f" in an array uint8{list(self._source.images.shape)}"
+        return f"<MixingSet of {len(self)} images{of}>"
+
+    @property
+    def entries(self) -> list[Entry]:
+        """What each image is, of a set with a manifest; read when they are first asked for."""
+        return _in_order(self._manifests)
 
     @property
     def identity(self) -> str:
@@ -270,8 +286,11 @@ class MixingSet:
         return self._planes[key]
 
     def __getstate__(self) -> dict[str, object]:
-        # Planes are made or mapped again in the other process; a lock can't be sent.
-        return {**self.__dict__, "_planes": {}, "_lock": None}
+        # Planes are mapped again in the other process, and an array is mapped from a file; a lock can't be sent.
+        source = self._source
+        if isinstance(source, ArraySource):
+            source = self._source = source.on_file(cache_folder(self._cache) / "arrays")
+        return {**self.__dict__, "_source": source, "_planes": {}, "_lock": None}
 
     def __setstate__(self, state: dict[str, object]) -> None:
         self.__dict__.update(state, _lock=threading.Lock())
@@ -281,12 +300,15 @@ class MixingSet:
         if isinstance(source, ShardSource) and source.fits(side, channels):
             return source.shards[0]
         shape = (len(self), channels, side, side)
-        if int(np.prod(shape)) <= MEMORY_MOST:
-            planes = np.empty(shape, np.uint8)
-            for start, block in self._blocks(shape):
-                planes[start : start + len(block)] = block
-            return planes
-        return self._mapped_planes(shape)
+        if int(np.prod(shape)) > MEMORY_MOST:
+            return self._mapped_planes(shape)
+        if not (isinstance(source, ArraySource) and source.path is None):
+            with suppress(InputError):  # nowhere to write to: in memory, each process by itself
+                return self._mapped_planes(shape).mapped.view(np.ndarray)
+        planes = np.empty(shape, np.uint8)
+        for start, block in self._blocks(shape):
+            planes[start : start + len(block)] = block
+        return planes
 
     def _blocks(self, shape: tuple[int, ...]) -> Iterator[tuple[int, np.ndarray]]:
         """The planes in order, some at a time: (number of the first, uint8[n, channels, side, side])."""
@@ -310,23 +332,30 @@ class MixingSet:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             if not (folder / name).exists():
-                with tempfile.TemporaryDirectory(dir=folder) as scratch:
-                    partial = Path(scratch) / name
-                    new_array_file(partial, shape)
-                    # Written, not mapped: pages of a map count as memory until they are on disk.
-                    with open(partial, "r+b") as file:
-                        file.seek(-int(np.prod(shape)), os.SEEK_END)
-                        for _, block in self._blocks(shape):
-                            file.write(block.data)
-                        file.flush()
-                        os.fsync(file.fileno())
-                    os.replace(partial, folder / name)
+                # Workers that begin together: one makes them, the others wait and map them.
+                with FileLock(folder / f".{name}.lock") as lock:
+                    if not (folder / name).exists():
+                        self._write_planes(folder / name, shape)
+                    lock.release(remove=True)
         except OSError as error:
             raise InputError(
                 f"can't write the resized mixing images to {folder}: {error.strerror or error}; free some "
                 f"space, or name another folder with cache= or the environment variable {CACHE_VARIABLE}"
             ) from error
         return ArrayFile(folder / name)
+
+    def _write_planes(self, path: Path, shape: tuple[int, ...]) -> None:
+        with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
+            partial = Path(scratch) / path.name
+            new_array_file(partial, shape)
+            # Written, not mapped: pages of a map count as memory until they are on disk.
+            with open(partial, "r+b") as file:
+                file.seek(-int(np.prod(shape)), os.SEEK_END)
+                for _, block in self._blocks(shape):
+                    file.write(block.data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(partial, path)
 
 
 def _folder_named(path: str | os.PathLike[str]) -> Path:
@@ -341,6 +370,11 @@ def _is_broken(path: Path, decoding: DecodeConfig) -> bool:
     except BrokenImage:
         return True
     return False
+
+
+def _in_order(manifests: list[Manifest]) -> list[Entry]:
+    entries = [entry for manifest in manifests for entry in manifest.entries]
+    return sorted(entries, key=lambda entry: entry.number)
 
 
 def _check_shards(root: Path, plans: list[MixingSetPlan]) -> None:

@@ -5,11 +5,12 @@ import os
 import threading
 import weakref
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from ipmix.core.errors import InputError
+from ipmix.core.files import replacing
 from ipmix.data.contents import content_hashes
 from ipmix.data.decoding import DEFAULT, DecodeConfig, decode
 from ipmix.mixing_set.folder import fit
@@ -34,26 +35,58 @@ class MixingSource(Protocol):
 
 
 class ArraySource:
-    """Images in one array, uint8[images, h, w, channels]."""
+    """Images in one array, uint8[images, h, w, channels], in memory or mapped from ``path``."""
 
-    def __init__(self, images: np.ndarray) -> None:
-        self.images = images
+    def __init__(self, images: np.ndarray, path: Path | None = None, identity: str = "") -> None:
+        self.images, self.path = images, path
         self.channels = images.shape[3]
-        self._identity = ""
+        self._identity = identity
 
     @property
     def identity(self) -> str:
         """A hash of the pixels."""
         if not self._identity:
             content = np.ascontiguousarray(self.images)
-            self._identity = hashlib.sha256(repr(content.shape).encode() + content.tobytes()).hexdigest()
+            digest = hashlib.sha256(repr(content.shape).encode())
+            digest.update(content.data)
+            self._identity = digest.hexdigest()
         return self._identity
+
+    def on_file(self, folder: Path) -> "ArraySource":
+        """The same images as a file in ``folder``, for another process to map: of arrays that are worth it."""
+        if self.path is not None or self.images.nbytes < ON_FILE_FROM:
+            return self
+        path = folder / f"{self.identity[:32]}.npy"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if not path.exists():
+                with replacing(path) as file:
+                    np.save(file, self.images)
+        except OSError:  # nowhere to write to: sent as they are
+            return self
+        return ArraySource(self.images, path, self.identity)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.path is None:
+            return ArraySource, (self.images, None, self._identity)
+        return _array_on_file, (self.path, self._identity)
 
     def __len__(self) -> int:
         return len(self.images)
 
     def image(self, index: int) -> np.ndarray:
         return np.array(self.images[index])
+
+
+ON_FILE_FROM = 2**20
+"""Bytes of an array from which on another process is sent a file's name, not the array."""
+
+
+def _array_on_file(path: Path, identity: str) -> ArraySource:
+    try:
+        return ArraySource(np.load(path, mmap_mode="r"), path, identity)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}, the images of a mixing set from an array, can't be read ({error})") from error
 
 
 class FolderSource:

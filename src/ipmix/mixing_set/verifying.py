@@ -21,7 +21,10 @@ class MadeSet(Protocol):
     """What is verified: a mixing set with its manifest."""
 
     plan: MixingSetPlan | None
-    entries: list[Entry]
+
+    @property
+    def entries(self) -> list[Entry]:
+        """What each image is."""
 
     def __getitem__(self, index: int) -> np.ndarray: ...
 

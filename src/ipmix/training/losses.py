@@ -7,6 +7,9 @@ probabilities would be lost.
 import torch
 from torch.nn import functional
 
+from ipmix.core.checking import check_count
+from ipmix.core.errors import InputError
+
 JSD_COEFFICIENT = 12.0
 
 
@@ -24,31 +27,48 @@ def cross_entropy(logits: torch.Tensor, targets: torch.Tensor, *, label_smoothin
         return functional.cross_entropy(logits.float(), targets, label_smoothing=label_smoothing)
 
 
-def jensen_shannon(clean: torch.Tensor, view1: torch.Tensor, view2: torch.Tensor) -> torch.Tensor:
-    """The mean Jensen-Shannon divergence of three predictions, a float32 scalar between 0 and log 3.
+def jensen_shannon(*logits: torch.Tensor) -> torch.Tensor:
+    """The mean Jensen-Shannon divergence of three predictions (or n), a float32 scalar between 0 and log 3 (log n).
 
     1/3 sum_i KL(p_i || M), with p_i the softmax of each of the three logits (float[B, classes]) and M their
     mean, clamped to [1e-7, 1] before its logarithm (Hendrycks et al., AugMix, 2020, and the authors' code).
     """
-    with torch.autocast(clean.device.type, enabled=False):
-        logs = torch.stack([functional.log_softmax(x.float(), 1) for x in (clean, view1, view2)])
+    with torch.autocast(logits[0].device.type, enabled=False):
+        logs = torch.stack([functional.log_softmax(x.float(), 1) for x in logits])
         chances = logs.exp()
         mixture = chances.mean(0).clamp(1e-7, 1.0).log()
         return (chances * (logs - mixture)).sum(2).mean()
 
 
 def jsd_loss(
-    clean: torch.Tensor,
-    view1: torch.Tensor,
-    view2: torch.Tensor,
-    targets: torch.Tensor,
+    logits: torch.Tensor,
+    labels: torch.Tensor,
+    splits: int = 3,
     *,
     coefficient: float = JSD_COEFFICIENT,
     label_smoothing: float = 0.0,
 ) -> torch.Tensor:
-    """Cross-entropy of the clean images + ``coefficient`` times :func:`jensen_shannon`: a scalar.
+    """Cross-entropy of the clean images + ``coefficient`` times :func:`jensen_shannon` of all: a scalar.
 
     The paper's headline results use it with 12 (its appendix does not mention it; the authors' code does).
+
+    Args:
+        logits: float[splits * B, classes]: of the clean images, then of each of their augmented views, in the same
+            order: ``model(torch.cat([clean, view1, view2]))``.
+        labels: int64[B], or float[B, classes] whose rows sum to 1.
+        splits: how many predictions there are of each image, the clean one included.
+        coefficient: of the divergence.
+        label_smoothing: of the cross-entropy.
+
+    Raises:
+        InputError: logits that are not ``splits`` times as many as labels, or fewer than two splits.
     """
-    consistency = jensen_shannon(clean, view1, view2)
-    return cross_entropy(clean, targets, label_smoothing=label_smoothing) + coefficient * consistency
+    check_count("splits", splits, 2)
+    if len(logits) != splits * len(labels):
+        raise InputError(
+            f"logits must be those of {splits} versions of each of the {len(labels)} images, the clean ones first: "
+            f"{splits * len(labels)} rows, got {len(logits)}"
+        )
+    parts = logits.split(len(labels)) if len(labels) else (logits,) * splits
+    consistency = jensen_shannon(*parts)
+    return cross_entropy(parts[0], labels, label_smoothing=label_smoothing) + coefficient * consistency

@@ -76,15 +76,8 @@ class Objective:
                 logits = self._logits_with_the_worst(self.method, images, targets, keys)
             else:
                 logits = self.network(torch.cat(images))
-            clean, view1, view2 = logits.chunk(3)
-            loss = jsd_loss(
-                clean,
-                view1,
-                view2,
-                targets,
-                coefficient=config.jsd_coefficient,
-                label_smoothing=config.label_smoothing,
-            )
+            loss = jsd_loss(logits, targets, coefficient=config.jsd_coefficient, label_smoothing=config.label_smoothing)
+            clean = logits[: len(targets)]
         labels = targets.argmax(1) if targets.is_floating_point() else targets
         return loss, (clean.detach().argmax(1) != labels).sum()
 

@@ -25,6 +25,9 @@ _CLASSES = {
 _HOMES = {
     "MethodTransform": "ipmix.transforms.method_transform",
     "from_name": "ipmix.transforms.method_transform",
+    "collate": "ipmix.transforms.batches",
+    "AugmentedDataset": "ipmix.transforms.augmented_dataset",
+    "EpochSampler": "ipmix.transforms.epochs",
     "key_of": "ipmix.core.item_keys",
 }
 
@@ -32,6 +35,9 @@ __all__ = [*_CLASSES, *_HOMES]
 
 if TYPE_CHECKING:
     from ipmix.core.item_keys import key_of as key_of
+    from ipmix.transforms.augmented_dataset import AugmentedDataset as AugmentedDataset
+    from ipmix.transforms.batches import collate as collate
+    from ipmix.transforms.epochs import EpochSampler as EpochSampler
     from ipmix.transforms.method_transform import AugMixTransform as AugMix
     from ipmix.transforms.method_transform import AutoAugmentTransform as AutoAugment
     from ipmix.transforms.method_transform import CutOutTransform as CutOut

@@ -11,6 +11,8 @@ import torch
 from PIL import Image
 from torchvision import tv_tensors
 
+from ipmix.augmentation.tensors import from_tensor
+from ipmix.augmentation.tensors import to_tensor as to_plain_tensor
 from ipmix.core.errors import InputError
 
 MODES = ("L", "LA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "LAB")
@@ -32,31 +34,9 @@ def to_pil(pixels: np.ndarray, like: Image.Image) -> Image.Image:
     return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels, like.mode)
 
 
-def from_tensor(tensor: torch.Tensor) -> np.ndarray:
-    """A tensor [..., C, H, W] of bytes, or of numbers in [0, 1], as uint8[N, H, W, C] on the CPU; N may be 1."""
-    if tensor.ndim < 3 or 0 in tensor.shape[-3:]:
-        raise InputError(f"an image tensor is [C, H, W] or [N, C, H, W], got {list(tensor.shape)}")
-    tensor = tensor.detach()
-    if tensor.is_floating_point():
-        if tensor.numel() and not (float(tensor.min()) >= 0.0 and float(tensor.max()) <= 1.0):  # also NaN
-            raise InputError(
-                f"an image tensor of {tensor.dtype} holds numbers from 0 to 1, got {float(tensor.min()):g} to "
-                f"{float(tensor.max()):g}: put this transform before Normalize, or give bytes (torch.uint8)"
-            )
-        tensor = (tensor.float() * 255.0).round_().to(torch.uint8)
-    elif tensor.dtype != torch.uint8:
-        raise InputError(f"an image tensor holds torch.uint8 or numbers from 0 to 1, got {tensor.dtype}")
-    planes = tensor.reshape(-1, *tensor.shape[-3:]).cpu().numpy()
-    return np.ascontiguousarray(planes.transpose(0, 2, 3, 1))
-
-
 def to_tensor(planes: np.ndarray, like: torch.Tensor) -> torch.Tensor:
-    """uint8[N, C, H, W] as a tensor like ``like``: shape, dtype, device, kind; numbers are multiples of 1/255."""
-    tensor = torch.from_numpy(planes).reshape(like.shape)
-    if like.is_floating_point():
-        # Divided in float32: the quotient rounded to half precision, not a quotient of rounded numbers.
-        tensor = tensor.to(like.device).float().div_(255.0).to(like.dtype)
-    tensor = tensor.to(like.device)
+    """uint8[N, C, H, W] as a tensor like ``like``: shape, dtype, device and kind; numbers are multiples of 1/255."""
+    tensor = to_plain_tensor(planes, like)
     return tv_tensors.wrap(tensor, like=like) if isinstance(like, tv_tensors.TVTensor) else tensor
 
 

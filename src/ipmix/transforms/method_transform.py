@@ -14,6 +14,7 @@ from torchvision.transforms import v2
 from ipmix import methods
 from ipmix.augmentation.batches import augment, check_method
 from ipmix.augmentation.single import Augmenter
+from ipmix.augmentation.tensors import from_tensor
 from ipmix.core.checking import check_choice
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import GOLDEN
@@ -22,7 +23,7 @@ from ipmix.methods.moving import moves_pixels, photometric
 from ipmix.methods.protocol import Method
 from ipmix.mixing_set import MixingSet
 from ipmix.recipe.mixing_images import MixingImages
-from ipmix.transforms.images import augment_item, from_tensor, to_tensor
+from ipmix.transforms.images import augment_item, to_tensor
 
 BOXES = ("refuse", "photometric")
 

@@ -1,0 +1,138 @@
+"""A data set whose images are augmented by (seed, epoch, index, view), in any number of workers."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from torch.utils.data import Dataset
+
+from ipmix.augmentation.batches import check_method
+from ipmix.augmentation.single import Augmenter
+from ipmix.core.checking import check_count, check_int64, described
+from ipmix.core.errors import InputError
+from ipmix.methods.choosing import named_method
+from ipmix.methods.protocol import Method
+from ipmix.mixing_set import MixingSet
+from ipmix.recipe.mixing_images import MixingImages
+from ipmix.transforms.epochs import SharedEpoch, asked_by_a_sampler
+from ipmix.transforms.images import augment_item
+
+
+class AugmentedDataset(Dataset[Any]):
+    """Any map-style data set with its images augmented; what a method does is a pure function of
+    (seed, epoch, index, view): not of the order, the batch, the workers or how often they are started.
+
+    The epoch counts by itself when a DataLoader begins a pass, and reaches all workers, persistent ones too; or
+    :meth:`set_epoch` says it before the pass. With :class:`~ipmix.transforms.epochs.EpochSampler` every index carries
+    its own, which also holds where the next pass is begun before this one has ended. A sampler that never asks for the
+    data set's length (SubsetRandomSampler, WeightedRandomSampler) does not show where a pass begins: without either, an
+    item's epoch is then how often it was made before.
+
+    Args:
+        dataset: its items are an image, a tuple or list that begins with one, or a dict with one; an image is a Pillow
+            image, an array uint8[H, W, C] or a tensor [C, H, W] of bytes or of numbers from 0 to 1.
+        method: a method such as ``ipmix.IPMix()``, or its name such as "ipmix-k3-t3". It keeps labels.
+        mixing: a mixing set, or uint8[M, h, w, C]; by default, where the method needs one, ``MixingSet.sample()``.
+        seed: of the augmentation.
+        views: how many augmented versions of an image.
+        clean: put the image without augmentation before them.
+        before: a transform of the image, before all views (cropping, flipping). Its randomness is its own.
+        after: a transform of each of them (to a tensor, normalising).
+        image: where a dict or a tuple has its image.
+
+    An item is as before, its image replaced by the augmented one; with ``clean`` or several views by a tuple of them,
+    which DataLoader makes a list of batches of: ``torch.cat`` them for :func:`ipmix.losses.jsd_loss`.
+
+    Raises:
+        InputError: settings that don't fit, or an item without an image.
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        method: Method | str,
+        mixing: MixingImages | None = None,
+        *,
+        seed: int = 0,
+        views: int = 1,
+        clean: bool = False,
+        before: Callable[[Any], Any] | None = None,
+        after: Callable[[Any], Any] | None = None,
+        image: int | str | None = None,
+    ) -> None:
+        if not (hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")):
+            raise InputError(
+                f"dataset must have numbered items and a length, got {described(dataset)}: for a stream, call "
+                "Augmenter with index=ipmix.key_of(the item's own key)"
+            )
+        method = named_method(method) if isinstance(method, str) else method
+        check_method(method)
+        if method.mixes_labels:
+            raise InputError(f"{method.name} mixes labels: take ipmix.transforms.collate(method, classes=...)")
+        check_int64("seed", seed)
+        check_count("views", views, 0 if clean else 1)
+        if mixing is None and method.needs_mixing_images:
+            mixing = MixingSet.sample()
+        self.dataset, self.method, self.mixing, self.seed = dataset, method, mixing, int(seed)
+        self.views, self.clean, self.before, self.after, self.image = int(views), bool(clean), before, after, image
+        self._augmenter = Augmenter(method, mixing, seed=seed)
+        self._epoch = SharedEpoch(len(dataset))
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of the pass that runs, or of the one that was set."""
+        return self._epoch.epoch
+
+    def set_epoch(self, epoch: int) -> None:
+        """The pass that begins next is epoch ``epoch``; the ones behind it count on from there."""
+        self._epoch.give(epoch)
+
+    def __len__(self) -> int:
+        if asked_by_a_sampler():
+            self._epoch.begin_pass()
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Any:
+        length = len(self.dataset)
+        if not -length <= index < length:
+            raise IndexError(f"item {int(index)} of a data set of {length}")
+        number = int(index) % length
+        epoch = self._epoch.of(index if index >= 0 else number)
+        item = self.dataset[number]
+        place = self._place(item)
+        image = item if place is None else item[place]
+        if self.before is not None:
+            image = self.before(image)
+        made = [image] if self.clean else []
+        for view in range(self.views):
+            one = partial(self._augmenter, index=number, epoch=epoch, view=view)
+            made.append(augment_item(image, one))
+        if self.after is not None:
+            made = [self.after(one) for one in made]
+        return _replaced(item, place, made[0] if len(made) == 1 and not self.clean else tuple(made))
+
+    def _place(self, item: Any) -> Any:
+        """Where an item has its image; None if it is one."""
+        if isinstance(item, dict):
+            place = "image" if self.image is None else self.image
+            if place not in item:
+                raise InputError(
+                    f"an item of the data set has no {place!r}, only {', '.join(map(repr, item))}: name its image with "
+                    "image=..."
+                )
+            return place
+        if isinstance(item, tuple | list):
+            return 0 if self.image is None else self.image
+        return None
+
+
+def _replaced(item: Any, place: Any, image: Any) -> Any:
+    if place is None:
+        return image
+    if isinstance(item, dict):
+        return {**item, place: image}
+    parts = list(item)
+    parts[place] = image
+    if isinstance(item, list):
+        return parts
+    return type(item)(*parts) if hasattr(item, "_fields") else tuple(parts)

@@ -1,0 +1,107 @@
+"""The epoch, brought to where an item is made: by the index, or by memory that all workers share."""
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import Sampler
+
+from ipmix.core.checking import check_int64
+
+UNKNOWN, COUNTED, GIVEN = range(3)
+
+
+class EpochIndex(int):
+    """An index that carries the epoch it was drawn for."""
+
+    epoch: int
+
+    def __new__(cls, index: int, epoch: int) -> "EpochIndex":
+        made = super().__new__(cls, index)
+        made.epoch = epoch
+        return made
+
+    def __reduce__(self) -> tuple[type["EpochIndex"], tuple[int, int]]:
+        return EpochIndex, (int(self), self.epoch)
+
+
+class EpochSampler(Sampler[int]):
+    """Another sampler's indices, each with its epoch: exact whenever and wherever the item is made.
+
+    The one way that also holds where batches of the next epoch are fetched before this one has ended. Counts by
+    itself, from 0; :meth:`set_epoch` says which epoch the next pass is (and tells the other sampler, if it asks).
+
+    >>> loader = DataLoader(dataset, 128, sampler=EpochSampler(RandomSampler(dataset)))  # doctest: +SKIP
+    """
+
+    def __init__(self, sampler: Any) -> None:
+        self.sampler = sampler
+        self._next = 0
+
+    def __len__(self) -> int:
+        return len(self.sampler)
+
+    def set_epoch(self, epoch: int) -> None:
+        """The next pass is epoch ``epoch``."""
+        check_int64("epoch", epoch)
+        self._next = int(epoch)
+
+    def __iter__(self) -> Iterator[int]:
+        # Not a generator itself: the epoch is that of the call, not of the first index that is asked for.
+        epoch = self._next
+        self._next += 1
+        if hasattr(self.sampler, "set_epoch"):
+            self.sampler.set_epoch(epoch)
+        return (EpochIndex(index, epoch) for index in self.sampler)
+
+
+class SharedEpoch:
+    """The epoch of a data set, in memory that it shares with its copies in worker processes.
+
+    Until an epoch is given or a pass was seen to begin, an item's epoch is how often it was made before.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._memory = torch.zeros(3 + count, dtype=torch.int64).share_memory_()
+        self._numbers: np.ndarray = self._memory.numpy()
+
+    def __getstate__(self) -> torch.Tensor:
+        return self._memory  # multiprocessing sends torch's shared memory by its name
+
+    def __setstate__(self, memory: torch.Tensor) -> None:
+        self._memory = memory
+        self._numbers = memory.numpy()
+
+    @property
+    def epoch(self) -> int:
+        """The current epoch."""
+        return int(self._numbers[0])
+
+    def give(self, epoch: int) -> None:
+        """The pass that begins next, or the one that runs, is this epoch."""
+        check_int64("epoch", epoch)
+        self._numbers[:3] = int(epoch), GIVEN, 1
+
+    def begin_pass(self) -> None:
+        """A pass begins: the next epoch, but for the first pass and the first after :meth:`give`."""
+        state, fresh = self._numbers[1], self._numbers[2]
+        if state != UNKNOWN and not fresh:
+            self._numbers[0] += 1
+        self._numbers[1:3] = state or COUNTED, 0
+
+    def of(self, index: int) -> int:
+        """The epoch that an item is made for."""
+        if isinstance(index, EpochIndex):
+            return index.epoch
+        if self._numbers[1] != UNKNOWN:
+            return int(self._numbers[0])
+        self._numbers[3 + index] += 1
+        return int(self._numbers[3 + index]) - 1
+
+
+def asked_by_a_sampler() -> bool:
+    """Whether the caller's caller is a sampler of torch's that begins a pass: all of them ask for the length then."""
+    caller = sys._getframe(2)
+    return caller.f_code.co_name == "__iter__" and isinstance(caller.f_locals.get("self"), Sampler)

@@ -1,0 +1,25 @@
+"""What compiling says: one line for each package, and none where everything lies on disk."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+PROGRAM = """
+import ipmix
+ipmix.draw(ipmix.Vanilla(), (1, 8, 8, 3), seed=0)
+ipmix.draw(ipmix.CutOut(), (1, 8, 8, 3), seed=0)
+ipmix.draw(ipmix.MixUp(), (2, 8, 8, 3), seed=0)
+"""
+
+
+def said(cache: Path) -> str:
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache)}
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout == ""
+    return done.stderr
+
+
+def test_the_first_use_says_what_is_compiled_and_the_second_nothing(tmp_path: Path) -> None:
+    assert said(tmp_path) == "ipmix: compiling what draws the recipes for this processor (once; kept on disk)\n"
+    assert said(tmp_path) == ""

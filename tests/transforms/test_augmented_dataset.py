@@ -1,0 +1,237 @@
+"""A data set's images are functions of (seed, epoch, index, view), however a DataLoader reads it."""
+
+import copy
+import multiprocessing
+import pickle
+from collections import namedtuple
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    RandomSampler,
+    SequentialSampler,
+    Subset,
+    SubsetRandomSampler,
+    WeightedRandomSampler,
+)
+from torch.utils.data.distributed import DistributedSampler
+
+import ipmix
+from ipmix.core.errors import InputError
+from ipmix.transforms import AugmentedDataset, EpochSampler
+
+COUNT = 24
+IMAGES = np.random.default_rng(0).integers(0, 256, (COUNT, 12, 10, 3), dtype=np.uint8)
+MIXING = np.random.default_rng(1).integers(0, 256, (5, 16, 16, 3), dtype=np.uint8)
+
+
+class Items:
+    """A map-style data set of NumPy images and labels."""
+
+    def __len__(self) -> int:
+        return COUNT
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
+        return IMAGES[index], index
+
+
+def to_tensor(image: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(image).permute(2, 0, 1)
+
+
+def expected(epoch: int, view: int = 0) -> np.ndarray:
+    return ipmix.augment(IMAGES, ipmix.IPMix(), MIXING, seed=3, epoch=epoch, view=view, layout="nchw")
+
+
+def augmented(**options: Any) -> AugmentedDataset:
+    return AugmentedDataset(Items(), "ipmix", MIXING, seed=3, after=to_tensor, **options)
+
+
+def epochs_of(batches: Any, most: int = 6) -> set[int]:
+    """The epochs that the images of these batches are of."""
+    found = set()
+    for images, labels in batches:
+        for image, label in zip(images.numpy(), labels.tolist()):
+            (epoch,) = [e for e in range(most) if np.array_equal(image, EXPECTED[e][label])]
+            found.add(epoch)
+    return found
+
+
+EXPECTED = [expected(epoch) for epoch in range(6)]
+
+STARTS = [method for method in ("fork", "spawn") if method in multiprocessing.get_all_start_methods()]
+WAYS = [
+    (0, False, None),
+    *((workers, persistent, start) for start in STARTS for workers in (1, 2) for persistent in (False, True)),
+]
+
+
+@pytest.mark.parametrize(("workers", "persistent", "start"), WAYS)
+def test_the_epoch_reaches_all_workers(workers: int, persistent: bool, start: str | None) -> None:
+    """Counted by itself, and set; each of three epochs is exactly that of ``augment``."""
+    options = {"num_workers": workers, "persistent_workers": persistent, "multiprocessing_context": start}
+    dataset = augmented()
+    loader = DataLoader(dataset, 5, shuffle=True, prefetch_factor=4 if workers else None, **options)
+    assert [epochs_of(loader), epochs_of(loader)] == [{0}, {1}]
+    dataset.set_epoch(4)
+    assert epochs_of(loader) == {4}
+    if persistent or not workers:  # a pass that starts no processes
+        assert epochs_of(loader) == {5}
+        for epoch in (3, 0):
+            dataset.set_epoch(epoch)
+            assert epochs_of(loader) == {epoch}
+
+
+@pytest.mark.parametrize(
+    ("workers", "persistent", "start"), [(0, False, None), *((2, True, start) for start in STARTS)]
+)
+def test_indices_that_carry_the_epoch_survive_a_pass_that_begins_early(
+    workers: int, persistent: bool, start: str | None
+) -> None:
+    """Two passes at once, and one that is broken off: what a shared number can't tell apart."""
+    dataset = augmented()
+    sampler = EpochSampler(RandomSampler(dataset))
+    options = {"num_workers": workers, "persistent_workers": persistent, "multiprocessing_context": start}
+    loader = DataLoader(dataset, 5, sampler=sampler, **options)
+    other = DataLoader(dataset, 5, sampler=sampler, **options)
+    first, second = iter(loader), iter(other)
+    seen = [(epochs_of([a]), epochs_of([b])) for a, b in zip(first, second)]
+    assert seen == [({0}, {1})] * 5
+    begun = iter(loader)
+    assert epochs_of([next(begun)]) == {2}
+    assert epochs_of(loader) == {3}
+    sampler.set_epoch(5)
+    assert epochs_of(loader) == {5}
+
+
+@pytest.mark.parametrize(
+    "sampler",
+    [RandomSampler, SequentialSampler, lambda d: DistributedSampler(d, num_replicas=2, rank=1)],
+    ids=["random", "sequential", "distributed"],
+)
+def test_passes_of_torch_s_samplers_are_counted(sampler: Any) -> None:
+    dataset = augmented()
+    loader = DataLoader(dataset, 5, sampler=sampler(dataset))
+    for epoch in range(3):
+        assert len(loader) > 0, "which asks for the length too"
+        assert (epochs_of(loader), dataset.epoch) == ({epoch}, epoch)
+    batches = DataLoader(dataset, batch_sampler=BatchSampler(SequentialSampler(dataset), 5, drop_last=False))
+    assert epochs_of(batches) == {3}
+
+
+def test_samplers_that_show_no_pass_count_each_item() -> None:
+    dataset = augmented()
+    loader = DataLoader(dataset, 5, sampler=SubsetRandomSampler(range(COUNT)))
+    assert [epochs_of(loader) for _ in range(3)] == [{0}, {1}, {2}]
+    dataset = augmented()
+    assert [epochs_of(DataLoader(Subset(dataset, range(7)), 5)) for _ in range(2)] == [{0}, {1}]
+    weighted = EpochSampler(WeightedRandomSampler([1.0] * COUNT, 10))
+    assert [epochs_of(DataLoader(dataset, 5, sampler=weighted)) for _ in range(2)] == [{0}, {1}]
+
+
+def test_without_a_shared_epoch_it_would_show() -> None:
+    """The check of all these tests can fail."""
+    dataset = augmented()
+    loader = DataLoader(dataset, 5, num_workers=1, persistent_workers=True, multiprocessing_context=STARTS[0])
+    assert epochs_of(loader) == {0}
+    memory = dataset._epoch._memory.clone()
+    dataset._epoch.__setstate__(memory)  # no longer what the workers see
+    assert epochs_of(loader) == {0}
+
+
+def test_views_and_the_clean_image_before_them() -> None:
+    loader = DataLoader(augmented(views=2, clean=True), COUNT)
+    (((clean, first, second), labels),) = list(loader)
+    assert torch.equal(labels, torch.arange(COUNT))
+    assert np.array_equal(clean, IMAGES.transpose(0, 3, 1, 2))
+    assert np.array_equal(first, EXPECTED[0])
+    assert np.array_equal(second, expected(0, view=1))
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(360, COUNT))
+    logits = model(torch.cat([clean, first, second]).float() / 255)
+    assert ipmix.losses.jsd_loss(logits, labels, splits=3) > 0
+
+
+class Of:
+    """A data set of one item."""
+
+    def __init__(self, item: Any) -> None:
+        self.item = item
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> Any:
+        return self.item
+
+
+Pair = namedtuple("Pair", ["image", "label"])
+PIXELS = IMAGES[0]
+RIGHT = EXPECTED[0][0].transpose(1, 2, 0)
+
+
+@pytest.mark.parametrize(
+    ("item", "take"),
+    [
+        (PIXELS, lambda got: got),
+        (Image.fromarray(PIXELS), np.asarray),
+        (to_tensor(PIXELS), lambda got: got.permute(1, 2, 0)),
+        ((PIXELS, 7), lambda got: got[0] if got[1] == 7 else None),
+        ([PIXELS, 7], lambda got: got[0] if type(got) is list else None),
+        (Pair(PIXELS, 7), lambda got: got.image if got.label == 7 else None),
+        ({"image": PIXELS, "label": 7}, lambda got: got["image"] if got["label"] == 7 else None),
+    ],
+)
+def test_kinds_of_items(item: Any, take: Any) -> None:
+    dataset = AugmentedDataset(Of(item), ipmix.IPMix(), MIXING, seed=3)
+    dataset.set_epoch(0)
+    assert np.array_equal(take(dataset[0]), RIGHT)
+    assert np.array_equal(take(dataset[-1]), RIGHT)
+    named = {"img": PIXELS}
+    assert np.array_equal(AugmentedDataset(Of(named), "ipmix", MIXING, seed=3, image="img")[0]["img"], RIGHT)
+
+
+def test_before_comes_once_and_after_for_each() -> None:
+    dataset = AugmentedDataset(
+        Items(), "ipmix", MIXING, seed=3, views=2, clean=True, before=lambda image: image[::-1], after=lambda i: i[None]
+    )
+    (clean, first, _), label = dataset[4]
+    flipped = np.ascontiguousarray(IMAGES[:, ::-1])
+    assert label == 4
+    assert np.array_equal(clean[0], flipped[4])
+    assert np.array_equal(first[0], ipmix.augment(flipped, ipmix.IPMix(), MIXING, seed=3)[4])
+
+
+def test_copies_and_loops() -> None:
+    dataset = AugmentedDataset(Items(), "ipmix", MIXING, seed=3)
+    dataset.set_epoch(2)
+    for other in (copy.deepcopy(dataset), pickle.loads(pickle.dumps(dataset))):
+        assert np.array_equal(other[5][0], EXPECTED[2][5].transpose(1, 2, 0))
+    assert len(list(dataset)) == COUNT, "an index beyond the end ends a loop"
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: AugmentedDataset(iter([1]), "ipmix", MIXING), "numbered items and a length.*key_of"),
+        (lambda: AugmentedDataset(Items(), "cutmix"), r"cutmix mixes labels: take ipmix.transforms.collate"),
+        (lambda: AugmentedDataset(Items(), "ipmix", MIXING, views=0), "views must be a whole number of at least 1"),
+        (lambda: AugmentedDataset(Items(), "ipmix", MIXING, seed=0.5), "seed must be an integer"),
+        (lambda: augmented().set_epoch(0.5), "epoch must be an integer"),
+        (lambda: AugmentedDataset(Of({"picture": 1}), "ipmix", MIXING)[0], "has no 'image', only 'picture'.*image="),
+        (lambda: AugmentedDataset(Of("a.png"), "ipmix", MIXING)[0], "expected one image .* got str"),
+    ],
+)
+def test_what_does_not_fit_is_refused(make: Any, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        make()
+
+
+def test_an_index_beyond_the_end(tmp_path: Path) -> None:
+    with pytest.raises(IndexError, match="item 24 of a data set of 24"):
+        augmented()[COUNT]

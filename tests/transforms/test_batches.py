@@ -1,0 +1,84 @@
+"""Batches of torch: mixed labels by a collate function, and tensors through ``augment``."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader
+
+import ipmix
+from ipmix.core.errors import InputError
+from ipmix.transforms import collate
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (6, 12, 10, 3), dtype=np.uint8)
+MIXING = np.random.default_rng(1).integers(0, 256, (5, 16, 16, 3), dtype=np.uint8)
+TENSOR = torch.from_numpy(IMAGES).permute(0, 3, 1, 2)
+
+
+def by_hand(seed: int, method: Any, mixing: Any = None) -> tuple[np.ndarray, np.ndarray]:
+    torch.manual_seed(seed)
+    key = int(torch.empty((), dtype=torch.int64).random_())
+    table = ipmix.draw(method, IMAGES.shape, 0 if mixing is None else len(mixing), seed=key)
+    return ipmix.apply(table, IMAGES, mixing, layout="nchw"), table.labels(np.arange(6), 8)
+
+
+@pytest.mark.parametrize(
+    ("of", "scale"),
+    [(lambda i: IMAGES[i], 1), (lambda i: Image.fromarray(IMAGES[i]), 1), (lambda i: TENSOR[i], 1),
+     (lambda i: TENSOR[i].float() / 255, 255)],
+    ids=["array", "Pillow", "bytes", "numbers"],
+)  # fmt: skip
+@pytest.mark.parametrize("method", [ipmix.CutMix(), ipmix.MixUp(), ipmix.AugMix()], ids=["cutmix", "mixup", "augmix"])
+def test_a_batch_with_its_labels(of: Any, scale: int, method: Any) -> None:
+    right, right_labels = by_hand(5, method)
+    torch.manual_seed(5)
+    images, labels = collate(method, classes=8)([(of(i), torch.tensor(i)) for i in range(6)])
+    assert images.shape == (6, 3, 12, 10)
+    assert images.dtype == (torch.uint8 if scale == 1 else torch.float32)
+    assert torch.equal((images * scale).round().to(torch.uint8), torch.from_numpy(right))
+    assert labels.dtype == torch.float32
+    assert np.array_equal(labels, right_labels)
+    assert torch.allclose(labels.sum(1), torch.ones(6))
+
+
+def test_in_a_loader_with_workers() -> None:
+    items = [(IMAGES[i], i) for i in range(6)]
+    for workers in (0, 2):
+        batches = list(DataLoader(items, 3, num_workers=workers, collate_fn=collate("augmix", classes=6)))
+        assert [tuple(labels.shape) for _, labels in batches] == [(3, 6)] * 2
+    assert not torch.equal(batches[0][0], TENSOR[:3])
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: collate("cutmix", classes=4)([(IMAGES[0], 5)]), "labels must be in 0 .. 3"),
+        (lambda: collate("cutmix", classes=0), "classes must be a whole number"),
+        (lambda: collate("cutmix", classes=4)([IMAGES[0]]), "a list of items"),
+        (lambda: collate("cutmix", classes=4)([(IMAGES[0], 1), (IMAGES[0][1:], 1)]), "must be of one size"),
+        (lambda: collate("cutmix", classes=4)([("a", 1)]), "images to collate are Pillow images"),
+    ],
+)
+def test_batches_that_do_not_fit_are_refused(make: Any, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        make()
+
+
+def test_augment_takes_tensors() -> None:
+    method = ipmix.IPMix()
+    right = ipmix.augment(IMAGES, method, MIXING, seed=2, epoch=1, layout="nchw")
+    got = ipmix.augment(TENSOR, method, MIXING, seed=2, epoch=1)
+    assert (type(got), got.dtype) == (torch.Tensor, torch.uint8)
+    assert np.array_equal(got, right)
+    half = ipmix.augment((TENSOR.float() / 255).half(), method, MIXING, seed=2, epoch=1)
+    assert half.dtype == torch.float16
+    assert torch.equal(half, (torch.from_numpy(right).float() / 255).half())
+    form: dict[str, Any] = {"output": "float32", "mean": (0.4, 0.5, 0.6), "std": 0.25}
+    numbers = ipmix.augment(TENSOR, method, MIXING, seed=2, epoch=1, **form)
+    assert np.array_equal(numbers, ipmix.augment(IMAGES, method, MIXING, seed=2, epoch=1, layout="nchw", **form))
+    with pytest.raises(InputError, match=r"images as a tensor are \[N, C, H, W\], got \[3, 12, 10\]"):
+        ipmix.augment(TENSOR[0], method, MIXING, seed=0)
+    with pytest.raises(InputError, match="out is for arrays"):
+        ipmix.augment(TENSOR, method, MIXING, seed=0, out=np.empty((6, 3, 12, 10), np.uint8))
