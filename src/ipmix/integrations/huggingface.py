@@ -1,0 +1,99 @@
+"""Hugging Face datasets: a function over a dict of lists, for ``set_transform``, ``with_transform`` and ``map``.
+
+>>> dataset.set_transform(AugmentedColumn("ipmix-k3-t3", after=to_tensor, into="pixel_values"))  # doctest: +SKIP
+
+It is hashed by its settings, so that ``map`` caches what it made, and pickled to workers.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from ipmix.core.checking import check_int64
+from ipmix.core.errors import InputError
+from ipmix.core.item_keys import key_of
+from ipmix.integrations.sharing import made_ready, settled
+from ipmix.methods.protocol import Method
+from ipmix.recipe.mixing_images import MixingImages
+
+
+class AugmentedColumn:
+    """A label-preserving method for a column of images.
+
+    Each image's key is its number where ``map(..., with_indices=True)`` gives one; the hash of its own key where
+    ``key`` names a column of keys (text or integers); else a number from torch's generator, which differs from epoch to
+    epoch and from worker to worker by itself.
+
+    Args:
+        method: such as ``ipmix.IPMix()``, or its name such as "ipmix-k3-t3".
+        mixing: a mixing set, or uint8[M, h, w, C]; by default, where the method needs one, ``MixingSet.sample()``.
+        image: the column of images: Pillow images, arrays uint8[H, W, C], or tensors [C, H, W].
+        key: the column of the images' own keys.
+        before: a transform of each image, before the method (cropping, flipping).
+        after: a transform of each augmented image (to a tensor, normalising).
+        into: the column that the augmented images go to; ``image`` if left out.
+        seed: of the augmentation.
+
+    Raises:
+        InputError: settings that don't fit, or a batch without the column.
+    """
+
+    def __init__(
+        self,
+        method: Method | str = "ipmix",
+        mixing: MixingImages | None = None,
+        *,
+        image: str = "image",
+        key: str | None = None,
+        before: Callable[[Any], Any] | None = None,
+        after: Callable[[Any], Any] | None = None,
+        into: str | None = None,
+        seed: int = 0,
+    ) -> None:
+        check_int64("seed", seed)
+        self.method, self.mixing = settled(method, mixing)
+        self.image, self.key, self.before, self.after = image, key, before, after
+        self.into, self.seed = into or image, int(seed)
+        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # workers see it change, persistent ones too
+        self._augmenter = made_ready(self.method, self.mixing, self.seed)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Which pass over the data set begins; it counts where images have keys or numbers."""
+        check_int64("epoch", epoch)
+        self._epoch.fill_(int(epoch))
+
+    def __call__(self, batch: dict[str, list[Any]], indices: Sequence[int] | None = None) -> dict[str, list[Any]]:
+        """The batch with its images augmented."""
+        from ipmix.transforms.images import augment_item
+
+        if self.image not in batch:
+            raise InputError(
+                f"a batch has no column {self.image!r}, only {', '.join(map(repr, batch))}: name it with image=..."
+            )
+        images = batch[self.image] if self.before is None else [self.before(image) for image in batch[self.image]]
+        made = []
+        for image, (index, epoch) in zip(images, self._keys(batch, len(images), indices)):
+            made.append(augment_item(image, lambda one, i=index, e=epoch: self._augmenter(one, index=i, epoch=e)))
+        if self.after is not None:
+            made = [self.after(image) for image in made]
+        return {**batch, self.into: made}
+
+    def _keys(self, batch: dict[str, list[Any]], count: int, indices: Sequence[int] | None) -> list[tuple[int, int]]:
+        """(index, epoch) of each image."""
+        epoch = int(self._epoch)
+        if indices is not None:
+            return [(int(index), epoch) for index in indices]
+        if self.key is None:
+            return [(int(number), 0) for number in torch.empty(count, dtype=torch.int64).random_()]
+        if self.key not in batch:
+            raise InputError(f"a batch has no column {self.key!r}, only {', '.join(map(repr, batch))}: see key=...")
+        return [(one if isinstance(one, int) else key_of(one), epoch) for one in batch[self.key]]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The settings and the epoch: what is hashed, and sent to workers."""
+        return {name: value for name, value in vars(self).items() if name != "_augmenter"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._augmenter = made_ready(self.method, self.mixing, self.seed)

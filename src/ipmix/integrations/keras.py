@@ -1,0 +1,149 @@
+"""Keras 3: augmented arrays as a ``PyDataset`` for ``fit``, and a layer for models that run eagerly (torch).
+
+>>> model.fit(AugmentedPyDataset(images, labels, "ipmix-k3-t3", batch_size=128, workers=2))  # doctest: +SKIP
+"""
+
+from typing import Any
+
+import numpy as np
+
+from ipmix.augmentation.batches import augment
+from ipmix.core.errors import InputError
+from ipmix.integrations.numpy import AugmentedBatches
+from ipmix.integrations.sharing import from_bytes, needed, settled, to_bytes
+from ipmix.methods.protocol import Method
+from ipmix.recipe.mixing_images import MixingImages
+
+with needed("keras", "keras"):
+    import keras
+
+
+class AugmentedPyDataset(keras.utils.PyDataset):  # type: ignore[misc]
+    """Shuffled, augmented batches of arrays in memory: float32[B, H, W, C] from 0 to 1, and labels.
+
+    Each batch is a pure function of (seed, epoch, batch), with any number of workers, threads or processes. The epoch
+    counts up when Keras says that one has ended; ``set_epoch`` before a resumed ``fit``.
+
+    Args:
+        images: uint8[N, H, W, C].
+        labels: an array [N, ...].
+        method: such as ``ipmix.IPMix()``, or its name such as "ipmix-k3-t3".
+        mixing: a mixing set, or uint8[M, h, w, C]; by default, where the method needs one, ``MixingSet.sample()``.
+        batch_size: images in a batch.
+        seed: of the order and of the augmentation.
+        output, mean, std, layout: as of :func:`ipmix.augment`.
+        settings: ``workers``, ``use_multiprocessing`` and ``max_queue_size`` of PyDataset. Batches are made whole, by
+            compiled code that other threads run beside: ``workers=2`` needs no processes.
+
+    Raises:
+        InputError: settings that don't fit.
+    """
+
+    def __init__(
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        method: Method | str = "ipmix",
+        mixing: MixingImages | None = None,
+        *,
+        batch_size: int = 32,
+        seed: int = 0,
+        output: str = "float32",
+        mean: Any = None,
+        std: Any = None,
+        layout: str = "nhwc",
+        **settings: Any,
+    ) -> None:
+        super().__init__(**settings)
+        form = {"output": output, "mean": mean, "std": std, "layout": layout}
+        self._batches = AugmentedBatches(images, labels, method, mixing, batch_size=batch_size, seed=seed, **form)
+        self._epoch = 0
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return len(self._batches)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Batch ``index`` of this epoch: images and labels."""
+        return self._batches.batch(self._epoch, index)
+
+    def set_epoch(self, epoch: int) -> None:
+        """The epoch that begins next."""
+        self._epoch = int(epoch)
+
+    def on_epoch_end(self) -> None:
+        """Keras has had all batches of the epoch, and starts workers anew for the next."""
+        self._epoch += 1
+
+
+class AugmentationLayer(keras.layers.Layer):  # type: ignore[misc]
+    """A method as a layer in front of a network, at work in training only.
+
+    Takes images [B, H, W, C] or [B, C, H, W] (``data_format``), of numbers from 0 to ``value_range``; rounds them to
+    256 levels. Needs a backend that runs eagerly (``KERAS_BACKEND=torch``): others trace a graph, which the engine is
+    no part of; take :class:`AugmentedPyDataset` there.
+
+    Args:
+        method: such as ``ipmix.IPMix()``, or its name such as "ipmix-k3-t3".
+        mixing: a mixing set, or uint8[M, h, w, C]; by default, where the method needs one, ``MixingSet.sample()``.
+        value_range: the largest value, 1 or 255.
+        seed: of the layer's generator, which is saved with the model; a random one if left out.
+
+    Raises:
+        InputError: settings that don't fit, a graph, or numbers out of range.
+    """
+
+    def __init__(
+        self,
+        method: Method | str = "ipmix",
+        mixing: MixingImages | None = None,
+        *,
+        value_range: float = 1.0,
+        data_format: str | None = None,
+        seed: int | None = None,
+        **settings: Any,
+    ) -> None:
+        super().__init__(**settings)
+        self.given, self.value_range = method, float(value_range)
+        self.method, self.mixing = settled(method, mixing)
+        self.data_format = data_format or keras.config.image_data_format()
+        self.generator = keras.random.SeedGenerator(seed)
+
+    def call(self, images: Any, training: bool = False) -> Any:
+        """The batch with each image augmented, in training; else as it is."""
+        if not training:
+            return images
+        if keras.backend.backend() != "torch":
+            raise InputError(
+                f"AugmentationLayer needs a backend that runs eagerly, got {keras.backend.backend()}: set "
+                "KERAS_BACKEND=torch, or take AugmentedPyDataset"
+            )
+        key = self.generator.next()
+        first, second = (int(number) for number in keras.ops.convert_to_numpy(key))
+        pixels = to_bytes(keras.ops.convert_to_numpy(images), self.value_range)
+        channels_first = self.data_format == "channels_first"
+        if channels_first:
+            pixels = pixels.transpose(0, 2, 3, 1)
+        changed = augment(
+            np.ascontiguousarray(pixels), self.method, self.mixing, seed=first, epoch=second,
+            layout="nchw" if channels_first else "nhwc",
+        )  # fmt: skip
+        dtype = keras.backend.standardize_dtype(images.dtype)
+        return keras.ops.convert_to_tensor(from_bytes(changed, "float32", self.value_range), dtype=dtype)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """As the input's."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """The settings, for a saved model; the method by its name."""
+        if not isinstance(self.given, str):
+            raise InputError(
+                f"a saved model names its layers' methods: give this one by name, such as {self.method.name!r}"
+            )
+        return {
+            **super().get_config(),
+            "method": self.given,
+            "value_range": self.value_range,
+            "data_format": self.data_format,
+        }

@@ -1,0 +1,74 @@
+"""WebDataset: a function over samples, for ``.map`` behind ``.decode``.
+
+>>> wds.WebDataset(urls).decode("pil").map(AugmentedSample("ipmix-k3-t3", image="jpg"))  # doctest: +SKIP
+
+A stream has no numbers: what a sample becomes is a pure function of the seed, the epoch and its own ``__key__``, by
+:func:`ipmix.key_of`, whatever shard, worker or order it comes in.
+"""
+
+from functools import partial
+from typing import Any
+
+import torch
+
+from ipmix.core.checking import check_int64
+from ipmix.core.errors import InputError
+from ipmix.core.item_keys import key_of
+from ipmix.integrations.sharing import made_ready, needed, settled
+from ipmix.methods.protocol import Method
+from ipmix.recipe.mixing_images import MixingImages
+
+with needed("webdataset", "webdataset"):
+    import webdataset as webdataset
+
+ENDINGS = ("jpg", "jpeg", "png", "webp", "ppm", "pgm", "bmp")
+"""Under which a sample's image is looked for."""
+
+
+class AugmentedSample:
+    """A label-preserving method for samples, dicts with a ``__key__`` and a decoded image.
+
+    Args:
+        method: such as ``ipmix.IPMix()``, or its name such as "ipmix-k3-t3".
+        mixing: a mixing set, or uint8[M, h, w, C]; by default, where the method needs one, ``MixingSet.sample()``.
+        image: under which the sample has its image, such as "jpg" or "jpg;png"; the usual endings if left out. A Pillow
+            image ("pil"), an array uint8[H, W, C] ("rgb8") or a tensor [C, H, W] ("torchrgb").
+        seed: of the augmentation.
+
+    Raises:
+        InputError: settings that don't fit, or a sample without an image or key.
+    """
+
+    def __init__(
+        self,
+        method: Method | str = "ipmix",
+        mixing: MixingImages | None = None,
+        *,
+        image: str | None = None,
+        seed: int = 0,
+    ) -> None:
+        check_int64("seed", seed)
+        method, mixing = settled(method, mixing)
+        self.endings = ENDINGS if image is None else tuple(image.split(";"))
+        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # workers see it change, persistent ones too
+        self._augmenter = made_ready(method, mixing, seed)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Which pass over the data begins: to be told before it, also where workers stay."""
+        check_int64("epoch", epoch)
+        self._epoch.fill_(int(epoch))
+
+    def __call__(self, sample: dict[str, Any]) -> dict[str, Any]:
+        """The sample with its image augmented."""
+        from ipmix.transforms.images import augment_item
+
+        place = next((ending for ending in self.endings if ending in sample), None)
+        if place is None or "__key__" not in sample:
+            raise InputError(
+                f"a sample needs a __key__ and an image under {', '.join(self.endings)}, it has "
+                f"{', '.join(sample)}: name the image with image=..., and augment before .to_tuple"
+            )
+        if isinstance(sample[place], bytes):
+            raise InputError(f"the sample's {place} is not decoded yet: put .decode('pil') before this")
+        one = partial(self._augmenter, index=key_of(sample["__key__"]), epoch=int(self._epoch))
+        return {**sample, place: augment_item(sample[place], one)}
