@@ -9,6 +9,7 @@ from PIL import Image
 
 from ipmix.core.compiling import compiled
 from ipmix.core.randomness import SHARED_VIEW, Key, below, between, start
+from ipmix.core.recycling import recycled_array
 from ipmix.data.datasets import FileDataset
 from ipmix.data.decoding import open_image, pixels_of
 
@@ -60,7 +61,7 @@ def resized_crops(
 
     places = [int(index) for index in indices]
     crops: Iterator[np.ndarray] = map(one, places) if pool is None else pool.map(one, places)
-    out = np.empty((len(places), size, size, 1 if files.decoding.grey else 3), np.uint8)
+    out = recycled_array((len(places), size, size, 1 if files.decoding.grey else 3), np.uint8)
     for row, crop in enumerate(crops):
         out[row] = crop
     return out
