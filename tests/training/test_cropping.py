@@ -1,9 +1,11 @@
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
 
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import SHARED_VIEW, Key, below
@@ -90,3 +92,53 @@ def test_crops_obey_the_decoding_of_the_set(tmp_path: Path) -> None:
         assert not np.diff(crop, axis=1 - axis).any()
     grey = scan(tmp_path, "test", DecodeConfig(grey=True))
     assert resized_crops(grey, np.zeros(1, int), size=8, seed=0, epoch=0, flip=True).shape == (1, 8, 8, 1)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> FileDataset:
+    """Large smooth JPEG files: one upright, two whose tags turn them, one of odd sides, and a PNG."""
+    folder = tmp_path_factory.mktemp("photos") / "train" / "one"
+    folder.mkdir(parents=True)
+    for name, (height, width), turn in (("a.jpg", (480, 640), 1), ("b.jpg", (480, 640), 6), ("c.jpg", (481, 643), 1),
+                                        ("d.png", (480, 640), 1), ("e.jpg", (481, 643), 8)):  # fmt: skip
+        y, x = np.mgrid[:height, :width]
+        waves = [127 + 90 * np.sin(x / 37 + y / (23 + 9 * c)) for c in range(3)]
+        exif = Image.Exif()
+        exif[0x0112] = turn
+        image = Image.fromarray(np.stack(waves, 2).astype(np.uint8))
+        image.save(folder / name, quality=95, **({"exif": exif} if name != "d.png" else {}))
+    return scan(folder.parents[1], "train")
+
+
+def test_large_photos_are_decoded_at_a_part_of_their_size(photos: FileDataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[tuple[int, int]] = []
+    load = JpegImageFile.load
+
+    def seen(self: JpegImageFile) -> object:
+        loaded.append(self.size)
+        return load(self)
+
+    monkeypatch.setattr(JpegImageFile, "load", seen)
+    exact = replace(photos, decoding=DecodeConfig(exact=True))
+    for epoch in range(8):
+        loaded.clear()
+        near = resized_crops(photos, np.arange(5), size=24, seed=3, epoch=epoch, flip=True).astype(int)
+        assert {size[0] for size in loaded} <= {640, 320, 160, 80, 643, 322, 161, 81}
+        assert any(size[0] < 640 for size in loaded)
+        loaded.clear()
+        full = resized_crops(exact, np.arange(5), size=24, seed=3, epoch=epoch, flip=True).astype(int)
+        assert {size[0] for size in loaded} == {640, 643}
+        assert np.abs(near - full).max() <= 6
+        assert np.abs(near - full).mean() < 1
+        # PNG files are never shrunk, and turned ones of odd sides not either.
+        assert np.array_equal(near[3:], full[3:])
+        moved = resized_crops(exact, np.arange(5), size=24, seed=4, epoch=epoch, flip=True)
+        assert np.abs(near - moved).mean() > 5  # so the comparison can fail
+
+
+def test_parts_of_less_than_twice_the_size_are_exact(photos: FileDataset) -> None:
+    exact = replace(photos, decoding=DecodeConfig(exact=True))
+    for chosen in (photos, exact):
+        assert chosen.decoding.mark() == ("" if chosen is photos else " exact")
+    got = [resized_crops(files, np.arange(5), size=250, seed=1, epoch=0, flip=False) for files in (photos, exact)]
+    assert np.array_equal(*got)

@@ -53,8 +53,11 @@ class _Lease:
 
 
 def _take(size: int) -> np.ndarray:
-    """A block for this many bytes: one that waits and is of that size, or a new one."""
-    others = []
+    """A block for this many bytes: one that waits and is of that size, or a new one.
+
+    Where none is, the one that has waited longest is let go: blocks of sizes no longer asked for don't stay.
+    """
+    others: list[np.ndarray] = []
     found = None
     while found is None:
         try:
@@ -65,8 +68,11 @@ def _take(size: int) -> np.ndarray:
             found = block
         else:
             others.append(block)
-    _waiting.extendleft(others)
-    return np.empty(size + LINE, np.uint8) if found is None else found
+    if found is None:
+        del others[-1:]
+        found = np.empty(size + LINE, np.uint8)
+    _waiting.extend(reversed(others))
+    return found
 
 
 def _give_back(block: np.ndarray) -> None:

@@ -37,6 +37,9 @@ class DataConfig:
     """Turn images upright; false (--no-exif): read images as they are stored, without turning them upright by their
     EXIF tag, as torchvision does."""
 
+    exact: bool = False
+    """With crop resized: decode JPEG files in full, also those of which a part is shrunk to half or less."""
+
     skip_broken: bool = False
     """Pass over images that can't be decoded."""
 

@@ -6,6 +6,7 @@ decides the figures is in it, and nothing else (not the number of threads, not t
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -254,7 +255,7 @@ def open_datasets(
 
 
 def _open_files(data: DataConfig, size: int, quiet: bool, broken: list[Path]) -> tuple[FileDataset, OnDisk | None]:
-    files = datasets.scan(data.source, "train", _decoding(data))
+    files = datasets.scan(data.source, "train", replace(_decoding(data), exact=data.exact))
     datasets.tell_hidden(files)
     if data.skip_broken:
         files, found = files.whole(quiet=quiet)

@@ -9,8 +9,9 @@ from PIL import Image
 
 from ipmix.core.compiling import compiled
 from ipmix.core.randomness import SHARED_VIEW, Key, below, between, start
+from ipmix.core.recycling import recycled_array
 from ipmix.data.datasets import FileDataset
-from ipmix.data.decoding import open_image, pixels_of
+from ipmix.data.decoding import open_part, pixels_of
 
 CROP_SALT = 0x63726F70
 SMALLEST_AREA = 0.08
@@ -46,21 +47,22 @@ def resized_crops(
 
     A part of 8 to 100% of the image's area, its sides' ratio 3/4 to 4/3 (Szegedy et al., 2015; the
     authors' ImageNet code), bilinear with anti-aliasing; mirrored with probability 1/2 if ``flip``. ``pool``
-    decodes several at a time.
+    decodes several at a time. JPEG files much larger than needed are decoded at a part of their size
+    (:func:`~ipmix.data.decoding.open_part`).
     """
 
     def one(index: int) -> np.ndarray:
         stream = Key(seed ^ CROP_SALT, epoch, index, SHARED_VIEW).stream()
         mirrored = below(stream, 2) == 1 and flip
-        image = open_image(files.paths[index], files.decoding)
-        left, top, width, height = random_part(stream, *image.size)
-        box = (left, top, left + width, top + height)
+        image, box = open_part(
+            files.paths[index], files.decoding, size, lambda width, height: random_part(stream, width, height)
+        )
         pixels = pixels_of(image.resize((size, size), Image.Resampling.BILINEAR, box=box))
         return pixels[:, ::-1] if mirrored else pixels
 
     places = [int(index) for index in indices]
     crops: Iterator[np.ndarray] = map(one, places) if pool is None else pool.map(one, places)
-    out = np.empty((len(places), size, size, 1 if files.decoding.grey else 3), np.uint8)
+    out = recycled_array((len(places), size, size, 1 if files.decoding.grey else 3), np.uint8)
     for row, crop in enumerate(crops):
         out[row] = crop
     return out
