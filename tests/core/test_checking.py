@@ -202,9 +202,10 @@ def test_shards() -> None:
         "1.0/4",
         "²/3",
         "1 /4",
+        "1/99999999999",
         "9" * 5000 + "/" + "9" * 5000,
     ):
-        with pytest.raises(InputError, match=r"^--shard is i/n with 1 <= i <= n, such as 3/16; got "):
+        with pytest.raises(InputError, match=r"^--shard is i/n with 1 <= i <= n <= 1,048,576, such as 3/16; got "):
             parse_shard(text)
     check_shard(4, 4)
     for shard, shards in ((0, 4), (5, 4), (1, 0)):

@@ -324,6 +324,6 @@ def test_a_link_in_an_output_folder_is_refused(tmp_path):
 @pytest.mark.skipif(os.name != "posix", reason="links need rights on Windows")
 def test_a_lock_is_no_link(tmp_path):
     (tmp_path / ".lock").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(InputError, match="lock is a link; a lock is a file of its own"):
+    with pytest.raises(InputError, match="lock is a link; it should be a file of its own"):
         FileLock(tmp_path / ".lock")
     assert not (tmp_path / "elsewhere").exists()
