@@ -22,7 +22,7 @@ def main() -> None:
     loader = DataLoader(dataset, batch_size=16, shuffle=True)  # with workers too, persistent or not
     model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 32 * 32, 10))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.001)
-    for epoch in range(2):
+    for _ in range(2):
         for (clean, view1, view2), labels in loader:
             logits = model(torch.cat([clean, view1, view2]))
             loss = ipmix.losses.jsd_loss(logits, labels, splits=3)

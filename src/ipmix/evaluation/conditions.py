@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from ipmix.core.errors import InputError
+from ipmix.core.extensions import is_own
 from ipmix.corruptions.severities import ALL_CORRUPTIONS, PERTURBATIONS
 
 Kind = Literal["clean", "corruption", "attack", "auto_attack", "frames", "top5"]
@@ -50,7 +51,8 @@ class Condition:
         if self.kind not in KINDS:
             raise InputError(f"unknown condition {self.kind!r}{_hint(self.kind, KINDS)}")
         if self.kind == "corruption":
-            _check_name("corruption", self.name, ALL_CORRUPTIONS)
+            if not is_own(self.name):  # a name alone: predictions that name somebody's function don't import it
+                _check_name("corruption", self.name, ALL_CORRUPTIONS)
             if self.severity not in SEVERITIES:
                 raise InputError(f"a severity is 1 to 5, got {self.severity}")
         elif self.kind in SEQUENCES:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from ipmix.core.checking import check_count, check_int64
 from ipmix.core.errors import InputError
+from ipmix.core.extensions import full_name, is_own
 from ipmix.corruptions.corrupting import Form
+from ipmix.corruptions.own import known_corruption
 from ipmix.corruptions.severities import (
     C_BAR,
     C_BAR_CIFAR,
@@ -61,7 +63,12 @@ def make_plan(
     shape = image_shape(source)
     usual = set_names(kind, min(shape[:2]), validation=validation)
     chosen = usual if names is None else tuple(dict.fromkeys(names))
-    unknown = [name for name in chosen if name not in KNOWN[kind]]
+    if kind == "c":
+        chosen = tuple(
+            name if name in KNOWN[kind] or not full_name(name, "corruption") else known_corruption(name)
+            for name in chosen
+        )
+    unknown = [name for name in chosen if name not in KNOWN[kind] and not (kind == "c" and is_own(name))]
     if unknown or not chosen:
         raise InputError(f"unknown {', '.join(unknown) or 'names: none given'}; known are {', '.join(KNOWN[kind])}")
     wanted = tuple(range(1, 6)) if severities is None else tuple(dict.fromkeys(severities))
