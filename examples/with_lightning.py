@@ -19,9 +19,6 @@ class Images(lightning.LightningDataModule):
 
 
 class Linear(lightning.LightningModule):
-    def configure_model(self) -> None:
-        self.layer = torch.nn.Linear(3 * 32 * 32, 4)
-
     def training_step(self, batch: list[torch.Tensor], number: int) -> torch.Tensor:
         return torch.nn.functional.cross_entropy(self.layer(batch[0].flatten(1)), batch[1])
 
@@ -32,7 +29,7 @@ class Linear(lightning.LightningModule):
 def main(**workings: object) -> float:
     lightning.seed_everything(0, verbose=False)
     data, model = Images(), Linear()
-    data.workings = workings
+    data.workings, model.layer = workings, torch.nn.Linear(3 * 32 * 32, 4)
     trainer = lightning.Trainer(max_epochs=2, callbacks=[EpochCallback()], logger=False, enable_checkpointing=False)
     trainer.fit(model, data)
     return float(model.layer.weight.abs().sum())

@@ -26,7 +26,7 @@ def main(workers: int = 2, start: str | None = None, persistent: bool = False) -
     loader.multiprocessing_context = start
     model = timm.create_model("test_vit3", img_size=32, num_classes=4)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
-    for epoch in range(2):
+    for _ in range(2):
         for images, labels in loader:
             loss = JsdCrossEntropy(num_splits=3)(model(torch.cat(images)), labels)  # clean, augmented, augmented
             optimizer.zero_grad()

@@ -39,6 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "evaluation": {"attacks", "core", "corruptions", "data", "measures", "models", "report"},
     "transforms": {"augmentation", "core", "methods", "mixing_set", "recipe"},
     # 5
+    "integrations": {"augmentation", "core", "methods", "mixing_set", "recipe", "transforms"},
     "training": {"attacks", "augmentation", "core", "data", "methods", "models", "recipe"},
     # 6
     "experiment": {

@@ -23,6 +23,7 @@ _HOMES = {
     "MixUp": "ipmix.methods",
     "PRIME": "ipmix.methods",
     "PixMix": "ipmix.methods",
+    "PixelMethod": "ipmix.methods",
     "RandAugment": "ipmix.methods",
     "TrivialAugmentWide": "ipmix.methods",
     "Vanilla": "ipmix.methods",
@@ -79,6 +80,7 @@ if TYPE_CHECKING:  # what a type checker and an editor see
     from ipmix.methods import IPMix as IPMix
     from ipmix.methods import LayerMix as LayerMix
     from ipmix.methods import MixUp as MixUp
+    from ipmix.methods import PixelMethod as PixelMethod
     from ipmix.methods import PixMix as PixMix
     from ipmix.methods import RandAugment as RandAugment
     from ipmix.methods import TrivialAugmentWide as TrivialAugmentWide

@@ -16,8 +16,9 @@ from ipmix.engines import engine as find_engine
 from ipmix.engines.output import make_output
 from ipmix.methods.protocol import Method
 from ipmix.recipe.mixing_images import MixingImages
+from ipmix.recipe.pixels import Drawn, PixelRecipes
 from ipmix.recipe.recipe import ImageSpec
-from ipmix.recipe.table import Recipes, RecipeSequence, RecipeTable
+from ipmix.recipe.table import RecipeSequence, RecipeTable
 
 
 def draw(
@@ -29,7 +30,7 @@ def draw(
     epoch: int = 0,
     indices: Any = None,
     view: int = 0,
-) -> Recipes:
+) -> Drawn:
     """The recipes that :func:`augment` would carry out on images of this shape.
 
     Args:
@@ -64,7 +65,7 @@ def _keys_for(count: int, seed: int, epoch: int, indices: Any, view: int) -> Key
 
 
 def apply(
-    table: Recipes,
+    table: Drawn,
     images: np.ndarray,
     mixing: MixingImages | None = None,
     *,
@@ -87,6 +88,9 @@ def apply(
         for earlier in table.tables[:-1]:
             images = apply(earlier, images, mixing, engine=engine, threads=threads)
         table = table.tables[-1]
+    if isinstance(table, PixelRecipes):  # carried out here; what is left is to write it in the output's form
+        images = table.changed(images)
+        table = RecipeTable.empty(len(table), 1, 1, table.height, table.width)
     if len(table) != len(images) or (len(table) and (table.height, table.width) != images.shape[1:3]):
         raise InputError(
             f"the recipes are for {len(table)} images of {table.width}x{table.height}, "

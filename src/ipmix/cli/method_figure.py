@@ -12,13 +12,14 @@ from ipmix.augmentation.batches import apply, augment, draw
 from ipmix.augmentation.explain import explain
 from ipmix.cli.sheet import SheetRow
 from ipmix.core.errors import InputError
+from ipmix.core.extensions import full_name
 from ipmix.engines import reference
 from ipmix.methods import METHODS, IPMix, Vanilla
-from ipmix.methods.choosing import method_name
+from ipmix.methods.choosing import made_method, method_kind, method_name
 from ipmix.methods.protocol import Method
 from ipmix.mixing_set.mixing_set import MixingSet, margin
 from ipmix.recipe.mixing_images import MixingImages
-from ipmix.recipe.table import RecipeTable
+from ipmix.recipe.table import RecipeSequence
 
 LEAST_COLUMNS = 4
 TRIES = 200
@@ -31,8 +32,11 @@ PARTNER_SEED = 0x706172746E6572
 def methods_named(names: Sequence[str]) -> dict[str, Method]:
     """The methods behind names or "all", with their defaults. Raises :class:`InputError` for an unknown name."""
     every = list(names) == ["all"]
-    chosen = [] if every else [method_name(name) for name in names]
-    return {name: METHODS[name]() for name in METHODS if every or name in chosen}
+    if every:
+        return {name: kind() for name, kind in METHODS.items()}
+    kinds = {method_name(name) if full_name(name, "method") is None else name: method_kind(name) for name in names}
+    order = [name for name in METHODS if name in kinds] + [name for name in kinds if name not in METHODS]
+    return {name: made_method(name, kinds[name]) for name in order}
 
 
 def versions(
@@ -146,7 +150,7 @@ def taken_apart(
     if method.mixes_labels:
         raise InputError(f"--explain takes apart what becomes of single images; {method.name} mixes those of a batch")
     drawn = draw(method, (1, *image.shape), 0 if mixing is None else len(mixing), **where)
-    tables = (drawn,) if isinstance(drawn, RecipeTable) else drawn.tables
+    tables: Any = drawn.tables if isinstance(drawn, RecipeSequence) else (drawn,)
     lines: list[SheetRow] = []
     for table in tables:
         sys.stdout.write(f"{name}: {table[0]}\n")

@@ -67,6 +67,14 @@ class Keys:
     def __len__(self) -> int:
         return len(self.indices)
 
+    def seeds(self) -> np.ndarray:
+        """A number for each image that depends on its key alone, for a generator of one's own: uint64[N]."""
+        return np.array([self[n].stream()[0] for n in range(len(self))], np.uint64)
+
+    def uniform(self, low: float = 0.0, high: float = 1.0) -> np.ndarray:
+        """A random number for each image from ``low`` to ``high``: float64[N]."""
+        return np.array([between(self[n].stream(), low, high) for n in range(len(self))], np.float64)
+
     def __getitem__(self, which: int) -> Key:
         return Key(self.seed, self.epoch, int(self.indices[which]), self.view)
 

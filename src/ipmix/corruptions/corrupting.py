@@ -5,9 +5,10 @@ from typing import Literal
 
 import numpy as np
 
-from ipmix.core.checking import check_choice, check_count, check_int64, check_known, check_out, check_threads
+from ipmix.core.checking import check_choice, check_count, check_int64, check_out, check_threads
 from ipmix.core.threads import in_ranges
 from ipmix.corruptions.inputs import checked_batch, writeable
+from ipmix.corruptions.own import known_corruption, own_corruption, own_seeds, run_own
 from ipmix.corruptions.registry import RUN
 from ipmix.corruptions.severities import ALL_CORRUPTIONS
 from ipmix.corruptions.task import Task
@@ -35,7 +36,8 @@ def corrupt(
         images: uint8[N, H, W, C], any H and W, C of 1, 3 or more. Left as it is.
         name: one of :data:`CORRUPTIONS` (the 15 of -C), :data:`VALIDATION` (its 4 more),
             :data:`C_BAR_CIFAR` and :data:`C_BAR_IMAGENET`. The constants are the public ones at 32 and 224
-            pixels; for other sizes see :mod:`ipmix.corruptions.severities`.
+            pixels; for other sizes see :mod:`ipmix.corruptions.severities`. Or ``module:Name`` of one's own (see
+            docs/extending.md).
         severity: 1 to 5.
         seed: any integer of 64 bits.
         indices: int64[N], the name of each image's randomness; 0 .. N-1 where not given. An image's result
@@ -57,7 +59,7 @@ def corrupt(
     Sources: Hendrycks and Dietterich (ICLR 2019); Mintun, Kirillov and Xie (NeurIPS 2021).
     """
     images, indices = checked_batch(images, indices)
-    check_known("corruption", name, ALL_CORRUPTIONS)
+    name = known_corruption(name)
     check_count("severity", severity, 1, 5)
     check_int64("seed", seed)
     check_threads(threads)
@@ -65,8 +67,17 @@ def corrupt(
     if out is None:
         out = np.empty_like(images)
     check_out(out, images.shape, np.uint8, images)
-    salt = ALL_CORRUPTIONS.index(name) * 16 + int(severity)
     target = np.asarray(out)  # the plain array, were it a memory-mapped one
+    if name not in ALL_CORRUPTIONS:
+        function, seeds = own_corruption(name), own_seeds(name, int(severity), int(seed), indices)
+
+        def run_function(begin: int, end: int) -> None:
+            part = slice(begin, end)
+            target[part] = run_own(function, name, images[part], int(severity), seeds[part])
+
+        in_ranges(run_function, len(images), int(threads), images.shape[1] * images.shape[2], CHUNK)
+        return out
+    salt = ALL_CORRUPTIONS.index(name) * 16 + int(severity)
 
     def run(begin: int, end: int) -> None:
         part = slice(begin, end)

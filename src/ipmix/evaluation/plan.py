@@ -12,7 +12,8 @@ from ipmix.core.bounds import ATTACK_STEPS_MOST, REACH_MOST
 from ipmix.core.checking import check_choice, check_known
 from ipmix.core.errors import InputError
 from ipmix.core.ranges import INT64, Range, check_range, numbers
-from ipmix.corruptions import ALL_CORRUPTIONS, CORRUPTIONS, PERTURBATIONS, frost_comparable
+from ipmix.corruptions import CORRUPTIONS, PERTURBATIONS, frost_comparable
+from ipmix.corruptions.own import known_corruption
 from ipmix.data.sources import ImageSource
 from ipmix.evaluation.class_outputs import ClassOutputs
 from ipmix.evaluation.shaping import about
@@ -78,8 +79,8 @@ class EvaluationPlan:
     auto_attack: AutoAttackConfig | None = None
 
     def __post_init__(self) -> None:
-        for name in self.corruptions:
-            check_known("corruption", name, ALL_CORRUPTIONS)
+        # One's own in full: predictions under it are read where the package that gave it a name isn't installed.
+        object.__setattr__(self, "corruptions", tuple(map(known_corruption, self.corruptions)))
         for name in self.perturbations:
             check_known("perturbation", name, PERTURBATIONS)
         for severity in self.severities:

@@ -20,7 +20,7 @@ FOLLOWING = ("mask", "masks", "bboxes", "keypoints", "mask3d", "masks3d")
 """What of a sample would have to move with the pixels."""
 
 
-class AlbumentationsTransform(albumentations.ImageOnlyTransform):  # type: ignore[misc]
+class AlbumentationsTransform(albumentations.ImageOnlyTransform):
     """A label-preserving method for images [H, W, C] or [H, W] of uint8, or of float32 from 0 to 1.
 
     The key of each call is drawn from the transform's own generator, or from the one that ``A.Compose`` gives to all.
@@ -39,7 +39,7 @@ class AlbumentationsTransform(albumentations.ImageOnlyTransform):  # type: ignor
         InputError: settings that don't fit, masks beside moved pixels, or an image of another dtype or range.
     """
 
-    class InitSchema(albumentations.BasicTransform.InitSchema):  # type: ignore[misc]
+    class InitSchema(albumentations.BasicTransform.InitSchema):
         method: Any
         mixing: Any
         own_seed: Any

@@ -19,7 +19,7 @@ with needed("grain", "grain"):
     import grain.python as grain
 
 
-class GrainTransform(grain.RandomMapTransform):  # type: ignore[misc]
+class GrainTransform(grain.RandomMapTransform):
     """A label-preserving method for elements that are an image, or a dict or tuple with one.
 
     Images are arrays [H, W, C] or [H, W] of uint8, or of floats from 0 to 1; the same comes back.

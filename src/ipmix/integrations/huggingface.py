@@ -6,6 +6,7 @@ It is hashed by its settings, so that ``map`` caches what it made, and pickled t
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -74,7 +75,7 @@ class AugmentedColumn:
         images = batch[self.image] if self.before is None else [self.before(image) for image in batch[self.image]]
         made = []
         for image, (index, epoch) in zip(images, self._keys(batch, len(images), indices)):
-            made.append(augment_item(image, lambda one, i=index, e=epoch: self._augmenter(one, index=i, epoch=e)))
+            made.append(augment_item(image, partial(self._augmenter, index=index, epoch=epoch)))
         if self.after is not None:
             made = [self.after(image) for image in made]
         return {**batch, self.into: made}

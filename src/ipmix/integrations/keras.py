@@ -18,7 +18,7 @@ with needed("keras", "keras"):
     import keras
 
 
-class AugmentedPyDataset(keras.utils.PyDataset):  # type: ignore[misc]
+class AugmentedPyDataset(keras.utils.PyDataset):
     """Shuffled, augmented batches of arrays in memory: float32[B, H, W, C] from 0 to 1, and labels.
 
     Each batch is a pure function of (seed, epoch, batch), with any number of workers, threads or processes. The epoch
@@ -76,7 +76,7 @@ class AugmentedPyDataset(keras.utils.PyDataset):  # type: ignore[misc]
         self._epoch += 1
 
 
-class AugmentationLayer(keras.layers.Layer):  # type: ignore[misc]
+class AugmentationLayer(keras.layers.Layer):
     """A method as a layer in front of a network, at work in training only.
 
     Takes images [B, H, W, C] or [B, C, H, W] (``data_format``), of numbers from 0 to ``value_range``; rounds them to

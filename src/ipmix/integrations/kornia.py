@@ -19,7 +19,7 @@ with needed("kornia", "kornia"):
     from kornia.augmentation import IntensityAugmentationBase2D
 
 
-class KorniaAugmentation(IntensityAugmentationBase2D):  # type: ignore[misc]
+class KorniaAugmentation(IntensityAugmentationBase2D):
     """A label-preserving method for float images [B, C, H, W] from 0 to 1.
 
     Args:

@@ -15,7 +15,7 @@ with needed("lightning", "lightning"):
     from lightning.pytorch import Callback
 
 
-class EpochCallback(Callback):  # type: ignore[misc]
+class EpochCallback(Callback):
     """Calls ``set_epoch`` of the training data set, and of those that it wraps, before each epoch.
 
     Raises:

@@ -12,6 +12,7 @@ from ipmix.methods.cutout import CutOut
 from ipmix.methods.ipmix import IPMix
 from ipmix.methods.layermix import LayerMix
 from ipmix.methods.mixup import MixUp
+from ipmix.methods.pixels import PixelMethod as PixelMethod
 from ipmix.methods.pixmix import PixMix
 from ipmix.methods.prime import PRIME
 from ipmix.methods.protocol import Method

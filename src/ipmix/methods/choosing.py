@@ -4,10 +4,12 @@ import dataclasses
 import difflib
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
-from ipmix.core.errors import InputError
+from ipmix.core.errors import InputError, first_line
+from ipmix.core.extensions import full_name, installed, own
 from ipmix.methods import METHODS
+from ipmix.methods.pixels import PixelMethod
 from ipmix.methods.protocol import Method
 
 
@@ -22,7 +24,8 @@ def method_name(text: str) -> str:
         return meant[text.lower()]
     near = difflib.get_close_matches(text.lower(), meant, n=1)
     did_you_mean = f"; did you mean {meant[near[0]]}?" if near else ""
-    raise InputError(f"there is no method {text!r}{did_you_mean}; methods are none, {', '.join(METHODS)}")
+    names = ", ".join([*METHODS, *installed("method")])
+    raise InputError(f"there is no method {text!r}{did_you_mean}; methods are none, {names}, or module:Name")
 
 
 def chosen_method(name: str, preset: str | None = None, options: Mapping[str, Any] | None = None) -> Method | None:
@@ -36,14 +39,14 @@ def chosen_method(name: str, preset: str | None = None, options: Mapping[str, An
         if preset or options:
             raise InputError("there is no augmentation to set options of: leave out the preset and the options")
         return None
-    kind: Any = METHODS[method_name(name)]  # fields and presets are beyond what all methods have
+    kind = method_kind(name)
     if preset and not hasattr(kind, "preset"):
         raise InputError(f"{name} has no preset {preset!r}; it has no presets")
-    method = kind.preset(preset) if preset else kind()
-    known = [field.name for field in dataclasses.fields(method)]
+    method = kind.preset(preset) if preset else made_method(name, kind)
+    known = _options_of(method)
     for key, value in options.items():
         if key not in known:
-            raise InputError(f"{name} has no option {key!r}; it has {', '.join(known)}")
+            raise InputError(f"{name} has no option {key!r}; it has {', '.join(known) or 'none'}")
         if isinstance(value, list):
             options[key] = tuple(value)
     return dataclasses.replace(method, **options) if options else method
@@ -72,17 +75,18 @@ def named_method(text: str) -> Method:
     if not isinstance(text, str):
         raise InputError(f"a method's name is text such as 'ipmix-k3-t3', got {text!r}")
     name, _, rest = text.strip().partition("-")
-    kind: Any = METHODS[method_name(name)]
+    kind = method_kind(name)
     if not rest:
-        made: Method = kind()
-        return made
-    fields = {field.name for field in dataclasses.fields(kind)} if dataclasses.is_dataclass(kind) else set()
+        return made_method(name, kind)
+    fields = set(_options_of(kind))
     options: dict[str, Any] = {}
     for word in rest.split("-"):
         found = re.fullmatch(r"([a-z_]+)([0-9]+(?:\.[0-9]+)?)", word)
         known = [option for option in (found[1], *LETTERS.get(found[1], ())) if option in fields] if found else []
         if found is None or not known:
             try:
+                if not hasattr(kind, "preset"):
+                    raise InputError("it has no presets")
                 preset: Method = kind.preset(rest)
             except InputError as error:
                 has = ", ".join(sorted(fields)) or "it has none"
@@ -90,5 +94,46 @@ def named_method(text: str) -> Method:
             return preset
         number = float(found[2])
         options[known[0]] = int(found[2]) if found[2].isdigit() and known[0] != "severity" else number
-    method: Method = kind(**options)
+    method: Method = dataclasses.replace(kind, **options) if not isinstance(kind, type) else kind(**options)
     return method
+
+
+def method_kind(name: str) -> Any:
+    """The class of this name in METHODS, or what ``module:Name`` or a package's entry point names: a class, a method
+    that is made already, or a function of pixels, which becomes a :class:`~ipmix.methods.pixels.PixelMethod`.
+
+    Raises:
+        InputError: there is no such method, or what is named is none.
+    """
+    full = None if name.lower() in METHODS else full_name(name, "method")
+    if full is None:
+        return METHODS[method_name(name)]
+    found = own(full, "method")
+    if not hasattr(found, "draw"):
+        if isinstance(found, type) or not callable(found):
+            raise InputError(
+                f"{full} is no method: it has no draw(keys, scene), and is no function (images, keys) -> images either"
+            )
+        return PixelMethod(found)
+    missing = [word for word in ("name", "mixes_labels", "needs_mixing_images") if not hasattr(found, word)]
+    if missing:
+        raise InputError(f"{full} lacks {', '.join(missing)}, which every method has: see docs/extending.md")
+    return found
+
+
+def made_method(name: str, kind: Any) -> Method:
+    """The method of a kind, with its default options; InputError where a class has none for all of them."""
+    if not isinstance(kind, type):
+        method: Method = kind
+        return method
+    try:
+        return cast(Method, kind())
+    except TypeError as error:
+        raise InputError(f"{name} can't be made without options ({first_line(error)})") from None
+
+
+def _options_of(method: Any) -> list[str]:
+    """The names of a method's options: its fields, where it is a dataclass."""
+    if isinstance(method, PixelMethod) or not dataclasses.is_dataclass(method):
+        return []
+    return [field.name for field in dataclasses.fields(method)]

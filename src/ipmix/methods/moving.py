@@ -14,7 +14,9 @@ MOVING = ("autoaugment", "randaugment", "trivialaugment")
 
 def moves_pixels(method: Method) -> bool:
     """Whether recipes of the method can move pixels."""
-    if method.name in MOVING:
+    if (declared := getattr(method, "moves_pixels", None)) is not None:
+        return bool(declared)
+    if method.name in MOVING or _is_unknown(method):
         return True
     if method.name == "combined":
         return any(moves_pixels(part) for part in getattr(method, "methods", ()))
@@ -30,13 +32,18 @@ def photometric(method: Method) -> Method:
     if not moves_pixels(method):
         return method
     kept = tuple(name for name in _names(method) if not _is_geometric(name))
-    if method.name in MOVING or method.name == "combined" or not kept:
+    if method.name in MOVING or method.name == "combined" or not kept or hasattr(method, "moves_pixels"):
         raise InputError(
             f"{method.name} moves pixels and has no form that doesn't: take IPMix, AugMix, PixMix, LayerMix or PRIME"
         )
     changed: Any = method
     found: Method = dataclasses.replace(changed, **{_field(method): kept})
     return found
+
+
+def _is_unknown(method: Any) -> bool:
+    """Whether this is somebody's own method that doesn't say which operations it has."""
+    return not type(method).__module__.startswith("ipmix.") and not hasattr(method, _field(method))
 
 
 def _field(method: Any) -> str:

@@ -3,8 +3,8 @@
 from typing import Protocol
 
 from ipmix.core.randomness import Keys
+from ipmix.recipe.pixels import Drawn
 from ipmix.recipe.recipe import ImageSpec
-from ipmix.recipe.table import Recipes
 
 
 class Method(Protocol):
@@ -26,5 +26,5 @@ class Method(Protocol):
     def mixes_labels(self) -> bool:
         """Whether its recipes can give a share of the label to another image of the batch."""
 
-    def draw(self, keys: Keys, scene: ImageSpec) -> Recipes:
+    def draw(self, keys: Keys, scene: ImageSpec) -> Drawn:
         """One recipe for each key."""

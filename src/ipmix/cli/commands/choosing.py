@@ -16,7 +16,7 @@ class MethodWords:
     """The augmentation."""
 
     method: str = "ipmix"
-    """The method by its name; none for flips and crops alone."""
+    """The method by its name, or module:Name of one's own; none for flips and crops alone."""
 
     preset: str | None = None
     """The method's settings by name, such as paper-cifar or code-imagenet."""

@@ -90,7 +90,7 @@ def evaluate(
         restrict: Let only the outputs of the data's classes compete; all of the model's do otherwise.
         limit: Use only this many images, evenly spread.
         corruptions: test (the 15 of -C), validation (4 more), bar (C-bar, the set for the images' size), none,
-            or names.
+            or names; module:Name for one's own, which counts in no mean (docs/extending.md).
         severities: Which severities of the corruptions.
         form: original keeps the slips of the public generators, which published figures contain.
         perturbations: Perturbation sequences (small changes, frame by frame): cifar or imagenet (ten each), or names.

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from ipmix.core.errors import InputError
+from ipmix.core.extensions import is_own
 from ipmix.core.files import FULL, LOCK, FileLock, alone, is_beside, refuse_links, sweep, write_text
 from ipmix.core.json_text import json_text
+from ipmix.corruptions.own import disk_name
 from ipmix.corruptions.severities import ALL_CORRUPTIONS, PERTURBATIONS
 from ipmix.corruptions.test_sets.writing import RECORD, TestSetPlan
 from ipmix.data.broken import LIST
@@ -141,8 +143,17 @@ def _remove_old(source: InMemory | OnDisk, out: Path) -> None:
 
 def _written(out: Path) -> Iterator[Path]:
     """The files and folders of a set, of whatever kind, that are there."""
-    names = dict.fromkeys(ALL_CORRUPTIONS + PERTURBATIONS)
+    names = dict.fromkeys([*ALL_CORRUPTIONS, *PERTURBATIONS, *_own_names(out)])
     for path in (out / LABELS, out / LIST, *(out / f"{name}.npy" for name in names), *(out / name for name in names)):
         with suppress(OSError):
             path.lstat()
             yield path
+
+
+def _own_names(out: Path) -> list[str]:
+    """What the files of corruptions of one's own are called, by the set's record; none where it can't be read."""
+    try:
+        names = dict(json.loads((out / RECORD).read_text(encoding="utf-8")))["names"]
+        return [disk_name(name) for name in names if isinstance(name, str) and is_own(name)]
+    except (OSError, ValueError, TypeError, KeyError):
+        return []

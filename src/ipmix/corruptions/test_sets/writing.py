@@ -25,6 +25,7 @@ from ipmix.core.image_sizes import width_by_height
 from ipmix.core.progress import counting
 from ipmix.corruptions.common import frost
 from ipmix.corruptions.corrupting import Form, corrupt
+from ipmix.corruptions.own import disk_name
 from ipmix.corruptions.perturbations.sequences import frame_count
 from ipmix.corruptions.perturbing import perturb
 from ipmix.corruptions.severities import constants
@@ -80,11 +81,11 @@ def write_arrays(
     """
     _write_labels(plan, source, out)
     mine = plan.names[shard[0] - 1 :: shard[1]]
-    waiting = [name for name in mine if force or not (out / f"{name}.npy").exists()]
+    waiting = [name for name in mine if force or not (out / f"{disk_name(name)}.npy").exists()]
     steps = 1 if plan.kind == "p" else len(plan.severities)
     with counting(f"writing {out}", len(waiting) * steps * len(source)) as advance:
         for name in waiting:
-            with _growing(out / f"{name}.npy", scratch, _array_shape(plan, source, name)) as target:
+            with _growing(out / f"{disk_name(name)}.npy", scratch, _array_shape(plan, source, name)) as target:
                 for first, images in _chunks(source, CHUNK if plan.kind != "p" else 64):
                     places = np.arange(first, first + len(images))
                     if plan.kind == "p":
@@ -225,7 +226,7 @@ def _units(plan: TestSetPlan, source: InMemory | OnDisk, out: Path, place: int) 
             yield name, 0, out / name / stem
             continue
         for severity in plan.severities:
-            yield name, severity, out / name / severity_name(plan, name, severity) / f"{stem}.JPEG"
+            yield name, severity, out / disk_name(name) / severity_name(plan, name, severity) / f"{stem}.JPEG"
 
 
 def severity_name(plan: TestSetPlan, name: str, severity: int) -> str:

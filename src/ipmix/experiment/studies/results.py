@@ -113,7 +113,9 @@ def settings_of(value: Any) -> dict[str, Any]:
 def _described(value: Any) -> Any:
     """A method by its name and settings; anything else as it is."""
     if dataclasses.is_dataclass(value):
-        return {"name": getattr(value, "name", type(value).__name__), **settings_of(value)}
+        found = {"name": getattr(value, "name", type(value).__name__), **settings_of(value)}
+        # A function of one's own by where it stands.
+        return {k: f"{v.__module__}:{v.__qualname__}" if callable(v) else v for k, v in found.items()}
     return value
 
 
