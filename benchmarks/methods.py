@@ -58,6 +58,13 @@ def every_method(side: int, effort: Effort, source: Source) -> tuple[Section, li
             checks.append(
                 Check(f"{side}x{side}, {name}, beside torchvision's", ratio(timings[name], timings[peer]), 1.0)
             )
+    for name in ("layermix", "augmax", "combined"):
+        if name in timings and side > 32:
+            what = f"{side}x{side}, {name}, beside ipmix (at most 1.2 times the time)"
+            checks.append(Check(what, ratio(timings[name], timings["ipmix"]), 1 / 1.2))
+    for side_of, rate in ((32, 15_000), (224, 500)):
+        if side == side_of:
+            checks.append(Check(f"{side}x{side}, prime", timings["prime"].rate, rate, unit="images/s"))
     note = f"Defaults, one thread; methods that mix labels on batches of {BATCH}, labels included."
     table = section(
         f"{side}x{side}, uint8 nhwc", timings, "torchvision AugMix, PIL", absent=absent, note=note, drawn=True
