@@ -105,7 +105,7 @@ def run_experiment(
         execution: how to carry it out.
         names: which of the kept networks to measure.
     """
-    from ipmix.core.files import write_text
+    from ipmix.core.files import sweep, write_text
     from ipmix.core.json_text import json_text, read_json_object
     from ipmix.core.versions import versions
     from ipmix.evaluation import evaluating
@@ -151,6 +151,7 @@ def run_experiment(
         "measured": cards,
         "broken": len((out / LIST).read_bytes().splitlines()) if (out / LIST).exists() else 0,
     }
+    sweep(out)
     write_text(out / "results.json", json_text(results, indent=1) + "\n")
     return results
 
