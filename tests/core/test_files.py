@@ -327,3 +327,17 @@ def test_a_lock_is_no_link(tmp_path):
     with pytest.raises(InputError, match="lock is a link; it should be a file of its own"):
         FileLock(tmp_path / ".lock")
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_what_a_killed_writer_left_of_a_file_goes_when_it_is_written_next(tmp_path: Path) -> None:
+    dead, other = writer(tmp_path / "a[1].png"), writer(tmp_path / "b.png")
+    dead.kill()
+    dead.communicate(timeout=60)
+    (tmp_path / "a[1].png").touch()
+    with pytest.raises(InputError, match="exists already"):
+        refuse_existing(tmp_path / "a[1].png", force=False)
+    assert len(names(tmp_path)) == 3
+    refuse_existing(tmp_path / "a[1].png", force=True)
+    left, kept = names(tmp_path)
+    assert (left.split(".")[1], kept) == ("b", "a[1].png"), "another file's is left alone"
+    let_go(other)

@@ -14,7 +14,7 @@ from tests.reliability.writers import small_images
 KINDS: dict[str, tuple[dict[str, Any], str]] = {
     "cross-entropy": ({}, "ipmix"),
     "Jensen-Shannon": ({"jsd": True}, "ipmix"),
-    "AugMax": ({"jsd": True}, "augmax"),
+    "AugMax": ({"jsd": True, "model": "wrn-10-1-dubin"}, "augmax"),
     "dropout": ({"dropout": 0.3}, "augmix"),
     "moving average": ({"ema_decay": 0.9}, "ipmix"),
     "bfloat16": ({"precision": "bfloat16"}, "ipmix"),

@@ -1,6 +1,7 @@
 """Writing that never costs data: a reader sees the old file or the whole new one, nothing between."""
 
 import errno
+import glob
 import os
 import secrets
 import time
@@ -59,7 +60,11 @@ def replacing(path: str | os.PathLike[str], *, scratch: str | os.PathLike[str] |
 
 def sweep(folder: str | os.PathLike[str]) -> None:
     """Remove the temporary files of :func:`replacing` in a folder whose writers have died; nothing below it."""
-    for path in Path(folder).glob(".*.part"):
+    _sweep(Path(folder), ".*.part")
+
+
+def _sweep(folder: Path, pattern: str) -> None:
+    for path in folder.glob(pattern):
         with suppress(OSError):  # somebody's who lives, or not ours to remove
             _remove_if_dead(path)
 
@@ -94,11 +99,15 @@ def write_text(path: str | os.PathLike[str], content: str) -> None:
 
 
 def refuse_existing(path: str | os.PathLike[str], *, force: bool) -> None:
-    """Raise :class:`InputError` if ``path`` exists and ``force`` is not set."""
+    """Raise :class:`InputError` if ``path`` exists and ``force`` is not set.
+
+    What a killed process left half written of that file is removed.
+    """
     if os.path.isdir(path):
         raise InputError(f"{path} is a folder; expected the name of a file to write")
     if not force and os.path.lexists(path):
         raise InputError(f"{path} exists already; choose another name, or pass --force to replace it")
+    _sweep(Path(path).parent, f".{glob.escape(Path(path).name)}.*.part")
 
 
 class FileLock:

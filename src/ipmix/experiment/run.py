@@ -124,7 +124,7 @@ def run_experiment(
     Returns:
         What ``results.json`` holds; ``{}`` in all of torchrun's processes but the first, which alone writes it.
     """
-    from ipmix.core.files import write_text
+    from ipmix.core.files import sweep, write_text
     from ipmix.core.json_text import json_text, read_json_object
     from ipmix.core.processes import Team
     from ipmix.core.versions import versions
@@ -154,6 +154,7 @@ def run_experiment(
         "measured": cards,
         "broken": len((out / LIST).read_bytes().splitlines()) if (out / LIST).exists() else 0,
     }
+    sweep(out)
     write_text(out / "results.json", json_text(results, indent=1) + "\n")
     return results
 
