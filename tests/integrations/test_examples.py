@@ -82,7 +82,8 @@ def test_grain_with_worker_processes(workers: int) -> None:
     example("with_grain")
     program = (
         "import sys\nfrom examples.with_grain import main\n"
-        f"if __name__ == '__main__':\n    import numpy as np\n    assert np.array_equal(main(0, 1), main({workers}, 4))\n"
+        "if __name__ == '__main__':\n    import numpy as np\n"
+        f"    assert np.array_equal(main(0, 1), main({workers}, 4))\n"
     )
     path = ROOT / "src"
     done = subprocess.run(

@@ -64,6 +64,6 @@ def create_transform(
     before = transforms_factory.auto_augment_transform
     register(mixing)
     try:
-        return transforms_factory.create_transform(*arguments, **settings, auto_augment=auto_augment)
+        return transforms_factory.create_transform(*arguments, **(settings | {"auto_augment": auto_augment}))
     finally:
         transforms_factory.auto_augment_transform = before

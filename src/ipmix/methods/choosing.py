@@ -49,7 +49,7 @@ def chosen_method(name: str, preset: str | None = None, options: Mapping[str, An
             raise InputError(f"{name} has no option {key!r}; it has {', '.join(known) or 'none'}")
         if isinstance(value, list):
             options[key] = tuple(value)
-    return dataclasses.replace(method, **options) if options else method
+    return cast(Method, dataclasses.replace(cast(Any, method), **options)) if options else method
 
 
 LETTERS = {
