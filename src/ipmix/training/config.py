@@ -149,13 +149,15 @@ class TrainingConfig:
 
 
 PRESETS: dict[str, dict[str, Any]] = {
-    # After Jordan (2024): batch 1024, a rate of 11.5 for the sum of losses in units of 1 / (1024 (1 + 1 / (1 - 0.85))).
+    # After Jordan (2024), whose rate for batches of 1024 is 11.5 for the sum of losses in units of 1 / (1024 (1 + 1 / (1 -
+    # 0.85))): 0.375 for the mean of 256. Smaller batches cost a processor nothing and learn more an epoch.
     "fast-cifar": {
         "model": "fast-cifar",
         "epochs": 10,
-        "batch_size": 512,
-        "lr": 0.75,
-        "min_lr": 0.05,
+        "batch_size": 256,
+        "lr": 0.4,
+        "min_lr": 0.002,
+        "pad": 2,
         "schedule": "triangle",
         "triangle_climb": 0.23,
         "momentum": 0.85,
