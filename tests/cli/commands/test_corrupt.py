@@ -260,8 +260,8 @@ def test_16_bit_images_are_refused(tmp_path):
     ("options", "words"),
     [
         ({"set": "d"}, "set is one of c, c-bar, p"),
-        ({"names": ["rain"]}, "unknown rain; known are gaussian_noise"),
-        ({"names": []}, "names: none given"),
+        ({"names": ["rain"]}, "unknown corruption 'rain'; known are gaussian_noise"),
+        ({"names": []}, "names is empty; known are"),
         ({"severities": [0]}, "severity must be a whole number from 1 to 5"),
         ({"severities": []}, "severities is empty"),
         ({"set": "c-bar", "validation": True}, "no validation corruptions"),
