@@ -36,6 +36,7 @@ from ipmix.evaluation.predictions import PredictionFolder, open_predictions
 from ipmix.evaluation.scorecard import score
 from ipmix.experiment.config import ExperimentConfig
 from ipmix.experiment.config_file import read as read_settings
+from ipmix.experiment.studies.study import open_study
 from ipmix.mixing_set import manifest
 from ipmix.models.loading import open_model
 from ipmix.report import exports, page, tables
@@ -155,6 +156,20 @@ def test_no_file_can_name_a_function(tmp_path: Path, monkeypatch: pytest.MonkeyP
         open_model("a.safetensors", classes=1)
     with pytest.raises(InputError):
         models.build(read_settings(ExperimentConfig, "a.yaml").training.model, 2)
+    for settings in (
+        "method: {name: 'theirs:model'}",
+        "method.name: 'theirs:model'",
+        "method: {name: combined, options: {after: 'theirs:model'}}",
+        "evaluation: {corruptions: ['theirs:model']}",
+    ):
+        Path("b.yaml").write_text(f"data: {{source: digits}}\n{settings}\n")
+        with pytest.raises(InputError, match=r"b\.yaml: .* names code, 'theirs:model'.*--trust"):
+            read_settings(ExperimentConfig, "b.yaml")
+    Path("b.yaml").write_text("data: {source: digits}\nmethod: {name: 'theirs:model'}\n")
+    assert read_settings(ExperimentConfig, "b.yaml", trust=True).method.name == "theirs:model"
+    Path("study.yaml").write_text("title: a\ncells: {a: {method: {name: 'theirs:model'}}}\nscales: {a: {}}\n")
+    with pytest.raises(InputError, match=r"study\.yaml: cells\.a\.method\.name names code"):
+        open_study("study.yaml")
     assert not Path("ran").exists()
     with pytest.raises(InputError, match="returned a NoneType"):
         open_model("theirs:model", classes=1)

@@ -176,10 +176,10 @@ def signals(bench: Bench, count: int) -> Part:
 def _limited(work: Callable[[], int], size: int) -> Callable[[], int]:
     def limited() -> int:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+        # The terminal is a file too: with less room, it could not be told what is wrong.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (max(size, 1024),) * 2)
         return work()
 
-    # The terminal's file must stay writable: it is small, but a limit of 0 would silence it.
     return limited
 
 

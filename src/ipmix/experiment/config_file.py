@@ -15,8 +15,14 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, Union
 
 from ipmix.core.errors import InputError
+from ipmix.core.extensions import is_own
 
 Settings = TypeVar("Settings")
+
+TRUST = "pass --trust if you know where the file comes from, or name it on the command line"
+
+_CODE = re.compile(r"(?:^|\.)(?:method(?:\.name|\.options\..*)?|corruptions)$")
+"""The keys whose values may be somebody's own methods and corruptions."""
 
 FORMS = {
     "null": (r"~|null|Null|NULL|", "~nN\0"),
@@ -37,13 +43,16 @@ LONGEST = 60
 """Characters of a wrong value that a message shows."""
 
 
-def read(kind: type[Settings], path: str | Path, changes: Mapping[str, str] | None = None) -> Settings:
+def read(
+    kind: type[Settings], path: str | Path, changes: Mapping[str, str] | None = None, *, trust: bool = False
+) -> Settings:
     """Read a file of settings.
 
     Args:
         kind: the dataclass to make; its fields may be dataclasses themselves.
         path: the YAML file.
         changes: values that replace the file's, by dotted key: ``{"training.epochs": "10"}``. Values are YAML.
+        trust: let the file name code (``module:Name``) for its method and corruptions; ``changes`` may anyway.
 
     Raises:
         InputError: no such file, no YAML, or a key or value that does not fit.
@@ -58,9 +67,27 @@ def read(kind: type[Settings], path: str | Path, changes: Mapping[str, str] | No
             f"{path} is not text in UTF-8: byte {error.start} is {error.object[error.start]:#04x}"
         ) from None
     content = parsed(text, str(path))
+    if not trust:
+        refuse_code(content, str(path))
     for key, text in (changes or {}).items():
         _change(content, key, parsed(text, f"--set {key}"))
     return made(kind, content, str(path))
+
+
+def refuse_code(content: Any, source: str, advice: str = TRUST) -> None:
+    """Raise :class:`InputError` where settings name code that would be imported and run: ``module:Name``.
+
+    Of a method or of corruptions, at any depth; a stranger's file must not decide what code runs.
+    """
+    waiting = [("", content)]
+    while waiting:
+        key, value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += [(f"{key}.{name}" if key else str(name), inner) for name, inner in value.items()]
+        elif isinstance(value, list | tuple):
+            waiting += [(key, inner) for inner in value]
+        elif isinstance(value, str) and is_own(value) and _CODE.search(key):
+            raise InputError(f"{source}: {key} names code, {_shown(value)}, which would be run; {advice}")
 
 
 def made(kind: type[Settings], content: Any, source: str, key: str = "") -> Settings:

@@ -13,6 +13,7 @@ def experiment(
     out: Path,
     set: tuple[Assignment, ...] = (),
     evaluate: bool = True,
+    trust: bool = False,
     execution: ExecutionConfig = ExecutionConfig(),
 ) -> None:
     """Run an experiment file: train, measure the last and the best epoch, record everything in results.json.
@@ -22,12 +23,13 @@ def experiment(
         out: The folder for the run.
         set: Replace a setting, such as training.epochs=10 or data.source=images/mine.
         evaluate: Measure the networks after training.
+        trust: Let the file name code of its own (module:Name) as method or corruptions, which is then run.
     """
     from ipmix.core.errors import InputError
     from ipmix.experiment import config_file
     from ipmix.experiment.run import check, run_experiment
 
-    settings = config_file.read(ExperimentConfig, file, dict(set))
+    settings = config_file.read(ExperimentConfig, file, dict(set), trust=trust)
     try:
         check(settings)
     except InputError as error:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from ipmix.core.errors import InputError
 from ipmix.experiment.config import EvaluationConfig, ExperimentConfig
-from ipmix.experiment.config_file import made, parsed
+from ipmix.experiment.config_file import made, parsed, refuse_code
 from ipmix.experiment.studies.measuring import CLOCK, measure_of, near, pass_of
 
 SCALES = "scales"
@@ -205,7 +205,9 @@ def _shipped(name: str) -> Study:
 
 
 def _read(name: str, text: str, source: str, opens: str) -> Study:
-    config = made(StudyConfig, parsed(text, source), source)
+    content = parsed(text, source)
+    refuse_code(content, source, "in a study, give it a name by an installed package's entry point")
+    config = made(StudyConfig, content, source)
     if not config.cells or not config.scales:
         raise InputError(f"{source}: a study needs cells and scales")
     for measure in config.measures:
