@@ -213,7 +213,8 @@ def _opened(
         turn = _TURNS.get(_orientation(image)) if config.exif else None
         # The palette's transparency is dropped with all other; Pillow would warn that it is.
         image.info.pop("transparency", None)
-        upright = image.convert(mode)
+        same = image.mode == mode and image.format == "JPEG"  # for others, the copy is the plain image that is wanted
+        upright = image if same else image.convert(mode)
         return upright if turn is None else upright.transpose(turn)
 
 
