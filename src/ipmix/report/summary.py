@@ -165,13 +165,13 @@ def _counted(comparisons: Sequence[Comparison]) -> list[str]:
 
 
 def _percent(value: float) -> str:
-    """A share without decimals, but where that would round to 0 or 100 %."""
+    """A share without decimals, but with one below 10 % and close to 100 %."""
     percent = 100.0 * value
     if 0.0 < percent < 0.05:
         return "under 0.1%"
     if 99.95 <= percent < 100.0:
         return "over 99.9%"
-    return f"{percent:.0f}%" if value in (0.0, 1.0) or 0.95 <= percent < 99.5 else f"{percent:.1f}%"
+    return f"{percent:.0f}%" if 9.95 <= percent < 99.5 else f"{percent:.1f}".removesuffix(".0") + "%"
 
 
 def _listed(words: Sequence[str]) -> str:
