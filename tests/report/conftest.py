@@ -27,7 +27,7 @@ def _made_card(folder, name, *, seed=0, strength=2.0, count=150, classes=6):
     return score(kept, samples=20)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def made_card():
     """The function that makes a scorecard."""
     return _made_card

@@ -1,3 +1,6 @@
+import base64
+import hashlib
+import html
 import re
 from html.parser import HTMLParser
 
@@ -65,7 +68,16 @@ def test_the_page_asks_for_nothing_outside(cards):
     page = render_page(cards, title="T", panels=[Panel("P", "", [("", [Figure(MIXING_IMAGE)])])])
     assert all(source.startswith("data:") for source in read(page).sources)
     without_namespace = page.replace("http://www.w3.org/2000/svg", "")
-    assert not re.search(r"https?://|@import|url\(|<script", without_namespace)
+    assert not re.search(r"https?://|@import|url\(|<script ", without_namespace)
+
+
+def test_the_one_script_and_the_one_style_are_those_of_the_policy(cards):
+    page = render_page(cards, title="T")
+    for tag, rule in (("script", "script-src"), ("style", "style-src-elem")):
+        found = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+        assert len(found) == page.count(f"<{tag}") == 1
+        digest = base64.b64encode(hashlib.sha256(found[0].encode()).digest()).decode()
+        assert f"{rule} 'sha256-{digest}';" in html.unescape(page)
 
 
 def test_names_with_html_are_text(tmp_path, made_card):
@@ -73,7 +85,7 @@ def test_names_with_html_are_text(tmp_path, made_card):
     card = made_card(tmp_path / "run", nasty)
     panel = Panel(nasty, nasty, [(nasty, [Figure(MIXING_IMAGE, nasty)])])
     page = render_page([card, card], title=nasty, lead=nasty, facts=[(nasty, nasty)], panels=[panel])
-    assert "<script" not in page
+    assert page.count("<script") == 1, "the page's own"
     assert nasty in " ".join(read(page).text)
 
 

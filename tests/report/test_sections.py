@@ -135,7 +135,7 @@ def test_how_it_was_made_is_complete(cards):
 
 def test_curves_cells_and_bars_carry_intervals(cards):
     page = render_page([cards[0]], title="T")
-    assert page.count('class="line range') == 6, "clean and five severities"
+    assert page.count('class="line range"') == 6, "clean and five severities"
     filled = sum(count > 0 for count in cards[0]["reliability"]["count"])
     assert page.count('class="interval"') == filled
     low, high = cards[0]["corruption_intervals"]["fog"]["1"]

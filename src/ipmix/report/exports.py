@@ -9,7 +9,7 @@ from ipmix.core.json_text import json_text
 from ipmix.measures.table import HEADLINE, MEASURES
 from ipmix.report import robustbench, tables
 from ipmix.report.comparison import Comparison, Scored, compare_runs
-from ipmix.report.facts import facts_of
+from ipmix.report.facts import facts_of, facts_of_runs
 from ipmix.report.numbers import figure_of, measure_names, run_names
 from ipmix.report.page import render_page
 
@@ -51,11 +51,7 @@ def rendered(
     if form == "html":
         names = run_names(cards)
         heading = f"How safe is {names[0]}?" if len(cards) == 1 else "Safety scorecards compared"
-        facts = [(f"{name}: {key}", value) for name, card in zip(names, cards) for key, value in facts_of(card)]
-        return render_page(
-            cards, title=title or heading, facts=facts_of(cards[0]) if len(cards) == 1 else facts,
-            comparisons=comparisons,
-        )  # fmt: skip
+        return render_page(cards, title=title or heading, facts=facts_of_runs(cards), comparisons=comparisons)
     if form == "markdown":
         return tables.markdown(cards, comparisons)
     if form == "csv":

@@ -1,10 +1,10 @@
 """What a run did, as pairs of name and value for the page's last section."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ipmix.core.versions import versions
-from ipmix.report.numbers import among, plainly
+from ipmix.report.numbers import among, plainly, run_names
 
 FROST = {
     "published": "the published photographs",
@@ -57,6 +57,17 @@ def facts_of(card: Mapping[str, Any]) -> list[tuple[str, str]]:
     if made.get("then"):
         facts.append(("gone on with", "; ".join(f"{one['device']}, {one['precision']}" for one in made["then"])))
     return [*facts, *(made.get("versions") or versions()).items()]
+
+
+def facts_of_runs(cards: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """The facts of several runs: what they share once, and where they differ, a line for each run in one value."""
+    names, each = run_names(cards), [dict(facts_of(card)) for card in cards]
+    found = []
+    for key in dict.fromkeys(key for facts in each for key in facts):
+        values = [facts.get(key, "–") for facts in each]
+        same = len(set(values)) == 1
+        found.append((key, values[0] if same else "\n".join(f"{n}: {v}" for n, v in zip(names, values))))
+    return found
 
 
 def _plan_facts(plan: Mapping[str, Any]) -> list[tuple[str, str]]:

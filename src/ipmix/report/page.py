@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from ipmix.core.errors import InputError
 from ipmix.core.files import write_text
 from ipmix.measures.table import HEADLINE, MEASURES
-from ipmix.report import charts, numbers, sections
+from ipmix.report import charts, drawings, numbers, sections, summary
 from ipmix.report.comparison import Comparison, Scored, compare_runs, explained, verdicts
 from ipmix.report.data_uris import data_uri
 
-SERIES = 6
-"""How many colors there are for runs; more runs than that start over."""
+LISTED = 2
+"""Of more comparisons than this, one table tells; of fewer, each has a list."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,26 +93,38 @@ def render_page(
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(folder.joinpath("page.html.j2").read_text(encoding="utf-8"))
     style = folder.joinpath("style.css").read_text(encoding="utf-8")
+    script = folder.joinpath("page.js").read_text(encoding="utf-8")
     names = numbers.run_names(cards)
     if comparisons is None:
         comparisons = compare_runs([Scored(card) for card in cards]) if len(cards) > 1 else ()
+    measures = [name for name in HEADLINE if name in numbers.measure_names(cards)]
+    top, against = _scale(cards, measures), _against(comparisons)
     page: str = template.render(
         title=title,
         lead=" ".join(filter(None, (lead, f"All answers {numbers.among(cards[0])}." if _restricted(cards) else ""))),
         style=Markup(style),
-        policy=content_policy(style),
-        runs=[{"name": name, "color": _color(i, len(cards))} for i, name in enumerate(names)],
-        headline=_bars(cards, names, [n for n in HEADLINE if n in numbers.measure_names(cards)], comparisons),
-        comparisons=[_compared(cards, i, found) for i, found in enumerate(comparisons, 1)],
+        script=Markup(script),
+        policy=content_policy(style, script),
+        runs=[
+            {"name": name, "key": charts.key(drawings.style_of(i, len(cards))), "said": said}
+            for i, (name, said) in enumerate(zip(names, map(summary.in_a_sentence, cards)))
+        ],
+        summary=summary.against_the_first(comparisons) or summary.in_a_sentence(cards[0]),
+        headline=_bars(cards, names, measures, comparisons, top),
+        scale=[f"{100 * top * i / 2:.3g}%" for i in range(3)],
+        against=against,
+        comparisons=[
+            _compared(cards, i, found) for i, found in enumerate(comparisons, 1) if found.differing or against is None
+        ],
         table=_table(cards),
         published=sections.against_published(cards),
         temperature=sections.temperature(cards, names),
         conformal=sections.conformal(cards, names),
-        severity_chart=_severity_chart(cards, names),
+        severity_chart=drawings.severity_chart(cards, names),
         heat=_heat(cards, names),
-        reliability=_reliability(cards, names),
-        risk_chart=_risk_chart(cards, names),
-        flip_charts=_flip_charts(cards, names),
+        reliability=drawings.reliability(cards, names),
+        risk_chart=drawings.risk_chart(cards, names),
+        flip_charts=drawings.flip_charts(cards, names),
         panels=[_panel(panel) for panel in panels],
         facts=facts,
         warnings=_warnings(cards, names),
@@ -120,17 +132,19 @@ def render_page(
     return page
 
 
-def content_policy(style: str) -> str:
+def content_policy(style: str, script: str) -> str:
     """What a browser lets the page do (Content-Security-Policy, level 3): show its images and obey its own styles.
 
-    No script runs, nothing is loaded from anywhere, no form is sent. Of style sheets only ``style`` counts, by its
-    hash; the widths of bars are attributes. Browsers that don't know that difference (before 2022) go by the third
-    word.
+    Of scripts and style sheets only ``script`` and ``style`` count, by their hashes; nothing is loaded from anywhere,
+    no form is sent. The widths of bars are attributes. Browsers that don't know the difference between styles (before
+    2022) go by the third word.
     """
-    known = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    known = {"script": script, "style": style}
+    hashes = {name: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for name, text in known.items()}
     return (
-        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
-        f"style-src-elem 'sha256-{known}'; style-src-attr 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{hashes['script']}'; "
+        f"style-src-elem 'sha256-{hashes['style']}'; style-src-attr 'unsafe-inline'; base-uri 'none'; "
+        "form-action 'none'"
     )
 
 
@@ -139,9 +153,8 @@ def _restricted(cards: Sequence[Mapping[str, Any]]) -> bool:
     return len(found := {numbers.among(card) for card in cards}) == 1 and "" not in found
 
 
-def _color(position: int, count: int) -> int:
-    """The baseline is grey where there is something to compare; a single run takes the accent color."""
-    return 1 if count == 1 else position % SERIES
+def _styled(place: int, count: int) -> str:
+    return charts.classes(drawings.style_of(place, count))
 
 
 def _compared(cards: Sequence[Mapping[str, Any]], place: int, found: Comparison) -> dict[str, Any]:
@@ -165,24 +178,24 @@ def _bars(
     names: Sequence[str],
     measures: Sequence[str],
     comparisons: Sequence[Comparison],
+    top: float,
 ) -> list[dict[str, Any]]:
+    """The cards of the measures, all drawn on one scale from 0 to ``top``."""
     blocks = []
     for measure in measures:
-        figures = [numbers.figure_of(card, measure) for card in cards]
-        reach = [bound for f in figures if f["value"] is not None for bound in (f["value"], *(f["interval"] or ()))]
-        # Runs are compared on their own scale; a single one stands against 100%.
-        alone = len(cards) == 1 and MEASURES[measure].unit == "%"
-        top = max(reach, default=0.0) * 1.06 or 1.0
-        top = 1.0 if alone and top <= 1.06 else top
         rows = []
-        for i, (run, figure) in enumerate(zip(names, figures)):
+        for i, (run, card) in enumerate(zip(names, cards)):
+            figure = numbers.figure_of(card, measure)
             value, interval = figure["value"], figure["interval"]
+            told = f"{run}: {numbers.written(measure, value)}"
+            if interval:
+                told += f" ({numbers.written_interval(measure, interval)})"
             rows.append(
                 {
                     "run": run,
-                    "color": _color(i, len(cards)),
+                    "style": _styled(i, len(cards)),
                     "value": numbers.written(measure, value),
-                    "interval": numbers.written_interval(measure, interval),
+                    "told": "" if value is None else f"{told}, {figure['pictures']} images",
                     "length": 0.0 if value is None else 100.0 * value / top,
                     "low": None if not interval else 100.0 * interval[0] / top,
                     "spread": None if not interval else 100.0 * (interval[1] - interval[0]) / top,
@@ -194,6 +207,37 @@ def _bars(
         meaning = f"{MEASURES[measure].meaning}; {numbers.images_of(measure, cards)} images"
         blocks.append({"title": numbers.title_of(measure, cards), "meaning": meaning, "rows": rows})
     return blocks
+
+
+def _scale(cards: Sequence[Mapping[str, Any]], measures: Sequence[str]) -> float:
+    """Where the bars of all cards end: at 100% for one run, else at a round number above every figure."""
+    figures = [numbers.figure_of(card, measure) for card in cards for measure in measures]
+    reach = [bound for f in figures if f["value"] is not None for bound in (f["value"], *(f["interval"] or ()))]
+    return 1.0 if len(cards) == 1 else charts.ceiling(max(reach, default=1.0))
+
+
+def _against(comparisons: Sequence[Comparison]) -> dict[str, Any] | None:
+    """Many comparisons as one table, a line for each run; None where each gets a list of its own."""
+    judged = [found for found in comparisons if not found.differing]
+    if len(judged) <= LISTED:
+        return None
+    measures = [name for name in HEADLINE if any(found.row(name) for found in judged)]
+    titles = {row.name: row.title for found in judged for row in found.rows}
+    lines = []
+    for found in judged:
+        cells = []
+        for name in measures:
+            row = found.row(name)
+            change = "–" if row is None else numbers.written_change(row.name, row.difference, None)
+            interval = "" if row is None or row.interval is None else numbers.written_change(
+                row.name, row.difference, row.interval
+            )[len(change) + 1 :]  # fmt: skip
+            cells.append({"change": change, "interval": interval, "verdict": "none" if row is None else row.verdict})
+        lines.append({"run": found.second, "cells": cells})
+    return {
+        "first": judged[0].first, "titles": [titles[name] for name in measures], "lines": lines,
+        "explained": explained(judged[0]),
+    }  # fmt: skip
 
 
 def _table(cards: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -221,29 +265,6 @@ def _table(cards: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return rows
 
 
-def _severity_chart(cards: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Markup | None:
-    """Error against severity, mean over corruptions; severity 0 is the clean image."""
-    series = []
-    for i, (card, name) in enumerate(zip(cards, names)):
-        severities = sorted({int(s) for by in card["corruptions"].values() for s in by})
-        if not severities:
-            continue
-        mean = [float(np.mean([by[str(s)] for by in card["corruptions"].values() if str(s) in by])) for s in severities]
-        clean = numbers.figure_of(card, "clean_error")
-        known = card.get("severities", {})
-        bounds = [clean["interval"], *(known.get(str(s), {}).get("interval") for s in severities)]
-        x, y = [0.0, *severities], [clean["value"], *mean]
-        first = 0 if clean["value"] is not None else 1  # only corrupted images were measured
-        series.append(charts.Curve(name, x[first:], y[first:], _color(i, len(cards)), bounds[first:]))
-    if not series:
-        return None
-    ticks = [(x, "clean" if x == 0 else str(int(x))) for x in sorted({x for line in series for x in line.x})]
-    return charts.lines(
-        series, title="Error by severity", x_label="severity of the corruption", y_label="error",
-        x_ticks=ticks, points=True,
-    )  # fmt: skip
-
-
 def _heat(cards: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
     maps = []
     for card, name in zip(cards, names):
@@ -254,64 +275,19 @@ def _heat(cards: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[dict
         for corruption, by in card["corruptions"].items():
             bounds = card.get("corruption_intervals", {}).get(corruption, {})
             cells = [_cell(by.get(str(s)), bounds.get(str(s)), card["pictures"]) for s in severities]
-            cells.append(_cell(float(np.mean(list(by.values())))))
+            cells.append(_cell(float(np.mean(list(by.values()))), told=f"mean of {len(by)} severities"))
             rows.append({"name": corruption.replace("_", " "), "cells": cells})
         maps.append({"run": name, "severities": severities, "rows": rows})
     return maps
 
 
-def _cell(value: float | None, bounds: Sequence[float] | None = None, count: int = 0) -> dict[str, Any]:
+def _cell(value: float | None, bounds: Sequence[float] | None = None, count: int = 0, told: str = "") -> dict[str, Any]:
     if value is None:
-        return {"text": "–", "heat": 0, "strong": False, "told": ""}
-    told = f"{100 * value:.1f}% ({100 * bounds[0]:.1f}–{100 * bounds[1]:.1f}), {count} images" if bounds else ""
-    return {"text": f"{100 * value:.0f}", "heat": round(100 * value), "strong": value > 0.55, "told": told}
-
-
-def _reliability(cards: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
-    found = []
-    for i, (card, name) in enumerate(zip(cards, names)):
-        if card["reliability"]:
-            chart = charts.reliability(
-                **card["reliability"], title=f"Reliability diagram of {name}", color=_color(i, len(cards))
-            )
-            found.append({"run": name, "chart": chart})
-    return found
-
-
-def _risk_chart(cards: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Markup | None:
-    series = [
-        charts.Curve(name, card["risk_coverage"]["coverage"], card["risk_coverage"]["risk"], _color(i, len(cards)))
-        for i, (card, name) in enumerate(zip(cards, names))
-        if card["risk_coverage"]
-    ]
-    if not series:
-        return None
-    return charts.lines(
-        series, title="Risk and coverage", x_label="share of images answered, most confident first",
-        y_label="error among them", x_ticks=[(i / 4, f"{25 * i}%") for i in range(1, 5)],
-    )  # fmt: skip
-
-
-def _flip_charts(cards: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
-    perturbations = list(dict.fromkeys(name for card in cards for name in card["flips"]))
-    found = []
-    for perturbation in perturbations:
-        series = [
-            charts.Curve(name, list(range(1, len(flips) + 1)), flips, _color(i, len(cards)))
-            for i, (card, name) in enumerate(zip(cards, names))
-            if (flips := card["flips"].get(perturbation))
-        ]
-        title = perturbation.replace("_", " ")
-        chart = charts.lines(
-            series, title=f"Flips under {title}", x_label="frame", y_label="answers that changed",
-            x_ticks=_frame_ticks(max(len(line.x) for line in series)), width=340, height=220,
-        )  # fmt: skip
-        found.append({"name": title, "chart": chart})
-    return found
-
-
-def _frame_ticks(count: int) -> list[tuple[float, str]]:
-    return [(frame, str(frame)) for frame in sorted({1, *range(10, count + 1, 10)})]
+        return {"text": "–", "value": "", "heat": 0, "told": ""}
+    if bounds:
+        told = f"({100 * bounds[0]:.1f}–{100 * bounds[1]:.1f}), {count} images"
+    told = f"{100 * value:.1f}%{'' if bounds else ','} {told}".rstrip(", ")
+    return {"text": f"{100 * value:.0f}", "value": f"{value:.6f}", "heat": round(100 * value), "told": told}
 
 
 def _panel(panel: Panel) -> dict[str, Any]:
@@ -332,14 +308,19 @@ def _panel(panel: Panel) -> dict[str, Any]:
 
 
 def _warnings(cards: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[str]:
-    found = []
+    """What readers must know first; what holds for several runs is said once."""
+    found: dict[str, list[str]] = {}
     for card, name in zip(cards, names):
-        for condition, count in card["without_answer"].items():
-            found.append(
-                f"{name}: {count} images have no valid answer (NaN or infinite logits) under {condition}. "
-                "They count as wrong; measures that need a probability are not given."
-            )
-        if frost := numbers.frost_note(card):
-            found.append(f"{name}: {frost}.")
-        found += [f"{name}: {hint}." for hint in card.get("hints", ())]
-    return found
+        told = [
+            f"{count} images have no valid answer (NaN or infinite logits) under {condition}. "
+            "They count as wrong; measures that need a probability are not given."
+            for condition, count in card["without_answer"].items()
+        ]
+        told += [f"{note}." for note in (numbers.frost_note(card), *card.get("hints", ())) if note]
+        for text in told:
+            found.setdefault(text, []).append(name)
+    whole = len(cards) > 1
+    return [
+        f"{'All runs' if whole and len(runs) == len(cards) else ', '.join(runs)}: {text}"
+        for text, runs in found.items()
+    ]
