@@ -150,8 +150,8 @@ class TrainingConfig:
 
 PRESETS: dict[str, dict[str, Any]] = {
     # After Jordan (2024), whose rate for batches of 1024 is 11.5 for the sum of losses in units of
-    # 1 / (1024 (1 + 1 / (1 - 0.85))): 0.375 for the mean of 256. Smaller batches cost a processor nothing and learn more
-    # an epoch.
+    # 1 / (1024 (1 + 1 / (1 - 0.85))): 0.375 for the mean of 256. Smaller batches cost a processor nothing and learn
+    # more an epoch.
     "fast-cifar": {
         "model": "fast-cifar",
         "epochs": 10,
