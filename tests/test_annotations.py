@@ -9,7 +9,7 @@ import ipmix
 
 SOURCE = Path(ipmix.__file__).parent
 
-COMPILING = {"compiled", "compiled_disjoint", "inlined", "embedded", "helper", "separate"}
+COMPILING = {"compiled", "compiled_disjoint", "inlined", "embedded", "helper", "disjoint_helper", "separate"}
 """The decorators of ``ipmix.core.compiling``."""
 
 

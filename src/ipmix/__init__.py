@@ -101,6 +101,11 @@ class _NamedModule(ModuleType):
     def __reduce__(self) -> Any:
         return import_module, (self.__name__,)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if type(value) is ModuleType and value.__name__ == f"{self.__name__}.{name}":
+            value.__class__ = _NamedModule  # the import of a module within this one ends by setting it here
+        super().__setattr__(name, value)
+
 
 sys.modules[__name__].__class__ = _NamedModule
 
@@ -111,9 +116,7 @@ def __getattr__(name: str) -> Any:
         globals()[name] = value
         return value
     if name in _MODULES:
-        module = import_module(_MODULES[name])
-        module.__class__ = _NamedModule
-        return module
+        return import_module(_MODULES[name])
     raise AttributeError(f"module 'ipmix' has no attribute {name!r}")
 
 

@@ -178,7 +178,7 @@ def test_a_shape_that_was_promised_is_held_to(mixing: MixingSet) -> None:
     [
         ((8, 8), r"shape must be \(H, W, C\), got \(8, 8\)"),
         (8, r"shape must be \(H, W, C\), got 8"),
-        ("abc", r"shape must be \(H, W, C\), got abc"),
+        ("abc", r"shape must be \(H, W, C\), got 'abc'"),
         (("a", 8, 3), "shape's H must be a whole number from 1 to 65536, got 'a'"),
         ((8, 0, 3), "shape's W must be a whole number from 1 to 65536, got 0"),
         ((8, 8.5, 3), "shape's W must be a whole number"),

@@ -42,7 +42,7 @@ def test_from_the_words_to_the_page(tmp_path, capsys):
     assert main(words) == 0
     captured = capsys.readouterr()
     lines = captured.out.splitlines()
-    assert lines[0].split() == ["measure", "plain", "IPMix"]
+    assert lines[0].split() == ["measure", "plain", "IPMix", "images"]
     assert {line.split("  ")[0] for line in lines[2:6]} == {
         "Clean error", "Corruption error (mCE)", "Adversarial error", "Calibration error (RMS)",
     }  # fmt: skip

@@ -195,7 +195,7 @@ evaluation: {{corruptions: [gaussian_noise], severities: [1], attack: false, lim
 
 
 def test_a_limit_of_no_images_is_refused() -> None:
-    with pytest.raises(InputError, match=r"limit is from 1 to .*, got 0"):
+    with pytest.raises(InputError, match="limit is at least 1, got 0"):
         EvaluationConfig(limit=0)
 
 
@@ -207,8 +207,8 @@ def test_cifar_has_no_files_to_crop() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"threads": 0}, "threads is from 1 to 1024, got 0"),
-        ({"threads": 2000}, "threads is from 1 to 1024, got 2000"),
+        ({"threads": 0}, "threads is at least 1, got 0"),
+        ({"threads": 2000}, "threads is at most 1024, got 2000"),
         ({"checkpoint_seconds": float("nan")}, "checkpoint_seconds is a finite number"),
         ({"checkpoint_seconds": -1.0}, "checkpoint_seconds is a finite number"),
         ({"resume": True, "force": True}, "pass one of them"),
@@ -222,7 +222,7 @@ def test_ways_to_carry_out_a_run_are_checked(options: dict[str, Any], message: s
 def test_random_parts_have_one_size(folder: Path) -> None:
     with pytest.raises(InputError, match=r"leave out size \(got 64\)"):
         DataConfig(str(folder), size=64, crop="resized")
-    with pytest.raises(InputError, match="size is from 1 to 65536, got 0"):
+    with pytest.raises(InputError, match="size is at least 8, got 0"):
         DataConfig(str(folder), size=0)
-    with pytest.raises(InputError, match="from 1 to 16777216, got 0"):
+    with pytest.raises(InputError, match="at least 1, got 0"):
         MixingConfig(count=0)

@@ -89,8 +89,9 @@ def test_losses_are_float32_under_autocast_and_for_half_logits(dtype: torch.dtyp
     views = [logits(seed).to(dtype) for seed in (12, 13, 14)]
     targets = torch.tensor([0, 1, 2, 3, 4, 0])
     exact = jsd_loss(torch.cat([view.float() for view in views]), targets)
+    together = torch.cat(views)  # outside: autocast to bfloat16 joins no float16
     with torch.autocast("cpu", torch.bfloat16):
-        got = jsd_loss(torch.cat(views), targets)
+        got = jsd_loss(together, targets)
     assert got.dtype == torch.float32
     assert got.item() == exact.item()
 

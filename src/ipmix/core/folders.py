@@ -23,7 +23,7 @@ def why_unsafe(folder: Path) -> str:
     is alone in counts as the user; in a folder above with the sticky bit (``/tmp``) others can't rename what isn't
     theirs. Systems without such permissions are trusted.
     """
-    if os.name != "posix":
+    if not hasattr(os, "getuid"):  # Windows
         return ""
     path = folder.absolute()
     while not path.exists():

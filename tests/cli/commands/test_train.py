@@ -43,7 +43,7 @@ def test_a_run_from_the_command_line(data: Path, tmp_path: Path, capsys: pytest.
     mixing = ["--mixing-set", str(tmp_path / "mixing")]
     assert main(["train", str(data), "--out", str(out), *mixing, *QUICK, "--jsd"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split(":")[0] for line in lines] == ["last", "best"]
+    assert [line.split(":")[0] for line in lines] == ["last", "best", "Measure it"]
     network = models.load(out / "last.safetensors")
     assert network.classes == ("cat", "dog")
     experiment = models.facts(out / "last.safetensors")["experiment"]
@@ -91,7 +91,7 @@ def test_broken_images_are_named_or_counted(data: Path, tmp_path: Path, capsys: 
         (["DATA", "--epochs", "0"], "epochs is at least 1"),
         (["DATA", "--lr", "nan", "--method", "none"], "lr is a finite number"),
         (["DATA", "--crop", "resized", "--size", "64"], "leave out size"),
-        (["DATA", "--threads", "0"], "threads is from 1"),
+        (["DATA", "--threads", "0"], "threads is at least 1, got 0"),
         (["DATA", "--sync-batchnorm", "--method", "none"], "sync_batchnorm needs CUDA; this run is on cpu"),
         (["DATA", "--labl-smoothing", "0.1"], "did you mean --label-smoothing?"),
     ],
