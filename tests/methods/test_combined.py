@@ -119,7 +119,7 @@ def test_the_papers_combinations_are_presets() -> None:
         ({"methods": (3,)}, "methods holds 3, which draws no recipes"),
         ({"choose": "some"}, "choose must be one of all, one, by_epoch, got 'some'"),
         ({"choose": "one", "always": 3}, "of 3 methods 3 are always carried out: none is left to choose from"),
-        ({"switch": 0}, "switch must be a whole number of at least 1, got 0"),
+        ({"switch": 0}, "switch must be a whole number from 1 to 1048576, got 0"),
     ],
 )
 def test_impossible_options_are_refused(options: dict[str, Any], message: str) -> None:

@@ -58,7 +58,7 @@ def test_presets_and_names() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"size": 0}, "size must be a whole number of at least 1, got 0"),
+        ({"size": 0}, "size must be a whole number from 1 to 65536, got 0"),
         ({"fill": 256}, "fill must be in 0 .. 255, got 256"),
         ({"fill": (1, 2)}, "fill must be one byte, or three"),
         ({"fill": (1, 2, -3)}, "fill must be a whole number of at least 0, got -3"),

@@ -255,6 +255,7 @@ def test_options_may_be_given_as_lists_and_alone() -> None:
             for name in ("k", "t")
             for value in (0, -1, 1.5, 999_999_999, "zero")
         ),
+        ({"alpha": None}, "alpha must be a positive number, got None"),
         ({"min_ops": -1}, "min_ops must be a whole number of at least 0, got -1"),
         ({"min_ops": 4}, "min_ops must be at most t = 3, got 4"),
         *(

@@ -106,7 +106,7 @@ def test_options() -> None:
     assert drawn(PRIME(least_cut=200), 20)  # above the most that small images get by default
     for options, text in (
         ({"k": 0}, "k must be a whole number"),
-        ({"least_cut": 1}, "least_cut must be a whole number of at least 2"),
+        ({"least_cut": 1}, "least_cut must be a whole number from 2 to 65536"),
         ({"most_cut": 1}, "most_cut must be a whole number of at least 2"),
         ({"most_cut": 5000}, "at most 4096"),
         ({"sigma": 0}, "sigma must be a positive number"),

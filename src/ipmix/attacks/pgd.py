@@ -11,8 +11,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from ipmix.core.bounds import ATTACK_STEPS_MOST
+from ipmix.core.checking import check_choice, check_indices, check_int64, shown
 from ipmix.core.errors import InputError
 from ipmix.core.frozen import frozen
+from ipmix.core.ranges import Range, check_range, numbers
 
 _SALT = 0x50474400  # keeps these draws apart from every other use of the same seed
 
@@ -62,11 +65,12 @@ def pgd(
         InputError: a value, shape or range is not as above.
     """
     _check(images, labels, epsilon, steps, step_size, restarts)
-    if centre not in ("clean", "noisy"):
-        raise InputError(f'centre must be "clean" or "noisy", got {centre!r}')
-    if norm not in ("linf", "l2"):
-        raise InputError(f'norm must be "linf" or "l2", got {norm!r}')
-    places = np.arange(len(images)) if indices is None else np.asarray(indices)
+    if not isinstance(model, nn.Module):
+        raise InputError(f"model must be a torch.nn.Module, got {shown(model)}")
+    check_int64("seed", seed)
+    check_choice("centre", centre, ("clean", "noisy"))
+    check_choice("norm", norm, ("linf", "l2"))
+    places = np.arange(len(images)) if indices is None else check_indices(indices)
     if places.shape != (len(images),):
         raise InputError(f"indices must be {len(images)} integers, got shape {list(places.shape)}")
     clean = images.detach()
@@ -159,7 +163,7 @@ def _check(
         )
     if not isinstance(labels, torch.Tensor) or labels.shape != images.shape[:1] or labels.is_floating_point():
         raise InputError(f"labels must be {len(images)} integers in a tensor")
-    if not (np.isfinite(epsilon) and epsilon >= 0 and np.isfinite(step_size) and step_size >= 0):
-        raise InputError(f"epsilon and step_size must be 0 or more, got {epsilon} and {step_size}")
-    if steps < 0 or restarts < 1:
-        raise InputError(f"steps must be at least 0 and restarts at least 1, got {steps} and {restarts}")
+    for name, number in (("epsilon", epsilon), ("step_size", step_size)):
+        check_range(name, number, numbers())
+    check_range("steps", steps, Range(0, ATTACK_STEPS_MOST))
+    check_range("restarts", restarts, Range(1, ATTACK_STEPS_MOST))

@@ -42,5 +42,8 @@ BINS_MOST = 2**24
 SHARDS_MOST = 2**20
 """Parts of a work, each for a machine of its own."""
 
+MAGNITUDES_MOST = 2**16
+"""Magnitudes of a policy's operation (31 are usual): a table holds each of them."""
+
 STEPS_MOST = 1024
 """Chains of a recipe, and steps of a chain (3 of 3 are usual): what each image's recipe takes in memory."""

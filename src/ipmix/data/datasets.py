@@ -226,6 +226,7 @@ def tell_hidden(images: ArrayDataset | FileDataset) -> None:
 
 def splits(source: str | Path) -> tuple[str, ...]:
     """The splits that a set has; empty for a folder of class folders without splits."""
+    check_folder_name("source", source)
     if str(source) in BUILT_IN:
         return ("train", "test")
     return tuple(name for name in SPLITS if _holds_classes(Path(source) / name))

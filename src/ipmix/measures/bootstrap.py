@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ipmix.core.checking import check_count, check_share
+from ipmix.core.bounds import SHAPE_MOST
+from ipmix.core.checking import check_count, check_indices, check_share, check_switch, shown
 from ipmix.core.errors import InputError
 from ipmix.measures.outputs import as_numbers
 
@@ -44,8 +45,11 @@ def interval(
             gathered in bins: an image drawn twice agrees with itself, so that every bin looks further off.
     """
     _check(count, level, samples, seed)
-    sizes = [count] if groups is None else [int(size) for size in groups]
-    if sum(sizes) != count or min(sizes) < 1:
+    if not callable(statistic):
+        raise InputError(f"statistic must be a function of the drawn images' places, got {shown(statistic)}")
+    check_switch("centred", centred)
+    sizes = [count] if groups is None else check_indices(groups, "groups").tolist()
+    if sum(sizes) != count or min(sizes, default=0) < 1:
         raise InputError(f"groups must be sizes of at least 1 that sum to {count}, got {sizes}")
     generator = np.random.Generator(np.random.Philox(key=[seed, _SALT]))
     starts = np.cumsum([0, *sizes[:-1]])
@@ -72,7 +76,7 @@ def mean_interval(values: ArrayLike, *, seed: int, level: float = 0.95, samples:
 def _check(count: int, level: float, samples: int, seed: int) -> None:
     check_count("seed", seed, 0, 2**63 - 1)
     check_count("samples", samples, 0, MOST_SAMPLES)
-    check_count("count (the images that an interval needs)", count, 2)
+    check_count("count (the images that an interval needs)", count, 2, SHAPE_MOST["N"])
     check_share("level", level, least=False, most=False)
     if samples < 20:
         raise InputError(f"an interval needs at least 20 samples, got {samples}")

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ipmix.core.checking import check_choice, shown
 from ipmix.core.errors import InputError
 
 Reference = Literal["previous", "first"]
@@ -65,6 +66,8 @@ def mean_flip_rate(rates: Mapping[str, float], baseline: Mapping[str, float]) ->
     measure a baseline model, or pass the table you compare with.
     """
     _check_rates(rates)
+    if not isinstance(baseline, Mapping):
+        raise InputError(f"a baseline must be a dict of perturbation to flip rate, got {shown(baseline)}")
     missing = [name for name in rates if name not in baseline]
     if missing:
         raise InputError(f"the baseline has no flip rate for {', '.join(missing)}")
@@ -122,8 +125,7 @@ def _integers(values: ArrayLike, name: str) -> NDArray[np.integer]:
 
 def _before(frames: NDArray[np.integer], reference: str, difficulty: int) -> NDArray[np.integer]:
     """What frames ``difficulty`` .. T-1 are compared with; [N, T, ...] -> [N, T - difficulty, ...]."""
-    if reference not in ("previous", "first"):
-        raise InputError(f'reference must be "previous" or "first", got {reference!r}')
+    check_choice("reference", reference, ("previous", "first"))
     if not (isinstance(difficulty, (int, np.integer)) and 1 <= difficulty < frames.shape[1]):
         raise InputError(f"difficulty must be in 1 .. {frames.shape[1] - 1}, below the frames, got {difficulty!r}")
     if reference == "previous":

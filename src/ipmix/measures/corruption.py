@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ipmix.core.checking import shown
 from ipmix.core.errors import InputError
 from ipmix.measures.outputs import as_numbers
 
@@ -140,6 +141,8 @@ def relative_mean_corruption_error(
     if baseline_clean is None:
         raise InputError("a relative mCE against a baseline needs the baseline's clean error too")
     _check_fraction("baseline_clean", baseline_clean)
+    if not isinstance(baseline, Mapping):
+        raise InputError(f"a baseline must be a dict of corruption to error, got {shown(baseline)}")
     if missing := [name for name in own if name not in baseline]:
         raise InputError(f"the baseline has no error for {', '.join(missing)}")
     for name in own:
@@ -166,6 +169,8 @@ def _baseline(baseline: Mapping[str, float] | str) -> Mapping[str, float]:
         if baseline != "alexnet":
             raise InputError(f"the only baseline with a name is 'alexnet', got {baseline!r}; or pass a dict")
         return {**ALEXNET, **ALEXNET_VALIDATION}
+    if not isinstance(baseline, Mapping):
+        raise InputError(f"a baseline must be a dict of corruption to error, or 'alexnet', got {shown(baseline)}")
     for name, value in baseline.items():
         if not isinstance(value, (int, float, np.number)) or not 0.0 < value <= 1.0:
             raise InputError(f"the baseline's error for {name!r} must be in (0, 1], got {value}")

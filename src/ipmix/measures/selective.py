@@ -6,7 +6,7 @@ Geifman and El-Yaniv (NeurIPS 2017). Coverage is the share of images answered, r
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ipmix.core.errors import InputError
+from ipmix.core.checking import check_share
 from ipmix.measures.outputs import as_confidence_and_correct
 
 
@@ -36,8 +36,7 @@ def area_under_response_rate(confidence: ArrayLike, correct: ArrayLike) -> float
 
 def coverage_at_risk(confidence: ArrayLike, correct: ArrayLike, risk: float) -> float:
     """The largest share of images that can be answered with an error of at most ``risk``; 0 if none can."""
-    if not 0.0 <= risk <= 1.0:
-        raise InputError(f"risk must be a fraction in [0, 1], got {risk}")
+    check_share("risk", risk)
     coverage, risks = risk_coverage(confidence, correct)
     within = np.flatnonzero(risks <= risk)
     return float(coverage[within[-1]]) if within.size else 0.0
@@ -45,7 +44,6 @@ def coverage_at_risk(confidence: ArrayLike, correct: ArrayLike, risk: float) -> 
 
 def risk_at_coverage(confidence: ArrayLike, correct: ArrayLike, coverage: float) -> float:
     """The error when at least the most confident ``coverage`` of the images are answered."""
-    if not 0.0 < coverage <= 1.0:
-        raise InputError(f"coverage must be a fraction in (0, 1], got {coverage}")
+    check_share("coverage", coverage, least=False)
     coverages, risks = risk_coverage(confidence, correct)
     return float(risks[np.argmax(coverages >= coverage - 1e-12)])

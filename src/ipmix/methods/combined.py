@@ -7,7 +7,8 @@ images with augmented images, and labels that are mixed already with each other.
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ipmix.core.checking import check_choice, check_count
+from ipmix.core.bounds import EPOCHS_MOST, STEPS_MOST
+from ipmix.core.checking import check_choice, check_count, shown
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import Key, Keys, below
 from ipmix.methods.augmix import AugMix
@@ -51,12 +52,12 @@ class Combined:
     name = "combined"
 
     def __post_init__(self) -> None:
-        if isinstance(self.methods, str) or not self.methods:
-            raise InputError(f"methods must be a list of methods or their names, got {self.methods!r}")
+        if not isinstance(self.methods, tuple | list) or not self.methods:
+            raise InputError(f"methods must be a list of methods or their names, got {shown(self.methods)}")
         object.__setattr__(self, "methods", tuple(_method(item) for item in self.methods))
         check_choice("choose", self.choose, CHOICES)
-        check_count("always", self.always, 0)
-        check_count("switch", self.switch, 1)
+        check_count("always", self.always, 0, STEPS_MOST)
+        check_count("switch", self.switch, 1, EPOCHS_MOST)
         if self.choose != "all" and self.always >= len(self.methods):
             raise InputError(
                 f"of {len(self.methods)} methods {self.always} are always carried out: none is left to choose from"

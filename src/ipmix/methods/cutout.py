@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ipmix.core.bounds import SIDE_MOST
 from ipmix.core.checking import check_count
 from ipmix.core.compiling import compiled_disjoint
 from ipmix.core.errors import InputError
@@ -42,7 +43,7 @@ class CutOut:
 
     def __post_init__(self) -> None:
         if self.size is not None:
-            check_count("size", self.size, 1)
+            check_count("size", self.size, 1, SIDE_MOST)
         fill = (self.fill,) * 3 if isinstance(self.fill, int | np.integer) else self.fill
         if not isinstance(fill, tuple | list) or len(fill) != 3:
             raise InputError(f"fill must be one byte, or three, got {self.fill!r}")

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ipmix.core.checking import shown
 from ipmix.core.compiling import direct, embedded
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import SHARED_VIEW, Key, Keys, below, beta, between, bits, start, uniform
@@ -75,8 +76,8 @@ def stage_seed(seed: int, stage: int) -> int:
 
 def find_preset(method: str, presets: Mapping[str, Any], name: str) -> Any:
     """The preset of this name; :class:`InputError` naming those that there are."""
-    if name not in presets:
-        raise InputError(f"{method} has no preset {name!r}; presets are {', '.join(presets)}")
+    if not isinstance(name, str) or name not in presets:
+        raise InputError(f"{method} has no preset {shown(name)}; presets are {', '.join(presets)}")
     return presets[name]
 
 

@@ -93,9 +93,9 @@ class IPMix:
         check_count("min_ops", self.min_ops, 0)
         if self.min_ops > self.t:
             raise InputError(f"min_ops must be at most t = {self.t}, got {self.min_ops}")
-        for name in ("alpha", "beta"):
-            if getattr(self, name) is not None:
-                check_positive(name, getattr(self, name))
+        check_positive("alpha", self.alpha)
+        if self.beta is not None:
+            check_positive("beta", self.beta)
         check_severity(self.severity)
         if self.patch_sizes is not None:
             if not isinstance(self.patch_sizes, Iterable):

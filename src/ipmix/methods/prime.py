@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ipmix.core.bounds import STEPS_MOST
+from ipmix.core.bounds import SIDE_MOST, STEPS_MOST
 from ipmix.core.checking import check_choice, check_count, check_positive, check_subset
 from ipmix.core.compiling import compiled_disjoint
 from ipmix.core.errors import InputError
@@ -70,15 +70,15 @@ class PRIME:
     def __post_init__(self) -> None:
         for name in ("k", "t"):
             check_count(name, getattr(self, name), 1, STEPS_MOST)
-        check_count("least_cut", self.least_cut, 2)
+        check_count("least_cut", self.least_cut, 2, SIDE_MOST)
         for name, least in (("color_frequencies", 1), ("color_band", 0), ("most_cut", self.least_cut)):
             if getattr(self, name) is not None:
-                check_count(name, getattr(self, name), least)
+                check_count(name, getattr(self, name), least, SIDE_MOST if name == "color_band" else None)
         for name in ("color_frequencies", "most_cut"):
             if (getattr(self, name) or 0) > MOST_FREQUENCY:
                 raise InputError(f"{name} must be at most {MOST_FREQUENCY}, got {getattr(self, name)}")
         for name in ("alpha", "sigma", "color_temperature"):
-            if getattr(self, name) is not None:
+            if name != "color_temperature" or self.color_temperature is not None:
                 check_positive(name, getattr(self, name))
         for name in ("sigma", "color_temperature"):
             if (getattr(self, name) or 0) > 1000:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from ipmix.core.bounds import STEPS_MOST
+from ipmix.core.bounds import MAGNITUDES_MOST, STEPS_MOST
 from ipmix.core.checking import check_count
 from ipmix.core.compiling import compiled_disjoint
 from ipmix.core.errors import InputError
@@ -45,7 +45,7 @@ class RandAugment:
 
     def __post_init__(self) -> None:
         check_count("num_ops", self.num_ops, 1, STEPS_MOST)
-        check_count("num_magnitude_bins", self.num_magnitude_bins, 2)
+        check_count("num_magnitude_bins", self.num_magnitude_bins, 2, MAGNITUDES_MOST)
         check_count("magnitude", self.magnitude, 0)
         if self.magnitude >= self.num_magnitude_bins:
             raise InputError(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from ipmix.core.bounds import MAGNITUDES_MOST
 from ipmix.core.checking import check_count
 from ipmix.core.compiling import compiled_disjoint
 from ipmix.core.randomness import Keys, below, start
@@ -38,7 +39,7 @@ class TrivialAugmentWide:
     needs_mixing_images = False
 
     def __post_init__(self) -> None:
-        check_count("num_magnitude_bins", self.num_magnitude_bins, 2)
+        check_count("num_magnitude_bins", self.num_magnitude_bins, 2, MAGNITUDES_MOST)
         check_filling(self.interpolation, self.fill)
 
     @classmethod

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ipmix.core.bounds import SHAPE_MOST
 from ipmix.core.checking import check_count, check_images, check_indices, check_int64, check_shape, described
 from ipmix.core.errors import InputError
 from ipmix.core.files import FileLock
@@ -99,6 +100,7 @@ class MixingSet:
         """
         check_count("size", size, SIZE_LEAST, SIZE_MOST)
         check_int64("seed", seed)
+        count, size, seed = int(count), int(size), int(seed)  # NumPy's are no JSON
         plan = MixingSetPlan(seed=seed, size=size, mix=compose(count, mix), files="shard")
         name = hashlib.sha256(repr((plan.mix, PAINTINGS_VERSION, VERSION)).encode()).hexdigest()[:12]
         folder = (
@@ -258,6 +260,8 @@ class MixingSet:
 
         The authors' Resize and RandomCrop, for use outside of the engines (whose recipes hold their own crop).
         """
+        if not isinstance(key, Key):
+            raise InputError(f"key must be a Key, got {described(key)}")
         planes = self.gather([index], height, width, self.channels)[0]
         state = key.stream()
         top = below(state, planes.shape[1] - height + 1)
@@ -273,6 +277,7 @@ class MixingSet:
         return checked % len(self)
 
     def _planes_for(self, height: int, width: int, channels: int) -> "np.ndarray | ArrayFile":
+        check_count("channels", channels, 1, SHAPE_MOST["C"])
         if channels != self.channels and not (channels == 1 and self.channels == 3):
             raise InputError(
                 f"images of {channels} channels need a mixing set of {channels}, this one has {self.channels}; "

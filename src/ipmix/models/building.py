@@ -84,6 +84,10 @@ def build(
     Raises:
         InputError: unknown name, unsuited depth, unreadable or unfitting weights.
     """
+    if not isinstance(name, str):
+        raise InputError(f"a network's name is a text, got {plain(repr(name), most=60)}")
+    if not isinstance(classes, int | Sequence) or isinstance(classes, str | bytes | bool):
+        raise InputError(f"classes is how many there are, or their names, got {plain(repr(classes), most=60)}")
     if isinstance(classes, int) and not 0 < classes <= MOST_CLASSES:  # before their names fill the memory
         raise InputError(f"a classifier has at least one class and at most {MOST_CLASSES:,}, got {classes:,}")
     labels = tuple(str(i) for i in range(classes)) if isinstance(classes, int) else tuple(classes)

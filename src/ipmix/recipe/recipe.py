@@ -169,7 +169,7 @@ class Recipe:
         """Read what :meth:`to_json` wrote. Raises :class:`InputError` naming the key that is wrong."""
         try:
             values = json.loads(text)
-        except (ValueError, RecursionError) as error:  # also numbers too long, and lists too deep, for Python
+        except (ValueError, RecursionError, TypeError) as error:  # also what is too long or deep for Python
             raise InputError(f"this is no recipe: not valid JSON ({error})") from None
         if isinstance(values, dict) and values.get("format") == 1:
             _modernize(values)

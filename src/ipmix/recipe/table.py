@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ipmix.core.bounds import CLASSES_MOST
-from ipmix.core.checking import check_count
+from ipmix.core.checking import check_count, shown
 from ipmix.core.errors import InputError
 from ipmix.recipe.format import (
     CHAIN_TYPE,
@@ -88,6 +88,7 @@ class RecipeTable:
     def __getitem__(self, which: Any) -> Any:
         if isinstance(which, slice):
             return RecipeTable(self.height, self.width, self.heads[which], self.chains[which], self.steps[which])
+        _check_place(which, len(self))
         head = self.heads[which]
         chains = tuple(
             Chain(int(chain["share"]), tuple(_unpacked(step) for step in steps[: chain["length"]]))
@@ -153,6 +154,8 @@ class RecipeSequence:
         return (self[i] for i in range(len(self)))
 
     def __getitem__(self, which: Any) -> Any:
+        if not isinstance(which, slice):
+            _check_place(which, len(self))
         parts = tuple(table[which] for table in self.tables)
         return RecipeSequence(parts) if isinstance(which, slice) else parts
 
@@ -167,8 +170,21 @@ Recipes = RecipeTable | RecipeSequence
 """What methods draw: a table, or several to be carried out one after the other."""
 
 
+def _check_place(which: Any, count: int) -> None:
+    """IndexError (which ends a loop over a table) for a place that there is not; InputError for what is no place."""
+    if isinstance(which, bool) or not isinstance(which, int | np.integer):
+        raise InputError(f"a recipe's place is a whole number, or a slice, got {shown(which)}")
+    if not -count <= which < count:
+        raise IndexError(f"recipe {which} of {count}")
+
+
 def _label_shares(labels: np.ndarray, classes: int | None, count: int) -> np.ndarray:
-    labels = np.asarray(labels)
+    try:
+        labels = np.asarray(labels)
+    except ValueError:
+        raise InputError(
+            f"labels must be int[{count}] or float[{count}, classes], got rows of several lengths"
+        ) from None
     if labels.ndim == 2 and np.issubdtype(labels.dtype, np.floating) and len(labels) == count:
         if classes is not None and labels.shape[1] != classes:
             raise InputError(f"labels have shares of {labels.shape[1]} classes, and classes is {classes}")
