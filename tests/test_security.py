@@ -425,10 +425,10 @@ def test_without_a_cache_everything_works(
 def without_a_locator(real):  # type: ignore[no-untyped-def]
     """Numba's ``njit`` where no folder can be written to."""
 
-    def njit(**options):  # type: ignore[no-untyped-def]
+    def njit(*functions, **options):  # type: ignore[no-untyped-def]
         if options.pop("cache", False):
             raise RuntimeError("cannot cache function 'f': no locator available for file 'x'")
-        return real(**options)
+        return real(*functions, **options)
 
     return njit
 

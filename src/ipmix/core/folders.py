@@ -49,7 +49,15 @@ def cache_folder(cache: str | os.PathLike[str] | None = None) -> Path:
     Raises:
         InputError: there is no place for a temporary folder either.
     """
-    return Path(cache) if cache is not None else lasting_cache_folder() or _temporary(str(_usual()), os.getpid())
+    if cache is not None:
+        return Path(cache)
+    folder = lasting_cache_folder()
+    if folder is not None and not os.environ.get(CACHE_VARIABLE):
+        try:  # what the permissions say is not all: some places (/proc) take nothing from anybody
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            folder = None
+    return folder or _temporary(str(_usual()), os.getpid())
 
 
 def lasting_cache_folder() -> Path | None:
