@@ -1,4 +1,5 @@
 import json
+import multiprocessing
 
 import numpy as np
 import pytest
@@ -9,7 +10,15 @@ torch = pytest.importorskip("torch", reason="the train extra is not installed")
 from ipmix.cli.main import main  # noqa: E402
 from ipmix.core.errors import InputError  # noqa: E402
 from ipmix.data.datasets import ArrayDataset  # noqa: E402
-from ipmix.experiment.quickstart_worker import QuickstartConfig, images_of, method_of, thinned, train_and_measure  # noqa: E402
+from ipmix.experiment.quickstart import _Display, _received  # noqa: E402
+from ipmix.experiment.quickstart_worker import (  # noqa: E402
+    QuickstartConfig,
+    images_of,
+    method_of,
+    percent_to,
+    thinned,
+    train_and_measure,
+)
 
 TINY = QuickstartConfig(epochs=1, train_images=128, test_images=110, mixing_images=8)
 
@@ -96,3 +105,23 @@ def test_thinning_keeps_the_classes_shares(mixed):
 def test_digits_are_not_mirrored():
     assert "mirror" not in method_of(QuickstartConfig()).operations
     assert method_of(QuickstartConfig(data="cifar10")).operations == "core"
+
+
+def test_measuring_is_told_as_it_goes(tmp_path, capsys):
+    settings = QuickstartConfig(epochs=1)
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "plain" / "metrics.jsonl").write_text('{"train_error": 1}\n')
+    display = _Display(settings, tmp_path, False)
+    here, there = multiprocessing.Pipe()
+    told = percent_to(there)
+    for done in range(501):
+        told(done, 500)
+    there.send(("card", {"a": 1}))
+    sent = []
+    while (card := _received(here, "plain", display)) is None:
+        sent.append(display.measured["plain"])
+        display.update()
+    assert card == {"a": 1}
+    assert sent == list(range(1, 101))
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("plain: measuring")]
+    assert [line.rpartition("; ")[2] for line in lines] == ["0%", "20%", "40%", "60%", "80%", "100%"]

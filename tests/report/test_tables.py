@@ -1,5 +1,8 @@
 import csv
 import io
+import re
+
+import pytest
 
 from ipmix.measures.table import HEADLINE
 from ipmix.report import tables
@@ -80,3 +83,26 @@ def test_what_is_missing_is_said_under_the_table(made_card, tmp_path):
     assert lines[0] == "no answer (NaN or infinite logits) for 2 images under clean: wrong."
     assert lines[1].startswith("Calibration error (RMS) is not given: RMS calibration error needs at least 100 images")
     assert notes([few, few])[0].startswith("few: ")
+
+
+class Eighty(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("count", [1, 2, 10])
+def test_a_terminal_of_80_columns_breaks_no_figure_and_no_word(cards, monkeypatch, count):
+    monkeypatch.setenv("COLUMNS", "80")
+    several = [{**cards[place % 2], "run": {"name": f"run{place}"}} for place in range(count)]
+    out = Eighty()
+    print_comparison(several, out=out)
+    lines = re.sub(r"\x1b\[[\d;]*m", "", out.getvalue()).splitlines()
+    assert max(map(len, lines)) <= 80
+    shown = [cell.strip() for line in lines for cell in re.split("[│┃]", line)]
+    for row in tables.comparison(several, HEADLINE)[1]:
+        for cell in row[1:]:
+            assert cell in shown
+        for word in row[0].split():
+            assert any(word in cell.split() for cell in shown)
+    for place in range(count):
+        assert any(f"run{place}" in cell.split() for cell in shown)

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 
 from ipmix.core.errors import InputError, plain
 from ipmix.core.files import FULL
+from ipmix.core.terminal import wrapped
 
 SUMMARIES = {
     "quickstart": "train a plain and an IPMix network on small images, score both, write a page",
@@ -173,26 +174,34 @@ def _module(name: str) -> str:
 
 
 def _complain(message: str, code: int) -> int:
-    sys.stderr.write(f"ipmix: {plain(message, most=2000)}\n")
+    sys.stderr.write(wrapped(f"ipmix: {plain(message, most=2000)}\n", sys.stderr))
     return code
 
 
 def _print_help(out: TextIO) -> None:
     commands = available()
     width = max(map(len, commands), default=0)
-    lines = [f"  {name:<{width}}  {text}" for name, text in commands.items()]
+    lines = [_entry(name, text, width) for name, text in commands.items()]
     out.write(
         "usage: ipmix COMMAND ...\n\n"
         "IPMix augmentation, and a safety scorecard for image classifiers.\n\n"
         "commands:\n" + "\n".join(lines) + "\n\n"
         "ipmix COMMAND --help explains one; ipmix --version tells the version.\n"
-        "ipmix --print-completion SHELL prints what bash, zsh or fish needs to complete words.\n"
+        "ipmix --print-completion SHELL prints what bash, zsh or fish needs to complete\n"
+        "words.\n"
     )
+
+
+def _entry(name: str, text: str, width: int) -> str:
+    """A command and what it does, in lines of 80 characters."""
+    import textwrap
+
+    return textwrap.fill(text, 80, initial_indent=f"  {name:<{width}}  ", subsequent_indent=" " * (width + 4))
 
 
 def _print_group_help(name: str, group: dict[str, Callable[..., Any]], out: TextIO) -> None:
     width = max(map(len, group))
-    lines = [f"  {key:<{width}}  {(function.__doc__ or '').strip().splitlines()[0]}" for key, function in group.items()]
+    lines = [_entry(key, (function.__doc__ or "").strip().splitlines()[0], width) for key, function in group.items()]
     out.write(
         f"usage: ipmix {name} COMMAND ...\n\n{SUMMARIES[name]}\n\ncommands:\n"
         + "\n".join(lines)

@@ -13,18 +13,24 @@ from ipmix.augmentation.explain import explain
 from ipmix.cli.sheet import SheetRow
 from ipmix.core.errors import InputError
 from ipmix.core.extensions import full_name
+from ipmix.core.terminal import wrapped
 from ipmix.engines import reference
 from ipmix.methods import METHODS, IPMix, Vanilla
 from ipmix.methods.choosing import made_method, method_kind, method_name
+from ipmix.methods.ipmix import LEVELS
 from ipmix.methods.protocol import Method
 from ipmix.mixing_set.mixing_set import MixingSet, margin
 from ipmix.recipe.mixing_images import MixingImages
+from ipmix.recipe.recipe import Recipe, Step
 from ipmix.recipe.table import RecipeSequence
 
 LEAST_COLUMNS = 4
 TRIES = 200
 LEAST_SHARE, MOST_SHARE = 0.2, 0.6
 """Of versions that mix in another image, those are shown in which it is well visible, and the image too."""
+
+SEEDS = 200
+"""How many seeds are tried for one that shows every level."""
 
 PARTNER_SEED = 0x706172746E6572
 
@@ -110,7 +116,7 @@ def compare(
     One version of each: a grid, with what is mixed in at its beginning. Several: a line for each method.
     """
     vanilla = [method for method in methods.values() if isinstance(method, Vanilla)]
-    cells = [("the image itself (Vanilla)" if vanilla else "the image", pair[0])]
+    cells = [("the original (Vanilla)" if vanilla else "the original", pair[0])]
     if any(method.mixes_labels for method in methods.values()):
         cells.append(("its partner, for methods that mix labels", pair[1]))
     if mixing is not None and any(method.needs_mixing_images for method in methods.values()):
@@ -143,6 +149,35 @@ def _mixing_image(pair: np.ndarray, mixing: MixingSet, seed: int, epoch: int, in
     return image
 
 
+def telling_seed(method: Method, shape: tuple[int, ...], mixing_count: int, *, epoch: int, index: int) -> int:
+    """The first seed whose recipe for an image of this shape shows most of the levels: image, patch and pixel."""
+    best, most = 0, -1
+    for seed in range(SEEDS):
+        drawn = draw(method, (1, *shape), mixing_count, seed=seed, epoch=epoch, indices=[index])
+        tables: Any = drawn.tables if isinstance(drawn, RecipeSequence) else (drawn,)
+        found = len({level for table in tables for level in levels_of(table[0], shape)})
+        if found > most:
+            best, most = seed, found
+        if most == len(LEVELS):
+            break
+    return best
+
+
+def levels_of(recipe: Recipe, shape: tuple[int, ...]) -> set[str]:
+    """Which of the levels the steps of a recipe are of: operations on the image, mixing in a patch, in every pixel."""
+    whole = (0, 0, shape[1], shape[0])
+    return {
+        "image" if not step.mixer else "pixel" if _box(step) == whole else "patch"
+        for chain in recipe.chains
+        if chain.share
+        for step in chain.steps
+    }
+
+
+def _box(step: Step) -> tuple[int, int, int, int] | None:
+    return (step.left, step.top, step.right, step.bottom) if step.mixer else None
+
+
 def taken_apart(
     method: Method, name: str, image: np.ndarray, mixing: MixingImages | None, **where: Any
 ) -> list[SheetRow]:
@@ -153,7 +188,12 @@ def taken_apart(
     tables: Any = drawn.tables if isinstance(drawn, RecipeSequence) else (drawn,)
     lines: list[SheetRow] = []
     for table in tables:
-        sys.stdout.write(f"{name}: {table[0]}\n")
-        lines += [SheetRow(row.label, row.images) for row in explain(image, table[0], mixing)]
+        sys.stdout.write(wrapped(f"{name}: {table[0]}\n", sys.stdout))
+        first, *chains = explain(image, table[0], mixing)
+        lines.append(SheetRow(first.label, first.images))
+        lines += [
+            SheetRow(row.label, row.images, (None, *(_box(step) for step in chain.steps)))
+            for row, chain in zip(chains, table[0].chains)
+        ]
         image = apply(table, image[None], mixing)[0]
     return lines

@@ -16,6 +16,7 @@ FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 """The endings that a sheet can be written under, and Pillow's names of the formats."""
 
 INK, FAINT, PAPER = (24, 24, 27), (113, 113, 122), (255, 255, 255)
+BOX = (220, 38, 38)  # around what a step changes
 CELL_MOST = 4096
 """Pixels of an image on a sheet."""
 PIXELS_MOST = 250_000_000
@@ -32,6 +33,8 @@ class SheetRow:
 
     heading: str
     cells: Sequence[tuple[str, np.ndarray]]
+    boxes: Sequence[tuple[int, int, int, int] | None] = ()
+    """For each cell what is outlined in its image: left, top, right, bottom in its pixels; None for nothing."""
 
 
 def draw_sheet(lines: Sequence[SheetRow], *, cell: int = 144, title: str = "") -> Image.Image:
@@ -64,7 +67,10 @@ def draw_sheet(lines: Sequence[SheetRow], *, cell: int = 144, title: str = "") -
             ink.text((GAP, y), line.heading, INK, strong)
         for column, (words, image) in enumerate(block):
             x = GAP + column * (cell + GAP)
-            sheet.paste(image, (x + (cell - image.width) // 2, y + heading + tall - image.height))
+            place = (x + (cell - image.width) // 2, y + heading + tall - image.height)
+            sheet.paste(image, place)
+            if column < len(line.boxes) and (box := line.boxes[column]) is not None:
+                _outline(ink, place, box, image.width / line.cells[column][1].shape[1])
             for i, word in enumerate(words):
                 ink.text((x, y + heading + tall + 4 + i * (MOST_TEXT + 4)), word, FAINT, font)
         y += heading + tall + text + GAP
@@ -72,15 +78,17 @@ def draw_sheet(lines: Sequence[SheetRow], *, cell: int = 144, title: str = "") -
 
 
 def contact_sheet(images: Sequence[np.ndarray], cell: int, columns: int | None = None) -> Image.Image:
-    """``images`` (uint8[h, w, 3] each) without labels on dark paper, in cells of ``cell`` pixels, about a square."""
+    """``images`` (uint8[h, w, 3] each) without labels on dark paper, about a square of them.
+
+    Each image's longer side is brought to ``cell`` pixels; small ones are enlarged without smoothing.
+    """
     across = columns or max(1, round(len(images) ** 0.5))
     down = -(-len(images) // across)
     _check_size(down, across, cell)
     pitch = cell + NARROW_GAP
     paper = Image.new("RGB", (across * pitch - NARROW_GAP, down * pitch - NARROW_GAP), DARK)
     for position, pixels in enumerate(images):
-        image = Image.fromarray(pixels)
-        image.thumbnail((cell, cell), Image.Resampling.LANCZOS)
+        image = _fit(pixels, cell)
         left = position % across * pitch + (cell - image.width) // 2
         top = position // across * pitch + (cell - image.height) // 2
         paper.paste(image, (left, top))
@@ -95,6 +103,15 @@ def write_contact_sheet(images: Sequence[np.ndarray], path: str | os.PathLike[st
     paper = contact_sheet(images, cell)
     with replacing(target) as file:
         paper.save(file, FORMATS[target.suffix.lower()], quality=85)
+
+
+def _outline(ink: ImageDraw.ImageDraw, place: tuple[int, int], box: tuple[int, int, int, int], scale: float) -> None:
+    """A line around a box of an image that stands at ``place``, enlarged by ``scale``; seen on any color."""
+    left, top = (round(start + scale * end) for start, end in zip(place, box[:2]))
+    right, bottom = (round(start + scale * end) - 1 for start, end in zip(place, box[2:]))
+    for inset, color in ((0, PAPER), (1, BOX), (2, PAPER)):
+        if right - left > 2 * inset and bottom - top > 2 * inset:
+            ink.rectangle((left + inset, top + inset, right - inset, bottom - inset), outline=color)
 
 
 def _check_size(rows: int, columns: int, cell: int) -> None:

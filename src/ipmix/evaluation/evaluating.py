@@ -20,6 +20,7 @@ from ipmix.core.files import alone, refuse_links, write_text
 from ipmix.core.image_sizes import SMALL_SIDE
 from ipmix.core.json_text import json_text
 from ipmix.core.processes import Team
+from ipmix.core.terminal import wrapped
 from ipmix.data.broken import list_broken
 from ipmix.data.datasets import tell_hidden
 from ipmix.data.sources import ImageSource, InMemory, OnDisk
@@ -247,10 +248,11 @@ def _report(
     if not show:
         return
     print_comparison([card])
-    sys.stdout.write(
+    told = (
         "In brackets: 95% intervals over the images. "
         f"All measures: {request.out / 'scorecard.json'}; open {request.out / 'report.html'}\n"
     )
+    sys.stdout.write(wrapped(told, sys.stdout))
 
 
 def _anomalies(request: EvaluationRequest, model: nn.Module, source: InMemory | OnDisk) -> InMemory | OnDisk:

@@ -65,6 +65,7 @@ def predict(
     quiet: bool = False,
     shard: tuple[int, int] = (0, 1),
     ready: ReadyMade | None = None,
+    told: Callable[[int, int], None] | None = None,
 ) -> PredictionFolder:
     """Put every image of ``source`` through ``model`` under every condition of ``plan``; keep the logits.
 
@@ -87,6 +88,7 @@ def predict(
         shard: (rank, processes): predict only this process's share of the chunks. All processes write to the
             same folder; with several, ``force`` must have been settled by one of them beforehand.
         ready: corrupted images and sequences that lie on the disk and stand in for those that would be made.
+        told: called with how many passes of images are done and how many there are, as they are done.
 
     Raises:
         InputError: the model's outputs don't match the data's classes, the folder holds another run, another process
@@ -106,13 +108,25 @@ def predict(
         todo = [chunk for chunk in range(rank, -(-count // CHUNK), processes) if not kept.has(chunk)]
         # A processor is busy with the model already: images made beside it would make its threads wait for each other.
         beside = nullcontext() if batched.device.type == "cpu" else ThreadPoolExecutor(1)
-        with (
-            counting(f"{name}: images", passes(plan, count, [CHUNK * chunk for chunk in todo]), quiet=quiet) as advance,
-            beside as ahead,
-        ):
+        total = passes(plan, count, [CHUNK * chunk for chunk in todo])
+        with counting(f"{name}: images", total, quiet=quiet) as counter, beside as ahead:
+            advance = counter if told is None else _telling(counter, told, total)
             for chunk in todo:
                 kept.write(chunk, _chunk(batched, source, plan, chunk, threads, ahead, advance, ready))
     return kept
+
+
+def _telling(counter: Counter, told: Callable[[int, int], None], total: int) -> Counter:
+    """The counter that also tells somebody else."""
+    done = 0
+
+    def advance(finished: int = 1) -> None:
+        nonlocal done
+        done += finished
+        counter(finished)
+        told(done, total)
+
+    return advance
 
 
 def _chunk(

@@ -22,6 +22,7 @@ from ipmix.core.errors import InputError
 from ipmix.core.files import write_text
 from ipmix.core.json_text import json_text
 from ipmix.core.progress import duration
+from ipmix.core.terminal import wrapped
 from ipmix.core.versions import versions
 from ipmix.corruptions import CORRUPTIONS, corrupt
 from ipmix.data.datasets import ArrayDataset
@@ -36,6 +37,9 @@ from ipmix.report.comparison import Comparison, compare_runs
 __all__ = ["QuickstartConfig", "quickstart"]
 
 SCHEMA = "ipmix quickstart 1"
+LOGGED_STEP = 20
+"""Percent between two lines about measuring, where there is no terminal to write over."""
+
 SEVERITY_SHOWN = 3
 """The severity at which the page shows each corruption."""
 
@@ -83,11 +87,12 @@ def quickstart(
         settings, results, train_set, test_set, mixing_of(settings), out / "report.html", comparisons=comparisons
     )
     print_comparison([cards[name] for name in NAMES], comparisons=comparisons)
-    sys.stdout.write(
+    told = (
         "In brackets: 95% intervals over the test images; one training run each.\n"
         f"Done in {duration(time.monotonic() - began)}. Open {out / 'report.html'}; "
         f"all figures are in {out / 'results.json'}.\n"
     )
+    sys.stdout.write(wrapped(told, sys.stdout))
     return results
 
 
@@ -127,8 +132,10 @@ def _run_both(
             while waiting:
                 for ready in wait(list(waiting), timeout=0.5):
                     assert isinstance(ready, Connection)
-                    name = waiting.pop(ready)
-                    cards[name] = _received(ready, name)
+                    name = waiting[ready]
+                    card = _received(ready, name, display)
+                    if card is not None:
+                        cards[waiting.pop(ready)] = card
                 display.update()
     finally:
         for process in processes:
@@ -143,11 +150,15 @@ def _compile_augmentation(settings: QuickstartConfig) -> None:
     augment(image, method_of(settings), MixingSet.array(image), seed=0)
 
 
-def _received(end: Connection, name: str) -> dict[str, Any]:
+def _received(end: Connection, name: str, display: "_Display") -> dict[str, Any] | None:
+    """The scorecard that a process sends, or None where it only tells how far it is."""
     try:
         kind, content = end.recv()
     except EOFError:
         raise RuntimeError(f"the process that trains {name} ended without a word (out of memory?)") from None
+    if kind == "measured":
+        display.measured[name] = content
+        return None
     if kind == "input":
         raise InputError(content)
     if kind == "failure":
@@ -163,6 +174,8 @@ class _Display:
         self._epochs, self._out, self._quiet = settings.epochs, out, quiet
         self._shown: dict[str, str] = {}
         self._live: Any = None
+        self.measured: dict[str, int] = {}
+        """How much each process has measured, in percent."""
 
     def __enter__(self) -> "_Display":
         if not self._quiet and sys.stderr.isatty():
@@ -180,7 +193,7 @@ class _Display:
 
     def say(self, message: str) -> None:
         if not self._quiet:
-            sys.stderr.write(message + "\n")
+            sys.stderr.write(wrapped(message + "\n", sys.stderr))
             sys.stderr.flush()
 
     def update(self) -> None:
@@ -203,7 +216,9 @@ class _Display:
         with suppress(OSError):
             done = (folder / "metrics.jsonl").read_text(encoding="utf-8").count('"train_error"')
         if done >= self._epochs:
-            return f"measuring: clean, {len(CORRUPTIONS)} corruptions at 5 severities, attacked"
+            step = 1 if self._live is not None else LOGGED_STEP
+            percent = self.measured.get(name, 0) // step * step
+            return f"measuring: clean, {len(CORRUPTIONS)} corruptions at 5 severities, attacked; {percent}%"
         if (folder / "metrics.jsonl").exists():
             return f"training, epoch {done + 1} of {self._epochs}"
         return "starting" + (", making fractals to mix in" if name == NAMES[-1] else "")

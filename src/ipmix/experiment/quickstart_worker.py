@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -67,15 +68,32 @@ class QuickstartConfig:
 
 
 def work(result: Connection, settings: QuickstartConfig, name: str, out: Path, device: str, force: bool) -> None:
-    """The process: sends ("card", scorecard), ("input", message) or ("failure", traceback)."""
+    """The process: sends ("measured", percent) while it measures, then one of the others.
+
+    These are ("card", scorecard), ("input", message) and ("failure", traceback).
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means, and ends this process
     end_with_parent()
     try:
-        result.send(("card", train_and_measure(settings, name, out, device=device, force=force)))
+        card = train_and_measure(settings, name, out, device=device, force=force, told=percent_to(result))
+        result.send(("card", card))
     except InputError as error:
         result.send(("input", str(error)))
     except BaseException:
         result.send(("failure", traceback.format_exc()))
+
+
+def percent_to(result: Connection) -> Callable[[int, int], None]:
+    """What sends how much is measured, in whole percent, whenever that has grown."""
+    sent = 0
+
+    def told(done: int, total: int) -> None:
+        nonlocal sent
+        if (percent := 100 * done // max(total, 1)) > sent:
+            sent = percent
+            result.send(("measured", percent))
+
+    return told
 
 
 def end_with_parent() -> None:
@@ -92,9 +110,18 @@ def end_with_parent() -> None:
 
 
 def train_and_measure(
-    settings: QuickstartConfig, name: str, out: Path, *, device: str = "cpu", force: bool = False
+    settings: QuickstartConfig,
+    name: str,
+    out: Path,
+    *,
+    device: str = "cpu",
+    force: bool = False,
+    told: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
-    """Train the network ``name`` and give its scorecard; files go to ``out``/``name`` in small letters."""
+    """Train the network ``name`` and give its scorecard; files go to ``out``/``name`` in small letters.
+
+    ``told`` is called as it measures, as :func:`ipmix.evaluation.predicting.predict` says.
+    """
     import torch
 
     from ipmix.data.sources import InMemory
@@ -129,6 +156,7 @@ def train_and_measure(
         device=device,
         force=force,
         quiet=True,
+        told=told,
     )
     found = scored(kept, seed=settings.seed)
     card = dict(found.card)

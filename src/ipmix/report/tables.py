@@ -9,6 +9,7 @@ from textwrap import shorten
 from typing import Any, TextIO
 
 from ipmix.core import errors
+from ipmix.core.terminal import wrapped
 from ipmix.measures.table import HEADLINE, MEASURES
 from ipmix.report import numbers
 from ipmix.report.comparison import Comparison, Scored, compare_runs, explained
@@ -86,7 +87,7 @@ def print_comparison(
     stream = sys.stdout if out is None else out
     _print(*comparison(cards, names), title, stream)
     for note in notes(cards, names):
-        stream.write(f"{note}\n")
+        stream.write(wrapped(f"{note}\n", stream))
     if len(cards) > 1 and comparisons is None:
         comparisons = compare_runs([Scored(card) for card in cards], names=names)
     for found in comparisons or ():
@@ -94,7 +95,7 @@ def print_comparison(
         stream.write("\n")
         if rows:
             _print(header, rows, "", stream, verdict="verdict" in header)
-        stream.write(f"{explained(found)}\n")
+        stream.write(wrapped(f"{explained(found)}\n", stream))
 
 
 def _print(
@@ -215,12 +216,43 @@ def _print_rich(
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title or None, title_justify="left")
-    table.add_column(header[0])
-    for name in header[1:]:
-        table.add_column(Text(name), justify="right")
+    console = Console(file=stream)
     styles = {"better": "green", "worse": "red"}
-    for row in rows:
-        style = next((styles[cell] for cell in row if verdict and cell in styles), "")
-        table.add_row(*(Text(cell, style=style if verdict and cell in styles else "") for cell in row))
-    Console(file=stream).print(table)
+    for columns in _fitting(header, rows, console.width):
+        table = Table(title=title or None, title_justify="left")
+        for column in columns:
+            # Only the first column's words and runs' names are broken; figures with their intervals stay whole.
+            side: Any = "right" if column else "left"
+            table.add_column(Text(header[column]), justify=side, min_width=_least(rows, column))
+        for row in rows:
+            table.add_row(
+                *(
+                    Text(row[column], style=styles.get(row[column], "") if verdict else "", no_wrap=column > 0)
+                    for column in columns
+                )
+            )
+        console.print(table)
+
+
+def _least(rows: Sequence[Sequence[str]], column: int) -> int:
+    """Characters that a column needs: its longest figure, or in the first its longest word."""
+    cells = [row[column] for row in rows]
+    return max((len(word) for cell in cells for word in (cell.split() if column == 0 else [cell])), default=1)
+
+
+def _fitting(header: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[list[int]]:
+    """The columns of each table: one with all, or as many tables as a narrow terminal needs.
+
+    Each begins with the first column; a first column of 20 characters is left as much where there is room.
+    """
+    needs = [max(_least(rows, column), *map(len, header[column].split())) for column in range(len(header))]
+    first = max(needs[0], min(20, max(len(row[0]) for row in rows) if rows else 0))
+    tables: list[list[int]] = [[0]]
+    left = width - first - 4  # a border, and a space at each side of the cell
+    for column in range(1, len(header)):
+        if needs[column] + 3 > left and len(tables[-1]) > 1:
+            tables.append([0])
+            left = width - first - 4
+        tables[-1].append(column)
+        left -= needs[column] + 3
+    return tables

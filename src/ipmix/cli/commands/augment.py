@@ -23,7 +23,7 @@ def augment(
     mixing_count: int = 64,
     count: int | None = None,
     size: int = 224,
-    seed: int = 0,
+    seed: int | None = None,
     epoch: int = 0,
     explain: bool = False,
     cell: int = 144,
@@ -45,7 +45,8 @@ def augment(
         mixing_count: How many mixing images are generated where none are given.
         count: Versions of each image; 8, or with --methods 1, if left out.
         size: Larger images are brought to this longer side before they are augmented.
-        seed: Of everything random.
+        seed: Of everything random; 0 if left out, with --explain the first that shows operations on the image,
+            in a patch and in every pixel.
         epoch: Which epoch's versions to show.
         explain: Take the first version of each image apart.
         cell: Longer side of an image on the sheet, in pixels.
@@ -57,7 +58,7 @@ def augment(
     """
     import numpy as np
 
-    from ipmix.cli.method_figure import compare, methods_named, partner_of, taken_apart, versions
+    from ipmix.cli.method_figure import compare, methods_named, partner_of, taken_apart, telling_seed, versions
     from ipmix.cli.own_images import read_images
     from ipmix.cli.sheet import CELL_MOST, FORMATS, SheetRow, draw_sheet
     from ipmix.core.checking import check_count
@@ -74,13 +75,12 @@ def augment(
         ("--mixing-count", mixing_count, 1, 100_000),
     ):
         check_count(name, value, least, most)
-    for name, value in (("--seed", seed), ("--epoch", epoch)):
+    for name, value in (("--seed", seed or 0), ("--epoch", epoch)):
         check_range(name, value, SEED)
     form = FORMATS.get(out.suffix.lower())
     if form is None:
         raise InputError(f"--out {out}: expected a name that ends in {', '.join(FORMATS)}")
     refuse_existing(out, force=force)
-    where: dict[str, Any] = {"seed": seed, "epoch": epoch}
     if methods:
         if explain or method != MethodWords():
             raise InputError(
@@ -94,15 +94,17 @@ def augment(
         chosen = {method.method: one}
     decoding = DecodeConfig(exif=exif)
     names, images = zip(*read_images(files, size, skip_broken, out.parent, decoding))
-    mixing = None
-    if any(each.needs_mixing_images for each in chosen.values()):
-        side = max(SIZE_LEAST, *(margin(image.shape[0], image.shape[1]) for image in images))
-        mixing = (
-            MixingSet.open(mixing_set, skip_broken=skip_broken, decoding=decoding)
-            if mixing_set
-            else MixingSet.generate(mixing_count, side, seed)
-        )
+    needed = any(each.needs_mixing_images for each in chosen.values())
     mixes = any(each.mixes_labels for each in chosen.values())
+    mixing = MixingSet.open(mixing_set, skip_broken=skip_broken, decoding=decoding) if mixing_set and needed else None
+    if seed is None and explain and not mixes:
+        held = (mixing_count if mixing is None else len(mixing)) if needed else 0
+        seed = telling_seed(chosen[method.method], images[0].shape, held, epoch=epoch, index=0)
+    seed = seed or 0
+    where: dict[str, Any] = {"seed": seed, "epoch": epoch}
+    if needed and mixing is None:
+        side = max(SIZE_LEAST, *(margin(image.shape[0], image.shape[1]) for image in images))
+        mixing = MixingSet.generate(mixing_count, side, seed)
     lines: list[SheetRow] = []
     for index, (name, image) in enumerate(zip(names, images)):
         pair = np.stack([image, partner_of(index, images, seed) if mixes else image])
@@ -114,9 +116,11 @@ def augment(
         else:
             partner = [("its partner", pair[1])] if mixes else []
             cells = versions(chosen[method.method], pair, mixing, count, **options)
-            lines.append(SheetRow("", [(name, image), *partner, *cells]))
+            lines.append(SheetRow("", [(f"{name}: the original", image), *partner, *cells]))
     shown = "Augmentations" if methods else f"{method.method}{f' ({method.preset})' if method.preset else ''}"
     buffer = io.BytesIO()
     draw_sheet(lines, cell=cell, title=f"{shown}, seed {seed}, epoch {epoch}").save(buffer, form)
     write_bytes(out, buffer.getvalue())
-    sys.stdout.write(f"wrote {out}\n")
+    sys.stdout.write(f"wrote {out}: {len(images)} image{'s' if len(images) != 1 else ''}, seed {seed}, epoch {epoch}\n")
+    if not (explain or methods or mixes):
+        sys.stdout.write("Every step of the first version: the same command with --explain\n")

@@ -103,6 +103,7 @@ def make(
     what = f"{made} images of {size} x {size}"
     where = f"shard {number} of {shards} of " if shards > 1 else ""
     sys.stdout.write(f"{where}{out}: {what} from seed {seed}: {in_words(plan.mix)}\n")
+    sys.stdout.write(f"Look at it: ipmix mixing-set show {out}\nTrain with it: ipmix train DATA --mixing-set {out}\n")
 
 
 def info(path: Path, /) -> None:
@@ -176,7 +177,7 @@ def show(
         numbers = [numbers[i * len(numbers) // count] for i in range(count)]
     numbers = numbers[:count]
     write_contact_sheet([mixing[number] for number in numbers], out, cell)
-    sys.stdout.write(f"{out}: {len(numbers)} images\n")
+    sys.stdout.write(f"wrote {out}: {len(numbers)} of {len(mixing)} images\n")
 
 
 def verify(path: Path, /, *, sample: int = 100, threads: int | None = None) -> int:

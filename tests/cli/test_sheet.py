@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from ipmix.augmentation.batches import draw
+from ipmix.cli.main import main
+from ipmix.cli.method_figure import levels_of, telling_seed
+from ipmix.cli.sheet import BOX, DARK, SheetRow, contact_sheet, draw_sheet
+from ipmix.methods import IPMix
+
+
+def test_a_contact_sheet_s_images_fill_their_cells():
+    images = [np.full((side, side, 3), 200, np.uint8) for side in (8, 40, 300, 128)]
+    sheet = np.asarray(contact_sheet(images, 128))
+    assert sheet.shape == (2 * 128 + 4, 2 * 128 + 4, 3)
+    assert (sheet == 200).all(axis=2).sum() == 4 * 128 * 128
+    assert (sheet[:, 128:132] == DARK).all()
+
+
+def test_boxes_are_outlined_where_they_are():
+    image = np.full((16, 16, 3), 100, np.uint8)
+    plain, boxed = (
+        np.asarray(draw_sheet([SheetRow("", [("a", image), ("b", image)], boxes)], cell=160))
+        for boxes in ((), (None, (4, 2, 8, 10)))
+    )
+    changed = np.argwhere((plain != boxed).any(axis=2))
+    (top, left), (bottom, right) = changed.min(axis=0), changed.max(axis=0)
+    assert (right - left + 1, bottom - top + 1) == (40, 80), "the box, ten times as large"
+    cell = np.argwhere((plain == 100).all(axis=2))
+    second = cell[cell[:, 1] > cell[:, 1].min() + 160]
+    assert (left - second[:, 1].min(), top - second[:, 0].min()) == (40, 20)
+    assert (boxed == BOX).all(axis=2).any()
+    assert not (plain == BOX).all(axis=2).any()
+
+
+@pytest.mark.parametrize("shape", [(32, 32, 3), (48, 64, 3)])
+def test_the_seed_that_is_picked_shows_all_levels(shape):
+    seed = telling_seed(IPMix(), shape, 8, epoch=0, index=0)
+    recipes = [draw(IPMix(), (1, *shape), 8, seed=s, epoch=0, indices=[0])[0] for s in range(seed + 1)]
+    assert levels_of(recipes[-1], shape) == {"image", "patch", "pixel"}
+    assert all(len(levels_of(recipe, shape)) < 3 for recipe in recipes[:-1]), "the first such seed"
+
+
+def test_explain_picks_it_and_says_so_unless_a_seed_is_given(tmp_path, capsys, images):
+    photo = tmp_path / "photo.png"
+    Image.fromarray(images[0]).save(photo)
+    picked = telling_seed(IPMix(), images[0].shape, 4, epoch=0, index=0)
+    common = ["augment", str(photo), "--mixing-count", "4", "--cell", "64", "--out"]
+    assert main([*common, str(tmp_path / "a.png"), "--explain"]) == 0
+    assert f"seed {picked}, epoch 0" in capsys.readouterr().out
+    assert main([*common, str(tmp_path / "b.png"), "--explain", "--seed", "3"]) == 0
+    assert "seed 3, epoch 0" in capsys.readouterr().out
+    assert main([*common, str(tmp_path / "c.png")]) == 0
+    told = capsys.readouterr().out
+    assert "seed 0, epoch 0" in told
+    assert "--explain" in told, "what to do next"
