@@ -55,7 +55,8 @@ def test_from_the_words_to_the_page(tmp_path, capsys):
     assert {line.split("  ")[0] for line in lines[2:6]} == {
         "Clean error", "Corruption error (mCE)", "Adversarial error", "Calibration error (RMS)",
     }  # fmt: skip
-    assert lines[2].split()[-1] == "100" and "over the test images" in captured.out
+    assert lines[2].split()[-1] == "100"
+    assert "over the test images" in captured.out
     assert "plain: measuring" in captured.err or "plain: done" in captured.err
     results = json.loads((out / "results.json").read_text())
     assert list(results["runs"]) == ["plain", "IPMix"]
