@@ -129,7 +129,7 @@ def evaluate(
     team.wait()
     if not team.first:
         return {}
-    card = score(kept, anomalies=unknown, baseline=baseline, seed=plan.seed)
+    card = score(kept, anomalies=unknown, baseline=baseline, seed=plan.seed, own=wanted.own)
     if isinstance(source, OnDisk):
         broken = np.setdiff1d(np.arange(len(source)), kept.places())
         list_broken([source.files.paths[place] for place in broken], request.out)

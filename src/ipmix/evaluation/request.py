@@ -17,6 +17,7 @@ from ipmix.corruptions.severities import (
     PERTURBATIONS_IMAGENET,
     VALIDATION,
 )
+from ipmix.evaluation.own_measures import own_measures
 from ipmix.evaluation.plan import AttackConfig, AutoAttackConfig, EvaluationPlan
 from ipmix.measures.subsets import subset
 from ipmix.models.classifier import check_normalisation
@@ -80,8 +81,11 @@ class MeasureRequest:
     attack: AttackConfig | None = field(default_factory=AttackConfig)
     auto_attack: AutoAttackConfig | None = None
     seed: int = 0
+    own: tuple[str, ...] = ()
+    """Measures of one's own, module:Name."""
 
     def __post_init__(self) -> None:
+        own_measures(self.own)
         check_count("seed", self.seed, 0, 2**63 - 1)
         if not self.corruptions:
             raise InputError("corruptions is empty; give at least one, or none for clean images alone")

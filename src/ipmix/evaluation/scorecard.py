@@ -5,7 +5,7 @@ shard and a condition at a time and reduced to a few numbers per image; each mea
 :data:`ipmix.measures.table.MEASURES`) is given those that it is about.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,10 +17,11 @@ from ipmix.evaluation.baseline import Baseline
 from ipmix.evaluation.conditions import ATTACKS, Condition
 from ipmix.evaluation.figures import Arguments, Intervals, figure
 from ipmix.evaluation.outcomes import GivenScores, Outcomes, RunOutcomes, read_outcomes
+from ipmix.evaluation.own_measures import numbers_of, own_measures
 from ipmix.evaluation.predictions import PredictionFile, PredictionFolder
 from ipmix.measures import calibration, consistency, selective
 from ipmix.measures.corruption import ALEXNET
-from ipmix.measures.table import MEASURES
+from ipmix.measures.table import measure_named
 
 SCHEMA = "ipmix scorecard 1"
 SAMPLES = 1000
@@ -35,6 +36,7 @@ def score(
     seed: int = 0,
     samples: int = SAMPLES,
     scores: GivenScores = "auto",
+    own: Iterable[str] = (),
 ) -> dict[str, Any]:
     """The scorecard of kept predictions.
 
@@ -46,6 +48,7 @@ def score(
         samples: how often images are drawn for an interval; 0 for no intervals.
         scores: what predictions in somebody else's file are: logits, or probabilities, also in percent; "auto" decides
             from all rows.
+        own: measures of one's own, ``module:Name`` (see docs/extending.md).
 
     Returns:
         JSON data: ``measures`` (name -> value, interval, images, reason), ``corruptions`` (name -> error at
@@ -54,7 +57,7 @@ def score(
     Raises:
         InputError: there are no predictions, or labels are outside the classes.
     """
-    intervals = Intervals(seed, samples)
+    intervals, own_functions = Intervals(seed, samples), own_measures(own)
     found = read_outcomes(kept, scores)
     unknown = None if anomalies is None else read_outcomes(anomalies, scores).clean
     if anomalies is not None and unknown is not None and unknown.classes != found.clean.classes:
@@ -78,6 +81,7 @@ def score(
         arguments |= _against_baseline(baseline, levels, found.frames)
     if unknown is not None:
         arguments |= _of_anomalies(found.clean, unknown)
+    arguments |= numbers_of(kept, own_functions)
     answered = not np.isnan(found.clean.whole("confidence")).any()
     about = {} if baseline is None else {"baseline": baseline.name}
     return {
@@ -87,7 +91,7 @@ def score(
         "among": among,
         "scores": found.scores,
         "without_answer": _without_answer(found.conditions),
-        "measures": {name: figure(MEASURES[name], given, intervals) for name, given in arguments.items()},
+        "measures": {name: figure(measure_named(name), given, intervals) for name, given in arguments.items()},
         "corruptions": {
             name: {str(severity): float(1 - o.whole("correct").mean()) for severity, o in by_severity.items()}
             for name, by_severity in levels.items()

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmix.core.errors import InputError
+from ipmix.core.extensions import is_own
 from ipmix.measures import anomaly, calibration, selective
 from ipmix.measures.corruption import ALEXNET
 
@@ -171,3 +172,14 @@ HEADLINE = (
     "rms_calibration_error",
 )
 """The paper's measures on CIFAR, in its order of columns."""
+
+
+def measure_named(name: str) -> Measure:
+    """The measure of this name: of :data:`MEASURES`, or ``module:Name`` of one's own, which is not imported.
+
+    Raises:
+        KeyError: it is neither.
+    """
+    if name not in MEASURES and is_own(name):
+        return Measure(name, "a measure of one's own, better when smaller", unit="", bounds=None)
+    return MEASURES[name]

@@ -4,14 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ipmix.core.errors import plain
-from ipmix.measures.table import MEASURES
+from ipmix.core.extensions import is_own
+from ipmix.measures.table import MEASURES, measure_named
 
 
 def written(name: str, value: float | None) -> str:
     """A measure's value: ``"12.3%"``, ``"0.45%"``, ``"0.123"``, or a dash where there is none."""
     if value is None:
         return "–"
-    if MEASURES[name].unit == "%":
+    if measure_named(name).unit == "%":
         percent = 100.0 * value
         return f"{percent:.2f}%" if abs(percent) < 0.995 else f"{percent:.1f}%"
     return f"{value:.3f}"
@@ -26,8 +27,9 @@ def written_interval(name: str, interval: Sequence[float] | None) -> str:
 
 
 def measure_names(cards: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The measures that any of the scorecards has, in the order of :data:`MEASURES`."""
-    return [name for name in MEASURES if any(name in card["measures"] for card in cards)]
+    """The measures that any of the scorecards has, in the order of :data:`MEASURES`, then those of one's own."""
+    own = dict.fromkeys(name for card in cards for name in card["measures"] if name not in MEASURES and is_own(name))
+    return [*(name for name in MEASURES if any(name in card["measures"] for card in cards)), *own]
 
 
 def figure_of(card: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -80,14 +82,14 @@ def verdicts(cards: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[d
         first, last = figure_of(cards[0], name), figure_of(cards[-1], name)
         if first["value"] is None or last["value"] is None:
             continue
-        lower_is_better = MEASURES[name].better == "lower"
+        lower_is_better = measure_named(name).better == "lower"
         judgement = "level"
         if clearly_apart(first, last):
             judgement = "better" if (last["value"] < first["value"]) == lower_is_better else "worse"
         found.append(
             {
                 "name": name,
-                "title": MEASURES[name].title,
+                "title": measure_named(name).title,
                 "from": written(name, first["value"]),
                 "to": written(name, last["value"]),
                 "judgement": judgement,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ipmix.core.errors import InputError
 from ipmix.core.files import write_text
-from ipmix.measures.table import HEADLINE, MEASURES
+from ipmix.measures.table import HEADLINE, measure_named
 from ipmix.report import charts, numbers
 from ipmix.report.data_uris import data_uri
 
@@ -140,11 +140,11 @@ def _bars(cards: Sequence[Mapping[str, Any]], names: Sequence[str], measures: Se
         figures = [numbers.figure_of(card, measure) for card in cards]
         reach = [bound for f in figures if f["value"] is not None for bound in (f["value"], *(f["interval"] or ()))]
         # Runs are compared on their own scale; a single one stands against 100%.
-        alone = len(cards) == 1 and MEASURES[measure].unit == "%"
+        alone = len(cards) == 1 and measure_named(measure).unit == "%"
         top = max(reach, default=0.0) * 1.06 or 1.0
         top = 1.0 if alone and top <= 1.06 else top
         shown = [f["value"] for f in figures if f["value"] is not None]
-        best = min(shown, default=None) if MEASURES[measure].better == "lower" else max(shown, default=None)
+        best = min(shown, default=None) if measure_named(measure).better == "lower" else max(shown, default=None)
         rows = []
         for i, (run, figure) in enumerate(zip(names, figures)):
             value, interval = figure["value"], figure["interval"]
@@ -162,8 +162,8 @@ def _bars(cards: Sequence[Mapping[str, Any]], names: Sequence[str], measures: Se
                 }
             )
         fewer = {f["pictures"] for f, card in zip(figures, cards) if 0 < f["pictures"] < card["pictures"]}
-        meaning = MEASURES[measure].meaning + (f", {min(fewer)} images" if fewer else "")
-        blocks.append({"title": MEASURES[measure].title, "meaning": meaning, "rows": rows})
+        meaning = measure_named(measure).meaning + (f", {min(fewer)} images" if fewer else "")
+        blocks.append({"title": measure_named(measure).title, "meaning": meaning, "rows": rows})
     return blocks
 
 
@@ -180,7 +180,7 @@ def _table(cards: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                     "reason": figure["reason"],
                 }
             )
-        measure = MEASURES[name]
+        measure = measure_named(name)
         rows.append({"title": measure.title, "meaning": measure.meaning, "better": measure.better, "cells": cells})
     return rows
 

@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 from ipmix.core.errors import InputError, plain
-from ipmix.measures.table import MEASURES
+from ipmix.measures.table import MEASURES, measure_named
 
 DEPTH = 20
 """Scorecards are no deeper than this; what is would only exhaust the stack."""
@@ -49,7 +49,7 @@ def _check_figures(measures: Mapping[str, Any], where: str) -> None:
         raise InputError(f"{where}: measures holds no figure that is known, such as clean_error; nothing can be shown")
     for name in known:
         value = measures[name]["value"]
-        most = 1.0 if MEASURES[name].unit == "%" and not name.startswith(DIVIDED) else math.inf
+        most = 1.0 if measure_named(name).unit == "%" and not name.startswith(DIVIDED) else math.inf
         if value is not None and not 0.0 <= value <= most:
             limits = "at least 0" if most == math.inf else "a share in 0 .. 1"
             raise InputError(f"{where}: measures.{name}.value must be {limits}, got {value}")

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 from ipmix.core import errors
-from ipmix.measures.table import HEADLINE, MEASURES
+from ipmix.measures.table import HEADLINE, measure_named
 from ipmix.report.numbers import among, figure_of, measure_names, run_names, verdicts, written, written_interval
 
 _MARKUP = re.compile(r"[\\`\[\]|]|:(?=//)|(?<=www)\.", re.IGNORECASE)
@@ -31,7 +31,7 @@ def comparison(
             figure = figure_of(card, name)
             interval = written_interval(name, figure["interval"])
             cells.append(written(name, figure["value"]) + (f" ({interval})" if interval else ""))
-        rows.append([MEASURES[name].title, *cells])
+        rows.append([measure_named(name).title, *cells])
     return header, rows
 
 
@@ -45,7 +45,7 @@ def print_comparison(
     """Print the comparison: with rich on a terminal, as plain aligned text elsewhere."""
     stream = sys.stdout if out is None else out
     header, rows = comparison(cards, names)
-    judgements = {MEASURES[v["name"]].title: v["judgement"] for v in verdicts(cards, names)}
+    judgements = {measure_named(v["name"]).title: v["judgement"] for v in verdicts(cards, names)}
     if stream.isatty():
         try:
             _print_rich(header, rows, judgements if len(cards) > 1 else {}, title, stream)
@@ -69,7 +69,7 @@ def notes(cards: Sequence[Mapping[str, Any]], names: Sequence[str] = HEADLINE) -
         for name in names:
             figure = card["measures"].get(name)
             if figure is not None and figure["value"] is None:
-                found.append(f"{prefix}{MEASURES[name].title} is not given: {figure['reason']}.")
+                found.append(f"{prefix}{measure_named(name).title} is not given: {figure['reason']}.")
     return found
 
 

@@ -38,6 +38,7 @@ def evaluate(
     autoattack_images: int | None = None,
     autoattack_epsilon: float | None = None,
     baseline: Path | None = None,
+    own_measures: tuple[str, ...] = (),
     mean: tuple[float, ...] | None = None,
     std: tuple[float, ...] | None = None,
     classes: int | None = None,
@@ -97,6 +98,7 @@ def evaluate(
         autoattack_images: Let AutoAttack have only so many of the images, evenly spread.
         autoattack_epsilon: AutoAttack's reach; --epsilon if left out. Published claims for CIFAR use 0.03137 (8/255).
         baseline: Another run (its folder, scorecard.json or predictions) to divide by: mCE and mFR against it.
+        own_measures: Measures of one's own, module:Name (docs/extending.md).
         mean: Subtracted from each channel of [0, 1] first, for models that don't normalise themselves and instead of
             what published weights bring.
         std: Divided by afterwards.
@@ -119,7 +121,7 @@ def evaluate(
     gradient = AttackConfig(epsilon, steps, step_size, centre, norm, restarts, attack_images)
     wanted = MeasureRequest(
         corruptions=corruptions, severities=severities, form=form, perturbations=perturbations, seed=seed,
-        attack=gradient if attack else None,
+        own=own_measures, attack=gradient if attack else None,
         auto_attack=AutoAttackConfig(reach, norm, autoattack_images) if autoattack else None,
     )  # fmt: skip
     evaluating.evaluate(
