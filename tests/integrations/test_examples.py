@@ -100,7 +100,7 @@ def test_keras_with_threads_and_processes(workers: int, processes: bool) -> None
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["with_lightning", "with_webdataset"])
-def test_images_with_keys_are_the_same_whatever_the_workers(name: str, tmp_path: Path) -> None:
+def test_images_with_keys_are_the_same_whatever_the_workers(name: str) -> None:
     main = example(name).main
     alone = main()
     for workers, start, persistent in WORKERS:
@@ -130,7 +130,7 @@ def test_randomness_of_the_host_repeats(name: str, workers: int, start: str | No
 
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
-def test_the_trainer_of_hugging_face(workers: int, tmp_path: Path) -> None:
+def test_the_trainer_of_hugging_face(workers: int) -> None:
     main = example("with_huggingface").main
-    loss = main(str(tmp_path), dataloader_num_workers=workers, dataloader_persistent_workers=workers > 0)
+    loss = main(dataloader_num_workers=workers, dataloader_persistent_workers=workers > 0)
     assert 0 < loss < 10
