@@ -33,8 +33,8 @@ def main(**workings: object) -> float:
 
 
 def collated(rows: list[dict]) -> dict[str, torch.Tensor]:
-    return {"pixel_values": torch.stack([row["pixel_values"] for row in rows]),
-            "labels": torch.tensor([row["label"] for row in rows])}  # fmt: skip
+    labels = torch.tensor([row["label"] for row in rows])
+    return {"pixel_values": torch.stack([row["pixel_values"] for row in rows]), "labels": labels}
 
 
 if __name__ == "__main__":
