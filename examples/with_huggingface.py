@@ -21,13 +21,8 @@ def main(**workings: object) -> float:
     dataset.set_transform(AugmentedColumn("ipmix-k3-t3", after=TO_PIXELS, into="pixel_values"))  # the line
     sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
     small = ViTConfig(**sizes, image_size=32, num_labels=4)
-    arguments = TrainingArguments(
-        output_dir=tempfile.gettempdir(),
-        remove_unused_columns=False,  # the transform needs the column "image"
-        **workings,
-        report_to=[],
-        save_strategy="no",
-    )
+    quiet = {"report_to": [], "save_strategy": "no", **workings}
+    arguments = TrainingArguments(tempfile.gettempdir(), remove_unused_columns=False, **quiet)  # it needs "image"
     trainer = Trainer(ViTForImageClassification(small), arguments, train_dataset=dataset, data_collator=collated)
     return trainer.train().training_loss
 
