@@ -34,7 +34,9 @@ def test_each_image_by_its_own_key(images: np.ndarray) -> None:
 
 def test_in_a_sequence_with_masks(images: np.ndarray) -> None:
     pixels, masks = batch(images), (batch(images)[:, :1] > 0.5).float()
-    sequence = K.AugmentationSequential(K.RandomHorizontalFlip(p=0.0), KorniaAugmentation(), data_keys=["input", "mask"])
+    sequence = K.AugmentationSequential(
+        K.RandomHorizontalFlip(p=0.0), KorniaAugmentation(), data_keys=["input", "mask"]
+    )
     with pytest.raises(InputError, match="ipmix moves pixels, and the sample's masks would stay where they are"):
         sequence(pixels, masks)
     still = KorniaAugmentation(boxes="photometric")

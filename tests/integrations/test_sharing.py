@@ -19,7 +19,7 @@ LIBRARIES = {
 @pytest.mark.parametrize(("module", "library"), LIBRARIES.items())
 def test_a_missing_library_is_named_with_its_extra(module: str, library: str) -> None:
     with (
-        pytest.raises(ModuleNotFoundError, match=rf'^ipmix\.integrations\.{module} needs {library}, which is not'),
+        pytest.raises(ModuleNotFoundError, match=rf"^ipmix\.integrations\.{module} needs {library}, which is not"),
         needed(library, module),
     ):
         raise ModuleNotFoundError(f"No module named '{library}.data'", name=f"{library}.data")
