@@ -37,7 +37,7 @@ def main(folder: Path) -> None:
         done = subprocess.run(
             [sys.executable, "-m", "ipmix", *words], cwd=folder, capture_output=True, text=True, check=False
         )
-        print(f"ipmix {' '.join(words)}: {done.returncode}")
+        sys.stdout.write(f"ipmix {' '.join(words)}: {done.returncode}\n")
         assert done.returncode == 0, done.stderr
     assert {"sheet.png", "corrupted", "mixing", "scored"} <= {path.name for path in folder.iterdir()}
     assert (folder / "scored" / "report.html").stat().st_size > 10_000
@@ -45,7 +45,8 @@ def main(folder: Path) -> None:
     refused = subprocess.run([sys.executable, "-m", "ipmix", "train", "digits", "--out", "x"], cwd=folder,
                              capture_output=True, text=True, check=False)  # fmt: skip
     assert refused.returncode == 2, refused.stderr
-    assert refused.stderr.count("\n") == 1 and "ipmix[train]" in refused.stderr, refused.stderr
+    assert refused.stderr.count("\n") == 1, refused.stderr
+    assert "ipmix[train]" in refused.stderr, refused.stderr
 
 
 if __name__ == "__main__":
