@@ -58,3 +58,18 @@ def test_the_recipe_that_readme_shows_is_the_one_that_is_drawn() -> None:
     text = README.read_text(encoding="utf-8")
     assert f"```\n{recipe}\n```" in text
     assert f"```\n{ipmix.draw(ipmix.IPMix(), (4, 32, 32, 3), 480, seed=0, epoch=2)[0]}\n```" not in text
+
+
+def test_the_block_on_arrays_prints_what_readme_shows() -> None:
+    readme = README.read_text(encoding="utf-8")
+    found = re.search(r"On arrays:\n\n```python\n(.*?)```\n\nprints.*?```\n(.*?)```", readme, re.S)
+    assert found is not None
+    code, shown = found[1], found[2]
+    assert "images = ...  #" in code
+    given = "images = __import__('numpy').zeros((4, 32, 32, 3), 'uint8')  #"
+    done = subprocess.run(
+        [sys.executable, "-c", code.replace("images = ...  #", given)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, shown), done.stderr
+    other = code.replace("images = ...  #", given).replace("seed=0", "seed=1")
+    assert subprocess.run([sys.executable, "-c", other], capture_output=True, text=True).stdout != shown

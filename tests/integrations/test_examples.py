@@ -93,15 +93,59 @@ def test_grain_with_worker_processes(workers: int) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize(("workers", "processes"), [(2, False), (2, True)])
-def test_keras_with_threads_and_processes(workers: int, processes: bool) -> None:
+def test_keras_with_threads() -> None:
     main = example("with_keras").main
-    assert main(workers=workers, processes=processes) == pytest.approx(main(workers=1), rel=1e-6)
+    assert main(threads=3) == pytest.approx(main(threads=1), rel=1e-6)
+
+
+@pytest.mark.parametrize("words", [{"workers": 2}, {"workers": 1, "use_multiprocessing": True}])
+def test_workers_that_keep_batches_of_an_earlier_epoch_are_refused(words: dict[str, Any]) -> None:
+    example("with_keras")
+    from ipmix.core.errors import InputError
+    from ipmix.integrations.keras import AugmentedPyDataset
+
+    images, labels = np.zeros((4, 8, 8, 3), np.uint8), np.arange(4)
+    with pytest.raises(InputError, match=r"batches of an epoch that has ended: leave out workers.*threads=2"):
+        AugmentedPyDataset(images, labels, "augmix", **words)
+
+
+def test_what_keras_trains_on_is_each_image_once_an_epoch() -> None:
+    """And by its key: the batches of fit() are those of ipmix.augment."""
+    example("with_keras")
+    import ipmix
+    from ipmix.integrations.keras import AugmentedPyDataset
+
+    images, labels = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), dtype=np.uint8), np.arange(20)
+    batches = AugmentedPyDataset(images, labels, "augmix", batch_size=8, seed=3)
+    for epoch in range(2):
+        expected = ipmix.augment(images, ipmix.AugMix(), seed=3, epoch=epoch, output="float32")
+        seen = [batches[i] for i in range(len(batches))]
+        numbers = np.concatenate([targets for _, targets in seen])
+        assert sorted(numbers) == list(range(20)) != list(numbers)
+        assert np.array_equal(np.concatenate([pixels for pixels, _ in seen]), expected[numbers])
+        batches.on_epoch_end()
+
+
+def test_the_layer_of_keras_works_in_training_only(tmp_path: Path) -> None:
+    example("with_keras")
+    import keras
+
+    from ipmix.integrations.keras import AugmentationLayer
+
+    if keras.backend.backend() != "torch":
+        pytest.skip("the layer is for a backend that runs eagerly")
+    images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3)).astype(np.float32) / 255
+    layer, again = (AugmentationLayer("augmix", seed=1) for _ in range(2))
+    assert np.array_equal(keras.ops.convert_to_numpy(layer(images, training=False)), images)
+    first, second = (keras.ops.convert_to_numpy(layer(images, training=True)) for _ in range(2))
+    assert first.shape == images.shape
+    assert not np.array_equal(first, second)
+    assert np.array_equal(keras.ops.convert_to_numpy(again(images, training=True)), first)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["with_lightning", "with_webdataset"])
-def test_images_with_keys_are_the_same_whatever_the_workers(name: str, tmp_path: Path) -> None:
+def test_images_with_keys_are_the_same_whatever_the_workers(name: str) -> None:
     main = example(name).main
     alone = main()
     for workers, start, persistent in WORKERS:
@@ -131,7 +175,7 @@ def test_randomness_of_the_host_repeats(name: str, workers: int, start: str | No
 
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
-def test_the_trainer_of_hugging_face(workers: int, tmp_path: Path) -> None:
+def test_the_trainer_of_hugging_face(workers: int) -> None:
     main = example("with_huggingface").main
-    loss = main(str(tmp_path), dataloader_num_workers=workers, dataloader_persistent_workers=workers > 0)
+    loss = main(dataloader_num_workers=workers, dataloader_persistent_workers=workers > 0)
     assert 0 < loss < 10

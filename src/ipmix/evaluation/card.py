@@ -11,7 +11,7 @@ from ipmix.core.json_text import json_text
 from ipmix.evaluation.per_image import FILE, write_per_image
 from ipmix.evaluation.results import read_runs
 from ipmix.measures.comparing import PerImage
-from ipmix.measures.table import HEADLINE, MEASURES
+from ipmix.measures.table import HEADLINE, measure_named
 from ipmix.report.comparison import Comparison, Scored, compare
 from ipmix.report.gates import Check, Checked, checked
 from ipmix.report.numbers import figure_of, measure_names, written, written_interval
@@ -80,7 +80,7 @@ class Scorecard:
             raise InputError('to_pandas needs pandas, which is not installed: pip install "ipmix[pandas]"') from None
         rows = []
         for name in measure_names([self.card]):
-            figure, measure = figure_of(self.card, name), MEASURES[name]
+            figure, measure = figure_of(self.card, name), measure_named(name)
             low, high = figure["interval"] or (None, None)
             rows.append(
                 {
@@ -126,7 +126,7 @@ class Scorecard:
         for name in (name for name in HEADLINE if name in self.card["measures"]):
             figure = figure_of(self.card, name)
             interval = f" ({written_interval(name, figure['interval'])})" if figure["interval"] else ""
-            lines.append(f"  {MEASURES[name].title}: {written(name, figure['value'])}{interval}")
+            lines.append(f"  {measure_named(name).title}: {written(name, figure['value'])}{interval}")
         return "\n".join(lines)
 
     def __str__(self) -> str:

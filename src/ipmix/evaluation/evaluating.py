@@ -105,7 +105,7 @@ def evaluate(
     plan = wanted.plan(side_of(source)) if ready is None else ready.plan(wanted)
     strange = None if request.anomalies is None else _anomalies(request, model, source)
     return measure(
-        request, Measured(model, source, plan, class_outputs, strange, ready), baseline=baseline,
+        request, Measured(model, source, plan, class_outputs, strange, ready, wanted.own), baseline=baseline,
         batch_size=batch_size, device=device, threads=threads, force=force, quiet=quiet,
     )  # fmt: skip
 
@@ -121,6 +121,7 @@ class Measured:
         class_outputs: which of the model's outputs compete; None for all.
         strange: images of nothing the model knows.
         ready: corrupted images that lie on the disk; None where they are made.
+        own: measures of one's own, ``module:Name``.
     """
 
     model: nn.Module
@@ -129,6 +130,7 @@ class Measured:
     class_outputs: ClassOutputs | None = None
     strange: InMemory | OnDisk | None = None
     ready: ReadyMade | None = None
+    own: tuple[str, ...] = ()
 
 
 def measure(
@@ -182,7 +184,7 @@ def measure(
     team.wait()
     if not team.first:
         return {}
-    found = scored(kept, anomalies=unknown, baseline=baseline, seed=plan.seed)
+    found = scored(kept, anomalies=unknown, baseline=baseline, seed=plan.seed, own=what.own)
     card = dict(found.card)
     if isinstance(source, OnDisk):
         broken = np.setdiff1d(np.arange(len(source)), kept.places())

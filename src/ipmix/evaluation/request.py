@@ -18,6 +18,7 @@ from ipmix.corruptions.severities import (
     PERTURBATIONS_IMAGENET,
     VALIDATION,
 )
+from ipmix.evaluation.own_measures import own_measures
 from ipmix.evaluation.plan import AttackConfig, AutoAttackConfig, EvaluationPlan
 from ipmix.measures.subsets import subset
 from ipmix.models.classifier import check_normalisation
@@ -90,9 +91,12 @@ class MeasureRequest:
     attack: AttackConfig | None = field(default_factory=AttackConfig)
     auto_attack: AutoAttackConfig | None = None
     seed: int = 0
+    own: tuple[str, ...] = ()
+    """Measures of one's own, module:Name."""
 
     def __post_init__(self) -> None:
         check_ranges(self, {"seed": SEED})
+        own_measures(self.own)
         if not self.corruptions:
             raise InputError("corruptions is empty; give at least one, or none for clean images alone")
         for severity in self.severities:

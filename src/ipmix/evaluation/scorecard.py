@@ -5,7 +5,7 @@ shard and a condition at a time and reduced to a few numbers per image; each mea
 :data:`ipmix.measures.table.MEASURES`) is given those that it is about.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,10 @@ from ipmix.evaluation.baseline import Baseline
 from ipmix.evaluation.figures import Arguments, Intervals, figure
 from ipmix.evaluation.held_out import HeldOut, conformal_entry, temperature_entry
 from ipmix.evaluation.outcomes import GivenScores, RunOutcomes, read_outcomes
+from ipmix.evaluation.own_measures import numbers_of, own_measures
 from ipmix.evaluation.predictions import PredictionFile, PredictionFolder
 from ipmix.measures.comparing import PerImage
-from ipmix.measures.table import BINNED, MEASURES
+from ipmix.measures.table import BINNED, measure_named
 from ipmix.report.comparison import Scored
 from ipmix.report.scorecards import SCHEMA
 
@@ -37,9 +38,10 @@ def score(
     seed: int = 0,
     samples: int = SAMPLES,
     scores: GivenScores = "auto",
+    own: Iterable[str] = (),
 ) -> dict[str, Any]:
     """The scorecard of kept predictions; arguments, returned card and errors as :func:`scored`."""
-    found = scored(kept, anomalies=anomalies, baseline=baseline, seed=seed, samples=samples, scores=scores)
+    found = scored(kept, anomalies=anomalies, baseline=baseline, seed=seed, samples=samples, scores=scores, own=own)
     return dict(found.card)
 
 
@@ -51,6 +53,7 @@ def scored(
     seed: int = 0,
     samples: int = SAMPLES,
     scores: GivenScores = "auto",
+    own: Iterable[str] = (),
 ) -> Scored:
     """The scorecard of kept predictions, and the outcomes image by image that a comparison needs.
 
@@ -62,6 +65,7 @@ def scored(
         samples: how often images are drawn for an interval; 0 for no intervals.
         scores: what predictions in somebody else's file are: logits, or probabilities, also in percent; "auto" decides
             from all rows.
+        own: measures of one's own, ``module:Name`` (see docs/extending.md).
 
     Returns:
         ``card``, JSON data: ``measures`` (name -> value, interval, images, reason, noise floor), ``corruptions`` (name
@@ -71,7 +75,7 @@ def scored(
     Raises:
         InputError: there are no predictions, or labels are outside the classes.
     """
-    intervals = Intervals(seed, samples)
+    intervals, own_functions = Intervals(seed, samples), own_measures(own)
     found = read_outcomes(kept, scores)
     unknown = None if anomalies is None else read_outcomes(anomalies, scores).clean
     if anomalies is not None and unknown is not None and unknown.classes != found.clean.classes:
@@ -86,10 +90,11 @@ def scored(
         arguments |= given.against_baseline(baseline, levels, found.clean, found.frames)
     if unknown is not None:
         arguments |= given.of_anomalies(found.clean, unknown)
+    arguments |= numbers_of(kept, own_functions)
     answered = bool(found.clean.correct) and not np.isnan(found.clean.whole("confidence")).any()
     about = {} if baseline is None else {"baseline": baseline.name}
     measures = {
-        name: figure(MEASURES[name], each, intervals, binned=name in BINNED) for name, each in arguments.items()
+        name: figure(measure_named(name), each, intervals, binned=name in BINNED) for name, each in arguments.items()
     }
     card = {
         "schema": SCHEMA,
@@ -128,7 +133,7 @@ def _per_image(
         for name, each in arguments.items()
         if not isinstance(each, InputError)
         and measures[name]["value"] is not None
-        and MEASURES[name].interval != "none"
+        and measure_named(name).interval != "none"
     }
     return PerImage(chosen, found.indices, found.labels)
 

@@ -1,6 +1,6 @@
 """Keras 3: augmented arrays as a ``PyDataset`` for ``fit``, and a layer for models that run eagerly (torch).
 
->>> model.fit(AugmentedPyDataset(images, labels, "ipmix-k3-t3", batch_size=128, workers=2))  # doctest: +SKIP
+>>> model.fit(AugmentedPyDataset(images, labels, "ipmix-k3-t3", batch_size=128, threads=2))  # doctest: +SKIP
 """
 
 from typing import Any
@@ -21,8 +21,9 @@ with needed("keras", "keras"):
 class AugmentedPyDataset(keras.utils.PyDataset):
     """Shuffled, augmented batches of arrays in memory: float32[B, H, W, C] from 0 to 1, and labels.
 
-    Each batch is a pure function of (seed, epoch, batch), with any number of workers, threads or processes. The epoch
-    counts up when Keras says that one has ended; ``set_epoch`` before a resumed ``fit``.
+    Each batch is a pure function of (seed, epoch, batch), with any number of threads. The epoch counts up when Keras
+    says that one has ended; ``set_epoch`` before a resumed ``fit``. (Keras's look at the data before the first epoch of a
+    ``fit``, to build the model, counts as one.)
 
     Args:
         images: uint8[N, H, W, C].
@@ -32,8 +33,10 @@ class AugmentedPyDataset(keras.utils.PyDataset):
         batch_size: images in a batch.
         seed: of the order and of the augmentation.
         output, mean, std, layout: as of :func:`ipmix.augment`.
-        settings: ``workers``, ``use_multiprocessing`` and ``max_queue_size`` of PyDataset. Batches are made whole, by
-            compiled code that other threads run beside: ``workers=2`` needs no processes.
+        threads: how many threads share the making of a batch. They stand in the place of Keras's ``workers``, which
+            are refused: Keras keeps batches that its workers made ahead when an epoch ends, as it does after its look
+            at the data, and gives them out in the next epoch, so that some images come twice in it and others not
+            at all.
 
     Raises:
         InputError: settings that don't fit.
@@ -52,10 +55,16 @@ class AugmentedPyDataset(keras.utils.PyDataset):
         mean: Any = None,
         std: Any = None,
         layout: str = "nhwc",
+        threads: int = 1,
         **settings: Any,
     ) -> None:
+        if settings.get("workers", 1) > 1 or settings.get("use_multiprocessing"):
+            raise InputError(
+                "with workers Keras gives out batches of an epoch that has ended: leave out workers and "
+                "use_multiprocessing, and pass threads=2 instead"
+            )
         super().__init__(**settings)
-        form = {"output": output, "mean": mean, "std": std, "layout": layout}
+        form = {"output": output, "mean": mean, "std": std, "layout": layout, "threads": threads}
         self._batches = AugmentedBatches(images, labels, method, mixing, batch_size=batch_size, seed=seed, **form)
         self._epoch = 0
 
@@ -72,7 +81,7 @@ class AugmentedPyDataset(keras.utils.PyDataset):
         self._epoch = int(epoch)
 
     def on_epoch_end(self) -> None:
-        """Keras has had all batches of the epoch, and starts workers anew for the next."""
+        """Keras has had all batches of the epoch."""
         self._epoch += 1
 
 

@@ -20,6 +20,7 @@ with needed("timm", "timm"):
 PREFIX = "ipmix:"
 """In front of a name that timm would take for its own: "ipmix:augmix-m3", "ipmix:randaugment"."""
 
+_timms: Callable[..., Any] = transforms_factory.create_transform
 _timms_own: Callable[..., Any] = transforms_factory.auto_augment_transform
 
 
@@ -64,6 +65,6 @@ def create_transform(
     before = transforms_factory.auto_augment_transform
     register(mixing)
     try:
-        return transforms_factory.create_transform(*arguments, **(settings | {"auto_augment": auto_augment}))
+        return _timms(*arguments, **(settings | {"auto_augment": auto_augment}))
     finally:
         transforms_factory.auto_augment_transform = before

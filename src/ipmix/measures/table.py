@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmix.core.errors import InputError
+from ipmix.core.extensions import is_own
 from ipmix.measures import anomaly, calibration, selective
 from ipmix.measures.corruption import ALEXNET, ALEXNET_CLEAN
 
@@ -244,3 +245,14 @@ AGAINST_PUBLISHED = (
     "top5_distance",
 )
 """What benchmarks on -C and -P print, together in one table."""
+
+
+def measure_named(name: str) -> Measure:
+    """The measure of this name: of :data:`MEASURES`, or ``module:Name`` of one's own, which is not imported.
+
+    Raises:
+        KeyError: it is neither.
+    """
+    if name not in MEASURES and is_own(name):
+        return Measure(name, "a measure of one's own, better when smaller", unit="", bounds=None)
+    return MEASURES[name]

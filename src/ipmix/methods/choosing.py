@@ -42,7 +42,7 @@ def chosen_method(name: str, preset: str | None = None, options: Mapping[str, An
     kind = method_kind(name)
     if preset and not hasattr(kind, "preset"):
         raise InputError(f"{name} has no preset {preset!r}; it has no presets")
-    method = kind.preset(preset) if preset else made_method(name, kind)
+    method: Any = kind.preset(preset) if preset else made_method(name, kind)
     known = _options_of(method)
     for key, value in options.items():
         if key not in known:

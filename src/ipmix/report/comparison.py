@@ -12,7 +12,7 @@ from typing import Any, Literal
 from ipmix.core.errors import InputError
 from ipmix.measures import comparing
 from ipmix.measures.comparing import Arguments, PerImage
-from ipmix.measures.table import HEADLINE, MEASURES, Measure, mean
+from ipmix.measures.table import HEADLINE, MEASURES, Measure, mean, measure_named
 from ipmix.report import numbers
 
 LEVEL = 0.95
@@ -217,7 +217,7 @@ def _compared(
         figures = numbers.figure_of(first.card, name), numbers.figure_of(second.card, name)
         if any(figure["value"] is None for figure in figures):
             continue
-        if "baseline" in MEASURES[name].needs and first.card["run"].get("baseline") != second.card["run"].get(
+        if "baseline" in measure_named(name).needs and first.card["run"].get("baseline") != second.card["run"].get(
             "baseline"
         ):
             continue
@@ -234,7 +234,7 @@ def _row(
     seed: int,
     samples: int,
 ) -> Compared:
-    measure, (one, other) = MEASURES[name], both
+    measure, (one, other) = measure_named(name), both
     values = figures[0]["value"], figures[1]["value"]
     row = Compared(name, title, *values, values[1] - values[0], None, figures[1]["pictures"], None, None, "undecided")
     if measure.interval == "none":
@@ -265,7 +265,7 @@ def _decided(row: Compared, corrected: float) -> Compared:
     return replace(
         row,
         p_corrected=corrected,
-        verdict=_judged(MEASURES[row.name], row.difference) if certain else "undecided",
+        verdict=_judged(measure_named(row.name), row.difference) if certain else "undecided",
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ipmix.core.errors import InputError
 from ipmix.core.json_text import json_text
-from ipmix.measures.table import HEADLINE, MEASURES
+from ipmix.measures.table import HEADLINE, measure_named
 from ipmix.report import robustbench, tables
 from ipmix.report.comparison import Comparison, Scored, compare_runs
 from ipmix.report.facts import facts_of, facts_of_runs
@@ -78,7 +78,7 @@ def model_card(card: Mapping[str, Any], *, title: str | None = None) -> str:
     for measure in HEADLINE:
         value = figure_of(card, measure)["value"]
         if value is not None:
-            metrics.append({"type": measure, "name": MEASURES[measure].title, "value": round(value, 6)})
+            metrics.append({"type": measure, "name": measure_named(measure).title, "value": round(value, 6)})
     metadata = {
         "library_name": "ipmix",
         "pipeline_tag": "image-classification",
@@ -100,7 +100,7 @@ def model_card(card: Mapping[str, Any], *, title: str | None = None) -> str:
     block = "\n".join(f"{key}: {json_text(value)}" for key, value in metadata.items())
     facts = "\n".join(f"- {tables.inline(key)}: {tables.inline(value)}" for key, value in facts_of(card))
     missing = [
-        f"- {MEASURES[m].title}: {tables.inline(figure_of(card, m)['reason'])}"
+        f"- {measure_named(m).title}: {tables.inline(figure_of(card, m)['reason'])}"
         for m in measure_names([card])
         if figure_of(card, m)["value"] is None
     ]

@@ -4,15 +4,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ipmix.core.errors import plain
+from ipmix.core.extensions import is_own
 from ipmix.measures.corruption import chosen_title
-from ipmix.measures.table import MEASURES
+from ipmix.measures.table import MEASURES, measure_named
 
 
 def written(name: str, value: float | None) -> str:
     """A measure's value: ``"12.3%"``, ``"0.45%"``, ``"0.123"``, or a dash where there is none."""
     if value is None:
         return "–"
-    if MEASURES[name].unit == "%":
+    if measure_named(name).unit == "%":
         percent = 100.0 * value
         return f"{percent:.2f}%" if abs(percent) < 0.995 else f"{percent:.1f}%"
     return f"{value:.3f}"
@@ -32,12 +33,12 @@ def title_of(name: str, cards: Sequence[Mapping[str, Any]]) -> str:
         told = {chosen_title(card["corruptions"]) for card in cards if name in card["measures"]}
         if len(told) == 1:
             return told.pop()
-    return MEASURES[name].title
+    return measure_named(name).title
 
 
 def written_change(name: str, change: float, interval: Sequence[float] | None) -> str:
     """A difference with its sign, in points of percent or the measure's unit: ``"-3.9 (-7.4 to -0.6)"``."""
-    scale, digits = (100.0, 1) if MEASURES[name].unit == "%" else (1.0, 3)
+    scale, digits = (100.0, 1) if measure_named(name).unit == "%" else (1.0, 3)
 
     def signed(value: float) -> str:
         text = f"{scale * value:+.{digits}f}"
@@ -75,8 +76,9 @@ def frost_note(card: Mapping[str, Any]) -> str:
 
 
 def measure_names(cards: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The measures that any of the scorecards has, in the order of :data:`MEASURES`."""
-    return [name for name in MEASURES if any(name in card["measures"] for card in cards)]
+    """The measures that any of the scorecards has, in the order of :data:`MEASURES`, then those of one's own."""
+    own = dict.fromkeys(name for card in cards for name in card["measures"] if name not in MEASURES and is_own(name))
+    return [*(name for name in MEASURES if any(name in card["measures"] for card in cards)), *own]
 
 
 def figure_of(card: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ipmix.core.errors import InputError
 from ipmix.core.files import write_text
-from ipmix.measures.table import HEADLINE, MEASURES
+from ipmix.measures.table import HEADLINE, measure_named
 from ipmix.report import charts, drawings, numbers, sections, summary
 from ipmix.report.comparison import Comparison, Scored, compare_runs, explained, verdicts
 from ipmix.report.data_uris import data_uri
@@ -204,7 +204,7 @@ def _bars(
                     "floor": numbers.written_floor(measure, figure) if numbers.below_floor(figure) else "",
                 }
             )
-        meaning = f"{MEASURES[measure].meaning}; {numbers.images_of(measure, cards)} images"
+        meaning = f"{measure_named(measure).meaning}; {numbers.images_of(measure, cards)} images"
         blocks.append({"title": numbers.title_of(measure, cards), "meaning": meaning, "rows": rows})
     return blocks
 
@@ -255,7 +255,7 @@ def _table(cards: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                     "below": numbers.below_floor(figure),
                 }
             )
-        measure = MEASURES[name]
+        measure = measure_named(name)
         rows.append(
             {
                 "title": numbers.title_of(name, cards), "meaning": measure.meaning, "better": measure.better,

@@ -23,3 +23,25 @@ def test_what_is_wrong_is_said_and_the_code_is_1(monkeypatch, capsys, problem):
     monkeypatch.setattr(doctor, "_corruptions_run", lambda: "")
     assert main(["doctor"]) == 1
     assert "WRONG" in capsys.readouterr().out
+
+
+def test_what_is_missing_and_how_to_get_it(monkeypatch, capsys):
+    there = {"train": ["torch", "timm"], "onnx": ["onnxruntime"]}
+    monkeypatch.setattr(doctor, "_needed_by_extras", lambda: there)
+    monkeypatch.setattr(doctor, "_is_installed", lambda name: name not in ("timm", "onnxruntime"))
+    assert main(["doctor", "--no-checks"]) == 0
+    text = capsys.readouterr().out
+    assert 'train lacks timm: pip install "ipmix[train]"' in text
+    assert 'onnx lacks onnxruntime: pip install "ipmix[onnx]"' in text
+    assert "engines agree" not in text
+    monkeypatch.setattr(doctor, "_is_installed", lambda name: True)
+    main(["doctor", "--no-checks"])
+    assert "onnx is there" in capsys.readouterr().out
+
+
+def test_the_extras_are_read_from_the_package_itself(monkeypatch):
+    import importlib.metadata
+
+    lines = ["numpy>=2.0", 'torch>=2.6; extra == "train"', "timm>=1.0 ; extra == 'train'", 'ruff; extra == "dev"']
+    monkeypatch.setattr(importlib.metadata, "requires", lambda name: lines)
+    assert doctor._needed_by_extras() == {"train": ["torch", "timm"]}

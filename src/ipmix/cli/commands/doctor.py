@@ -5,10 +5,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 
-def doctor() -> int:
-    """Print what this installation has and whether its parts agree; the exit code is 1 if something is wrong."""
+def doctor(*, checks: bool = True) -> int:
+    """Print what this installation has and whether its parts agree; the exit code is 1 if something is wrong.
+
+    Args:
+        checks: Run the engines and corruptions on small images; compiles them, if nobody has yet.
+    """
     wrong = 0
-    for title, lines in (("Versions", _versions), ("Machine", _machine), ("Folders", _folders), ("Checks", _checks)):
+    parts = [("Versions", _versions), ("Extras", _extras), ("Machine", _machine), ("Folders", _folders)]
+    for title, lines in [*parts, ("Checks", _checks)] if checks else parts:
         sys.stdout.write(f"{title}\n")
         for good, text in lines():
             wrong += not good
@@ -18,9 +23,9 @@ def doctor() -> int:
 
 SheetRow = tuple[bool, str]
 
-CORE = ("ipmix", "numpy", "numba", "pillow", "platformdirs", "tyro")
+CORE = ("ipmix", "numpy", "numba", "pillow", "platformdirs", "tyro", "jinja2")
 TRAIN = (
-    "torch", "torchvision", "accelerate", "timm", "pyyaml", "rich", "jinja2", "scikit-learn", "safetensors",
+    "torch", "torchvision", "accelerate", "timm", "pyyaml", "rich", "scikit-learn", "safetensors",
 )  # fmt: skip
 
 
@@ -40,6 +45,45 @@ def _versions() -> Iterator[SheetRow]:
     extra = [name for name in missing if name in TRAIN]
     if extra:
         yield True, f'not installed: {", ".join(extra)} (pip install "ipmix[train]" to train and evaluate)'
+
+
+FOR_DEVELOPERS = ("dev", "benchmarks")
+
+
+def _extras() -> Iterator[SheetRow]:
+    """What each extra of the package needs and has not got, and how to get it."""
+    for extra, names in _needed_by_extras().items():
+        missing = [name for name in names if not _is_installed(name)]
+        if missing:
+            yield True, f'{extra} lacks {", ".join(missing)}: pip install "ipmix[{extra}]"'
+        else:
+            yield True, f"{extra} is there"
+
+
+def _needed_by_extras() -> dict[str, list[str]]:
+    import re
+    from importlib.metadata import PackageNotFoundError, requires
+
+    found: dict[str, list[str]] = {}
+    try:
+        lines = requires("ipmix") or []
+    except PackageNotFoundError:
+        lines = []
+    for line in lines:
+        match = re.match(r"([\w.-]+).*extra == ['\"]([\w-]+)['\"]", line)
+        if match and match[2] not in FOR_DEVELOPERS:
+            found.setdefault(match[2], []).append(match[1])
+    return found
+
+
+def _is_installed(name: str) -> bool:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        version(name)
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 def _machine() -> Iterator[SheetRow]:

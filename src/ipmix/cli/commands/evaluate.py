@@ -45,6 +45,7 @@ def evaluate(
     fail_if: tuple[Repeated, ...] = (),
     junit: Path | None = None,
     summary: Path | None = None,
+    own_measures: tuple[str, ...] = (),
     mean: tuple[float, ...] | None = None,
     std: tuple[float, ...] | None = None,
     classes: int | None = None,
@@ -113,6 +114,7 @@ def evaluate(
         fail_if: A bound such as "mCE > 40" (percent, as in the table); if it holds, exit with code 1 and say so.
         junit: Write the checks to this file as JUnit's XML, which CI systems read.
         summary: Write the checks and the table to this file in Markdown.
+        own_measures: Measures of one's own, module:Name (docs/extending.md).
         mean: Subtracted from each channel of [0, 1] first, for models that don't normalise themselves and instead of
             what published weights bring.
         std: Divided by afterwards.
@@ -137,7 +139,7 @@ def evaluate(
     gradient = AttackConfig(epsilon, steps, step_size, centre, norm, restarts, attack_images)
     wanted = MeasureRequest(
         corruptions=corruptions, severities=severities, form=form, perturbations=perturbations, seed=seed,
-        attack=gradient if attack else None,
+        own=own_measures, attack=gradient if attack else None,
         auto_attack=standard if autoattack else None,
     )  # fmt: skip
     gate = Gate.of(

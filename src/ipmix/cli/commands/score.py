@@ -11,6 +11,7 @@ def score(
     out: Path | None = None,
     anomalies: Path | None = None,
     baseline: Path | None = None,
+    own_measures: tuple[str, ...] = (),
     name: str | None = None,
     seed: int = 0,
     samples: int = 1000,
@@ -29,6 +30,7 @@ def score(
             left out.
         anomalies: Predictions of the same model on images of nothing it knows.
         baseline: Another run (its folder, scorecard.json or predictions) to divide by: mCE and mFR against it.
+        own_measures: Measures of one's own, module:Name (docs/extending.md).
         name: What the run is called; the file's name if left out.
         seed: Of the bootstrap intervals.
         samples: Resamples for an interval; 0 for no intervals.
@@ -55,7 +57,7 @@ def score(
     kept = open_predictions(predictions, partial=partial)
     found = scorecard.scored(
         kept, anomalies=unknown, seed=seed, samples=samples,
-        baseline=None if baseline is None else read_baseline(baseline), scores=scores,
+        baseline=None if baseline is None else read_baseline(baseline), scores=scores, own=own_measures,
     )  # fmt: skip
     card = dict(found.card)
     if name is not None:

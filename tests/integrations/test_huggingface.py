@@ -1,0 +1,82 @@
+"""Hugging Face datasets: set_transform, what is hashed and cached, keys by number and by column."""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+datasets = pytest.importorskip("datasets", reason="datasets is not installed")
+torch = pytest.importorskip("torch", reason="torch is not installed")
+
+from datasets.fingerprint import Hasher  # noqa: E402
+from PIL import Image  # noqa: E402
+
+import ipmix  # noqa: E402
+from ipmix.core.errors import InputError  # noqa: E402
+from ipmix.integrations.huggingface import AugmentedColumn  # noqa: E402
+
+pytestmark = pytest.mark.filterwarnings("default")  # the library's own
+
+
+@pytest.fixture
+def pictured(images: np.ndarray) -> Any:
+    columns = {"image": [Image.fromarray(one) for one in images], "name": [f"n{i}" for i in range(len(images))]}
+    return datasets.Dataset.from_dict(columns)
+
+
+def pixels(rows: list[Any]) -> np.ndarray:
+    return np.stack([np.asarray(row) for row in rows])
+
+
+def test_it_is_hashed_by_its_settings_and_its_epoch() -> None:
+    one, same, other = AugmentedColumn("augmix"), AugmentedColumn("augmix"), AugmentedColumn("augmix-k2")
+    assert Hasher.hash(one) == Hasher.hash(same) != Hasher.hash(other)
+    same.set_epoch(1)
+    assert Hasher.hash(one) != Hasher.hash(same)
+    assert Hasher.hash(AugmentedColumn("ipmix")) == Hasher.hash(AugmentedColumn("ipmix"))
+
+
+def test_map_by_number_is_cached(pictured: Any, images: np.ndarray, tmp_path: Path) -> None:
+    pictured.save_to_disk(tmp_path / "kept")
+    kept = datasets.load_from_disk(tmp_path / "kept")
+    made = [
+        kept.map(AugmentedColumn("augmix", seed=5), batched=True, with_indices=True, batch_size=size) for size in (5, 5)
+    ]
+    assert made[0]._fingerprint == made[1]._fingerprint
+    assert made[0].cache_files == made[1].cache_files
+    assert np.array_equal(pixels(made[0]["image"]), ipmix.augment(images, ipmix.AugMix(), seed=5))
+
+
+def test_keys_from_a_column_and_from_torch(pictured: Any, images: np.ndarray) -> None:
+    by_name = AugmentedColumn("augmix", key="name", seed=2)
+    pictured.set_transform(by_name)
+    keys = [ipmix.key_of(f"n{i}") for i in range(len(images))]
+    for epoch in range(2):
+        by_name.set_epoch(epoch)
+        expected = ipmix.augment(images, ipmix.AugMix(), seed=2, epoch=epoch, indices=keys)
+        assert np.array_equal(pixels(pictured[:]["image"]), expected)
+        assert np.array_equal(pixels(pictured[3:5]["image"]), expected[3:5])
+    pictured.set_transform(AugmentedColumn("augmix", after=np.asarray, into="pixels"))
+    torch.manual_seed(0)
+    first = pictured[:]
+    assert set(first) == {"image", "name", "pixels"}
+    assert np.array_equal(pixels(first["image"]), images)
+    assert not np.array_equal(pixels(pictured[:]["pixels"]), pixels(first["pixels"]))
+    torch.manual_seed(0)
+    assert np.array_equal(pixels(pictured[:]["pixels"]), pixels(first["pixels"]))
+
+
+def test_sent_to_a_process_it_does_the_same(images: np.ndarray) -> None:
+    one = AugmentedColumn("augmix", seed=1)
+    batch = {"image": list(images)}
+    again = pickle.loads(pickle.dumps(one))
+    assert np.array_equal(pixels(one(batch, [*range(12)])["image"]), pixels(again(batch, [*range(12)])["image"]))
+
+
+def test_a_batch_without_the_column_is_refused() -> None:
+    with pytest.raises(InputError, match="a batch has no column 'image', only 'img': name it with image="):
+        AugmentedColumn("augmix")({"img": []})
+    with pytest.raises(InputError, match="a batch has no column 'id', only 'image': see key="):
+        AugmentedColumn("augmix", key="id")({"image": []})
