@@ -377,10 +377,13 @@ def test_kernels_come_from_own_folders(tmp_path: Path, monkeypatch: pytest.Monke
     assert folders.why_unsafe(tmp_path / "open"), "the sticky bit keeps others from renaming, not from writing"
     (tmp_path / "open").chmod(0o755)
     real = os.getuid()
-    monkeypatch.setattr(os, "getuid", lambda: real + 1)
-    if real != 0:
+    with monkeypatch.context() as patch:
+        patch.setattr(folders, "__file__", "/")  # nor is the source that somebody's
+        if real == 0:
+            os.chown(inner, 12345, -1)
+        else:
+            patch.setattr(os, "getuid", lambda: real + 1)
         assert "belongs to another user" in folders.why_unsafe(inner)
-    monkeypatch.undo()
     (tmp_path / "open").chmod(0o777)
     monkeypatch.setattr(kernel_cache.numba.core.config, "CACHE_DIR", str(tmp_path / "open"))
     kernel_cache._problem.cache_clear()
