@@ -22,8 +22,8 @@ class AugmentedPyDataset(keras.utils.PyDataset):
     """Shuffled, augmented batches of arrays in memory: float32[B, H, W, C] from 0 to 1, and labels.
 
     Each batch is a pure function of (seed, epoch, batch), with any number of threads. The epoch counts up when Keras
-    says that one has ended; ``set_epoch`` before a resumed ``fit``. (Keras's look at the data before the first epoch of a
-    ``fit``, to build the model, counts as one.)
+    says that one has ended; ``set_epoch`` before a resumed ``fit``. (Keras's look at the data before the first epoch of
+    a ``fit``, to build the model, counts as one.)
 
     Args:
         images: uint8[N, H, W, C].
