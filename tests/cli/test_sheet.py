@@ -53,4 +53,4 @@ def test_explain_picks_it_and_says_so_unless_a_seed_is_given(tmp_path, capsys, i
     assert main([*common, str(tmp_path / "c.png")]) == 0
     told = capsys.readouterr().out
     assert "seed 0, epoch 0" in told
-    assert "--explain" in told, "what to do next"
+    assert "--explain --seed 0" in told, "what to do next, of the same version"

@@ -287,7 +287,7 @@ def _cell(value: float | None, bounds: Sequence[float] | None = None, count: int
     if bounds:
         told = f"({100 * bounds[0]:.1f}–{100 * bounds[1]:.1f}), {count} images"
     told = f"{100 * value:.1f}%{'' if bounds else ','} {told}".rstrip(", ")
-    return {"text": f"{100 * value:.0f}", "value": f"{value:.6f}", "heat": round(100 * value), "told": told}
+    return {"text": f"{100 * value:.0f}", "value": f"{value:.6f}", "heat": round(value, 2), "told": told}
 
 
 def _panel(panel: Panel) -> dict[str, Any]:

@@ -123,4 +123,4 @@ def augment(
     write_bytes(out, buffer.getvalue())
     sys.stdout.write(f"wrote {out}: {len(images)} image{'s' if len(images) != 1 else ''}, seed {seed}, epoch {epoch}\n")
     if not (explain or methods or mixes):
-        sys.stdout.write("Every step of the first version: the same command with --explain\n")
+        sys.stdout.write(f"Every step of the first version: the same command with --explain --seed {seed}\n")

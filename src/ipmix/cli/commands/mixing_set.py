@@ -177,7 +177,7 @@ def show(
         numbers = [numbers[i * len(numbers) // count] for i in range(count)]
     numbers = numbers[:count]
     write_contact_sheet([mixing[number] for number in numbers], out, cell)
-    sys.stdout.write(f"wrote {out}: {len(numbers)} of {len(mixing)} images\n")
+    sys.stdout.write(f"wrote {out}: {len(numbers)} images\n")
 
 
 def verify(path: Path, /, *, sample: int = 100, threads: int | None = None) -> int:
