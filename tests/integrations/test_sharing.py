@@ -23,7 +23,7 @@ def test_a_missing_library_is_named_with_its_extra(module: str, library: str) ->
         needed(library, module),
     ):
         raise ModuleNotFoundError(f"No module named '{library}.data'", name=f"{library}.data")
-    with pytest.raises(ModuleNotFoundError, match="^No module named 'other'$"), needed(library, module):
+    with pytest.raises(ModuleNotFoundError, match=r"^No module named 'other'$"), needed(library, module):
         raise ModuleNotFoundError("No module named 'other'", name="other")
 
 
