@@ -10,7 +10,7 @@ from ipmix.integrations.timm import register
 
 
 def main(workers: int = 2, start: str | None = None, persistent: bool = False) -> float:
-    torch.manual_seed(0)
+    timm.utils.random_seed(0)  # also of Python, which timm draws crops from
     register()  # the line: timm now knows the names of ipmix's methods
     loader = create_loader(
         AugMixDataset(FakeData(16, (3, 40, 40), num_classes=4), num_splits=3),
