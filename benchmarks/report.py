@@ -9,6 +9,7 @@ from typing import Any
 
 from benchmarks.results import Check, Curve, Row, Section, Suite
 from ipmix.core.files import replacing, write_text
+from ipmix.methods import METHODS
 
 BUSY = (0.93, 1.15)
 """Processor seconds per second that a row of one thread should show: below, something else had its processor."""
@@ -120,18 +121,24 @@ def _plots(suite: Suite, folder: Path) -> list[Path]:
 def _draw_dots(sections: Sequence[Section], path: Path) -> Path:
     """One panel a section (peers: fastest on top): the median as a dot, slowest to fastest round as a line."""
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
     heights = [0.3 * len(section.rows) + 0.9 for section in sections]
     figure = Figure(figsize=(9, sum(heights)), layout="constrained")
     panels = figure.subplots(len(sections), 1, squeeze=False, height_ratios=heights)[:, 0]
     for panel, section in zip(panels, sections):
-        rows = sorted(section.rows, key=lambda row: row.rate) if section.inverse else section.rows[::-1]
+        beside_peers = len({is_ours(row) for row in section.rows}) == 2
+        ordered = section.inverse or beside_peers
+        rows = sorted(section.rows, key=lambda row: row.rate) if ordered else section.rows[::-1]
         least, widest = min(row.slowest for row in rows), max(row.fastest for row in rows)
         logarithmic = widest > 30 * least
         panel.set_xscale("log" if logarithmic else "linear")
-        panel.set_xlim(least / 1.5 if logarithmic else 0, widest * (2.5 if logarithmic else 1.12))
+        if logarithmic:  # from a power of ten, so that the first tick has its number; room for the last number
+            panel.set_xlim(10 ** math.floor(math.log10(least / 1.1)), widest * 3.2)
+        else:
+            panel.set_xlim(0, widest * 1.12)
         for place, row in enumerate(rows):
-            color = COLORS[0] if row.name.startswith("IPMix") else COLORS[1]
+            color = COLORS[0] if is_ours(row) else COLORS[1]
             panel.plot((row.slowest, row.fastest), (place, place), color=color, linewidth=1.4, alpha=0.5)
             panel.plot(row.rate, place, marker="o", markersize=5, color=color)
             panel.annotate(
@@ -149,7 +156,16 @@ def _draw_dots(sections: Sequence[Section], path: Path) -> Path:
         panel.spines[["top", "right", "left"]].set_visible(False)
         panel.grid(color=GRID, linewidth=0.6)
         panel.set_axisbelow(True)
+        if beside_peers:
+            names = ("ipmix", "other libraries")
+            dots = [Line2D([], [], marker="o", linestyle="", markersize=5, color=color) for color in COLORS[:2]]
+            panel.legend(dots, names, loc="lower right", frameon=False, fontsize=8)
     return _save(figure, path)
+
+
+def is_ours(row: Row) -> bool:
+    """Whether a row is of ipmix, where a section compares it with other libraries."""
+    return row.name in METHODS or row.name.startswith("IPMix")
 
 
 def _draw_curves(curves: Sequence[Curve], path: Path) -> Path:
@@ -160,9 +176,10 @@ def _draw_curves(curves: Sequence[Curve], path: Path) -> Path:
     panels_of: list[tuple[str, str, Lines]] = []
     for curve in curves:
         if curve.axis == "pixels a side":
-            panels_of.append((curve.axis, "images/s", dict(curve.points)))
+            named: Lines = {spelled(label): pairs for label, pairs in curve.points.items()}
+            panels_of.append((curve.axis, "images/s", named))
             millions: Lines = {
-                label: [(x, rate * x * x / 1e6) for x, rate in pairs] for label, pairs in curve.points.items()
+                label: [(x, rate * x * x / 1e6) for x, rate in pairs] for label, pairs in named.items()
             }
             panels_of.append((curve.axis, "megapixels/s", millions))
             continue
@@ -171,7 +188,7 @@ def _draw_curves(curves: Sequence[Curve], path: Path) -> Path:
         }
         if curve.axis not in groups:
             groups[curve.axis] = {}
-            panels_of.append((curve.axis, "speed, relative to the first", groups[curve.axis]))
+            panels_of.append((curve.axis, "images/s, times the first point's", groups[curve.axis]))
         groups[curve.axis].update(relative)
     down = math.ceil(len(panels_of) / 2)
     figure = Figure(figsize=(10, 3.3 * down), layout="constrained")
@@ -181,6 +198,24 @@ def _draw_curves(curves: Sequence[Curve], path: Path) -> Path:
     for panel in panels[len(panels_of) :]:
         panel.set_axis_off()
     return _save(figure, path)
+
+
+TITLES = {
+    ("pixels a side", "images/s"): "Images a second, by size",
+    ("pixels a side", "megapixels/s"): "Megapixels a second, by size",
+    ("k", ""): "Width: k, the number of chains",
+    ("t", ""): "Depth: t, the most steps in a chain",
+    ("images a call", ""): "Images in one call",
+    ("threads", ""): "Threads",
+}
+"""Panel titles, by axis and unit ("" for any)."""
+
+AXES = {"k": "k (chains)", "t": "t (steps)", "pixels a side": "side (pixels)"}
+
+
+def spelled(label: str) -> str:
+    """A line's name in a figure, without words that only benchmarks/README.md explains."""
+    return label.replace("yardstick", "experimental fused kernel, the authors' form")
 
 
 def _draw_lines(panel: Any, axis: str, unit: str, lines: Lines) -> None:
@@ -200,7 +235,8 @@ def _draw_lines(panel: Any, axis: str, unit: str, lines: Lines) -> None:
         panel.set_ylim(0, 1.08 * max(y for pairs in lines.values() for _, y in pairs))
     if axis == "threads":
         panel.plot(places, places, linestyle="--", linewidth=1, color="#888888", label="every thread in full")
-    panel.set_xlabel(axis, fontsize=9, color=INK)
+    panel.set_title(TITLES.get((axis, unit)) or TITLES.get((axis, ""), axis), loc="left", fontsize=10, color=INK)
+    panel.set_xlabel(AXES.get(axis, axis), fontsize=9, color=INK)
     panel.set_ylabel(unit, fontsize=9, color=INK)
     panel.tick_params(labelsize=8)
     panel.spines[["top", "right"]].set_visible(False)

@@ -1,31 +1,24 @@
 """Draws docs/images/methods.jpg, every method on one image: python docs/images/make_methods.py
 
-The cat is "Chelsea" (S. van der Walt, CC0), its partner "coffee" (R. Michetti, CC0), both from scikit-image.
+Each cell is the method's telling version by the rule of telling.py beside this file.
 """
 
-import math
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-from skimage import data
+from telling import cat_and_cup, one_mixing_image, telling
 
-from ipmix import MixingSet
-from ipmix.cli.method_figure import compare, methods_named
-from ipmix.cli.sheet import draw_sheet
+from ipmix.cli.method_figure import methods_named
+from ipmix.cli.sheet import SheetRow, draw_sheet
 
-SIDE, SEED = 224, 205
+COLUMNS = 4
 
-
-def square(image: np.ndarray, left: int) -> np.ndarray:
-    """A square of the image's height from this column on, brought to SIDE pixels."""
-    height = image.shape[0]
-    cropped = Image.fromarray(image[:, left : left + height])
-    return np.asarray(cropped.resize((SIDE, SIDE), Image.Resampling.LANCZOS))
-
-
-methods = methods_named(("all",))
-pair = np.stack([square(data.chelsea(), 75), square(data.coffee(), 100)])
-mixing = MixingSet.generate(64, math.ceil(SIDE * 8 / 7), 0)
-lines = compare(methods, "", pair, mixing, 1, seed=SEED, epoch=0, index=0, engine="compiled")
-draw_sheet(lines, cell=150).save(Path(__file__).with_name("methods.jpg"), quality=88)
+pair, mixing = cat_and_cup(), one_mixing_image()
+cells = [("original", pair[0]), ("partner, for methods that mix labels", pair[1]), ("mixing image", mixing[0])]
+for name, method in methods_named(("all",)).items():
+    if name == "vanilla":
+        continue  # the original
+    words, version, _ = telling(method, pair, mixing)
+    title = type(method).__name__ + (": one of its chains" if name == "augmax" else "")
+    cells.append((f"{title}: {words}" if words else title, version))
+rows = [SheetRow("", cells[first : first + COLUMNS]) for first in range(0, len(cells), COLUMNS)]
+draw_sheet(rows, cell=150).save(Path(__file__).with_name("methods.jpg"), quality=88)

@@ -18,13 +18,3 @@ def test_an_example_runs(name: str) -> None:
     done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(r"epoch 0: loss \d+\.\d{3}\nepoch 1: loss \d+\.\d{3}\n", done.stdout)
-
-
-def test_the_snippets_of_the_documentation_run() -> None:
-    text = (ROOT / "docs" / "transforms.md").read_text(encoding="utf-8")
-    snippets = re.findall(r"```python\n(.*?)```", text, re.S)
-    assert len(snippets) == 5
-    done = subprocess.run([sys.executable, "-c", "\n".join(snippets)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    broken = "\n".join(snippets).replace("splits=3", "splits=2")
-    assert subprocess.run([sys.executable, "-c", broken], capture_output=True).returncode != 0
