@@ -39,6 +39,8 @@ _HOMES = {
     "draw": "ipmix.augmentation",
     "key_of": "ipmix.core.item_keys",
     "Scorecard": "ipmix.evaluation.card",
+    "AttackConfig": "ipmix.evaluation.plan",
+    "EvaluationPlan": "ipmix.evaluation.plan",
     "corrupt": "ipmix.corruptions",
     "evaluate": "ipmix.evaluation.from_python",
     "perturb": "ipmix.corruptions",
@@ -69,6 +71,8 @@ if TYPE_CHECKING:  # what a type checker and an editor see
     from ipmix.corruptions import perturb as perturb
     from ipmix.evaluation.card import Scorecard as Scorecard
     from ipmix.evaluation.from_python import evaluate as evaluate
+    from ipmix.evaluation.plan import AttackConfig as AttackConfig
+    from ipmix.evaluation.plan import EvaluationPlan as EvaluationPlan
     from ipmix.methods import METHODS as METHODS
     from ipmix.methods import PRIME as PRIME
     from ipmix.methods import AugMax as AugMax

@@ -301,6 +301,45 @@ def test_checks(reference: ipmix.Scorecard) -> None:
         reference.check({"mCE": "under 40"})
 
 
+@pytest.mark.parametrize("bounds", [None, {}, "mCE <= 3", ["mCE"], {"mCE": 40}, {"mCE": None}, {3: "<= 1"}])
+def test_bounds_that_are_none(reference: ipmix.Scorecard, bounds: Any) -> None:
+    with pytest.raises(InputError, match=r"bounds? (are|is)"):
+        reference.check(bounds)
+
+
+def test_what_no_scorecard_does(reference: ipmix.Scorecard, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for wrong in (None, 3, {}):
+        with pytest.raises(InputError, match="another Scorecard"):
+            reference.compare(wrong)  # type: ignore[arg-type]
+    for place, message in (("", "a folder's name"), (3, "a folder's name"), (tmp_path / "file", "is a file")):
+        with pytest.raises(InputError, match=message):
+            reference.save(place)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="a folder's name"):
+        ipmix.Scorecard.of_folder("")
+    with pytest.raises(InputError, match="named by a text"):
+        reference[3]  # type: ignore[index]
+
+
+def test_a_model_in_training_goes_on_as_it_was() -> None:
+    images, labels = data()
+    model = torch.nn.Sequential(Means(), torch.nn.Dropout(0.5), torch.nn.BatchNorm1d(3))
+    model.train()
+    model[2].eval()  # frozen by its owner
+    ipmix.evaluate(model, images, labels, **FAST)
+    assert [module.training for module in model] == [True, True, False]
+    assert model.training
+    model.eval()
+    ipmix.evaluate(model, images, labels, **FAST)
+    assert not model.training
+
+
+def test_of_few_images_the_published_calibration_error_is_none(reference: ipmix.Scorecard) -> None:
+    figure = reference.card["measures"]["rms_calibration_error_published"]
+    assert figure["value"] is None
+    assert "fewer than 200 images" in figure["reason"]
+
+
 def test_a_comparison(reference: ipmix.Scorecard) -> None:
     images, labels = data()
     other = ipmix.evaluate(lambda x: -by_hand(x), images, labels, name="contrary", **FAST)

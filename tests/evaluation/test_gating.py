@@ -112,6 +112,7 @@ def test_reports(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (["--fail-if", "mCE > 3", "--corruptions", "fog"], "write chosen_corruption_error"),
         (["--no-worse-than", "0.1"], "pass --baseline"),
         (["--junit", "missing/checks.xml"], "the folder missing does not exist"),
+        (["--summary", "."], "--summary . is a folder"),
     ],
 )
 def test_bad_input_before_any_work(

@@ -138,6 +138,11 @@ def test_where_our_order_is_not_the_papers(table10: tuple[Study, Path]) -> None:
     assert {one.sure for one in lone} == {None}, "one seed can't tell"
 
 
+def test_without_results_nothing_is_said_of_the_order(tmp_path: Path) -> None:
+    study = open_study("table10")
+    assert "our order" not in rendered(compare(study, "laptop", (), Results([tmp_path])), "text")
+
+
 def test_the_table_in_words(table10: tuple[Study, Path]) -> None:
     study, out = table10
     text = rendered(compare(study, "laptop", (), Results([out])), "text")

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ipmix.core.checking import described, shown
 from ipmix.core.errors import InputError
 from ipmix.core.files import write_text
 from ipmix.core.json_text import json_text
@@ -49,6 +50,8 @@ class Scorecard:
         Raises:
             InputError: there is none, or several.
         """
+        if not isinstance(folder, str | Path) or not str(folder).strip():
+            raise InputError(f"of_folder needs a folder's name, got {shown(folder)}")
         runs = read_runs(folder)
         if len(runs) != 1:
             raise InputError(f"{folder} holds {len(runs)} results; expected one scorecard.json")
@@ -65,6 +68,8 @@ class Scorecard:
         """A measure's value by its name; InputError, with the nearest name, if there is none."""
         from ipmix.report.gates import measure_named
 
+        if not isinstance(measure, str):
+            raise InputError(f"a measure is named by a text such as 'clean_error', got {shown(measure)}")
         value: float | None = figure_of(self.card, measure_named(measure))["value"]
         return value
 
@@ -93,6 +98,8 @@ class Scorecard:
 
     def compare(self, other: "Scorecard") -> Comparison:
         """How the other run does against this one: paired differences, or the settings that differ."""
+        if not isinstance(other, Scorecard):
+            raise InputError(f"a scorecard is compared with another Scorecard, got {described(other)}")
         return compare(Scored(self.card, self.per_image), Scored(other.card, other.per_image), names=HEADLINE)
 
     def check(self, bounds: Mapping[str, str]) -> Checked:
@@ -108,12 +115,27 @@ class Scorecard:
         Raises:
             InputError: a measure or a bound that can't be read, with the nearest name.
         """
+        if not isinstance(bounds, Mapping) or not bounds:
+            raise InputError(f'bounds are such as {{"mCE": "<= 40"}}, at least one, got {described(bounds)}')
+        for name, bound in bounds.items():
+            if not (isinstance(name, str) and isinstance(bound, str)):
+                raise InputError(
+                    'a bound is a text such as "<= 40" (percent, where the measure is), '
+                    f"got {shown(name)}: {shown(bound)}"
+                )
         return checked(self.card, [Check.required(name, bound) for name, bound in bounds.items()])
 
     def save(self, folder: str | Path) -> Path:
         """Write ``scorecard.json``, ``scorecard.csv``, ``report.html`` and, for comparisons, ``outcomes.npz``."""
+        if not isinstance(folder, str | Path) or not str(folder).strip():
+            raise InputError(f"save needs a folder's name, got {shown(folder)}")
         target = Path(folder)
-        target.mkdir(parents=True, exist_ok=True)
+        if target.exists() and not target.is_dir():
+            raise InputError(f"{target} is a file; expected a folder to save the scorecard in")
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{target} can't be made ({error.strerror}): choose another folder") from None
         if self.per_image is not None:
             write_per_image(target / FILE, self.per_image)
         write_text(target / "scorecard.json", json_text(self.card, indent=1) + "\n")

@@ -2,8 +2,8 @@
 
 import hashlib
 import tempfile
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -91,6 +91,8 @@ def evaluate(
         threads: that make corruptions; by default as many as there are processors.
         force: replace another run's results in ``out``.
 
+    The model is evaluated as ``eval()`` has it; afterwards it is in the mode, and on the device, that it had before.
+
     Raises:
         InputError: the model, the data or the settings can't be used; nothing is written then.
 
@@ -100,6 +102,8 @@ def evaluate(
     device_named(device)
     divisor = None if baseline is None else read_baseline(baseline)
     with ExitStack() as held:
+        if isinstance(model, nn.Module):
+            held.enter_context(_left_as_it_was(model))
         folder = (
             Path(out) if out is not None else Path(held.enter_context(tempfile.TemporaryDirectory(prefix="ipmix-")))
         )
@@ -146,6 +150,20 @@ def _wanted(plan: str | EvaluationPlan) -> MeasureRequest:
         raise InputError(f"plan is one of {', '.join(PLANS)}, or an EvaluationPlan, got {plan!r}")
     PLANS[plan].plan(SMALL_SIDE)
     return PLANS[plan]
+
+
+@contextmanager
+def _left_as_it_was(model: nn.Module) -> Iterator[None]:
+    """The caller may be in the midst of a training: each module's mode is given back, and where the weights lie."""
+    modes = [(module, module.training) for module in model.modules()]
+    place = next((weights.device for weights in model.parameters()), None)
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+        if place is not None and place.type != "meta":
+            model.to(place)
 
 
 def _numbers(values: Sequence[float] | None) -> tuple[float, ...] | None:

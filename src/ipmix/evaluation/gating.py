@@ -18,6 +18,18 @@ from ipmix.report.comparison import Comparison, Scored, compare
 from ipmix.report.gates import Check, Checked, checked, not_worse
 from ipmix.report.numbers import run_names
 
+
+def refuse_unwritable(junit: Path | None, summary: Path | None) -> None:
+    """Raise :class:`InputError` where a file of the gate's can't be written, before any work."""
+    for option, path in (("--junit", junit), ("--summary", summary)):
+        if path is None:
+            continue
+        if path.is_dir():
+            raise InputError(f"{option} {path} is a folder; expected the name of a file to write")
+        if not path.absolute().parent.is_dir():
+            raise InputError(f"can't write {option} {path}: the folder {path.parent} does not exist; create it first")
+
+
 FAILED = 1
 """The exit code of a command whose checks failed; bad input has 2."""
 
@@ -61,9 +73,7 @@ class Gate:
         checks = tuple(map(Check.failing, fail_if))
         for check in checks:
             _refuse_unmeasured(check, wanted, baseline is not None, is_ready_made(data))
-        for path in (junit, summary):
-            if path is not None and not path.absolute().parent.is_dir():
-                raise InputError(f"can't write {path}: the folder {path.parent} does not exist; create it first")
+        refuse_unwritable(junit, summary)
         if no_worse_than is None:
             return cls(checks, None, None, junit, summary)
         if not (math.isfinite(no_worse_than) and no_worse_than >= 0.0):

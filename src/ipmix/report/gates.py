@@ -181,14 +181,18 @@ def not_worse(compared: Comparison, margin: float | None = None) -> Checked:
         if margin is None:
             rows.append(
                 CheckedRow(
-                    row.title, f"not worse than {compared.first}", f"{told}: {row.verdict}", row.verdict != "worse"
+                    row.title,
+                    f"not decided to be worse than {compared.first}",
+                    f"{told}: {row.verdict}",
+                    row.verdict != "worse",
                 )
             )
             continue
-        if row.interval is None:
-            continue  # resampling says nothing true about it
-        worst = max(sign * bound for bound in row.interval)
         asked = f"at most {_signed(row.name, margin).lstrip('+')} worse than {compared.first}"
+        if row.interval is None:  # resampling says nothing true about it: the difference itself has to do
+            rows.append(CheckedRow(row.title, asked, f"{told}, no interval", sign * row.difference <= margin))
+            continue
+        worst = max(sign * bound for bound in row.interval)
         rows.append(CheckedRow(row.title, asked, told, worst <= margin))
     return Checked(tuple(rows))
 

@@ -128,6 +128,8 @@ def test_parts_of_the_work(study: list[str], capsys: pytest.CaptureFixture[str])
         (["run", "mixing-sets", "--cells", "photos"], "pass --folder photos=DIR"),
         (["table", "table5"], "table5 has no scale 'laptop'; there is paper"),
         (["status", "--out", "nowhere"], "there is no folder nowhere (--out)"),
+        (["table", "table10", "--out", "nowhere"], "there is no folder nowhere of results"),
+        (["table", "table10", "--folders", "here,there"], "there is no folder here of results"),
         (["tabel", "table10"], "did you mean table?"),
     ],
 )

@@ -93,6 +93,4 @@ def corrupt(
         write(plan, source, folder, scratch, part, threads, force)
     whole = f"shard {part[0]} of {part[1]} of " if part[1] > 1 else ""
     sys.stdout.write(f"{out}: {whole}{len(plan.names)} of the set {set}, each of {plan.count} images\n")
-    if set != "p":
-        where = f"{out}/{plan.names[0]}/{plan.severities[0]}" if plan.layout == "folders" else "an .npz of its arrays"
-        sys.stdout.write(f"Measure a model on one: ipmix evaluate MODEL {where} --corruptions none --out FOLDER\n")
+    sys.stdout.write(f"Measure a model on it: ipmix evaluate MODEL {out} --clean {data} --out FOLDER\n")

@@ -42,7 +42,7 @@ def report(
         force: Replace the file if it exists.
     """
     from ipmix.core.files import refuse_existing, write_text
-    from ipmix.evaluation.gating import not_worse_than_the_first, told
+    from ipmix.evaluation.gating import not_worse_than_the_first, refuse_unwritable, told
     from ipmix.evaluation.results import read_runs
     from ipmix.report import exports, print_comparison
     from ipmix.report.comparison import compare_runs
@@ -50,6 +50,7 @@ def report(
 
     runs = [run for path in results for run in read_runs(path)]
     refuse_existing(out, force=force)
+    refuse_unwritable(junit, summary)
     cards = [run.card for run in runs]
     comparisons = compare_runs(runs) if len(runs) > 1 else []
     checks = not_worse_than_the_first(comparisons) if fail_if_worse else Checked(())

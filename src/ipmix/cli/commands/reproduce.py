@@ -100,6 +100,7 @@ def table(
         format: text, markdown, csv or json.
         plot: Draw it as well, to this file (.png, .pdf, .svg; needs matplotlib).
     """
+    from ipmix.core.errors import InputError
     from ipmix.experiment.studies.comparing import compare
     from ipmix.experiment.studies.rendering import plot as draw
     from ipmix.experiment.studies.rendering import rendered
@@ -107,6 +108,12 @@ def table(
     from ipmix.experiment.studies.study import open_study
 
     study = open_study(name)
+    study.cells(scale, cells)  # wrong names first
+    for folder in (*folders, *([] if folders and out == OUT else [out])):
+        if not folder.is_dir():
+            raise InputError(
+                f"there is no folder {folder} of results; ipmix reproduce run {name} --out {folder} makes it"
+            )
     results = Results([out, *folders])
     comparison = compare(study, scale, seeds, results, cells)
     if plot is not None:

@@ -88,8 +88,15 @@ def _order(table: Comparison) -> list[str]:
     if not any(_has_paper(table, measure) for measure in table.study.config.measures):
         return []
     if not found:
-        return ["Where both have figures, our order is the paper's."]
+        compared = any(
+            sum(_has_both(table, cell, each) for cell in table.cells) > 1 for each in table.study.config.measures
+        )
+        return ["Where both have figures, our order is the paper's."] if compared else []
     return ["Our order is not the paper's:", *(f"- {_disagreement(table.study, one)}" for one in found)]
+
+
+def _has_both(table: Comparison, cell: str, measure: str) -> bool:
+    return table.paper(cell, measure) is not None and table.figures[cell][measure].mean is not None
 
 
 def _disagreement(study: Study, one: Disagreement) -> str:
