@@ -178,9 +178,7 @@ def _draw_curves(curves: Sequence[Curve], path: Path) -> Path:
         if curve.axis == "pixels a side":
             named: Lines = {spelled(label): pairs for label, pairs in curve.points.items()}
             panels_of.append((curve.axis, "images/s", named))
-            millions: Lines = {
-                label: [(x, rate * x * x / 1e6) for x, rate in pairs] for label, pairs in named.items()
-            }
+            millions: Lines = {label: [(x, rate * x * x / 1e6) for x, rate in pairs] for label, pairs in named.items()}
             panels_of.append((curve.axis, "megapixels/s", millions))
             continue
         relative: Lines = {

@@ -64,9 +64,8 @@ def dangling(site: Path) -> list[str]:
                 target /= "index.html"
             if not target.is_file():
                 found.append(f"{path.relative_to(site.resolve())}: {link}")
-            elif parts.fragment and target in pages and parts.fragment not in pages[target].anchors:
-                if parts.fragment != "__toc":
-                    found.append(f"{path.relative_to(site.resolve())}: {link} (no such anchor)")
+            elif target in pages and parts.fragment not in pages[target].anchors | {"", "__toc"}:
+                found.append(f"{path.relative_to(site.resolve())}: {link} (no such anchor)")
     return found
 
 
