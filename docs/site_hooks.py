@@ -46,6 +46,18 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     return moved(markdown, page.file.src_uri)
 
 
+ROLE = re.compile(r":(?:func|class|meth|mod|attr|data|exc|obj):(<code>)~?(?:[\w.]+\.)?(\w+)(</code>)")
+SESSION = re.compile(r"(?:<blockquote>\s*){3}<p>(.*?)</p>(?:\s*</blockquote>){3}", re.S)
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Docstrings' references as plain names, and their lines behind ``>>>`` as code; Markdown knows neither."""
+    if not page.file.src_uri.startswith("reference/"):
+        return html
+    html = ROLE.sub(r"\1\2\3", html)
+    return SESSION.sub(lambda found: f"<pre><code>{found[1].replace('  # doctest: +SKIP', '')}</code></pre>", html)
+
+
 def moved(markdown: str, uri: str) -> str:
     """The text of the page at ``uri`` (below docs/) with links that fit the site."""
     inside = uri.startswith(f"{FOLDER}/")

@@ -6,12 +6,18 @@ pixels (mean absolute difference, in levels), so that what has been added or mov
 not. At the median, methods that mix much of the clean image back in would all look like the clean image.
 """
 
+from itertools import count, islice
+from typing import Any
+
 import numpy as np
 from PIL import Image
 from skimage import data
 
+from ipmix import apply, draw
 from ipmix.cli.method_figure import versions
 from ipmix.mixing_set import MixingSet
+from ipmix.recipe import Recipe
+from ipmix.recipe.format import WHOLE
 
 SEED, COUNT, SIDE, DECILE = 0, 51, 224, 9
 
@@ -40,9 +46,28 @@ def change(image: np.ndarray, version: np.ndarray) -> float:
     return float(np.mean([np.abs(np.diff(difference, axis=axis)).mean() for axis in (0, 1)]))
 
 
-def telling(method: object, pair: np.ndarray, mixing: MixingSet | None) -> tuple[str, np.ndarray, int]:
-    """A few words, the version of ``pair[0]`` at the ninth decile of change, and its place among the versions."""
+def telling(method: Any, pair: np.ndarray, mixing: MixingSet) -> tuple[str, np.ndarray]:
+    """A few words, and the version of ``pair[0]`` at the ninth decile of change."""
     made = list(versions(method, pair, mixing, COUNT, seed=SEED, epoch=0, index=0, engine="compiled"))
-    order = sorted(range(COUNT), key=lambda place: change(pair[0], made[place][1]))
-    chosen = order[DECILE * COUNT // 10]
-    return *made[chosen], chosen
+    return ninth_decile(pair[0], made)
+
+
+def telling_mixture(method: Any, image: np.ndarray, mixing: MixingSet) -> np.ndarray:
+    """The same among those versions of ``image`` into which a method mixes the mixing image over the whole of it."""
+    recipes = (draw(method, (1, *image.shape), len(mixing), seed=SEED, view=view, indices=[0]) for view in count())
+    mixed = islice((recipe for recipe in recipes if mixes_over_the_whole(recipe[0])), COUNT)
+    return ninth_decile(image, [("", apply(recipe, image[None], mixing)[0]) for recipe in mixed])[1]
+
+
+def mixes_over_the_whole(recipe: Recipe) -> bool:
+    """Whether a chain of at least a fifth of the sum mixes the mixing image into all of the image."""
+    return any(
+        step.mixer and step.source == "mixing_image" and step.right - step.left == recipe.width
+        for chain in recipe.chains
+        if chain.share >= WHOLE // 5
+        for step in chain.steps
+    )
+
+
+def ninth_decile(image: np.ndarray, made: list[tuple[str, np.ndarray]]) -> tuple[str, np.ndarray]:
+    return sorted(made, key=lambda version: change(image, version[1]))[DECILE * len(made) // 10]

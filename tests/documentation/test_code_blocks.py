@@ -57,6 +57,7 @@ def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
         "torch": torch,
         "images": images,
         "labels": labels,
+        "indices": np.arange(len(labels)),
         "mixing": ipmix.MixingSet.sample(),
         "model": models.load(tmp_path / "net.safetensors"),
     }

@@ -64,9 +64,7 @@ def dangling(site: Path) -> list[str]:
                 target /= "index.html"
             if not target.is_file():
                 found.append(f"{path.relative_to(site.resolve())}: {link}")
-            elif (
-                parts.fragment not in ("", "__toc") and target in pages and parts.fragment not in pages[target].anchors
-            ):
+            elif target in pages and parts.fragment not in pages[target].anchors | {"", "__toc"}:
                 found.append(f"{path.relative_to(site.resolve())}: {link} (no such anchor)")
     return found
 
