@@ -120,7 +120,7 @@ def test_evaluated_it_has_its_rows_but_counts_in_no_mean() -> None:
         for name in ("both.npz", "fog.npz")
     ]
     assert set(cards[0]["corruptions"]) == {"fog", "weather:rain"}
-    means = [card["measures"]["mean_corruption_error"]["value"] for card in cards]
+    means = [card["measures"]["chosen_corruption_error"]["value"] for card in cards]
     assert means[0] == means[1] == cards[0]["corruptions"]["fog"]["1"]
     two = np.sort(logits, axis=1)[:, -2:]
     figure = cards[0]["measures"]["margins:small_margin"]

@@ -82,7 +82,7 @@ def apply(
     form = make_output(output, layout, images.shape[3], mean, std)
     check_threads(threads)
     check_mixing(mixing)
-    if not isinstance(table, RecipeTable | RecipeSequence):
+    if not isinstance(table, RecipeTable | RecipeSequence | PixelRecipes):
         raise InputError(f"table must be the recipes that draw() gives, or of a Recipe, got {shown(table)}")
     if isinstance(table, RecipeSequence):
         for earlier in table.tables[:-1]:

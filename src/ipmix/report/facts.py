@@ -42,7 +42,7 @@ def facts_of(card: Mapping[str, Any]) -> list[tuple[str, str]]:
     if plan := run.get("plan"):
         facts += _plan_facts(plan)
     if card.get("frost"):
-        facts.append(("frost", FROST[card["frost"]]))
+        facts.append(("frost", FROST.get(card["frost"], card["frost"])))
     if baseline := run.get("baseline"):
         facts.append(("baseline", str(baseline)))
     level, samples = card["bootstrap"]["level"], card["bootstrap"]["samples"]

@@ -94,7 +94,7 @@ def carry_out(job: Job, out: Path, manner: Manner) -> Path:
             "last": outcome.last,
             "best": outcome.best,
             "hours": {
-                "training": round(sum(row["seconds"] for row in speed) / 3600, 4),
+                "training": round(sum(row["seconds"] for row in speed) / 3600, 6),
                 "measuring": round(measuring / 3600, 4),
             },
             "data": {"train": record["data"], "test": record["test"], "mixing": record["mixing"]},
