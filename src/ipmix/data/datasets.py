@@ -16,7 +16,7 @@ import numpy as np
 
 from ipmix.core.bounds import SIDE_MOST
 from ipmix.core.checking import check_count, check_folder_name, check_images, check_known, described
-from ipmix.core.errors import InputError, plain_lines
+from ipmix.core.errors import InputError, plain, plain_lines
 from ipmix.core.folders import cache_folder
 from ipmix.core.image_sizes import width_by_height
 from ipmix.core.progress import counting
@@ -129,9 +129,16 @@ class FileDataset:
                     broken.append(i)
         kept = np.setdiff1d(np.arange(len(self)), broken)
         if not len(kept):
-            raise InputError(f"{self.name}: every one of the {len(self)} images is broken")
+            raise InputError(self._all_broken())
         files = replace(self, paths=tuple(self.paths[i] for i in kept), labels=self.labels[kept])
         return files, tuple(self.paths[i] for i in broken)
+
+    def _all_broken(self) -> str:
+        others = f" and {len(self) - 1} more" if len(self) > 1 else ""
+        return (
+            f"{self.name}: every one of the {len(self)} images is broken ({plain(str(self.paths[0]))}{others}): "
+            "expected files that can be decoded"
+        )
 
     def read(self, *, size: int | None = None, skip_broken: bool = False, quiet: bool = False) -> ArrayDataset:
         """Decode everything into memory. ``size`` and ``skip_broken`` as in :func:`load`."""
@@ -139,7 +146,7 @@ class FileDataset:
         kept = np.setdiff1d(np.arange(len(self)), broken)
         skipped = tuple(self.paths[i] for i in broken)
         if not len(kept):
-            raise InputError(f"{self.name}: every one of the {len(self)} images is broken")
+            raise InputError(self._all_broken())
         if len(broken):
             images = images[kept]
         return ArrayDataset(images, self.labels[kept], self.classes, self.name, skipped, self.hidden)
