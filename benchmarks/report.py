@@ -134,7 +134,7 @@ def _draw_dots(sections: Sequence[Section], path: Path) -> Path:
         logarithmic = widest > 30 * least
         panel.set_xscale("log" if logarithmic else "linear")
         if logarithmic:  # from a power of ten, so that the first tick has its number; room for the last number
-            panel.set_xlim(10 ** math.floor(math.log10(least / 1.1)), widest * 3.2)
+            panel.set_xlim(10 ** math.floor(math.log10(least / 1.1)), widest * 6)
         else:
             panel.set_xlim(0, widest * 1.12)
         for place, row in enumerate(rows):

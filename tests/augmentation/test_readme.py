@@ -62,7 +62,7 @@ def test_the_recipe_that_readme_shows_is_the_one_that_is_drawn() -> None:
 
 def test_the_block_on_arrays_prints_what_readme_shows() -> None:
     readme = README.read_text(encoding="utf-8")
-    found = re.search(r"On arrays:\n\n```python\n(.*?)```\n\nprints.*?```\n(.*?)```", readme, re.S)
+    found = re.search(r"On arrays:\n\n(?:<!-- .*? -->\n)?```python\n(.*?)```\n\nprints.*?```\n(.*?)```", readme, re.S)
     assert found is not None
     code, shown = found[1], found[2]
     assert "images = ...  #" in code
