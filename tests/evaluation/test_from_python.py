@@ -334,12 +334,6 @@ def test_a_model_in_training_goes_on_as_it_was() -> None:
     assert not model.training
 
 
-def test_of_few_images_the_published_calibration_error_is_none(reference: ipmix.Scorecard) -> None:
-    figure = reference.card["measures"]["rms_calibration_error_published"]
-    assert figure["value"] is None
-    assert "fewer than 200 images" in figure["reason"]
-
-
 def test_a_comparison(reference: ipmix.Scorecard) -> None:
     images, labels = data()
     other = ipmix.evaluate(lambda x: -by_hand(x), images, labels, name="contrary", **FAST)

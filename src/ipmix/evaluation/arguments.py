@@ -38,12 +38,7 @@ def of_clean(clean: Outcomes) -> dict[str, Arguments]:
         "expected_calibration_error", "expected_calibration_error_debiased", "maximum_calibration_error",
         "area_under_risk_coverage", "coverage_at_1_percent",
     )  # fmt: skip
-    found |= dict.fromkeys(names, pair)
-    if len(pair[0]) < 200:
-        found["rms_calibration_error_published"] = InputError(
-            "without the last bin nothing is left of fewer than 200 images: it would be 0 whatever the model does"
-        )
-    return found
+    return found | dict.fromkeys(names, pair)
 
 
 def of_corruptions(
