@@ -321,6 +321,29 @@ def test_what_no_scorecard_does(reference: ipmix.Scorecard, tmp_path: Path) -> N
         reference[3]  # type: ignore[index]
 
 
+def test_another_scorecard_is_not_replaced(reference: ipmix.Scorecard, tmp_path: Path) -> None:
+    images, labels = data()
+    other = ipmix.evaluate(lambda x: -by_hand(x), images, labels, **FAST)
+    reference.save(tmp_path / "kept")
+    reference.save(tmp_path / "kept")
+    with pytest.raises(InputError, match="holds another scorecard"):
+        other.save(tmp_path / "kept")
+    assert same(ipmix.Scorecard.of_folder(tmp_path / "kept"), reference)
+    assert same(ipmix.Scorecard.of_folder(other.save(tmp_path / "kept", force=True)), other)
+
+
+def test_a_model_that_answers_for_fewer_images_leaves_nothing(tmp_path: Path) -> None:
+    class Short(Means):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return super().forward(images)[: max(1, len(images) - 1)]
+
+    images, labels = data()
+    with pytest.raises(InputError, match="gave 11 rows of logits for a batch of 12 images"):
+        ipmix.evaluate(Short(), images, labels, out=tmp_path / "out", **FAST)
+    assert not list(tmp_path.rglob("*.npz"))
+    ipmix.evaluate(Means(), images, labels, out=tmp_path / "out", **FAST)
+
+
 def test_a_model_in_training_goes_on_as_it_was() -> None:
     images, labels = data()
     model = torch.nn.Sequential(Means(), torch.nn.Dropout(0.5), torch.nn.BatchNorm1d(3))

@@ -98,6 +98,11 @@ class BatchedModel:
             if restrict and self.class_outputs is not None:
                 logits = restricted(logits, self.class_outputs)
             array: NDArray[np.float32] = logits.cpu().numpy()
+            if len(array) != len(pixels):
+                raise InputError(
+                    f"the model gave {len(array)} rows of logits for a batch of {len(pixels)} images; expected one for "
+                    "each"
+                )
             return array
 
     def logits(self, images: NDArray[np.uint8], advance: Counter, restrict: bool = True) -> NDArray[np.float32]:

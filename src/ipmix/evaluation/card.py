@@ -125,8 +125,16 @@ class Scorecard:
                 )
         return checked(self.card, [Check.required(name, bound) for name, bound in bounds.items()])
 
-    def save(self, folder: str | Path) -> Path:
-        """Write ``scorecard.json``, ``scorecard.csv``, ``report.html`` and, for comparisons, ``outcomes.npz``."""
+    def save(self, folder: str | Path, *, force: bool = False) -> Path:
+        """Write ``scorecard.json``, ``scorecard.csv``, ``report.html`` and, for comparisons, ``outcomes.npz``.
+
+        Args:
+            folder: made if it isn't there.
+            force: replace another scorecard in it.
+
+        Raises:
+            InputError: the folder can't be made, or holds another scorecard.
+        """
         if not isinstance(folder, str | Path) or not str(folder).strip():
             raise InputError(f"save needs a folder's name, got {shown(folder)}")
         target = Path(folder)
@@ -136,9 +144,12 @@ class Scorecard:
             target.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"{target} can't be made ({error.strerror}): choose another folder") from None
+        file, text = target / "scorecard.json", json_text(self.card, indent=1) + "\n"
+        if file.exists() and not force and file.read_bytes() != text.encode():
+            raise InputError(f"{target} holds another scorecard: choose another folder, or pass force=True")
         if self.per_image is not None:
             write_per_image(target / FILE, self.per_image)
-        write_text(target / "scorecard.json", json_text(self.card, indent=1) + "\n")
+        write_text(file, text)
         write_text(target / "scorecard.csv", to_csv([self.card]))
         write_text(target / "report.html", self.page)
         return target
