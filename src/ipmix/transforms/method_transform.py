@@ -36,11 +36,11 @@ FOLLOWING = tuple(
 class MethodTransform(v2.Transform):
     """Any label-preserving method as a transform.
 
-    Takes Pillow images (of 8-bit channels: L, RGB, or others with a mixing set of as many channels), tensors [C, H, W] or
-    [N, C, H, W] of bytes or of numbers from 0 to 1, ``tv_tensors.Image`` and ``tv_tensors.Video``; gives the same kind,
-    shape, dtype and device. Every image of a batch has a recipe of its own, the frames of a video share one. Numbers are
-    rounded to 256 levels. Tensors on an accelerator travel to the CPU and back. Place it after cropping and flipping,
-    before normalising.
+    Takes Pillow images (of 8-bit channels: L, RGB, or others with a mixing set of as many channels), tensors
+    [C, H, W] or [N, C, H, W] of bytes or of numbers from 0 to 1, ``tv_tensors.Image`` and ``tv_tensors.Video``; gives
+    the same kind, shape, dtype and device. Every image of a batch has a recipe of its own, the frames of a video share
+    one. Numbers are rounded to 256 levels. Tensors on an accelerator travel to the CPU and back. Place it after
+    cropping and flipping, before normalising.
 
     Args:
         method: such as ``ipmix.IPMix()``.
