@@ -66,6 +66,17 @@ def test_an_interrupted_run_goes_on(tmp_path, monkeypatch, files):
         assert file.read_bytes() == (tmp_path / "cut" / file.relative_to(tmp_path / "whole")).read_bytes()
 
 
+@pytest.mark.parametrize("files", ["png", "shard"])
+def test_a_run_killed_before_its_last_step_leaves_no_journal(tmp_path, files):
+    plan = plan_of(files)
+    run(plan, tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert tmp_path / "manifest.journal" not in before
+    (tmp_path / "manifest.journal").write_bytes(b"of the killed run")
+    assert run(plan, tmp_path)[-1] == 33
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
 def test_a_image_removed_meanwhile_is_made_again(tmp_path, monkeypatch):
     monkeypatch.setattr(making, "BATCH", 8)
     steps = make(plan_of(), tmp_path, 1)

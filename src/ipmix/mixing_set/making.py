@@ -111,6 +111,7 @@ def _make(plan: MixingSetPlan, folder: Path, threads: int, painters: Mapping[str
                 if getattr(there, each.name) != getattr(plan, each.name)
             ]
             raise InputError(f"{folder} holds another mixing set ({'; '.join(differing)}); choose another folder")
+        (folder / journal_name(plan)).unlink(missing_ok=True)  # of one that was killed between the two last steps
         yield len(plan.numbers())
         return
     done = _read_journal(plan, folder)
