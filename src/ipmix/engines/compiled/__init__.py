@@ -14,6 +14,7 @@ from ipmix.core.compiling import direct
 from ipmix.core.threads import in_ranges
 from ipmix.engines.compiled.blending import OutputForm
 from ipmix.engines.compiled.kernel import apply_range
+from ipmix.engines.compiled.pasting import only_pastes, paste_range
 from ipmix.engines.compiled.rare import uses_rare
 from ipmix.engines.compiled.workspace import Workspace, make_workspace
 from ipmix.engines.output import Output
@@ -28,6 +29,8 @@ def apply(
     images uint8[N, H, W, C]; planes uint8[M, C, h, w], the mixing images, h >= H and w >= W, M >= 1; all
     C-contiguous. The result does not depend on the number of threads.
     """
+    if only_pastes(table, output):
+        return _paste(table, images, threads, out)
     arguments = _arguments(table, images, planes, output, out)
     rare = _RARE if uses_rare(table) else None
 
@@ -35,6 +38,17 @@ def apply(
         apply_range(_kept_workspace(table, output), begin, end, *arguments, rare)
 
     in_ranges(carry_out, len(table), threads, table.height * table.width)
+
+
+def _paste(table: RecipeTable, images: np.ndarray, threads: int, out: np.ndarray) -> None:
+    count = len(table)
+    recipes = _fixed(table.heads), _fixed(table.chains), _fixed(table.steps), _fixed(images.reshape(count, -1))
+    flat = out.reshape(count, -1)
+
+    def carry_out(begin: int, end: int) -> None:
+        paste_range(begin, end, *recipes, table.width, images.shape[3], flat)
+
+    in_ranges(carry_out, count, threads, table.height * table.width)
 
 
 def applier(table: RecipeTable, planes: np.ndarray, output: Output) -> Callable[[np.ndarray, np.ndarray], None]:
