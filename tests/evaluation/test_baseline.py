@@ -50,7 +50,7 @@ def test_figures_are_those_of_the_measures(tmp_path):
     assert figure["value"] == pytest.approx(expected)
     assert figure["interval"][0] < expected < figure["interval"][1]
     flips = consistency.mean_flip_rate(rates_of(mine), rates_of(theirs))
-    assert card["measures"]["baseline_mean_flip_rate"]["value"] == pytest.approx(flips)
+    assert card["measures"]["baseline_chosen_flip_rate"]["value"] == pytest.approx(flips)
     assert card["run"]["baseline"] == "theirs"
 
 
@@ -61,7 +61,7 @@ def test_against_itself_a_run_has_a_hundred_percent(tmp_path):
     for path in (tmp_path / "a.npz", tmp_path / "scorecard.json", tmp_path):
         again = score(PredictionFile(tmp_path / "a.npz"), baseline=read_baseline(path), samples=0)
         assert again["measures"]["baseline_chosen_corruption_error"]["value"] == pytest.approx(1)
-        assert again["measures"]["baseline_mean_flip_rate"]["value"] == pytest.approx(1)
+        assert again["measures"]["baseline_chosen_flip_rate"]["value"] == pytest.approx(1)
 
 
 def test_what_the_baseline_lacks_is_said(tmp_path):
@@ -69,7 +69,7 @@ def test_what_the_baseline_lacks_is_said(tmp_path):
     write(tmp_path / "less.npz", 2, names=("fog",), sequences=())
     card = score(PredictionFile(tmp_path / "mine.npz"), baseline=read_baseline(tmp_path / "less.npz"), samples=0)
     assert "no snow at severity 1, 3" in card["measures"]["baseline_chosen_corruption_error"]["reason"]
-    assert "no flip rate of" in card["measures"]["baseline_mean_flip_rate"]["reason"]
+    assert "no flip rate of" in card["measures"]["baseline_chosen_flip_rate"]["reason"]
     assert card["measures"]["chosen_corruption_error"]["value"] is not None
 
 

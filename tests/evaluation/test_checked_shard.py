@@ -191,7 +191,7 @@ def test_no_answer_is_never_right(tmp_path):
     measures = card["measures"]
     for name in (
         "clean_error", "clean_error_top5", "chosen_corruption_error", "attack_error", "auto_attack_error",
-        "mean_flip_probability",
+        "chosen_flip_probability",
     ):  # fmt: skip
         assert measures[name]["value"] == 1.0, name
     for name in ("rms_calibration_error", "brier_score", "negative_log_likelihood", "area_under_risk_coverage"):

@@ -110,6 +110,8 @@ def test_reports(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (["--fail-if", "mCE > 3"], "is not measured; pass --corruptions"),
         (["--fail-if", "MCE > 3"], "MCE may be two things"),
         (["--fail-if", "mCE > 3", "--corruptions", "fog"], "write chosen_corruption_error"),
+        (["--fail-if", "mFP > 3", "--perturbations", "tilt"], "write chosen_flip_probability"),
+        (["--fail-if", "mT5D > 3", "--perturbations", "tilt"], "write chosen_top5_distance"),
         (["--no-worse-than", "0.1"], "pass --baseline"),
         (["--junit", "missing/checks.xml"], "the folder missing does not exist"),
         (["--summary", "."], "--summary . is a folder"),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ipmix.core.errors import InputError
+from ipmix.corruptions.severities import PERTURBATIONS_CIFAR
 from ipmix.evaluation.baseline import Baseline
 from ipmix.evaluation.predictions import PredictionFile, PredictionFolder
 from ipmix.evaluation.scorecard import score
@@ -60,8 +61,8 @@ def test_figures_are_the_measures_over_all_shards(tmp_path, conditions):
         assert name not in value, "two corruptions are not the fifteen"
     tilt, noise = made["frames/tilt"], made["frames/gaussian_noise"]
     flips = (np.mean(tilt[:, 1:] != tilt[:, :-1]) + np.mean(noise[:, 1:] != noise[:, :1])) / 2
-    assert value["mean_flip_probability"] == pytest.approx(flips)
-    assert value["top5_distance"] == pytest.approx(made["top5/tilt"].mean())
+    assert value["chosen_flip_probability"] == pytest.approx(flips)
+    assert value["chosen_top5_distance"] == pytest.approx(made["top5/tilt"].mean())
     assert value["brier_score"] == pytest.approx(calibration.brier_score(made["clean"], labels))
 
 
@@ -117,7 +118,7 @@ def test_intervals_hold_the_value_and_are_the_bootstrap_s(tmp_path, conditions):
     assert card["measures"]["chosen_corruption_error"]["interval"] == pytest.approx(
         bootstrap.mean_interval(shares, seed=3, samples=200)
     )
-    for name in ("clean_error", "chosen_corruption_error", "attack_error", "mean_flip_probability"):
+    for name in ("clean_error", "chosen_corruption_error", "attack_error", "chosen_flip_probability"):
         low, high = card["measures"][name]["interval"]
         assert low <= card["measures"][name]["value"] <= high
     bare = score(PredictionFolder.open(tmp_path / "run"), samples=0)
@@ -237,7 +238,8 @@ def test_a_measure_is_given_where_the_table_says_that_it_can_be(tmp_path, name):
     severities = range(1, 3) if "chosen" in name else range(1, 6)
     names = [*some, *(f"corruption/{name}/{s}" for name in corruption.ALEXNET for s in severities)]
     arrays |= dict.fromkeys(names, arrays["clean"])
-    arrays |= {"frames/tilt": np.arange(120 * 4).reshape(120, 4) % 3, "top5/tilt": np.ones(120)}
+    for kind in PERTURBATIONS_CIFAR if "chosen" not in name else ("tilt",):
+        arrays |= {f"frames/{kind}": np.arange(120 * 4).reshape(120, 4) % 3, f"top5/{kind}": np.ones(120)}
     needs = MEASURES[name].needs
 
     def given(needed):
@@ -249,7 +251,8 @@ def test_a_measure_is_given_where_the_table_says_that_it_can_be(tmp_path, name):
         card = score(
             PredictionFile(folder / "run.npz"),
             anomalies=PredictionFile(folder / "unknown.npz") if "anomalies" in kinds else None,
-            baseline=Baseline("b", {n: dict.fromkeys("12345", 0.5) for n in corruption.ALEXNET}, {"tilt": 0.5}, 0.2)
+            baseline=Baseline("b", {n: dict.fromkeys("12345", 0.5) for n in corruption.ALEXNET},
+                dict.fromkeys(PERTURBATIONS_CIFAR, 0.5), 0.2)
             if "baseline" in kinds else None,
             samples=0,
         )  # fmt: skip
@@ -335,7 +338,7 @@ def test_no_interval_is_a_point(tmp_path):
         assert card["measures"]["attack_error"]["interval"] == pytest.approx(
             proportions.interval(0 if right else 120, 120)
         )
-        assert card["measures"]["top5_distance"]["interval"][1] > 0.4
+        assert card["measures"]["chosen_top5_distance"]["interval"][1] > 0.4
         assert card["severities"]["1"]["interval"] == pytest.approx(proportions.interval(0 if right else 120, 120))
         assert card["corruption_intervals"]["fog"]["1"] == pytest.approx(proportions.interval(0 if right else 120, 120))
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipmix.core.errors import InputError
+from ipmix.corruptions.severities import PERTURBATIONS_CIFAR, PERTURBATIONS_IMAGENET
 from ipmix.measures import consistency
 
 
@@ -97,6 +98,16 @@ def test_an_order_of_classes_is_of_whole_numbers(order):
         consistency.top5_distances(order)
     with pytest.raises(InputError, match="predictions must be"):
         consistency.flips(order)
+
+
+def test_the_ten_of_a_benchmark_and_nothing_else():
+    for ten in (PERTURBATIONS_CIFAR, PERTURBATIONS_IMAGENET):
+        assert consistency.is_whole(ten)
+        assert not consistency.is_whole(ten, 2)
+        assert not consistency.is_whole(ten[:-1])
+        assert not consistency.is_whole((*ten, "shear"))
+    assert consistency.chosen_over(["tilt"]) == "over 1 perturbation"
+    assert consistency.chosen_over(["tilt", "scale"], 3) == "over 2 perturbations, difficulty 3"
 
 
 def plain_top5_distance(before, after):

@@ -51,7 +51,7 @@ def test_a_comparison_shows_everything(cards):
     text = " ".join(" ".join(read(page).text).split())
     for part in (
         "Two runs", "A lead.", "plain", "IPMix", "Clean error",
-        "Mean error over 2 corruptions, severities 1, 2, 3, 4, 5", "Flip probability",
+        "Mean error over 2 corruptions, severities 1, 2, 3, 4, 5", "Mean flip probability over 1 perturbation",
         "Adversarial error", "Calibration error (RMS)", "better", "gaussian noise", "tilt", "a row", "caption one",
         "Does its confidence keep its word?", "seed", "7",
     ):  # fmt: skip

@@ -8,7 +8,7 @@ from ipmix.measures import proportions
 from ipmix.report import render_page
 from ipmix.report.scorecards import EARLIER, SCHEMA, check_card, upgraded
 
-NEW = ("frost", "made", "hints", "corruption_intervals", "severities", "temperature", "conformal")
+NEW = ("frost", "made", "hints", "corruption_intervals", "severities", "temperature", "conformal", "top5")
 
 
 def earlier(card):
@@ -55,6 +55,14 @@ def test_a_mean_that_is_a_point_gets_the_interval_of_its_images(cards):
     measures = upgraded(old)["measures"]
     assert measures["chosen_corruption_error"]["interval"] == pytest.approx(proportions.interval(0, 150))
     assert measures["brier_score"]["interval"] is None
+
+
+def test_a_mean_over_chosen_perturbations_loses_the_benchmark_s_name(cards):
+    for old in (earlier(cards[0]), copy.deepcopy(cards[0])):
+        old["measures"]["mean_flip_probability"] = old["measures"].pop("chosen_flip_probability")
+        measures = upgraded(old)["measures"]
+        assert "mean_flip_probability" not in measures
+        assert measures["chosen_flip_probability"] == cards[0]["measures"]["chosen_flip_probability"]
 
 
 def test_a_card_of_this_version_stays_as_it_is(cards):

@@ -1,10 +1,12 @@
 import copy
 import io
+import json
 
 import pytest
 
+from ipmix.evaluation.card import Scorecard
 from ipmix.measures.corruption import ALEXNET
-from ipmix.report import render_page, sections, tables
+from ipmix.report import exports, gates, render_page, sections, tables
 from ipmix.report.comparison import Scored, compare_runs
 from ipmix.report.facts import facts_of
 from ipmix.report.numbers import images_of, title_of, written_change, written_floor
@@ -21,6 +23,26 @@ def test_a_choice_of_corruptions_is_called_by_what_it_is_over(cards):
     for text in (render_page([cards[0]], title="T"), tables.markdown([cards[0]])):
         assert "Mean error over 2 corruptions" in text
         assert "Corruption error (mCE)" not in text
+
+
+def test_a_choice_of_perturbations_is_called_by_what_it_is_over(cards, tmp_path):
+    """In table, page, CSV, model card, comparison and checks: mFP goes over the ten perturbations of -P alone."""
+    name, title = "chosen_flip_probability", "Mean flip probability over 1 perturbation"
+    assert title_of(name, cards) == title
+    other = copy.deepcopy(cards[0])
+    other["flips"] |= {"scale": [0.5]}
+    other["run"]["plan"] = {"difficulty": 2}
+    assert title_of(name, [other]) == "Mean flip probability over 2 perturbations, difficulty 2"
+    assert title_of(name, [other, cards[0]]) == "Mean flip probability over chosen perturbations"
+    told = [render_page([cards[0]], title="T"), tables.markdown([cards[0]]), exports.model_card(cards[0])]
+    told.append(str(Scorecard(cards[0])) + repr(Scorecard(cards[0])))
+    told.append(str(gates.checked(cards[0], [gates.Check.required(name, "<= 1")])))
+    told.append(json.dumps([each.to_dict() for each in compare_runs([Scored(card) for card in cards])]))
+    for text in told:
+        assert title in text
+        assert "mFP)" not in text
+    assert ",chosen_flip_probability," in tables.to_csv(cards)
+    assert "mean_flip_probability" not in tables.to_csv(cards)
 
 
 def test_every_row_has_its_own_number_of_images(cards):

@@ -89,20 +89,26 @@ def of_attacks(conditions: Mapping[Condition, Outcomes]) -> dict[str, Arguments]
     return found
 
 
-def of_sequences(run: RunOutcomes) -> dict[str, Arguments]:
-    """Of perturbation sequences."""
+def of_sequences(run: RunOutcomes, difficulty: int) -> dict[str, Arguments]:
+    """Of perturbation sequences: by the benchmark's names where it is the benchmark, else those of a choice."""
     found: dict[str, Arguments] = {}
     if run.frames:
         rates = [flips(name, frames).mean(axis=1) for name, frames in run.frames.items()]
-        found["mean_flip_probability"] = (np.mean(rates, axis=0),)
+        whole = consistency.is_whole(run.frames, difficulty)
+        found["mean_flip_probability" if whole else "chosen_flip_probability"] = (np.mean(rates, axis=0),)
     if run.top5:
         distances = np.mean(list(run.top5.values()), axis=0)
-        found["top5_distance"] = (distances.astype(np.float64),)
+        whole = consistency.is_whole(run.top5, difficulty)
+        found["top5_distance" if whole else "chosen_top5_distance"] = (distances.astype(np.float64),)
     return found
 
 
 def against_baseline(
-    baseline: Baseline, levels: Levels, clean: Outcomes, frames: Mapping[str, NDArray[np.int64]]
+    baseline: Baseline,
+    levels: Levels,
+    clean: Outcomes,
+    frames: Mapping[str, NDArray[np.int64]],
+    difficulty: int,
 ) -> dict[str, Arguments]:
     """mCE and mFR divided by another run's. The intervals are of this run alone: the divisor is taken as it is."""
     found: dict[str, Arguments] = {}
@@ -122,14 +128,15 @@ def against_baseline(
             except InputError as error:
                 found[name] = error
     if frames:
+        name = f"baseline_{'mean' if consistency.is_whole(frames, difficulty) else 'chosen'}_flip_rate"
         try:
             rates = [
-                flips(name, f).mean(axis=1) / divisor
-                for (name, f), divisor in zip(frames.items(), baseline.flip_rates(list(frames)))
+                flips(kind, f).mean(axis=1) / divisor
+                for (kind, f), divisor in zip(frames.items(), baseline.flip_rates(list(frames)))
             ]
-            found["baseline_mean_flip_rate"] = (np.mean(rates, axis=0),)
+            found[name] = (np.mean(rates, axis=0),)
         except InputError as error:
-            found["baseline_mean_flip_rate"] = error
+            found[name] = error
     return found
 
 

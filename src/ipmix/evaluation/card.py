@@ -15,7 +15,7 @@ from ipmix.measures.comparing import PerImage
 from ipmix.measures.table import HEADLINE, measure_named
 from ipmix.report.comparison import Comparison, Scored, compare
 from ipmix.report.gates import Check, Checked, checked
-from ipmix.report.numbers import figure_of, measure_names, written, written_interval
+from ipmix.report.numbers import figure_of, measure_names, title_of, written, written_interval
 from ipmix.report.page import render_page
 from ipmix.report.tables import comparison, plain, to_csv
 
@@ -89,9 +89,9 @@ class Scorecard:
             low, high = figure["interval"] or (None, None)
             rows.append(
                 {
-                    "measure": name, "title": measure.title, "value": figure["value"], "low": low, "high": high,
-                    "unit": measure.unit, "better": measure.better, "images": figure["pictures"],
-                    "reason": figure["reason"],
+                    "measure": name, "title": title_of(name, [self.card]), "value": figure["value"],
+                    "low": low, "high": high, "unit": measure.unit, "better": measure.better,
+                    "images": figure["pictures"], "reason": figure["reason"],
                 }
             )  # fmt: skip
         return pandas.DataFrame(rows).set_index("measure")
@@ -159,7 +159,7 @@ class Scorecard:
         for name in (name for name in HEADLINE if name in self.card["measures"]):
             figure = figure_of(self.card, name)
             interval = f" ({written_interval(name, figure['interval'])})" if figure["interval"] else ""
-            lines.append(f"  {measure_named(name).title}: {written(name, figure['value'])}{interval}")
+            lines.append(f"  {title_of(name, [self.card])}: {written(name, figure['value'])}{interval}")
         return "\n".join(lines)
 
     def __str__(self) -> str:

@@ -12,11 +12,13 @@ from ipmix.corruptions.severities import CORRUPTIONS
 from ipmix.evaluation.ready_made import is_ready_made
 from ipmix.evaluation.request import MeasureRequest
 from ipmix.evaluation.results import read_runs
+from ipmix.measures.consistency import is_whole
 from ipmix.measures.table import MEASURES, Needed
 from ipmix.report import ci
 from ipmix.report.comparison import Comparison, Scored, compare
 from ipmix.report.gates import Check, Checked, checked, not_worse
 from ipmix.report.numbers import run_names
+from ipmix.report.scorecards import CHOSEN_SEQUENCES
 
 
 def refuse_unwritable(junit: Path | None, summary: Path | None) -> None:
@@ -142,6 +144,12 @@ def _refuse_unmeasured(check: Check, wanted: MeasureRequest, baseline: bool, on_
         raise InputError(
             f"{check.text}: mCE goes over 15 corruptions at 5 severities, and others were chosen; write "
             "chosen_corruption_error"
+        )
+    chosen = plan.perturbations and not on_the_disk and not is_whole(plan.perturbations, plan.difficulty)
+    if chosen and check.measure in CHOSEN_SEQUENCES:
+        raise InputError(
+            f"{check.text}: {MEASURES[check.measure].title} goes over the ten perturbations of -P, and others were "
+            f"chosen; write {CHOSEN_SEQUENCES[check.measure]}"
         )
     for need in MEASURES[check.measure].needs:
         measured, option = there.get(need, (True, ""))

@@ -18,6 +18,7 @@ from ipmix.core.files import replacing
 from ipmix.core.json_text import json_text
 from ipmix.measures.comparing import PerImage
 from ipmix.measures.table import MEASURES
+from ipmix.report.scorecards import CHOSEN_SEQUENCES
 
 FILE = "outcomes.npz"
 _WHICH = "which"
@@ -61,6 +62,9 @@ def read_per_image(path: Path, card: Mapping[str, Any]) -> PerImage:
         raise InputError(
             f"{path} can't be read as outcomes ({first_line(error)}); delete it, and score the predictions again"
         ) from None
+    if not set(found.arguments) & set(CHOSEN_SEQUENCES) <= set(card["measures"]):  # earlier files' names
+        renamed = {CHOSEN_SEQUENCES.get(name, name): each for name, each in found.arguments.items()}
+        found = PerImage(renamed, found.indices, found.labels)
     for measure, arguments in found.arguments.items():
         value = card["measures"].get(measure, {}).get("value")
         if value is None or not _gives(measure, arguments, value):

@@ -69,8 +69,8 @@ def scored(
 
     Returns:
         ``card``, JSON data: ``measures`` (name -> value, interval, images, reason, noise floor), ``corruptions`` (name
-        -> error at each severity), ``flips``, ``reliability``, ``risk_coverage``, ``temperature``, ``conformal``,
-        ``worst``, the run's description and how it was made.
+        -> error at each severity), ``flips``, ``top5``, ``reliability``, ``risk_coverage``, ``temperature``,
+        ``conformal``, ``worst``, the run's description and how it was made.
 
     Raises:
         InputError: there are no predictions, or labels are outside the classes.
@@ -84,10 +84,11 @@ def scored(
             f"{found.clean.classes}: expected predictions of the same model on both"
         )
     levels, made = found.by_corruption(), kept.made
+    difficulty = int((kept.run.get("plan") or {}).get("difficulty", 1))
     arguments = given.of_clean(found.clean) | given.of_corruptions(levels, found.clean, kept.run, made)
-    arguments |= given.of_attacks(found.conditions) | given.of_sequences(found)
+    arguments |= given.of_attacks(found.conditions) | given.of_sequences(found, difficulty)
     if baseline is not None:
-        arguments |= given.against_baseline(baseline, levels, found.clean, found.frames)
+        arguments |= given.against_baseline(baseline, levels, found.clean, found.frames, difficulty)
     if unknown is not None:
         arguments |= given.of_anomalies(found.clean, unknown)
     arguments |= numbers_of(kept, own_functions)
@@ -114,6 +115,7 @@ def scored(
         "corruption_intervals": beside.corruption_intervals(levels),
         "severities": beside.by_severity(levels, intervals),
         "flips": {name: np.mean(given.flips(name, frames), axis=0).tolist() for name, frames in found.frames.items()},
+        "top5": {name: float(distances.mean()) for name, distances in found.top5.items()},
         "reliability": beside.reliability(found.clean) if answered else None,
         "risk_coverage": beside.risk_coverage(found.clean) if answered else None,
         "temperature": _temperature(found),

@@ -3,7 +3,7 @@
 Hendrycks and Dietterich (ICLR 2019), section 3.2: each image becomes a short sequence of gradual changes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal
 
 import numpy as np
@@ -13,6 +13,33 @@ from ipmix.core.checking import check_choice, shown
 from ipmix.core.errors import InputError
 
 Reference = Literal["previous", "first"]
+
+_BOTH = (
+    "gaussian_noise",
+    "shot_noise",
+    "motion_blur",
+    "zoom_blur",
+    "brightness",
+    "translate",
+    "rotate",
+    "tilt",
+    "scale",
+)
+
+BENCHMARKS = (frozenset({*_BOTH, "spatter"}), frozenset({*_BOTH, "snow"}))
+"""The ten perturbations of CIFAR-10-P and those of ImageNet-P: over nothing else goes a mean flip probability (mFP)."""
+
+
+def is_whole(perturbations: Collection[str], difficulty: int = 1) -> bool:
+    """Whether these are the ten perturbations of a benchmark at difficulty 1, so that their mean has its name."""
+    return frozenset(perturbations) in BENCHMARKS and difficulty == 1
+
+
+def chosen_over(perturbations: Collection[str], difficulty: int = 1) -> str:
+    """What a mean over some perturbations is called by: "over 3 perturbations", "..., difficulty 2"."""
+    count = len(perturbations)
+    told = f"over {count} perturbation{'' if count == 1 else 's'}"
+    return told if difficulty == 1 else f"{told}, difficulty {difficulty}"
 
 
 def reference_of(perturbation: str) -> Reference:

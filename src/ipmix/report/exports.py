@@ -6,11 +6,11 @@ from typing import Any
 
 from ipmix.core.errors import InputError
 from ipmix.core.json_text import json_text
-from ipmix.measures.table import HEADLINE, measure_named
+from ipmix.measures.table import HEADLINE
 from ipmix.report import robustbench, tables
 from ipmix.report.comparison import Comparison, Scored, compare_runs
 from ipmix.report.facts import facts_of, facts_of_runs
-from ipmix.report.numbers import figure_of, measure_names, run_names
+from ipmix.report.numbers import figure_of, measure_names, run_names, title_of
 from ipmix.report.page import render_page
 
 ENDINGS = {".html": "html", ".htm": "html", ".md": "markdown", ".csv": "csv", ".json": "json"}
@@ -78,7 +78,7 @@ def model_card(card: Mapping[str, Any], *, title: str | None = None) -> str:
     for measure in HEADLINE:
         value = figure_of(card, measure)["value"]
         if value is not None:
-            metrics.append({"type": measure, "name": measure_named(measure).title, "value": round(value, 6)})
+            metrics.append({"type": measure, "name": title_of(measure, [card]), "value": round(value, 6)})
     metadata = {
         "library_name": "ipmix",
         "pipeline_tag": "image-classification",
@@ -100,7 +100,7 @@ def model_card(card: Mapping[str, Any], *, title: str | None = None) -> str:
     block = "\n".join(f"{key}: {json_text(value)}" for key, value in metadata.items())
     facts = "\n".join(f"- {tables.inline(key)}: {tables.inline(value)}" for key, value in facts_of(card))
     missing = [
-        f"- {measure_named(m).title}: {tables.inline(figure_of(card, m)['reason'])}"
+        f"- {title_of(m, [card])}: {tables.inline(figure_of(card, m)['reason'])}"
         for m in measure_names([card])
         if figure_of(card, m)["value"] is None
     ]

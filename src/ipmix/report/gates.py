@@ -16,6 +16,7 @@ ALIASES = {
     "error": "clean_error",
     "mce": "mean_corruption_error",
     "mfp": "mean_flip_probability",
+    "mt5d": "top5_distance",
     "pgd": "attack_error",
     "autoattack": "auto_attack_error",
     "rms": "rms_calibration_error",
@@ -144,7 +145,7 @@ def checked(card: Mapping[str, Any], checks: Sequence[Check]) -> Checked:
     """Hold a scorecard to bounds; a figure that could not be had fails, with the reason."""
     rows = []
     for check in checks:
-        figure, title = numbers.figure_of(card, check.measure), MEASURES[check.measure].title
+        figure, title = numbers.figure_of(card, check.measure), numbers.title_of(check.measure, [card])
         asked = f"fails if {check.text}" if check.fails else f"must be {check.text}"
         if figure["value"] is None:
             rows.append(CheckedRow(title, asked, f"not given: {figure['reason']}", False))

@@ -1,10 +1,11 @@
 """How figures are written: the same in the terminal, the page and the tables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ipmix.core.errors import plain
 from ipmix.core.extensions import is_own
+from ipmix.measures.consistency import chosen_over
 from ipmix.measures.corruption import chosen_title
 from ipmix.measures.table import MEASURES, measure_named
 
@@ -28,12 +29,38 @@ def written_interval(name: str, interval: Sequence[float] | None) -> str:
 
 
 def title_of(name: str, cards: Sequence[Mapping[str, Any]]) -> str:
-    """What a measure is called here: a mean over chosen corruptions by what it is over, if that is the same in all."""
+    """What a measure is called here: a mean over a choice by what it is over, if that is the same in all."""
+    told = {_of_a_choice(name, card) for card in cards if name in card["measures"]}
+    return (told.pop() if len(told) == 1 else "") or measure_named(name).title
+
+
+def _of_a_choice(name: str, card: Mapping[str, Any]) -> str:
+    """ "Mean flip probability over 3 perturbations"; empty for measures that aren't over a choice."""
     if name == "chosen_corruption_error":
-        told = {chosen_title(card["corruptions"]) for card in cards if name in card["measures"]}
-        if len(told) == 1:
-            return told.pop()
-    return measure_named(name).title
+        return chosen_title(card["corruptions"])
+    if name not in _OVER_SEQUENCES:
+        return ""
+    return f"{_OVER_SEQUENCES[name]} {chosen_over(sequences_of(name, card), difficulty_of(card))}"
+
+
+_OVER_SEQUENCES = {
+    "chosen_flip_probability": "Mean flip probability",
+    "chosen_top5_distance": "Mean top-5 distance",
+    "baseline_chosen_flip_rate": "Flip rate against the baseline",
+}
+
+
+def sequences_of(name: str, card: Mapping[str, Any]) -> Collection[str]:
+    """The perturbations that a measure of sequences goes over: top-5 distances may be there for others than flips."""
+    found: Collection[str] = card["flips"]
+    if "top5" in name:
+        found = card.get("top5") or found  # earlier scorecards don't have them one by one
+    return found
+
+
+def difficulty_of(card: Mapping[str, Any]) -> int:
+    """The difficulty of a run's perturbation sequences."""
+    return int((card["run"].get("plan") or {}).get("difficulty", 1))
 
 
 def written_change(name: str, change: float, interval: Sequence[float] | None) -> str:

@@ -11,9 +11,10 @@ from importlib.resources import files
 from typing import Any
 
 from ipmix.core.errors import InputError, plain
-from ipmix.measures import proportions
+from ipmix.measures import consistency, proportions
 from ipmix.measures.corruption import is_whole
 from ipmix.measures.table import MEASURES, SINGLE
+from ipmix.report.numbers import difficulty_of, sequences_of
 
 SCHEMA = "ipmix scorecard 2"
 EARLIER = "ipmix scorecard 1"
@@ -22,6 +23,13 @@ _CHOSEN = {
     "mean_corruption_error": "chosen_corruption_error",
     "baseline_mean_corruption_error": "baseline_chosen_corruption_error",
 }
+
+CHOSEN_SEQUENCES = {
+    "mean_flip_probability": "chosen_flip_probability",
+    "baseline_mean_flip_rate": "baseline_chosen_flip_rate",
+    "top5_distance": "chosen_top5_distance",
+}
+"""What the means over perturbation sequences are called where those aren't a benchmark's ten."""
 
 DEPTH = 20
 """Scorecards are no deeper than this; what is would only exhaust the stack."""
@@ -69,12 +77,14 @@ def _check_figures(measures: Mapping[str, Any], where: str) -> None:
 def upgraded(card: Mapping[str, Any]) -> dict[str, Any]:
     """A checked scorecard of either version as one of the second, which says less where the first said too much.
 
-    A mean over other corruptions than the 15 at 5 severities is no mCE; single proportions, cells and bars get exact
+    A mean over other corruptions than the 15 at 5 severities is no mCE, one over other perturbations than -P's ten no
+    mFP; single proportions, cells and bars get exact
     intervals; an interval that is a point goes; an mCE against AlexNet of unknown frost goes.
     """
-    if card["schema"] == SCHEMA:
-        return dict(card)
     measures = {name: dict(figure) for name, figure in card["measures"].items()}
+    measures = {_of_a_choice(name, card): figure for name, figure in measures.items()}
+    if card["schema"] == SCHEMA:
+        return {**card, "measures": measures}
     if not is_whole(card["corruptions"]):
         measures = {_CHOSEN.get(name, name): figure for name, figure in measures.items()}
     for name, figure in measures.items():
@@ -104,6 +114,13 @@ def upgraded(card: Mapping[str, Any]) -> dict[str, Any]:
         bounds = proportions.intervals(right, table["count"])
         found["reliability"] = {**table, "low": bounds[:, 0].tolist(), "high": bounds[:, 1].tolist()}
     return found
+
+
+def _of_a_choice(name: str, card: Mapping[str, Any]) -> str:
+    """The measure's name; that of a mean over chosen perturbations where it isn't over a benchmark's ten."""
+    if name in CHOSEN_SEQUENCES and not consistency.is_whole(sequences_of(name, card), difficulty_of(card)):
+        return CHOSEN_SEQUENCES[name]
+    return name
 
 
 @cache

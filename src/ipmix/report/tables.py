@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from ipmix.core import errors
 from ipmix.core.terminal import wrapped
-from ipmix.measures.table import HEADLINE, measure_named
+from ipmix.measures.table import HEADLINE
 from ipmix.report import numbers
 from ipmix.report.comparison import Comparison, Scored, compare_runs, explained
 from ipmix.report.numbers import among, figure_of, measure_names, run_names, written, written_interval
@@ -127,11 +127,11 @@ def notes(cards: Sequence[Mapping[str, Any]], names: Sequence[str] = HEADLINE) -
             if figure is None:
                 continue
             if figure["value"] is None:
-                found.append(f"{prefix}{measure_named(name).title} is not given: {figure['reason']}.")
+                found.append(f"{prefix}{numbers.title_of(name, [card])} is not given: {figure['reason']}.")
             if numbers.below_floor(figure):
                 found.append(
-                    f"{prefix}~ {measure_named(name).title}: no more than chance gives a perfectly calibrated model on "
-                    f"so few images ({numbers.written_floor(name, figure)})."
+                    f"{prefix}~ {numbers.title_of(name, [card])}: no more than chance gives a perfectly calibrated "
+                    f"model on so few images ({numbers.written_floor(name, figure)})."
                 )
     return found
 
