@@ -10,6 +10,7 @@ from ipmix.evaluation.predictions import PredictionFile, PredictionFolder
 from ipmix.evaluation.scorecard import score
 from ipmix.measures import bootstrap, calibration, clean, corruption, proportions, table
 from ipmix.measures.table import MEASURES
+from ipmix.report import render_page
 
 COUNT, CLASSES = 230, 6
 
@@ -229,17 +230,32 @@ def test_an_array_named_like_no_condition_is_refused(tmp_path, array, message):
         score(PredictionFile(tmp_path / "theirs.npz"), samples=0)
 
 
+@pytest.mark.parametrize(("count", "given"), [(150, False), (199, False), (200, True)])
+def test_the_calibration_error_as_published_is_given_from_two_bins_on(tmp_path, count, given):
+    labels = np.random.default_rng(0).integers(0, CLASSES, count)
+    np.savez(tmp_path / "run.npz", labels=labels, logits=logits(1, labels))
+    found = score(PredictionFile(tmp_path / "run.npz"), samples=20)
+    figure = found["measures"]["rms_calibration_error_published"]
+    assert (figure["value"] is not None) == given
+    if given:
+        assert figure["value"] > 0.0
+    else:
+        assert f"not given below 200 images, got {count}" in figure["reason"]
+        assert figure["interval"] is None
+        assert "not given below 200 images" in render_page([found], title="T")
+
+
 @pytest.mark.parametrize("name", MEASURES)
 def test_a_measure_is_given_where_the_table_says_that_it_can_be(tmp_path, name):
     """With exactly what it needs a measure is there; without any one of it, it is not."""
-    labels = np.arange(120)
+    labels = np.arange(200)  # fewer leave no bin to the calibration error as published
     arrays = {"clean": logits_of(1, labels), "attack": logits_of(2, labels), "auto_attack": logits_of(3, labels)}
     some = "corruption/spatter/1", "corruption/plasma_noise/1"
     severities = range(1, 3) if "chosen" in name else range(1, 6)
     names = [*some, *(f"corruption/{name}/{s}" for name in corruption.ALEXNET for s in severities)]
     arrays |= dict.fromkeys(names, arrays["clean"])
     for kind in PERTURBATIONS_CIFAR if "chosen" not in name else ("tilt",):
-        arrays |= {f"frames/{kind}": np.arange(120 * 4).reshape(120, 4) % 3, f"top5/{kind}": np.ones(120)}
+        arrays |= {f"frames/{kind}": np.arange(200 * 4).reshape(200, 4) % 3, f"top5/{kind}": np.ones(200)}
     needs = MEASURES[name].needs
 
     def given(needed):

@@ -65,5 +65,16 @@ def test_a_mean_over_chosen_perturbations_loses_the_benchmark_s_name(cards):
         assert measures["chosen_flip_probability"] == cards[0]["measures"]["chosen_flip_probability"]
 
 
+def test_the_calibration_error_as_published_goes_where_no_bin_was_counted(cards):
+    old = copy.deepcopy(cards[0])
+    figure = {"value": 0.0, "interval": None, "pictures": 150, "reason": None}
+    old["measures"]["rms_calibration_error_published"] = figure
+    found = upgraded(old)["measures"]["rms_calibration_error_published"]
+    assert found["value"] is None
+    assert "not given below 200 images, got 150" in found["reason"]
+    old["measures"]["rms_calibration_error_published"] = {**figure, "value": 0.1, "pictures": 200}
+    assert upgraded(old)["measures"]["rms_calibration_error_published"]["value"] == 0.1
+
+
 def test_a_card_of_this_version_stays_as_it_is(cards):
     assert upgraded(cards[0]) == cards[0]

@@ -22,6 +22,7 @@ from ipmix.report.scorecards import CHOSEN_SEQUENCES
 
 FILE = "outcomes.npz"
 _WHICH = "which"
+_NOT_OF_FEW = "rms_calibration_error_published"
 
 
 def write_per_image(path: Path, found: PerImage) -> None:
@@ -65,6 +66,9 @@ def read_per_image(path: Path, card: Mapping[str, Any]) -> PerImage:
     if not set(found.arguments) & set(CHOSEN_SEQUENCES) <= set(card["measures"]):  # earlier files' names
         renamed = {CHOSEN_SEQUENCES.get(name, name): each for name, each in found.arguments.items()}
         found = PerImage(renamed, found.indices, found.labels)
+    if (card["measures"].get(_NOT_OF_FEW) or {"value": 0})["value"] is None:  # earlier files have it for any number
+        kept = {name: each for name, each in found.arguments.items() if name != _NOT_OF_FEW}
+        found = PerImage(kept, found.indices, found.labels)
     for measure, arguments in found.arguments.items():
         value = card["measures"].get(measure, {}).get("value")
         if value is None or not _gives(measure, arguments, value):

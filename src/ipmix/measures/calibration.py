@@ -51,6 +51,30 @@ def rms_calibration_error(
     return float(np.sqrt(np.sum(shares * gaps**2)))
 
 
+PUBLISHED_LEAST = 200
+"""Images: of fewer, the calibration error as published would count no bin."""
+
+
+def published_rms_calibration_error(confidence: ArrayLike, correct: ArrayLike) -> float:
+    """:func:`rms_calibration_error` with the last bin skipped, as published code counts it, from 200 images on.
+
+    Raises:
+        InputError: fewer images, of which it would be 0 whatever the model does; otherwise as there.
+    """
+    gaps, _, sizes = _adaptive_bins(confidence, correct, PUBLISHED_LEAST // 2)
+    if len(gaps) < 2:
+        raise InputError(few_for_published(int(sizes.sum())))
+    return rms_calibration_error(confidence, correct, last_bin="skip")
+
+
+def few_for_published(images: int) -> str:
+    """Why so few images have no calibration error as published."""
+    return (
+        f"not given below {PUBLISHED_LEAST} images, got {images}: without the last bin none is left, and it would be 0 "
+        "whatever the model does"
+    )
+
+
 def debiased_rms_calibration_error(confidence: ArrayLike, correct: ArrayLike, *, bin_size: int = 100) -> float:
     """:func:`rms_calibration_error` without what chance adds to it (Kumar, Liang and Ma, NeurIPS 2019).
 

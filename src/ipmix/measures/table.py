@@ -132,7 +132,7 @@ MEASURES: dict[str, Measure] = {
     "rms_calibration_error_published": Measure(
         "RMS, last bin skipped",
         "the same as published code counts it, to compare with papers",
-        partial(calibration.rms_calibration_error, last_bin="skip"),
+        calibration.published_rms_calibration_error,
         interval="centred",
     ),
     "rms_calibration_error_debiased": Measure(

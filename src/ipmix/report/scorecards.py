@@ -12,6 +12,7 @@ from typing import Any
 
 from ipmix.core.errors import InputError, plain
 from ipmix.measures import consistency, proportions
+from ipmix.measures.calibration import PUBLISHED_LEAST, few_for_published
 from ipmix.measures.corruption import is_whole
 from ipmix.measures.table import MEASURES, SINGLE
 from ipmix.report.numbers import difficulty_of, sequences_of
@@ -83,6 +84,10 @@ def upgraded(card: Mapping[str, Any]) -> dict[str, Any]:
     """
     measures = {name: dict(figure) for name, figure in card["measures"].items()}
     measures = {_of_a_choice(name, card): figure for name, figure in measures.items()}
+    published = measures.get("rms_calibration_error_published")
+    if published and published["value"] is not None and published["pictures"] < PUBLISHED_LEAST:
+        reason = few_for_published(published["pictures"])
+        measures["rms_calibration_error_published"] = {"value": None, "interval": None, "pictures": 0, "reason": reason}
     if card["schema"] == SCHEMA:
         return {**card, "measures": measures}
     if not is_whole(card["corruptions"]):
