@@ -10,6 +10,9 @@ torch = pytest.importorskip("torch", reason="the train extra is not installed")
 
 from ipmix import models  # noqa: E402
 from ipmix.cli.main import main  # noqa: E402
+from ipmix.evaluation import evaluating  # noqa: E402
+from ipmix.evaluation.foreseen import foreseen  # noqa: E402
+from ipmix.report.comparison import settings_of  # noqa: E402
 
 PLAIN = ("--corruptions", "none", "--no-attack", "--device", "cpu", "--quiet")
 
@@ -99,6 +102,55 @@ def test_reports(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", str(here / "bad"), *words]) == 2
 
 
+@pytest.fixture
+def never_predicts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def predict(*_: object, **__: object) -> None:
+        raise AssertionError("measuring was begun")
+
+    monkeypatch.setattr(evaluating, "predict", predict)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--limit", "40"], "they differ in data"),
+        (["--corruptions", "fog", "--severities", "1"], "they differ in corruptions (none and fog)"),
+        (["--attack", "--attack-images", "5"], "they differ in attack (none and "),
+        (["--perturbations", "tilt"], "they differ in perturbations (none and tilt)"),
+    ],
+)
+@pytest.mark.usefixtures("never_predicts")
+def test_a_baseline_of_other_settings_is_refused_before_any_work(
+    here: Path, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    held = ["--baseline", here / "good", "--no-worse-than", "0.01"]
+    assert evaluate(here, "bad", "never", *held, *words) == 2
+    assert message in capsys.readouterr().err.replace("\n", " ")
+    assert not (here / "never").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["RMS > 3"], "rms_calibration_error will not be given: RMS calibration error needs at least 100 images"),
+        (["rms_calibration_error_published > 3"], "will not be given: not given below 200 images, got 60"),
+        (["clean_error_top5 > 3"], "will not be given: it is not measured"),
+        (["c_bar_error > 3", "--corruptions", "fog"], "c_bar_error will not be given"),
+        (["normalised_mean_corruption_error > 3", "--corruptions", "test"], "will not be given"),
+        (["chosen_corruption_error > 3", "--corruptions", "test"], "will not be given"),
+        (["top5_distance > 3", "--perturbations", "cifar"], "will not be given"),
+        (["aupr < 30"], "is not measured; pass --anomalies"),
+    ],
+)
+@pytest.mark.usefixtures("never_predicts")
+def test_a_bound_of_what_will_not_be_measured_is_refused_before_any_work(
+    here: Path, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evaluate(here, "good", "never", "--fail-if", *words) == 2
+    assert message in capsys.readouterr().err.replace("\n", " ")
+    assert not (here / "never").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -123,3 +175,24 @@ def test_bad_input_before_any_work(
     assert evaluate(here, "good", "never", *words) == 2
     assert message in capsys.readouterr().err
     assert not (here / "never").exists()
+
+
+def test_what_is_foreseen_is_what_is_found(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The measures that have a figure, those that have none, and the settings, of a run with everything in it."""
+    import json
+
+    told = []
+
+    def keep(*given: object, **named: object) -> object:
+        told.append(foreseen(*given, **named))  # type: ignore[arg-type]
+        return told[-1]
+
+    monkeypatch.setattr(evaluating, "foreseen", keep)
+    words = ["--corruptions", "fog,spatter", "--severities", "1,2", "--perturbations", "brightness,tilt", "--attack",
+             "--attack-images", "7", "--steps", "2", "--baseline", here / "good", "--fail-if", "brier > 9"]  # fmt: skip
+    assert evaluate(here, "bad", "all", *words) == 0
+    card = json.loads((here / "all" / "scorecard.json").read_text())
+    figures = {name: figure["value"] for name, figure in card["measures"].items()}
+    assert told[0].measures == {name for name, value in figures.items() if value is not None}
+    assert set(told[0].absent) == {name for name, value in figures.items() if value is None}
+    assert settings_of(told[0].card) == settings_of(card)

@@ -28,6 +28,7 @@ from ipmix.data.streams import Stream
 from ipmix.evaluation.baseline import Baseline
 from ipmix.evaluation.batched_model import device_named
 from ipmix.evaluation.class_outputs import ClassOutputs
+from ipmix.evaluation.foreseen import Foreseen, foreseen
 from ipmix.evaluation.inputs import (
     first_image,
     model_and_source,
@@ -38,6 +39,7 @@ from ipmix.evaluation.inputs import (
     told_form,
     usual_form,
 )
+from ipmix.evaluation.made import how_made
 from ipmix.evaluation.per_image import FILE, write_per_image
 from ipmix.evaluation.plan import EvaluationPlan, describe
 from ipmix.evaluation.predicting import check_beforehand, predict
@@ -47,6 +49,8 @@ from ipmix.evaluation.request import EvaluationRequest, MeasureRequest
 from ipmix.evaluation.results import read_baseline
 from ipmix.evaluation.scorecard import scored
 from ipmix.evaluation.shaping import with_channels
+
+Foresee = Callable[[Foreseen], None]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -74,6 +78,7 @@ def evaluate(
     threads: int = 1,
     force: bool = False,
     quiet: bool = False,
+    foresee: Foresee | None = None,
 ) -> dict[str, Any]:
     """Predict, score and report: prints the table, writes ``scorecard.json`` and ``report.html``, gives the scorecard.
 
@@ -87,6 +92,7 @@ def evaluate(
         threads: that make corruptions.
         force: replace another run's results.
         quiet: show no progress.
+        foresee: is told what the evaluation will give before it is begun, and may refuse it.
 
     Raises:
         InputError: the model, the data or the settings can't be used, or another process writes to the same folder;
@@ -106,7 +112,7 @@ def evaluate(
     strange = None if request.anomalies is None else _anomalies(request, model, source)
     return measure(
         request, Measured(model, source, plan, class_outputs, strange, ready, wanted.own), baseline=baseline,
-        batch_size=batch_size, device=device, threads=threads, force=force, quiet=quiet,
+        batch_size=batch_size, device=device, threads=threads, force=force, quiet=quiet, foresee=foresee,
     )  # fmt: skip
 
 
@@ -144,6 +150,7 @@ def measure(
     force: bool = False,
     quiet: bool = False,
     show: bool = True,
+    foresee: Foresee | None = None,
 ) -> dict[str, Any]:
     """Predict, score and report what is already open; as :func:`evaluate`, ``show`` prints the table."""
     model, source, class_outputs, strange = what.model, what.source, what.class_outputs, what.strange
@@ -162,6 +169,14 @@ def measure(
             if isinstance(images, OnDisk):
                 tell_hidden(images.files)
         run = describe(model, source, plan, name=name, class_outputs=class_outputs, ready=what.ready)
+        if foresee is not None:
+            made = how_made(model, device_named(team.device), source)
+            foresee(
+                foreseen(
+                    run, plan, made, images=len(source.labels), classes=len(source.classes),
+                    anomalies=strange is not None, baseline=baseline,
+                )
+            )  # fmt: skip
         check_beforehand(source, plan, folder, run)
         if (told := told_form(request, model, source)) is not None and not quiet:
             sys.stderr.write(f"Images: {plain_lines(told)}.\n")

@@ -9,14 +9,15 @@ from pathlib import Path
 from ipmix.core.errors import InputError
 from ipmix.core.files import write_text
 from ipmix.corruptions.severities import CORRUPTIONS
+from ipmix.evaluation.foreseen import Foreseen
 from ipmix.evaluation.ready_made import is_ready_made
 from ipmix.evaluation.request import MeasureRequest
 from ipmix.evaluation.results import read_runs
 from ipmix.measures.consistency import is_whole
 from ipmix.measures.table import MEASURES, Needed
 from ipmix.report import ci
-from ipmix.report.comparison import Comparison, Scored, compare
-from ipmix.report.gates import Check, Checked, checked, not_worse
+from ipmix.report.comparison import Comparison, Scored, compare, differing
+from ipmix.report.gates import Check, Checked, checked, not_worse, refuse_differing
 from ipmix.report.numbers import run_names
 from ipmix.report.scorecards import CHOSEN_SEQUENCES
 
@@ -62,6 +63,7 @@ class Gate:
         *,
         data: str,
         baseline: Path | None,
+        anomalies: Path | None,
         no_worse_than: float | None,
         junit: Path | None,
         summary: Path | None,
@@ -74,7 +76,7 @@ class Gate:
         """
         checks = tuple(map(Check.failing, fail_if))
         for check in checks:
-            _refuse_unmeasured(check, wanted, baseline is not None, is_ready_made(data))
+            _refuse_unmeasured(check, wanted, baseline is not None, anomalies is not None, is_ready_made(data))
         refuse_unwritable(junit, summary)
         if no_worse_than is None:
             return cls(checks, None, None, junit, summary)
@@ -91,6 +93,27 @@ class Gate:
                 "evaluation"
             )
         return cls(checks, runs[0], no_worse_than, junit, summary)
+
+    def foresee(self, found: Foreseen, *, skip_broken: bool) -> None:
+        """Refuse, before the first prediction, what it would be refused for after the last.
+
+        Args:
+            found: what is known of the run.
+            skip_broken: how many images can be read is not known yet.
+
+        Raises:
+            InputError: a bound's measure will have no figure, or the run and the baseline differ in a setting.
+        """
+        for check in self.checks:
+            if check.measure not in found.measures:
+                reason = found.absent.get(check.measure, "it is not measured")
+                raise InputError(f"{check.text}: {check.measure} will not be given: {reason}")
+        if self.baseline is None:
+            return
+        counted = ("images", "attack", "auto_attack") if skip_broken else ()
+        apart = [one for one in differing(self.baseline.card, found.card) if one.what not in counted]
+        names = run_names([self.baseline.card, found.card])
+        refuse_differing(names[0], names[1], apart)
 
     def passed(self, out: Path) -> int:
         """Hold the run in ``out`` to it, tell what failed and write the files; the exit code: 0 or 1."""
@@ -129,7 +152,10 @@ def told(found: Checked, runs: Sequence[Scored], junit: Path | None, summary: Pa
     return 0 if found else FAILED
 
 
-def _refuse_unmeasured(check: Check, wanted: MeasureRequest, baseline: bool, on_the_disk: bool) -> None:
+def _refuse_unmeasured(
+    check: Check, wanted: MeasureRequest, baseline: bool, anomalies: bool, on_the_disk: bool
+) -> None:
+    """What the options alone say; what the data and the model say comes later (:meth:`Gate.foresee`)."""
     plan = wanted.plan(64)
     there: dict[Needed, tuple[bool, str]] = {
         "corruption": (on_the_disk or bool(plan.corruptions), "--corruptions"),
@@ -138,6 +164,7 @@ def _refuse_unmeasured(check: Check, wanted: MeasureRequest, baseline: bool, on_
         "attack": (plan.attack is not None, "--attack"),
         "auto_attack": (plan.auto_attack is not None, "--autoattack"),
         "baseline": (baseline, "--baseline"),
+        "anomalies": (anomalies, "--anomalies"),
     }
     whole = len(plan.severities) == 5 and set(CORRUPTIONS) <= set(plan.corruptions)
     if check.measure == "mean_corruption_error" and plan.corruptions and not (whole or on_the_disk):

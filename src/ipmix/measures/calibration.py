@@ -61,9 +61,9 @@ def published_rms_calibration_error(confidence: ArrayLike, correct: ArrayLike) -
     Raises:
         InputError: fewer images, of which it would be 0 whatever the model does; otherwise as there.
     """
-    gaps, _, sizes = _adaptive_bins(confidence, correct, PUBLISHED_LEAST // 2)
-    if len(gaps) < 2:
-        raise InputError(few_for_published(int(sizes.sum())))
+    confidence, correct = as_confidence_and_correct(confidence, correct)
+    if confidence.size < PUBLISHED_LEAST:
+        raise InputError(few_for_published(confidence.size))
     return rms_calibration_error(confidence, correct, last_bin="skip")
 
 

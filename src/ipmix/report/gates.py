@@ -10,7 +10,7 @@ from typing import Any
 from ipmix.core.errors import InputError, plain
 from ipmix.measures.table import MEASURES
 from ipmix.report import numbers
-from ipmix.report.comparison import Comparison
+from ipmix.report.comparison import Comparison, Differing
 
 ALIASES = {
     "error": "clean_error",
@@ -156,6 +156,13 @@ def checked(card: Mapping[str, Any], checks: Sequence[Check]) -> Checked:
     return Checked(tuple(rows))
 
 
+def refuse_differing(first: str, second: str, apart: Sequence[Differing]) -> None:
+    """Raise :class:`InputError` with the settings in which two runs differ, if there are some."""
+    if apart:
+        told = ", ".join(f"{one.what} ({one.first} and {one.second})" for one in apart)
+        raise InputError(f"{second} can't be compared with {first}: they differ in {plain(told)}")
+
+
 def not_worse(compared: Comparison, margin: float | None = None) -> Checked:
     """Hold the second run of a comparison to the first.
 
@@ -167,9 +174,7 @@ def not_worse(compared: Comparison, margin: float | None = None) -> Checked:
     Raises:
         InputError: the runs can't be compared, or with ``margin`` not pairwise.
     """
-    if compared.differing:
-        told = ", ".join(f"{one.what} ({one.first} and {one.second})" for one in compared.differing)
-        raise InputError(f"{compared.second} can't be compared with {compared.first}: they differ in {plain(told)}")
+    refuse_differing(compared.first, compared.second, compared.differing)
     if margin is not None and not compared.paired:
         raise InputError(f"{compared.second} can't be held to {compared.first}: {compared.reason}")
     rows = []

@@ -129,6 +129,8 @@ def evaluate(
         force: Replace another run's results in --out.
         quiet: Show no progress.
     """
+    from functools import partial
+
     from ipmix.evaluation import evaluating
     from ipmix.evaluation.gating import Gate
     from ipmix.evaluation.plan import AttackConfig, AutoAttackConfig
@@ -143,8 +145,9 @@ def evaluate(
         auto_attack=standard if autoattack else None,
     )  # fmt: skip
     gate = Gate.of(
-        fail_if, wanted, data=data, baseline=baseline, no_worse_than=no_worse_than, junit=junit, summary=summary
-    )
+        fail_if, wanted, data=data, baseline=baseline, anomalies=anomalies, no_worse_than=no_worse_than, junit=junit,
+        summary=summary,
+    )  # fmt: skip
     card = evaluating.evaluate(
         EvaluationRequest(
             model=model, data=data, out=out, name=name, clean=clean, split=split, size=size, crop=crop, trim=trim,
@@ -153,5 +156,6 @@ def evaluate(
             classes=classes, root=root, trust=trust, skip_broken=skip_broken,
         ),
         wanted, batch_size=batch_size, device=device, threads=threads, force=force, quiet=quiet,
+        foresee=partial(gate.foresee, skip_broken=skip_broken) if gate.checks or gate.baseline else None,
     )  # fmt: skip
     return gate.passed(out) if card else 0
