@@ -3,8 +3,8 @@ import pytest
 from PIL import Image
 
 from ipmix.augmentation.batches import draw
+from ipmix.augmentation.stages import levels_of, telling_seed
 from ipmix.cli.main import main
-from ipmix.cli.method_figure import levels_of, telling_seed
 from ipmix.cli.sheet import BOX, DARK, SheetRow, contact_sheet, draw_sheet
 from ipmix.methods import IPMix
 

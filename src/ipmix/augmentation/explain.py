@@ -9,7 +9,7 @@ from ipmix.core.errors import InputError
 from ipmix.engines import reference
 from ipmix.recipe.format import WHOLE
 from ipmix.recipe.mixing_images import MixingImages
-from ipmix.recipe.recipe import Recipe
+from ipmix.recipe.recipe import Recipe, Step
 from ipmix.recipe.table import RecipeTable
 
 
@@ -19,6 +19,8 @@ class Row:
 
     label: str
     images: tuple[tuple[str, np.ndarray], ...]
+    boxes: tuple[tuple[int, int, int, int] | None, ...] = ()
+    """For each image the patch that its step has mixed: left, top, right, bottom in pixels; None for none."""
 
 
 def explain(image: np.ndarray, recipe: Recipe, mixing: MixingImages | None = None) -> list[Row]:
@@ -36,7 +38,7 @@ def explain(image: np.ndarray, recipe: Recipe, mixing: MixingImages | None = Non
     if not isinstance(image, np.ndarray) or image.ndim != 3:
         raise InputError(f"explain takes one image uint8[H, W, C], got {getattr(image, 'shape', type(image).__name__)}")
     result = apply(RecipeTable.pack([recipe]), image[None], mixing)[0]
-    mixing_image = _mixing_image(recipe, image, mixing)
+    mixing_image = mixing_image_of(recipe, image, mixing)
     first = [("clean", image)]
     if mixing_image is not None:
         first.append((f"mixing image {recipe.mixing_image}", mixing_image))
@@ -45,15 +47,24 @@ def explain(image: np.ndarray, recipe: Recipe, mixing: MixingImages | None = Non
         steps = zip(chain.steps, reference.run(recipe, chain, image, mixing_image))
         images = (("clean", image), *((str(step), after) for step, after in steps))
         kind = "" if chain.steps else ", unchanged"
-        rows.append(Row(f"chain {number}: {chain.share / WHOLE:.0%}{kind}", images))
+        boxes = (None, *(_box(step) for step in chain.steps))
+        rows.append(Row(f"chain {number}: {chain.share / WHOLE:.0%}{kind}", images, boxes))
     return rows
 
 
-def _mixing_image(recipe: Recipe, image: np.ndarray, mixing: MixingImages | None) -> np.ndarray | None:
+def mixing_image_of(recipe: Recipe, image: np.ndarray, mixing: MixingImages | None) -> np.ndarray | None:
+    """The part of the mixing image that a recipe mixes into an image, uint8[H, W, C]; None if it mixes in none."""
     uses = any(step.mixer and step.source == "mixing_image" for chain in recipe.chains for step in chain.steps)
-    if not uses or mixing is None:
-        return None
+    return None if not uses or mixing is None else cropped(recipe, image, mixing)
+
+
+def cropped(recipe: Recipe, image: np.ndarray, mixing: MixingImages) -> np.ndarray | None:
+    """The part of the mixing image that a recipe names, whether its steps use it or not; None if it names none."""
     height, width, channels = image.shape
     if hasattr(mixing, "planes"):
         return reference.crop(recipe, mixing.planes(height, width, channels))
     return reference.crop(recipe, np.asarray(mixing).transpose(0, 3, 1, 2))
+
+
+def _box(step: Step) -> tuple[int, int, int, int] | None:
+    return (step.left, step.top, step.right, step.bottom) if step.mixer else None

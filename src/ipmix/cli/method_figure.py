@@ -3,34 +3,30 @@
 import math
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
 from ipmix.augmentation.batches import apply, augment, draw
-from ipmix.augmentation.explain import explain
+from ipmix.augmentation.explain import cropped
+from ipmix.augmentation.stages import stages
 from ipmix.cli.sheet import SheetRow
 from ipmix.core.errors import InputError
 from ipmix.core.extensions import full_name
 from ipmix.core.terminal import wrapped
-from ipmix.engines import reference
 from ipmix.methods import METHODS, IPMix, Vanilla
 from ipmix.methods.choosing import made_method, method_kind, method_name
-from ipmix.methods.ipmix import LEVELS
 from ipmix.methods.protocol import Method
 from ipmix.mixing_set.mixing_set import MixingSet, margin
-from ipmix.recipe.mixing_images import MixingImages
-from ipmix.recipe.recipe import Recipe, Step
-from ipmix.recipe.table import RecipeSequence
+
+if TYPE_CHECKING:
+    from ipmix.recipe.mixing_images import MixingImages
 
 LEAST_COLUMNS = 4
 TRIES = 200
 LEAST_SHARE, MOST_SHARE = 0.2, 0.6
 """Of versions that mix in another image, those are shown in which it is well visible, and the image too."""
-
-SEEDS = 200
-"""How many seeds are tried for one that shows every level."""
 
 PARTNER_SEED = 0x706172746E6572
 
@@ -48,7 +44,7 @@ def methods_named(names: Sequence[str]) -> dict[str, Method]:
 def versions(
     method: Method,
     pair: np.ndarray,
-    mixing: MixingImages | None,
+    mixing: "MixingImages | None",
     count: int,
     *,
     seed: int,
@@ -144,56 +140,19 @@ def compare(
 def _mixing_image(pair: np.ndarray, mixing: MixingSet, seed: int, epoch: int, index: int) -> np.ndarray:
     """The part of the mixing image that methods take for this key: the same for all of them."""
     recipe: Any = draw(IPMix(), (1, *pair.shape[1:]), len(mixing), seed=seed, epoch=epoch, indices=[index])[0]
-    image = reference.crop(recipe, mixing.planes(*pair.shape[1:]))
+    image = cropped(recipe, pair[0], mixing)
     assert image is not None, "IPMix names an image whenever there are any"
     return image
 
 
-def telling_seed(method: Method, shape: tuple[int, ...], mixing_count: int, *, epoch: int, index: int) -> int:
-    """The first seed whose recipe for an image of this shape shows most of the levels: image, patch and pixel."""
-    best, most = 0, -1
-    for seed in range(SEEDS):
-        drawn = draw(method, (1, *shape), mixing_count, seed=seed, epoch=epoch, indices=[index])
-        tables: Any = drawn.tables if isinstance(drawn, RecipeSequence) else (drawn,)
-        found = len({level for table in tables for level in levels_of(table[0], shape)})
-        if found > most:
-            best, most = seed, found
-        if most == len(LEVELS):
-            break
-    return best
-
-
-def levels_of(recipe: Recipe, shape: tuple[int, ...]) -> set[str]:
-    """Which of the levels the steps of a recipe are of: operations on the image, mixing in a patch, in every pixel."""
-    whole = (0, 0, shape[1], shape[0])
-    return {
-        "image" if not step.mixer else "pixel" if _box(step) == whole else "patch"
-        for chain in recipe.chains
-        if chain.share
-        for step in chain.steps
-    }
-
-
-def _box(step: Step) -> tuple[int, int, int, int] | None:
-    return (step.left, step.top, step.right, step.bottom) if step.mixer else None
-
-
 def taken_apart(
-    method: Method, name: str, image: np.ndarray, mixing: MixingImages | None, **where: Any
+    method: Method, name: str, image: np.ndarray, mixing: "MixingImages | None", **where: Any
 ) -> list[SheetRow]:
     """The lines that take the first version of an image apart, one stage after the other."""
     if method.mixes_labels:
         raise InputError(f"--explain takes apart what becomes of single images; {method.name} mixes those of a batch")
-    drawn = draw(method, (1, *image.shape), 0 if mixing is None else len(mixing), **where)
-    tables: Any = drawn.tables if isinstance(drawn, RecipeSequence) else (drawn,)
     lines: list[SheetRow] = []
-    for table in tables:
-        sys.stdout.write(wrapped(f"{name}: {table[0]}\n", sys.stdout))
-        first, *chains = explain(image, table[0], mixing)
-        lines.append(SheetRow(first.label, first.images))
-        lines += [
-            SheetRow(row.label, row.images, (None, *(_box(step) for step in chain.steps)))
-            for row, chain in zip(chains, table[0].chains)
-        ]
-        image = apply(table, image[None], mixing)[0]
+    for stage in stages(method, image, mixing, **where):
+        sys.stdout.write(wrapped(f"{name}: {stage.recipe}\n", sys.stdout))
+        lines += [SheetRow(row.label, row.images, row.boxes) for row in stage.rows]
     return lines

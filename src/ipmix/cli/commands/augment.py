@@ -58,13 +58,14 @@ def augment(
     """
     import numpy as np
 
-    from ipmix.cli.method_figure import compare, methods_named, partner_of, taken_apart, telling_seed, versions
+    from ipmix.augmentation.stages import telling_seed
+    from ipmix.cli.method_figure import compare, methods_named, partner_of, taken_apart, versions
     from ipmix.cli.own_images import read_images
     from ipmix.cli.sheet import CELL_MOST, FORMATS, SheetRow, draw_sheet
     from ipmix.core.checking import check_count
     from ipmix.core.ranges import SEED, check_range
     from ipmix.data.decoding import DecodeConfig
-    from ipmix.fractals.kinds import SIZE_LEAST, SIZE_MOST
+    from ipmix.mixing_set.manifest import SIZE_LEAST, SIZE_MOST
     from ipmix.mixing_set.mixing_set import MixingSet, margin
 
     count = (1 if methods else 8) if count is None else count
