@@ -3,8 +3,10 @@
     python -m tests.reliability --list
     python -m tests.reliability --all --record          the long part; its figures go to docs/reliability.md
     python -m tests.reliability kills crashes --share 0.05 --only train
+    python -m tests.reliability kills --minutes 5        as many of the long part's tries as that time allows
 
-``--share`` multiplies the tries of the long part (1.0); every part makes at least one.
+``--share`` multiplies the tries of the long part (1.0); every part makes at least one. ``--minutes`` ends each part,
+for each writer, after that time: its row then says so, and how many tries it made.
 """
 
 import argparse
@@ -36,7 +38,7 @@ def _writers(part: str, whole: int) -> Parts:
             for writer in writers.prepare(folder / "in"):
                 if only in writer.name:
                     bench = interruptions.Bench(writer, folder / writer.name.replace(" ", "-"))
-                    most = None if part == "crashes" and share >= 1 else _tries(share, whole)
+                    most = None if part in ("crashes", "steps") and share >= 1 else _tries(share, whole)
                     yield getattr(interruptions, part)(bench, most)
 
     return parts
@@ -59,6 +61,7 @@ PARTS: dict[str, Parts] = {
     "bad_folders": _writers("bad_folders", 20),
     "two_at_once": _writers("two_at_once", 10),
     "signals": _writers("signals", 40),
+    "steps": _writers("steps", 400),
     "resumes": _counted("resuming", "resumes", 1000),
     "surroundings": _counted("surroundings", "surroundings", 1000),
     "processes": _counted("processes", "processes", 10),
@@ -78,6 +81,7 @@ def main() -> int:
     words.add_argument("--all", action="store_true", help="all parts")
     words.add_argument("--list", action="store_true", help="name the parts")
     words.add_argument("--share", type=float, default=1.0, help="of the long part's tries")
+    words.add_argument("--minutes", type=float, help="at most, for each part and writer")
     words.add_argument("--only", default="", help="only writers or functions with this in their name")
     words.add_argument("--record", action="store_true", help="write the figures into docs/reliability.md")
     words.add_argument("--out", type=Path, help="write them as JSON")
@@ -91,8 +95,10 @@ def main() -> int:
     done: list[Part] = []
     for name in PARTS if chosen.all else chosen.parts:
         began = time.monotonic()
+        harness.allow(chosen.minutes)
         for part in PARTS[name](chosen.share, chosen.only):
             part.seconds, began = time.monotonic() - began, time.monotonic()
+            harness.allow(chosen.minutes)
             done.append(part)
             told = f"{part.name}: {part.tried:,} tries, {len(part.faults)} faults, {part.seconds:.0f} s"
             sys.stdout.write("; ".join([told, *part.notes]) + "\n")

@@ -2,6 +2,8 @@
 
 import contextlib
 import hashlib
+import json
+import math
 import os
 import signal
 import sys
@@ -11,8 +13,12 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.reliability.tracer import Tracer
+
+_ends = math.inf
+"""When the part that runs has had its time; see :func:`allow`."""
 
 HUNG = 124
 """The exit code of a run that did not end in time."""
@@ -53,11 +59,24 @@ class Part:
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
+    def more(self) -> bool:
+        """Whether there is time for another try; where there is none, a note says that the part was cut short."""
+        if time.monotonic() < _ends:
+            return True
+        self.notes.append("ended when its time was up")
+        return False
+
     def check(self, good: bool, fault: str) -> bool:
         if not good:
             self.faults.append(" ".join(fault.split())[:600])
             sys.stderr.write(f"FAULT {self.name}: {self.faults[-1]}\n")
         return good
+
+
+def allow(minutes: float | None) -> None:
+    """From now on, this long for a part, whatever the number of its tries; None for as long as it takes."""
+    global _ends
+    _ends = math.inf if minutes is None else time.monotonic() + 60.0 * minutes
 
 
 def load_everything() -> None:
@@ -72,10 +91,11 @@ def load_everything() -> None:
         "ipmix.experiment.config_file", "ipmix.evaluation.evaluating", "ipmix.evaluation.evidence",
         "ipmix.corruptions.test_sets.writing", "ipmix.corruptions.test_sets.beginning", "ipmix.mixing_set.making",
         "ipmix.report.exports", "ipmix.training.loop", "ipmix.models.loading", "ipmix.cli.sheet",
+        "ipmix.experiment.studies.carrying_out", "ipmix.experiment.studies.running",
         "accelerate.tracking", "accelerate.state", "safetensors.torch", "yaml", "jinja2", "torchvision",
     ):  # fmt: skip
         importlib.import_module(name)
-    for name in ("augment", "corrupt", "evaluate", "experiment", "mixing_set", "report", "score", "train"):
+    for name in ("augment", "corrupt", "evaluate", "experiment", "mixing_set", "report", "reproduce", "score", "train"):
         importlib.import_module(f"ipmix.cli.commands.{name}")
 
 
@@ -165,8 +185,8 @@ def command(*words: object) -> Callable[[], int]:
     return work
 
 
-def contents(folder: Path, ignore: tuple[str, ...] = ()) -> dict[str, str]:
-    """Every file below a folder with a hash of its bytes; empty folders too."""
+def contents(folder: Path, ignore: tuple[str, ...] = (), without: tuple[str, ...] = ()) -> dict[str, str]:
+    """Every file below a folder with a hash of its bytes; empty folders too. JSON without those keys."""
     found = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
@@ -176,8 +196,17 @@ def contents(folder: Path, ignore: tuple[str, ...] = ()) -> dict[str, str]:
             if not any(path.iterdir()):
                 found[name] = "an empty folder"
         else:
-            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+            content = path.read_bytes()
+            if without and path.suffix == ".json":
+                content = json.dumps(_less(json.loads(content), without)).encode()
+            found[name] = hashlib.sha256(content).hexdigest()
     return found
+
+
+def _less(value: Any, keys: tuple[str, ...]) -> Any:
+    if isinstance(value, dict):
+        return {key: _less(one, keys) for key, one in value.items() if key not in keys}
+    return [_less(one, keys) for one in value] if isinstance(value, list) else value
 
 
 def leftovers(folder: Path) -> list[str]:

@@ -77,7 +77,7 @@ class Careless(interruptions.Bench):
 
 
 def test_a_careless_writer_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(interruptions, "working", lambda writer, out, second=False: lambda: careless(out))
+    monkeypatch.setattr(interruptions, "working", lambda writer, out, **_: lambda: careless(out))
     bench = Careless(tmp_path)
     assert bench.events == ["mkdir out", *(f"{kind} {name}" for name in "ab" for kind in ("open", "write", "write"))]
     part = interruptions.crashes(bench, None)
@@ -85,6 +85,29 @@ def test_a_careless_writer_is_found_out(tmp_path: Path, monkeypatch: pytest.Monk
     assert part.faults
     assert all("other bytes: other" in fault for fault in part.faults)
     assert any("torn" in fault for fault in part.faults)
+
+
+def test_where_time_is_short_what_is_different_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    events = ["open 1.png", "write 1.png", "open 2.png", "write 2.png", "open 2.png", "mkdir a"]
+    places = [(number, False) for number in range(1, 7)]
+    assert [number for number, _ in interruptions._different_first(events, places)] == [1, 2, 6, 3, 4, 5]
+    monkeypatch.setattr(interruptions, "working", lambda writer, out, **_: lambda: careless(out))
+    monkeypatch.setattr(harness, "_ends", 0.0)
+    part = interruptions.crashes(Careless(tmp_path), None)
+    assert part.tried == 0
+    assert part.notes[0] == "ended when its time was up"
+    harness.allow(None)
+    assert part.more()
+
+
+def test_figures_of_the_clock_are_not_compared(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"date": 1, "passes": [{"clock": 2, "error": 3}]}')
+    before = contents(tmp_path, (), ("date", "clock"))
+    (tmp_path / "a.json").write_text('{"date": 4, "passes": [{"clock": 5, "error": 3}]}')
+    assert contents(tmp_path, (), ("date", "clock")) == before
+    assert contents(tmp_path, (), ("date",)) != before
+    (tmp_path / "a.json").write_text('{"date": 4, "passes": [{"clock": 5, "error": 6}]}')
+    assert contents(tmp_path, (), ("date", "clock")) != before
 
 
 def test_the_tracer_ends_fails_and_fills(tmp_path: Path) -> None:

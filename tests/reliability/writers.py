@@ -15,6 +15,25 @@ CHUNK = 4
 """Images in a shard of predictions, so that a few images make several."""
 
 
+STUDY = """
+title: noise
+kind: training
+measures: [clean_error, mean_corruption_error]
+base:
+  data: {source: data}
+  training: {model: wrn-10-1, epochs: 1, batch_size: 4, crop_size: 16, flip: false}
+cells:
+  plain: {method: {name: none}}
+  augmix: {method: {name: augmix}}
+scales:
+  laptop:
+    passes:
+      clean: {}
+      corruptions: {corruptions: [contrast], severities: [2], limit: 4}
+"""
+"""Two cells of a table."""
+
+
 @dataclass(frozen=True)
 class Writer:
     """A command that writes into a folder or to a file.
@@ -26,6 +45,8 @@ class Writer:
         again: what is added when it goes on after an interruption.
         ignore: files that hold the clock's figures.
         file: the output is this file in the folder, not the folder.
+        threads: it takes --threads.
+        without: keys of its JSON files, at any depth, that hold the clock's figures.
     """
 
     name: str
@@ -34,6 +55,8 @@ class Writer:
     again: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     file: str = ""
+    threads: bool = False
+    without: tuple[str, ...] = ()
 
     def first(self, out: Path) -> list[object]:
         """The command's words."""
@@ -71,37 +94,45 @@ def prepare(folder: Path) -> tuple[Writer, ...]:
     )
     logits = np.random.default_rng(1).normal(size=(40, 3)).astype(np.float32)
     np.savez(folder / "predictions.npz", logits=logits, labels=np.arange(40) % 3)
+    (folder / "study.yaml").write_text(STUDY)
     data, quiet, clock = folder / "data", ("--quiet",), ("speed.jsonl", "state.pt", "run.lock")
     short = ("--model", "wrn-10-1", "--epochs", "2", "--batch-size", "4", "--crop-size", "16", "--log-steps", "1")
     kinds = "ifs=5,julia=2"
     return (
-        Writer("corrupt folders", ("corrupt", data / "test", "--names", "fog,jpeg_compression")),
-        Writer("corrupt arrays", ("corrupt", folder / "images.npy", "--names", "contrast,shot_noise")),
-        Writer("corrupt sequences", ("corrupt", data / "test", "--set", "p", "--names", "brightness")),
-        Writer("mixing-set png", ("mixing-set", "make", "--count", "7", "--size", "16", "--mix", kinds)),
+        Writer("corrupt folders", ("corrupt", data / "test", "--names", "fog,jpeg_compression"), threads=True),
+        Writer("corrupt arrays", ("corrupt", folder / "images.npy", "--names", "contrast,shot_noise"), threads=True),
+        Writer("corrupt sequences", ("corrupt", data / "test", "--set", "p", "--names", "brightness"), threads=True),
+        Writer("mixing-set png", ("mixing-set", "make", "--count", "7", "--size", "16", "--mix", kinds), threads=True),
         Writer(
             "mixing-set shard",
             ("mixing-set", "make", "--count", "7", "--size", "16", "--mix", kinds, "--files", "shard"),
+            threads=True,
         ),
         Writer(
             "train",
             ("train", data, *short, "--method", "augmix", "--ema-decay", "0.9", "--checkpoint-seconds", "0", *quiet),
-            ("--out",), ("--resume",), clock,
+            ("--out",), ("--resume",), clock, threads=True,
         ),
         Writer(
             "evaluate",
             ("evaluate", folder / "model.safetensors", data, "--corruptions", "brightness", "--severities", "1",
              "--no-attack", "--device", "cpu", *quiet),
-            ("--out",),
+            ("--out",), threads=True,
         ),
         Writer(
             "experiment", ("experiment", folder / "experiment.yaml", "--device", "cpu", *quiet), ("--out",),
-            ("--resume",), clock,
+            ("--resume",), clock, threads=True,
         ),
         Writer("score", ("score", folder / "predictions.npz", "--samples", "20"), ("--out",), ("--force",)),
         Writer(
             "augment", ("augment", data / "train" / "a" / "00.png", "--count", "2"), ("--out",), ("--force",),
             file="sheet.png",
+        ),
+        Writer(
+            "reproduce",
+            ("reproduce", "run", folder / "study.yaml", "--data", data, "--device", "cpu", "--no-estimate", "--here",
+             *quiet),
+            ("--out",), threads=True, without=("date", "hours", "clock"),
         ),
     )  # fmt: skip
 
@@ -113,13 +144,14 @@ def small_chunks() -> None:
     plan.CHUNK = predicting.CHUNK = CHUNK
 
 
-def working(writer: Writer, out: Path, *, second: bool = False) -> Callable[[], int]:
-    """The writer's command, to be run in a process."""
+def working(writer: Writer, out: Path, *, second: bool = False, threads: int = 0) -> Callable[[], int]:
+    """The writer's command, to be run in a process; ``threads``: on so many, where it is not 0."""
 
     def work() -> int:
         from ipmix.cli.main import main
 
         small_chunks()
-        return main([str(word) for word in (writer.second(out) if second else writer.first(out))])
+        words = writer.second(out) if second else writer.first(out)
+        return main([str(word) for word in words] + ["--threads", str(threads)] * (threads > 0))
 
     return work
