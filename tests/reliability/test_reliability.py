@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.reliability import harness, interruptions, record
+from tests.reliability import determinism, harness, interruptions, record
 from tests.reliability.harness import Part, contents, differences
 from tests.reliability.tracer import KILLED, Tracer
 from tests.reliability.writers import Writer
@@ -19,7 +19,7 @@ SHARES = (
     ("crashes", "evaluate", 0.015), ("kills", "corrupt folders", 0.02), ("kills", "experiment", 0.01),
     ("full_disk", "corrupt arrays", 0.15), ("full_disk", "train", 0.1), ("bad_folders", "score", 0.1),
     ("two_at_once", "evaluate", 0.1), ("signals", "train", 0.1), ("resumes", "", 0.006), ("surroundings", "", 0.005),
-    ("recipes", "", 0.0002), ("texts", "", 0.006), ("image_files", "", 0.01),
+    ("determinism", "", 0.3), ("recipes", "", 0.0002), ("texts", "", 0.006), ("image_files", "", 0.01),
 )  # fmt: skip
 """Part, writer, share of the long part's tries."""
 
@@ -132,6 +132,14 @@ def test_the_tracer_ends_fails_and_fills(tmp_path: Path) -> None:
     assert harness.run(work, tracer=Tracer(tmp_path / "in", vanish_at=1)).code == 1
     assert not (tmp_path / "in").exists()
     assert harness.run(lambda: __import__("time").sleep(60), timeout=0.2).code == harness.HUNG
+
+
+def test_a_figure_that_depends_on_threads_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(determinism, "figures", lambda threads=1: {"sum": str(threads > 2), "mean": "1"})
+    monkeypatch.setattr(determinism, "CASES", {f"{n} threads": lambda n=n: determinism.figures(n) for n in (2, 4)})
+    part = determinism.determinism(2)
+    assert part.tried == 2
+    assert part.faults == ["4 threads: other sum"]
 
 
 def test_differences_are_told() -> None:
