@@ -27,7 +27,7 @@ from ipmix import models
 from ipmix.core import folders, kernel_cache
 from ipmix.core.errors import InputError, plain
 from ipmix.core.files import FileLock, alone, write_text
-from ipmix.data import datasets, fetching
+from ipmix.data import built_in, datasets, fetching
 from ipmix.data.decoding import decode
 from ipmix.data.npy import read_npy
 from ipmix.evaluation import results
@@ -486,8 +486,8 @@ def test_downloads_are_https_and_known(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(InputError, match=r"elsewhere\.example/a is not read"):
         fetching.fetch(url, file, sha256=known, size=100)
     assert list(tmp_path.iterdir()) == []
-    assert all(len(sha256) == 64 for _, _, sha256 in datasets.CIFAR_ARCHIVES.values())
-    assert datasets.CIFAR_URL.startswith("https://")
+    assert all(len(sha256) == 64 for _, _, sha256 in built_in.CIFAR_ARCHIVES.values())
+    assert built_in.CIFAR_URL.startswith("https://")
     asked: list[str] = []
     monkeypatch.setattr(request, "urlopen", lambda url, timeout: asked.append(url) or Answer(content))
     with pytest.raises(InputError, match="--download"):

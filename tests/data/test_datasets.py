@@ -1,6 +1,5 @@
 import os
 from pathlib import Path
-from urllib.error import URLError
 
 import numpy as np
 import pytest
@@ -108,23 +107,6 @@ def test_files_decode_one_by_one(tmp_path: Path) -> None:
     assert np.array_equal(files[1], load(tmp_path, "train", quiet=True).images[1])
 
 
-def test_digits_are_split_evenly_and_for_good() -> None:
-    train, test = load("digits", "train"), load("digits", "test")
-    assert (len(train), len(test)) == (1352, 445)
-    assert train.images.shape[1:] == (32, 32, 3)
-    for dataset in (train, test):
-        counts = np.bincount(dataset.labels, minlength=10)
-        assert counts.max() - counts.min() <= 0.1 * counts.max()
-    rows = {image.tobytes() for image in train.images}
-    assert not any(image.tobytes() in rows for image in test.images)
-    assert np.array_equal(load("digits", "test").images, test.images)
-
-
-def test_cifar_is_not_downloaded_unasked(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"cifar10 is not in .*--download"):
-        load("cifar10", "train", root=tmp_path)
-
-
 @pytest.mark.parametrize(
     ("images", "labels", "message"),
     [
@@ -178,25 +160,6 @@ def test_checking_files_finds_the_broken_ones(tmp_path: Path) -> None:
     (tmp_path / "train" / "a" / "002.png").write_bytes(b"x")
     with pytest.raises(InputError, match=r"every one of the 3 images is broken \(.*000\.png and 2 more\)"):
         scan(tmp_path, "train").whole(quiet=True)
-
-
-@pytest.mark.parametrize(
-    "error", [URLError(OSError(-3, "Temporary failure in name resolution")), TimeoutError("timed out")]
-)
-def test_a_download_without_a_network_is_one_line(
-    tmp_path: Path, error: OSError, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pytest.importorskip("torchvision")
-
-    def fail(*_: object, **__: object) -> None:
-        raise error
-
-    monkeypatch.setattr("urllib.request.urlopen", fail)
-    with pytest.raises(
-        InputError,
-        match=r"^cifar10 can't be fetched to .*(name resolution|timed out).*is there a network.*--root [^\n]*$",
-    ):
-        load("cifar10", "test", download=True, root=tmp_path)
 
 
 def test_names_that_are_not_utf8(tmp_path: Path) -> None:

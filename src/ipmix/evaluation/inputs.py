@@ -11,6 +11,7 @@ from torch import nn
 
 from ipmix.core.errors import InputError
 from ipmix.data import datasets
+from ipmix.data.built_in import BUILT_IN
 from ipmix.data.decoding import DecodeConfig, pixels_of
 from ipmix.data.libraries import is_of_library, open_stream
 from ipmix.data.sources import ImageSource, InMemory, OnDisk, read_arrays
@@ -160,7 +161,7 @@ def scan_data(request: EvaluationRequest, quiet: bool, data: str, split: str | N
         return open_stream(data, split, DecodeConfig(exif=request.exif))
     here = datasets.splits(data)
     chosen = split or next((name for name in ("test", "val") if name in here), "test")
-    if data in datasets.BUILT_IN:
+    if data in BUILT_IN:
         return datasets.load(data, chosen, root=request.root, quiet=quiet)
     return datasets.scan(data, chosen, DecodeConfig(exif=request.exif))
 

@@ -49,7 +49,7 @@ class DataConfig:
             raise InputError(f"test_split is one of train, test, val, got {self.test_split!r}")
         if self.crop != "resized":
             return
-        from ipmix.data.datasets import BUILT_IN  # here: help needs no images
+        from ipmix.data.built_in import BUILT_IN  # here: help needs no images
 
         if self.source in BUILT_IN:
             raise InputError(f"crop 'resized' reads files from a folder; {self.source} is not one")

@@ -22,7 +22,8 @@ from ipmix.core.errors import InputError
 from ipmix.core.files import write_text
 from ipmix.core.json_text import json_text
 from ipmix.core.ranges import INT64, SEED, Range, check_ranges, numbers
-from ipmix.data.datasets import BUILT_IN, ArrayDataset, load, scan, splits
+from ipmix.data.built_in import BUILT_IN
+from ipmix.data.datasets import ArrayDataset, load, scan, splits
 from ipmix.methods import IPMix
 from ipmix.mixing_set.mixing_set import MixingSet
 from ipmix.recipe.operations import operation_names

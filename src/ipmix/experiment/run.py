@@ -14,6 +14,7 @@ from ipmix.core.checking import shown
 from ipmix.core.errors import InputError
 from ipmix.data import datasets
 from ipmix.data.broken import LIST, list_broken
+from ipmix.data.built_in import BUILT_IN
 from ipmix.data.datasets import ArrayDataset, FileDataset
 from ipmix.data.decoding import DecodeConfig
 from ipmix.data.sources import OnDisk
@@ -51,10 +52,10 @@ def check(experiment: ExperimentConfig) -> None:
 
 
 def _check_source(source: str) -> None:
-    if source not in datasets.BUILT_IN and not Path(source).is_dir():
+    if source not in BUILT_IN and not Path(source).is_dir():
         raise InputError(
             f"{shown(source)} is not a folder; expected a folder of images (<split>/<class>/<image>) or one of "
-            f"{', '.join(datasets.BUILT_IN)}"
+            f"{', '.join(BUILT_IN)}"
         )
 
 
@@ -192,7 +193,7 @@ def measure(
         out=out,
         name=name,
         size=experiment.training.crop_size if resized else experiment.data.size,
-        crop=TEST_CROP if resized else None if about["data"] in datasets.BUILT_IN else 1.0,
+        crop=TEST_CROP if resized else None if about["data"] in BUILT_IN else 1.0,
         exif=experiment.data.exif,
         root=how.root,
         skip_broken=experiment.data.skip_broken,

@@ -11,6 +11,7 @@ import torch
 from ipmix.core.errors import InputError
 from ipmix.core.json_text import read_json_object
 from ipmix.data import datasets
+from ipmix.data.built_in import BUILT_IN
 from ipmix.data.datasets import ArrayDataset, FileDataset
 from ipmix.data.folders import image_files
 from ipmix.evaluation.cam import grad_cam, last_spatial_layer, overlay
@@ -88,7 +89,7 @@ def shown_images(experiment: ExperimentConfig, folder: Path | None, root: Path |
         return FileDataset(chosen, labels, names, folder.name, root=folder).read(size=side, quiet=True)
     source = experiment.data.source
     split = experiment.data.test_split or next(name for name in ("test", "val") if name in datasets.splits(source))
-    if source in datasets.BUILT_IN:
+    if source in BUILT_IN:
         whole = datasets.load(source, split, size=experiment.data.size, root=root, quiet=True)
         places = np.linspace(0, len(whole) - 1, SHOWN).round().astype(int)
         return replace(whole, images=whole.images[places], labels=whole.labels[places])

@@ -16,7 +16,8 @@ import torch
 from ipmix import models
 from ipmix.core.image_sizes import SMALL_SIDE
 from ipmix.corruptions import corrupt
-from ipmix.data.datasets import BUILT_IN, scan, splits
+from ipmix.data.built_in import BUILT_IN
+from ipmix.data.datasets import scan, splits
 from ipmix.evaluation.plan import attack_cost, frame_count_of
 from ipmix.experiment.config import ExperimentConfig
 from ipmix.experiment.run import measures_of

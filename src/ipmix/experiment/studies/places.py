@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ipmix.core.errors import InputError
-from ipmix.data.datasets import BUILT_IN, splits
+from ipmix.data.built_in import BUILT_IN
+from ipmix.data.datasets import splits
 from ipmix.experiment.config import ExperimentConfig
 
 
