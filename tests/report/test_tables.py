@@ -3,10 +3,13 @@ import io
 import re
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
+from ipmix.measures import corruption
 from ipmix.measures.table import HEADLINE
-from ipmix.report import tables
-from ipmix.report.comparison import verdicts
+from ipmix.report import numbers, tables
+from ipmix.report.comparison import Scored, compare_runs, verdicts
 from ipmix.report.numbers import run_names, written
 from ipmix.report.tables import notes, print_comparison
 
@@ -108,3 +111,36 @@ def test_a_terminal_of_80_columns_breaks_no_figure_and_no_word(cards, monkeypatc
             assert any(word in cell.split() for cell in shown)
     for place in range(count):
         assert any(f"run{place}" in cell.split() for cell in shown)
+
+
+@given(st.text("ab ,", min_size=0, max_size=80), st.text("ab ,", max_size=80), st.integers(10, 40))
+@example("x" * 60 + "1", "x" * 60 + "2", 26)
+@example("fog, " * 12 + "snow", "fog, " * 12, 26)
+def test_what_differs_is_shown_to_differ(first, second, most):
+    shown = numbers.told_apart(first, second, most)
+    assert first == second or max(map(len, shown)) <= most
+    assert (shown[0] == shown[1]) == (first == second)
+
+
+def test_the_table_of_what_differs_fits_a_terminal_and_shows_the_difference(cards, monkeypatch):
+    """Long lists that are alike at first; a terminal that has 80 columns, and plain text."""
+    many = {name: {"1": 0.5} for name in corruption.ALEXNET}
+    one, other = ({**card, "corruptions": dict(many)} for card in cards)
+    one["corruptions"]["spatter"], other["corruptions"]["saturate"] = {"1": 0.5}, {"1": 0.5}
+    found = compare_runs([Scored(one), Scored(other)])[0]
+    row = next(cells for what, *cells in tables.differences(found)[1] if what == "corruptions")
+    assert row[0] != row[1]
+    assert "saturate" in row[1]
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setenv("COLUMNS", "80")
+    for stream in (Terminal(), io.StringIO()):
+        tables.print_comparison([one, other], out=stream, comparisons=[found])
+        text = re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue()).split("differs")[1]
+        lines = [line for line in text.splitlines() if "corruptions" in line]
+        assert "saturate" in "".join(lines)
+        assert "saturate" in text
+        assert max(map(len, text.split("No verdict")[0].splitlines())) <= 80

@@ -159,8 +159,9 @@ def checked(card: Mapping[str, Any], checks: Sequence[Check]) -> Checked:
 def refuse_differing(first: str, second: str, apart: Sequence[Differing]) -> None:
     """Raise :class:`InputError` with the settings in which two runs differ, if there are some."""
     if apart:
-        told = ", ".join(f"{one.what} ({one.first} and {one.second})" for one in apart)
-        raise InputError(f"{second} can't be compared with {first}: they differ in {plain(told)}")
+        pairs = [(one.what, *numbers.told_apart(one.first, one.second, 40)) for one in apart]
+        told = ", ".join(f"{what} ({one} and {other})" for what, one, other in pairs)
+        raise InputError(f"{second} can't be compared with {first}: they differ in {plain(told, most=2000)}")
 
 
 def not_worse(compared: Comparison, margin: float | None = None) -> Checked:

@@ -135,6 +135,33 @@ def among(card: Mapping[str, Any]) -> str:
     return f"among {found['classes']:,} of {whole} classes"
 
 
+SHOWN = 26
+"""Letters of a setting in the table of what differs, so that it fits 80 columns; the page has them whole."""
+
+
+def told_apart(first: str, second: str, most: int = SHOWN) -> tuple[str, str]:
+    """Two settings that differ, each in at most ``most`` (10 or more) characters, their first difference among these.
+
+    >>> told_apart("fog, frost, snow, spatter", "fog, frost, snow, zoom blur", most=16)
+    ('… snow, spatter', '… snow, zoom bl…')
+    """
+    if first == second or max(len(first), len(second)) <= most:
+        return first, second
+    apart = next((place for place, (a, b) in enumerate(zip(first, second)) if a != b), min(len(first), len(second)))
+    begin = 0
+    if apart >= most - 1:  # it is out of sight from the beginning
+        begin = apart - most // 2
+        space = first.find(" ", begin, apart)
+        begin = begin if space < 0 else space + 1
+
+    def window(text: str) -> str:
+        head = "… " if begin else ""
+        rest, room = text[begin:], most - len(head)
+        return head + (rest if len(rest) <= room else f"{rest[: room - 1]}…")
+
+    return window(first), window(second)
+
+
 def plainly(value: Any) -> str:
     """A setting in words: lists with commas, numbers with 4 digits."""
     if isinstance(value, list | tuple):

@@ -5,7 +5,6 @@ import io
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from textwrap import shorten
 from typing import Any, TextIO
 
 from ipmix.core import errors
@@ -20,10 +19,6 @@ _MARKUP = re.compile(r"[\\`\[\]|]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 
 _RUN_BY_SPREADSHEETS = tuple("=+-@\t\r\n＝＋－＠")
 """What a cell begins with that spreadsheets take for a formula, also in the wide forms of East Asian text."""
-
-
-SHOWN = 28
-"""Letters of a setting in the table of what differs; the page has them whole."""
 
 
 def comparison(
@@ -51,9 +46,7 @@ def differences(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     """Header and rows of text: what decides between two runs; or, where they don't compare, what differs."""
     if comparison.differing:
         return ["differs", comparison.first, comparison.second], [
-            [found.what, *(shorten(text, SHOWN, placeholder=" …") if " " in text else text[:SHOWN] for text in pair)]
-            for found in comparison.differing
-            for pair in [(found.first, found.second)]
+            [found.what, *numbers.told_apart(found.first, found.second)] for found in comparison.differing
         ]
     rows = [
         [
