@@ -29,12 +29,12 @@ LINES = {
     "the same of an array": (
         "corruptions/test_sets/test_beginning.py", "test_another_array_of_the_same_name_is_refused"),
     "score of an interrupted evaluation": (
-        "evaluation/test_evaluating.py", "test_an_interrupted_evaluation_is_scored_in_part_only_when_asked"),
-    "two evaluations in one folder": ("evaluation/test_evaluating.py", "test_two_evaluations_in_one_folder"),
+        "evaluation/test_interrupted.py", "test_an_interrupted_evaluation_is_scored_in_part_only_when_asked"),
+    "two evaluations in one folder": ("evaluation/test_interrupted.py", "test_two_evaluations_in_one_folder"),
     "evaluate on data that has changed": (
-        "evaluation/test_evaluating.py", "test_changed_images_are_not_given_the_old_answers"),
+        "evaluation/test_interrupted.py", "test_changed_images_are_not_given_the_old_answers"),
     "evaluate killed in its first write": (
-        "evaluation/test_evaluating.py", "test_killed_in_its_first_write_it_goes_on"),
+        "evaluation/test_interrupted.py", "test_killed_in_its_first_write_it_goes_on"),
     "divergence before the first save": (
         "training/test_saved_state.py", "test_divergence_before_the_first_save_says_so"),
     "Ctrl-C in quickstart": ("reliability/test_interruptions.py", "test_stopped_quickstart_names_no_resume"),

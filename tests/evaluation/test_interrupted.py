@@ -1,0 +1,119 @@
+"""``ipmix evaluate`` again in its folder: on other images, after an interruption, after a kill, beside itself."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("torch", reason="the train extra is not installed")
+
+from tests.evaluation.words import BRIEF, measures, words
+
+from ipmix.cli.main import main
+
+
+def test_changed_images_are_not_given_the_old_answers(folder, network, tmp_path, capsys, small_chunks):
+    out = tmp_path / "out"
+    assert main(words(network, folder, "--out", out, *BRIEF)) == 0
+    old = measures(out)
+    path = folder / "test" / "dark" / "03.png"
+    before = path.stat()
+    changed = 255 - np.asarray(Image.open(path))
+    path.write_bytes(b"")
+    Image.fromarray(changed).save(path)
+    with path.open("r+b") as file:
+        file.truncate(before.st_size)  # as long as it was, whatever the compression
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert main(words(network, folder, "--out", out, *BRIEF)) == 2
+    assert "(data)" in capsys.readouterr().err
+    assert measures(out) == old
+    for name in ("03", "04"):
+        (folder / "test" / "dark" / f"{name}.png").rename(folder / "test" / "bright" / f"dark-{name}.png")
+    assert main(words(network, folder, "--out", out, *BRIEF)) == 2
+
+
+def test_a_renamed_folder_is_the_same_data(folder, network, tmp_path, small_chunks):
+    assert main(words(network, folder, "--out", tmp_path / "out", *BRIEF)) == 0
+    old = (tmp_path / "out" / "scorecard.json").read_bytes()
+    shards = {path: path.stat().st_ino for path in (tmp_path / "out" / "predictions").glob("part-*")}
+    assert len(shards) == 4
+    folder.rename(tmp_path / "moved")
+    for path in (tmp_path / "moved").rglob("*.png"):
+        path.touch()
+    assert main(words(network, tmp_path / "moved", "--out", tmp_path / "out", *BRIEF)) == 0
+    assert (tmp_path / "out" / "scorecard.json").read_bytes() == old
+    assert {path: path.stat().st_ino for path in (tmp_path / "out" / "predictions").glob("part-*")} == shards
+
+
+def test_an_interrupted_evaluation_is_scored_in_part_only_when_asked(folder, network, tmp_path, capsys, small_chunks):
+    out = tmp_path / "out"
+    assert main(words(network, folder, "--out", out, *BRIEF)) == 0
+    whole = (out / "scorecard.json").read_bytes()
+    sorted((out / "predictions").glob("part-*"))[3].unlink()
+    (out / "scorecard.json").unlink()
+    assert main(["score", str(out)]) == 2
+    assert "holds 21 of 24 images: run the same ipmix evaluate again to finish it" in capsys.readouterr().err
+    assert main(["score", str(out), "--partial", "--out", str(tmp_path / "scored")]) == 0
+    assert capsys.readouterr().out.startswith("Not finished: only 21 of 24 images are scored.\n")
+    card = json.loads((tmp_path / "scored" / "scorecard.json").read_text())
+    assert card["partial"] == {"images": 21, "of": 24}
+    assert "Not finished: 21 of 24 images" in (tmp_path / "scored" / "report.html").read_text(encoding="utf-8")
+    assert main(words(network, folder, "--out", out, *BRIEF)) == 0
+    assert (out / "scorecard.json").read_bytes() == whole
+
+
+def test_broken_images_are_named_and_counted(folder, network, tmp_path, capsys, small_chunks):
+    for name in ("bright/02.png", "dark/05.png"):
+        (folder / "test" / name).write_bytes(b"no image")
+    out = tmp_path / "out"
+    assert main(words(network, folder, "--out", out, *BRIEF)) == 2
+    assert "bright/02.png" in capsys.readouterr().err
+    assert main(words(network, folder, "--out", out, *BRIEF, "--skip-broken")) == 0
+    assert "passed over 2 broken images" in capsys.readouterr().err
+    listed = (out / "broken.txt").read_text().splitlines()
+    assert listed == [str(folder / "test" / name) for name in ("bright/02.png", "dark/05.png")]
+    card = json.loads((out / "scorecard.json").read_text())
+    assert (card["pictures"], card["broken"]) == (22, 2)
+    assert main(["score", str(out), "--out", str(tmp_path / "scored")]) == 0, "what is broken is not missing"
+    assert json.loads((tmp_path / "scored" / "scorecard.json").read_text())["broken"] == 2
+
+
+def test_killed_in_its_first_write_it_goes_on(folder, network, tmp_path, small_chunks):
+    """And at any other moment: what is whole is kept, the rest swept away."""
+    fresh, out = tmp_path / "fresh", tmp_path / "out"
+    assert main(words(network, folder, "--out", fresh, *BRIEF)) == 0
+    script = (
+        "import os, signal, sys\nfrom ipmix.core import files\nfrom ipmix.evaluation import plan, predicting\n"
+        "plan.CHUNK = predicting.CHUNK = 7\nreal, left = os.fsync, [int(sys.argv[1])]\n"
+        "def dies(descriptor):\n    left[0] -= 1\n    real(descriptor)\n"
+        "    if left[0] < 0 and 'out' in os.readlink(f'/proc/self/fd/{descriptor}'):\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "os.fsync = dies\nfrom ipmix.cli.main import main\nsys.exit(main(sys.argv[2:]))\n"
+    )
+    if not os.path.isdir("/proc/self/fd"):
+        pytest.skip("this system does not tell what a descriptor is of")
+    for writes in (0, 2):
+        run = [sys.executable, "-c", script, str(writes), *words(network, folder, "--out", out, *BRIEF)]
+        done = subprocess.run(run, capture_output=True, timeout=300, check=False)
+        assert done.returncode == -9, done.stderr
+        assert list((out / "predictions").glob(".*.part")), "it left something half written"
+        assert (out / "predictions" / "run.json").exists() == (writes > 0)
+    assert main(words(network, folder, "--out", out, *BRIEF)) == 0
+    assert measures(out) == measures(fresh)
+    assert sorted(p.name for p in out.rglob("*")) == sorted(p.name for p in fresh.rglob("*")), "nothing is left"
+
+
+def test_two_evaluations_in_one_folder(folder, network, tmp_path, capsys, small_chunks):
+    from ipmix.core.files import alone
+
+    with alone(tmp_path / "out"):
+        assert main(words(network, folder, "--out", tmp_path / "out", *BRIEF, "--force")) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "another process is writing to" in line
+    assert not (tmp_path / "out").exists()
+    with alone(tmp_path / "out" / "predictions"):
+        assert main(words(network, folder, "--out", tmp_path / "out", *BRIEF)) == 2

@@ -1,0 +1,80 @@
+"""Folders that others may write to, and none that can be written to."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ipmix.core import folders, kernel_cache
+
+POSIX = pytest.mark.skipif(os.name != "posix", reason="permissions and links of POSIX")
+
+
+@POSIX
+def test_kernels_come_from_own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inner = tmp_path / "open" / "inner"
+    inner.mkdir(parents=True)
+    for mode, safe in ((0o755, True), (0o777, False), (0o757, False), (0o775, None), (0o1777, True)):
+        (tmp_path / "open").chmod(mode)
+        if safe is not None:
+            assert (folders.why_unsafe(inner) == "") is safe, oct(mode)
+    assert folders.why_unsafe(tmp_path / "open"), "the sticky bit keeps others from renaming, not from writing"
+    (tmp_path / "open").chmod(0o755)
+    real = os.getuid()
+    with monkeypatch.context() as patch:
+        patch.setattr(folders, "__file__", "/")  # nor is the source that somebody's
+        if real == 0:
+            os.chown(inner, 12345, -1)
+        else:
+            patch.setattr(os, "getuid", lambda: real + 1)
+        assert "belongs to another user" in folders.why_unsafe(inner)
+    (tmp_path / "open").chmod(0o777)
+    monkeypatch.setattr(kernel_cache.numba.core.config, "CACHE_DIR", str(tmp_path / "open"))
+    kernel_cache._problem.cache_clear()
+    kernel_cache._tell_once.cache_clear()
+
+    def twice(number: int) -> int:
+        return 2 * number
+
+    with pytest.warns(UserWarning, match="others may write to .*open"):
+        unkept = kernel_cache.kept(twice)
+    assert unkept(4) == 8
+    assert not list(tmp_path.rglob("*.nbi"))
+    assert kernel_cache.where_kept()[0] is None
+    (tmp_path / "open").chmod(0o755)
+    kernel_cache._problem.cache_clear()
+    kept = kernel_cache.kept(twice)
+    assert kept(4) == 8
+    assert list(tmp_path.rglob("*.nbi")), "in a folder of one's own they are kept"
+
+
+def test_without_a_cache_everything_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("IPMIX_CACHE_DIR", str(tmp_path / "named"))
+    assert folders.cache_folder() == tmp_path / "named"
+    monkeypatch.setenv("IPMIX_CACHE_DIR", "")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda *_, **__: str(tmp_path / "file" / "ipmix"))
+    temporary = folders.cache_folder()
+    assert temporary.parent == tmp_path
+    assert "IPMIX_CACHE_DIR names a folder that stays" in capsys.readouterr().err
+    assert folders.cache_folder() == temporary
+    monkeypatch.setattr(kernel_cache.numba, "njit", without_a_locator(kernel_cache.numba.njit))
+    kernel_cache._tell_once.cache_clear()
+    with pytest.warns(UserWarning, match="no folder can be written to"):
+        assert kernel_cache.kept(lambda number: number + 1)(2) == 3
+    assert kernel_cache.where_kept() == (None, "no folder can be written to")
+
+
+def without_a_locator(real):  # type: ignore[no-untyped-def]
+    """Numba's ``njit`` where no folder can be written to."""
+
+    def njit(*functions, **options):  # type: ignore[no-untyped-def]
+        if options.pop("cache", False):
+            raise RuntimeError("cannot cache function 'f': no locator available for file 'x'")
+        return real(*functions, **options)
+
+    return njit
