@@ -58,9 +58,7 @@ def test_equals_kernel_and_reference(
     assert not np.array_equal(got, images)
 
 
-@pytest.mark.parametrize(
-    "method", [MixUp(), MixUp(scope="image"), CutMix(), CutMix(scope="image"), CutOut()], ids=str
-)
+@pytest.mark.parametrize("method", [MixUp(), MixUp(scope="image"), CutMix(), CutMix(scope="image"), CutOut()], ids=str)
 def test_methods_take_it(method: Any, make_images: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     images = make_images(64, 32, 32)
     table = draw(method, images.shape, seed=3)

@@ -86,6 +86,14 @@ def test_from_nothing_to_the_table(study: list[str], capsys: pytest.CaptureFixtu
     assert list(json.loads(capsys.readouterr().out)["rows"]) == ["plain"]
     assert main(["reproduce", "status", "--out", out]) == 0
     assert "tiny at scale laptop: 2 results" in capsys.readouterr().out
+    # A scorecard kept beside a result (--keep-weights) is no result.
+    next(Path(out).rglob("*-seed0.json")).with_suffix(".scorecard.json").write_text("{}")
+    assert main(["reproduce", "status", name, "--out", out]) == 0
+    assert "tiny at scale laptop: 2 results" in capsys.readouterr().out
+    assert main(["reproduce", "status", "table10", "--out", out]) == 0
+    assert capsys.readouterr().out == f"{out} holds no results of table10 yet\n"
+    assert main(["reproduce", "status", "tabel10", "--out", out]) == 2
+    assert "did you mean table10?" in capsys.readouterr().err
 
 
 def test_before_it_starts_it_says_what_it_will_take(study: list[str], capsys: pytest.CaptureFixture[str]) -> None:

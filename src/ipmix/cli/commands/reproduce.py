@@ -60,20 +60,24 @@ def show(name: str, /, *, markdown: bool = False) -> None:
         write(f"  {scale}: {at.text} ({len(study.cells(scale))} cells; measures {', '.join(study.passes(scale))})\n")
 
 
-def status(*, out: Path = OUT) -> None:
+def status(name: str | None = None, /, *, out: Path = OUT) -> None:
     """What there is of each study: results, cells at work, cells that were interrupted.
 
     Args:
+        name: Only this study, or file of your own (.yaml).
         out: The folder of results.
     """
     from ipmix.core.errors import InputError
     from ipmix.experiment.studies.results import Results
     from ipmix.experiment.studies.state import states
+    from ipmix.experiment.studies.study import open_study
 
     if not out.is_dir():
         raise InputError(f"there is no folder {out} (--out); ipmix reproduce run makes it")
-    lines = states(out, Results([out]))
-    sys.stdout.write("".join(f"{line}\n" for line in lines) or f"{out} holds no results yet\n")
+    study = None if name is None else open_study(name).name
+    lines = states(out, Results([out]), study)
+    nothing = f"{out} holds no results {'yet' if study is None else f'of {study} yet'}\n"
+    sys.stdout.write("".join(f"{line}\n" for line in lines) or nothing)
 
 
 def table(

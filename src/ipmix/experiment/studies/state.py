@@ -1,6 +1,7 @@
 """What a folder of results holds: of each study what is done, at work, interrupted, failed."""
 
 import json
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,14 +11,22 @@ from ipmix.experiment.studies.results import Job, Results, jobs
 from ipmix.experiment.studies.running import is_at_work, stage
 from ipmix.experiment.studies.study import open_study, study_names
 
+RESULT = re.compile(r".+-seed(\d+)\.json")
+"""A result's file, and its seed; the scorecard that is kept beside it has another ending."""
 
-def states(out: Path, results: Results) -> list[str]:
-    """Lines: one for each study and scale that anything was done of, and one for each cell that isn't done."""
+
+def states(out: Path, results: Results, study: str | None = None) -> list[str]:
+    """Lines: one for each study and scale that anything was done of, and one for each cell that isn't done.
+
+    ``study``: only of this one.
+    """
     lines = []
     for folder in sorted(path for path in out.glob("*/*") if path.is_dir() and not path.name.endswith(".work")):
         name, scale = folder.parent.name, folder.name
+        if study not in (None, name):
+            continue
         there = [path.name for path in folder.iterdir()]
-        done = [path for path in there if path.endswith(".json")]
+        done = [path for path in there if RESULT.fullmatch(path)]
         hours = sum(_hours(folder / path) for path in done)
         lines.append(f"{name} at scale {scale}: {len(done)} results, {duration(3600 * hours)} of work")
         for path in sorted(there):
@@ -33,7 +42,7 @@ def states(out: Path, results: Results) -> list[str]:
 
 def _asked(name: str, scale: str, done: list[str]) -> list[Job]:
     """The jobs of a study that comes with the package, over the seeds that there are of it."""
-    seeds = sorted({int(path.rpartition("-seed")[2].removesuffix(".json")) for path in done})
+    seeds = sorted({int(found[1]) for path in done if (found := RESULT.fullmatch(path))})
     if name not in study_names() or not seeds:
         return []
     with suppress(InputError):
