@@ -2,6 +2,8 @@
 
 import gc
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -146,3 +148,16 @@ def test_a_forked_child_goes_on() -> None:
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
     assert (array == 1).all()
+
+
+def test_an_array_that_outlives_the_module_goes_in_silence() -> None:
+    """At the interpreter's end a module's names are None before all that it made is gone."""
+    program = (
+        "from ipmix.core import recycling\n"
+        "array = recycling.recycled_array((recycling.LEAST_BYTES,), 'u1')\n"
+        "for name in list(vars(recycling)):\n"
+        "    vars(recycling)[name] = None\n"
+        "del array\n"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert found.stderr == ""

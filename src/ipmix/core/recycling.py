@@ -6,8 +6,9 @@ the array that owns the memory instead of the one it was made from, but only whe
 """
 
 import math
+import sys
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,8 +49,10 @@ class _Lease:
         address = -(-block.ctypes.data // LINE) * LINE
         self.__array_interface__ = {"shape": shape, "typestr": kind.str, "data": (address, False), "version": 3}
 
-    def __del__(self) -> None:
-        _give_back(self._block)
+    def __del__(self, stopping: Callable[[], bool] = sys.is_finalizing) -> None:
+        # At the interpreter's end nobody takes it again, and what this module knew by name may be gone already.
+        if not stopping() and _give_back is not None:
+            _give_back(self._block)
 
 
 def _take(size: int) -> np.ndarray:
