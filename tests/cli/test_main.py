@@ -199,6 +199,27 @@ def test_paths_that_can_not_be_are_told_in_one_line(commands, capsys, tmp_path):
     assert text.count("\n") == 1
 
 
+def test_a_process_of_torchrun_that_is_gone_is_told_in_a_line(monkeypatch, capsys):
+    def fails(words):
+        raise RuntimeError("[gloo/pair.cc:561] Connection closed by peer [127.0.0.1]:25989. GLHF!")
+
+    monkeypatch.setattr("ipmix.cli.main._dispatch", fails)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for command, again in (
+        ("evaluate", "the same command goes on"),
+        ("train", "the same command with --resume goes on"),
+    ):
+        assert main.main([command, "DATA"]) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert (
+            line
+            == f"ipmix: another process of this run has ended, and all with it (connection closed by peer); {again}"
+        )
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    with pytest.raises(RuntimeError, match="GLHF"):
+        main.main(["train", "DATA"])
+
+
 @pytest.mark.parametrize("error", [MemoryError("1 TiB"), RuntimeError("can't allocate memory: you tried 9 bytes")])
 def test_too_little_memory_names_what_lowers_it(monkeypatch, capsys, error):
     def fails(words):

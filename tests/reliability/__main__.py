@@ -65,6 +65,8 @@ PARTS: dict[str, Parts] = {
     "resumes": _counted("resuming", "resumes", 1000),
     "surroundings": _counted("surroundings", "surroundings", 1000),
     "processes": _counted("processes", "processes", 10),
+    "workers": _counted("processes", "workers", 6),
+    "torchrun": _counted("torchrun", "torchrun", 10),
     "determinism": _counted("determinism", "determinism", 7),
     "recipes": _counted("fuzzing", "recipes", 1_000_000),
     "bounds": _counted("fuzzing", "bounds", 100_000),

@@ -1,52 +1,26 @@
-"""Processes made by fork, spawn and forkserver; torchrun with one of its processes killed."""
+"""Processes made by fork, spawn and forkserver, a fork beside threads; a DataLoader's worker killed."""
 
+import hashlib
 import multiprocessing
 import os
+import re
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from tests.reliability import harness
-from tests.reliability.harness import Part, contents, differences
+from tests.reliability.harness import Part
 from tests.reliability.writers import small_images
 
 ENDS = 30.0
-"""Seconds that the others have to end once one of torchrun's processes was killed."""
-
-PROGRAM = """
-import os, sys, time
-from pathlib import Path
-import numpy as np
-from ipmix.data.datasets import ArrayDataset
-from ipmix.methods import METHODS
-from ipmix.training import loop
-from ipmix.training.config import TrainingConfig
-from tests.reliability.writers import small_images
-
-out, slow = Path(sys.argv[1]), float(sys.argv[2])
-step = loop._Run._step
-def slowly(run, *words):
-    if slow and run.position.batch == 1 and run.position.epoch == 1:
-        rank = os.environ["RANK"]
-        (out.parent / f"rank-{rank}").write_text(str(os.getpid()))
-        time.sleep(slow if rank == os.environ["VICTIM"] else 0)
-    return step(run, *words)
-loop._Run._step = slowly
-images = small_images(24)
-dataset = ArrayDataset(images, np.arange(24) % 2, ("a", "b"), "noise")
-config = TrainingConfig(model="wrn-10-1", epochs=2, batch_size=6, log_steps=1)
-loop.train(config, dataset, None, out, method=METHODS["augmix"](), resume=True, device="cpu", quiet=True,
-           checkpoint_seconds=0.0)
-"""
+"""Seconds after which a pass whose worker was killed must have ended."""
 
 
 def some_work(number: int) -> str:
     """A few augmented and corrupted images, as a hash: the same in every process."""
-    import hashlib
-
     import ipmix
 
     images = small_images(6, 32)
@@ -57,8 +31,8 @@ def some_work(number: int) -> str:
 
 
 def processes(count: int) -> Part:
-    """Work in children of every kind, also forked while threads work; then torchrun."""
-    part = Part("processes", "fork, spawn, forkserver, a fork while threads work; torchrun with one killed")
+    """Work in children of every kind, also forked while threads work."""
+    part = Part("processes", "fork, spawn, forkserver, a fork while threads work")
     expected = some_work(0)
     for method in ("fork", "spawn", "forkserver"):
         with multiprocessing.get_context(method).Pool(2) as pool:
@@ -66,8 +40,6 @@ def processes(count: int) -> Part:
         part.tried += 1
         part.check(set(results) == {expected}, f"{method}: other bytes")
     _forks_beside_threads(part, expected, min(count, 5))
-    for world in (1, 2, 3):
-        _torchrun(part, world)
     return part
 
 
@@ -92,59 +64,68 @@ def _forks_beside_threads(part: Part, expected: str, count: int) -> None:
             thread.join()
 
 
-def _torchrun(part: Part, world: int) -> None:
-    with harness.scratch() as folder:
-        (folder / "program.py").write_text(PROGRAM)
+class Deadly:
+    """Images of which one kills the process that reads it, once: the file ``mark`` says that it has been done."""
 
-        here = list(filter(None, [os.environ.get("PYTHONPATH")]))
+    def __init__(self, mark: Path) -> None:
+        self.images, self.mark = small_images(24, 32), mark
 
-        def start(out: Path, slow: float) -> "subprocess.Popen[str]":
-            command = [
-                sys.executable, "-W", "ignore", "-m", "torch.distributed.run", f"--nproc-per-node={world}",
-                "--master-addr=127.0.0.1", f"--master-port={29500 + os.getpid() % 1000 + world}",
-                str(folder / "program.py"), str(out), str(slow),
-            ]  # fmt: skip
-            environment = {
-                **os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "VICTIM": str(world - 1),
-                "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *here]),
-            }  # fmt: skip
-            return subprocess.Popen(
-                command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-                start_new_session=True,
-            )  # fmt: skip
+    def __len__(self) -> int:
+        return len(self.images)
 
-        def ends(process: "subprocess.Popen[str]", seconds: float) -> tuple[int, str]:
-            try:
-                _, text = process.communicate(timeout=seconds)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                return harness.HUNG, process.communicate()[1]
-            return process.returncode, text
+    def __getitem__(self, index: int) -> np.ndarray:
+        if index == 13 and not self.mark.exists():
+            self.mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        image: np.ndarray = self.images[index]
+        return image
 
-        (folder / "whole").mkdir()
-        code, text = ends(start(folder / "whole" / "out", 0.0), 300)
-        part.tried += 1
-        if not part.check(code == 0, f"torchrun, {world} processes: {code} {text[-400:]}"):
-            return
-        place = folder / "killed"
-        place.mkdir()
-        process, victim = start(place / "out", 60.0), place / f"rank-{world - 1}"
-        waiting = time.monotonic()
-        while not victim.exists() and time.monotonic() - waiting < 200 and process.poll() is None:
-            time.sleep(0.05)
-        time.sleep(0.5)
-        os.kill(int(victim.read_text()), signal.SIGKILL)
-        began = time.monotonic()
-        code, text = ends(process, 60)
-        took = time.monotonic() - began
-        part.tried += 1
-        part.check(
-            code not in (0, harness.HUNG) and took <= ENDS, f"{world} processes, one killed: {code}, {took:.0f} s"
-        )
-        part.notes.append(f"{world} processes: the others ended after {took:.1f} s")
-        code, text = ends(start(place / "out", 0.0), 300)
-        part.tried += 1
-        part.check(code == 0, f"{world} processes, gone on with: {code} {text[-400:]}")
-        clock = ("speed.jsonl", "state.pt", "run.lock")
-        told = differences(contents(place / "out", clock), contents(folder / "whole" / "out", clock))
-        part.check(not told, f"{world} processes, gone on with: {told}")
+
+def one_pass(dataset: Any, kind: str, persistent: bool) -> str:
+    """All batches of a pass of torch's DataLoader over an AugmentedDataset, with two workers, as a hash."""
+    from torch.utils.data import DataLoader
+
+    loader = DataLoader(
+        dataset, 4, num_workers=2, persistent_workers=persistent, multiprocessing_context=kind, collate_fn=np.stack
+    )
+    return hashlib.sha256(b"".join(batch.tobytes() for batch in loader)).hexdigest()
+
+
+def workers(count: int) -> Part:
+    """SIGKILL of a worker: the pass ends with an error that says so, and is made again with the same bytes."""
+    from ipmix.methods import METHODS
+    from ipmix.transforms import AugmentedDataset
+
+    part = Part("workers", "a DataLoader's worker killed, the pass made again")
+    cases = [(kind, persistent) for persistent in (False, True) for kind in ("fork", "spawn", "forkserver")]
+    for kind, persistent in cases[:count]:
+        with harness.scratch() as folder:
+
+            def work(folder: Path = folder, kind: str = kind, persistent: bool = persistent) -> int:
+                (folder / "other").touch()  # there nobody is killed
+                mixing = small_images(3, 36, seed=1)
+                calm, deadly = (
+                    AugmentedDataset(Deadly(folder / name), METHODS["ipmix"](), mixing, seed=0)
+                    for name in ("other", "mark")
+                )
+                expected = one_pass(calm, kind, persistent)
+                try:
+                    one_pass(deadly, kind, persistent)
+                except RuntimeError as error:
+                    died = (folder / "mark").stat().st_mtime  # not what starting the workers took
+                    print(f"{time.time() - died:.1f} s: {error}")  # noqa: T201 (for the check below)
+                deadly.set_epoch(0)
+                return 0 if one_pass(deadly, kind, persistent) == expected else 3
+
+            ended = harness.run(work, timeout=300)
+            what = f"{kind}, {'persistent' if persistent else 'new'} workers"
+            part.tried += 1
+            said = ended.text.partition(" s: ")
+            part.check(ended.code == 0, f"{what}: ended with {ended.code}: {ended.text[-400:]}")
+            part.check(
+                bool(re.search("DataLoader worker.*(killed by|exited)", said[2])),
+                f"{what}: the user is told {ended.text[-300:]!r}",
+            )
+            part.check(float(said[0].split()[-1] if said[2] else "inf") < ENDS, f"{what}: after {said[0]} s")
+            part.notes.append(f"{what}: told after {said[0].strip()} s")
+    return part

@@ -89,14 +89,14 @@ def prepare(folder: Path) -> tuple[Writer, ...]:
     (folder / "experiment.yaml").write_text(
         f"data: {{source: {json.dumps(str(folder / 'data'))}}}\n"
         "method: {name: augmix}\n"
-        "training: {model: wrn-10-1, epochs: 2, batch_size: 4, crop_size: 16, log_steps: 1, ema_decay: 0.9}\n"
+        "training: {model: wrn-10-1, epochs: 2, batch_size: 6, crop_size: 16, log_steps: 1, ema_decay: 0.9}\n"
         "evaluation: {corruptions: [brightness], severities: [1], attack: false}\n"
     )
     logits = np.random.default_rng(1).normal(size=(40, 3)).astype(np.float32)
     np.savez(folder / "predictions.npz", logits=logits, labels=np.arange(40) % 3)
     (folder / "study.yaml").write_text(STUDY)
     data, quiet, clock = folder / "data", ("--quiet",), ("speed.jsonl", "state.pt", "run.lock")
-    short = ("--model", "wrn-10-1", "--epochs", "2", "--batch-size", "4", "--crop-size", "16", "--log-steps", "1")
+    short = ("--model", "wrn-10-1", "--epochs", "2", "--batch-size", "6", "--crop-size", "16", "--log-steps", "1")
     kinds = "ifs=5,julia=2"
     return (
         Writer("corrupt folders", ("corrupt", data / "test", "--names", "fog,jpeg_compression"), threads=True),

@@ -49,6 +49,12 @@ LESS_MEMORY = {
 }
 """Which options decide how much memory a command takes."""
 
+LOST = (
+    "connection closed by peer", "connection reset by peer", "broken pipe", "socket closed", "remote process exited",
+    "timed out waiting", "socket timeout", "connection was likely closed",
+)  # fmt: skip
+"""What gloo, NCCL and torch's store say where another process has gone."""
+
 SHELLS = ("bash", "zsh", "fish")
 
 FULL_OR_FORBIDDEN = (*FULL, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO)
@@ -81,6 +87,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return _complain(f'this needs {error.name}, which is not installed: pip install "ipmix[train]"', 2)
     except (MemoryError, RuntimeError) as error:
+        if (lost := _lost_process(error)) is not None:
+            again = "the same command with --resume" if words[0] in ("train", "experiment") else "the same command"
+            return _complain(f"another process of this run has ended, and all with it ({lost}); {again} goes on", 1)
         if not _out_of_memory(error):
             raise
         asked, advice = plain(error, most=200) or "it was not said for what", LESS_MEMORY.get(words[0], "ask for less")
@@ -96,6 +105,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _out_of_memory(error: BaseException) -> bool:
     """Also torch's own errors, without loading torch."""
     return isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__ or "allocate memory" in str(error)
+
+
+def _lost_process(error: BaseException) -> str | None:
+    """What torch says where a process of torchrun is gone, without loading torch; None where it says something else."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return None
+    return next((words for words in LOST if words.lower() in str(error).lower()), None)
 
 
 def available() -> dict[str, str]:
