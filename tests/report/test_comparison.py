@@ -103,6 +103,14 @@ def test_runs_in_other_settings_get_no_verdict_but_what_differs(changes, what):
     assert compare(one, other, despite=[what]).rows != ()
 
 
+def test_what_a_run_has_not_measured_is_not_said_to_be_unknown():
+    found = compare(run("a", WRONG), run("b", WRONG, corruptions={}))
+    assert [d.what for d in found.differing] == ["corruptions"]
+    frost = {"fog": {"1": 0.5, "3": 0.5}, "frost": {"1": 0.5, "3": 0.5}}
+    found = compare(run("a", WRONG), run("b", WRONG, corruptions=frost, frost="published"))
+    assert [(d.what, d.first) for d in found.differing] == [("corruptions", "fog"), ("frost", "none")]
+
+
 def test_the_same_settings_differ_in_nothing():
     assert differing(run("a", WRONG).card, run("b", WRONG).card) == []
 
@@ -123,6 +131,20 @@ def test_a_scorecard_alone_can_t_be_paired_and_says_so():
     one.card["measures"]["clean_error"]["interval"] = [0.45, 0.55]
     other.card["measures"]["clean_error"]["interval"] = [0.25, 0.35]
     assert compare(Scored(one.card), Scored(other.card)).row("clean_error").verdict == "better"
+
+
+def test_a_comparison_reads_as_a_table():
+    better = WRONG & (np.arange(COUNT) >= 12)
+    text = str(compare(run("a", WRONG), run("b", better)))
+    header, _, clean, _, *_ = text.splitlines()
+    assert header.split() == ["a", "->", "b", "difference", "verdict", "images"]
+    assert clean.startswith("Clean error")
+    assert clean.split()[-2:] == ["better", "60"]
+    assert text.endswith("corrected for that (Holm).")
+    apart = compare(run("a", WRONG), run("b", better, pictures=50))
+    assert str(apart).splitlines()[0].split() == ["differs", "a", "b"]
+    assert "No verdict" in str(apart)
+    assert repr(apart) == str(apart)
 
 
 def test_what_can_t_be_compared():

@@ -4,7 +4,8 @@ import pytest
 
 from ipmix.measures.corruption import ALEXNET
 from ipmix.report import render_page
-from ipmix.report.comparison import Compared, Comparison, Differing, Scored, compare_runs
+from ipmix.report.comparison import NOT_KNOWN, Compared, Comparison, Differing, Scored, compare_runs, explained
+from ipmix.report.numbers import written
 from ipmix.report.summary import against_the_first, in_a_sentence
 
 
@@ -39,16 +40,16 @@ def test_a_whole_scorecard():
         )
     )  # fmt: skip
     assert found == (
-        "Wrong on 24% of 2,000 clean images, 64% of corrupted ones (mCE: 15 corruptions at 5 severities) and 95% of "
-        "500 images under attack; most under glass blur (81%), least under brightness (27%); its confidence on clean "
-        "images is on average 6 points too high."
+        "Wrong on 24.0% of 2,000 clean images, 63.7% of corrupted ones (mCE: 15 corruptions at 5 severities) and 95.4% "
+        "of 500 images under attack; most under glass blur (81.0%), least under brightness (27.0%); its confidence on "
+        "clean images is on average 6.0 points too high."
     )
 
 
 def test_confidence_is_judged_only_beyond_chance():
     timid = {**CONFIDENT, "confidence": [0.5, 0.94], "accuracy": [0.6, 0.92]}
     told = card(None, None, timid, clean_error=figure(0.24, 2000, [0.22, 0.26]))
-    assert in_a_sentence(told).endswith("on average 4 points too low.")
+    assert in_a_sentence(told).endswith("on average 4.0 points too low.")
     unsure = card(None, None, timid, clean_error=figure(0.24, 2000, [0.18, 0.30]))
     assert "confidence" not in in_a_sentence(unsure)
     assert "confidence" not in in_a_sentence(card(None, None, None, clean_error=figure(0.24, 2000, [0.22, 0.26])))
@@ -69,30 +70,31 @@ def test_corruptions_are_ranked_only_beyond_chance():
 def test_a_selection_is_no_mce():
     chosen = {"fog": {"3": 0.4}, "snow": {"3": 0.5}}
     found = in_a_sentence(card(chosen, chosen_corruption_error=figure(0.45, 2000, [0.43, 0.47])))
-    assert found == "Wrong on 45% of corrupted images (2 corruptions at severity 3)."
+    assert found == "Wrong on 45.0% of corrupted images (2 corruptions at severity 3)."
     assert "mCE" not in found
     uneven = {"fog": {"3": 0.4}, "snow": {"1": 0.5}}
     found = in_a_sentence(card(uneven, chosen_corruption_error=figure(0.45, 2000, [0.43, 0.47])))
-    assert found == "Wrong on 45% of corrupted images (2 corruptions at several severities)."
+    assert found == "Wrong on 45.0% of corrupted images (2 corruptions at several severities)."
 
 
 def test_few_images_are_counted_and_what_they_leave_open_is_told():
     found = in_a_sentence(card(clean_error=figure(1 / 3, 3, [0.01, 0.91])))
     assert found == (
-        "Wrong on 1 of 3 clean images. So few images leave much open: on clean images, anything from 1% to 91% "
+        "Wrong on 1 of 3 clean images. So few images leave much open: on clean images, anything from 1.0% to 91.0% "
         "wrong fits."
     )
     found = in_a_sentence(card(clean_error=figure(0.25, 2000, [0.23, 0.27]), attack_error=figure(1.0, 10, [0.69, 1.0])))
-    assert found.startswith("Wrong on 25% of 2,000 clean images and all 10 images under attack.")
-    assert "under attack, anything from 69% to 100% wrong fits" in found
+    assert found.startswith("Wrong on 25.0% of 2,000 clean images and all 10 images under attack.")
+    assert "under attack, anything from 69.0% to 100.0% wrong fits" in found
 
 
 @pytest.mark.parametrize(
     ("error", "said"),
     [
         (0.0, "none of the 10,000"),
-        (1e-4, "under 0.1% of 10,000"),
-        (0.004, "0.4% of 10,000"),
+        (1e-4, "0.01% of 10,000"),
+        (4e-5, "under 0.01% of 10,000"),
+        (0.004, "0.40% of 10,000"),
         (0.996, "99.6% of 10,000"),
         (0.9996, "over 99.9% of 10,000"),
         (1.0, "all 10,000"),
@@ -107,7 +109,7 @@ def test_what_was_not_measured_is_not_mentioned():
     assert in_a_sentence(card()) == ""
     assert in_a_sentence(card(clean_error=figure(None, 0))) == ""
     assert in_a_sentence(card(auto_attack_error=figure(0.7, 1000, [0.68, 0.72]))) == (
-        "Wrong on 70% of 1,000 images under attack."
+        "Wrong on 70.0% of 1,000 images under attack."
     )
 
 
@@ -142,10 +144,37 @@ def test_several_runs_are_counted():
 
 def test_runs_in_other_settings_get_no_verdict():
     apart = Comparison("plain", "other", (Differing("size", "32", "64"),), (), False, 0, None)
-    assert against_the_first([apart]) == "No verdict on other: it was measured in other ways than plain."
+    ways = "the runs were made in different ways, so that their figures don't compare."
+    assert against_the_first([apart]) == f"No verdict on other: {ways}"
+    assert explained(apart) == f"No verdict: {ways}"
     found = against_the_first([apart, compared("b", clean_error="better")])
     assert found.startswith("Against plain, b is better in clean error. No verdict on other")
-    assert "No verdict on 2 of the 2 runs: they were measured" in against_the_first([apart, apart])
+    assert f"No verdict on 2 of the 2 runs: {ways}" in against_the_first([apart, apart])
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ([("data", "abc", NOT_KNOWN)], "how they were made is not known of both runs, so that whether"),
+        ([("data", "abc", NOT_KNOWN), ("size", "32", "64")], "in different ways, as far as that is known, so that"),
+    ],
+)
+def test_what_is_not_known_is_not_said_to_differ(settings, said):
+    """In the summary, below the table and on the page alike."""
+    apart = Comparison("plain", "other", tuple(Differing(*each) for each in settings), (), False, 0, None)
+    assert said in against_the_first([apart])
+    assert said in explained(apart)
+    assert said in str(apart)
+
+
+def test_one_rounding_in_sentence_and_table(cards):
+    """What the sentence says of a measure stands in the table in the same digits."""
+    page = render_page(cards[:1], title="T")
+    sentence = in_a_sentence(cards[0])
+    for name in ("chosen_corruption_error", "attack_error", "clean_error"):
+        value = written(name, cards[0]["measures"][name]["value"])
+        assert value in sentence
+        assert page.count(value) > 1
 
 
 def test_the_page_begins_with_it(cards):

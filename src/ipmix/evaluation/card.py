@@ -106,14 +106,17 @@ class Scorecard:
         """Hold measures to bounds.
 
         Args:
-            bounds: measure -> what must hold, such as ``{"mCE": "<= 40", "clean_error": "<= 25"}``; of measures in
-                percent the numbers are percent.
+            bounds: measure -> what must hold, such as ``{"mCE": "<= 40", "clean_error": "<= 25"}``: one of ``<=``,
+                ``>=``, ``<``, ``>`` and a finite number. A measure is named by its key (those of :attr:`measures`), by
+                its title in tables, in any case, or for short (:data:`ipmix.report.gates.ALIASES`). The number is in
+                the table's unit: percent for all that stands there with %, so that ``"<= 40"`` and ``"<= 40%"`` are
+                the same and 0.4 is less than half a percent; Brier score, log loss and top-5 distance as they are.
 
         Returns:
             The rows; true if all hold: ``assert card.check({"mCE": "<= 40"})`` says which doesn't.
 
         Raises:
-            InputError: a measure or a bound that can't be read, with the nearest name.
+            InputError: a measure or a bound that can't be read; of a measure, with the nearest name and all there are.
         """
         if not isinstance(bounds, Mapping) or not bounds:
             raise InputError(f'bounds are such as {{"mCE": "<= 40"}}, at least one, got {described(bounds)}')

@@ -22,6 +22,7 @@ from ipmix.evaluation.predictions import PredictionFile, PredictionFolder
 from ipmix.measures.comparing import PerImage
 from ipmix.measures.table import BINNED, measure_named
 from ipmix.report.comparison import Scored
+from ipmix.report.numbers import written
 from ipmix.report.scorecards import SCHEMA
 
 SAMPLES = 1000
@@ -167,7 +168,7 @@ def _hints(clean_error: float | None, made: Mapping[str, Any]) -> list[str]:
     if clean_error is None or clean_error <= HIGH_ERROR or "normalisation" not in made or made["normalisation"]:
         return []
     return [
-        f"{100 * clean_error:.0f}% of clean images are answered wrongly, and no normalisation is known for this model: "
-        "it was given pixels in [0, 1] as they are. If it was trained on normalised images, pass --mean and --std "
-        "(often 0.485,0.456,0.406 and 0.229,0.224,0.225): leaving them out alone raises the error"
+        f"{written('clean_error', clean_error)} of clean images are answered wrongly, and no normalisation is known "
+        "for this model: it was given pixels in [0, 1] as they are. If it was trained on normalised images, pass "
+        "--mean and --std (often 0.485,0.456,0.406 and 0.229,0.224,0.225): leaving them out alone raises the error"
     ]

@@ -19,6 +19,14 @@ LEVEL = 0.95
 SAMPLES = 1000
 Verdict = Literal["better", "worse", "undecided"]
 
+NOT_KNOWN = "not known"
+"""Of a setting that a scorecard doesn't say: those of predictions of others, and earlier ones."""
+
+NONE = "none"
+
+OF_SOME = ("severities", "form of corruptions", "difficulty", "seed")
+"""Settings of corruptions or perturbations, which say nothing where a run has none: that it has none is said already."""
+
 ALONE = (
     "Not paired: a scorecard alone doesn't say how each image was answered (outcomes.npz beside it does, or the "
     "predictions)"
@@ -99,6 +107,15 @@ class Comparison:
         """Everything as JSON data."""
         return asdict(self)
 
+    def __str__(self) -> str:
+        """The table of differences with their verdicts, or of what differs, and how that comes about."""
+        from ipmix.report import tables  # it writes comparisons, and so stands above them
+
+        header, rows = tables.differences(self)
+        return (tables.plain(header, rows) if rows else "") + explained(self)
+
+    __repr__ = __str__
+
 
 def compare(
     first: Scored,
@@ -156,9 +173,9 @@ def differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Diffe
     """The settings in which two scorecards differ, so that their figures don't compare."""
     one, other = settings_of(first), settings_of(second)
     return [
-        Differing(what, one.get(what, "not known"), other.get(what, "not known"))
+        Differing(what, one.get(what, NOT_KNOWN), other.get(what, NOT_KNOWN))
         for what in dict.fromkeys((*one, *other))
-        if one.get(what) != other.get(what)
+        if one.get(what) != other.get(what) and not (what in OF_SOME and NONE in (one.get(what), other.get(what)))
     ]
 
 
@@ -176,24 +193,21 @@ def settings_of(card: Mapping[str, Any]) -> dict[str, str]:
         "size": form.get("size", (card.get("made") or {}).get("side")),
         **{key: form.get(key) for key in ("crop", "interpolation", "mode", "channels")},
         **{key: form.get(key, normalisation.get(key)) for key in ("mean", "std")},
-        "corruptions": ", ".join(sorted(card["corruptions"])) or "none",
-        "severities": ", ".join(severities) or "none",
-        "perturbations": ", ".join(sorted(card["flips"])) or "none",
-        "frost": card.get("frost"),
+        "corruptions": ", ".join(sorted(card["corruptions"])) or NONE,
+        "severities": ", ".join(severities) or NONE,
+        "perturbations": ", ".join(sorted(card["flips"])) or NONE,
+        "frost": card.get("frost") if "frost" in card["corruptions"] else card.get("frost") or NONE,
+        "form of corruptions": plan.get("form") if card["corruptions"] else NONE,
+        "difficulty": plan.get("difficulty") if card["flips"] else NONE,
+        "seed": plan.get("seed") if card["corruptions"] or card["flips"] else NONE,
     }
-    if card["corruptions"]:
-        found["form of corruptions"] = plan.get("form")
-    if card["flips"]:
-        found["difficulty"] = plan.get("difficulty")
-    if card["corruptions"] or card["flips"]:
-        found["seed"] = plan.get("seed")
     for key in ("attack", "auto_attack"):
         settings = plan.get(key)
         images = numbers.figure_of(card, f"{key}_error")["pictures"]
         told = (
             "" if not settings else ", ".join(f"{k} {numbers.plainly(v)}" for k, v in settings.items() if v is not None)
         )
-        found[key] = f"{told or 'settings not known'} on {images} images" if images else "none"
+        found[key] = f"{told or 'settings not known'} on {images} images" if images else NONE
     return {key: numbers.plainly(value) for key, value in found.items() if value is not None}
 
 
@@ -295,10 +309,19 @@ def verdicts(
     ]
 
 
+def why_no_verdict(comparison: Comparison) -> str:
+    """Why two runs that differ get no verdict: a setting that isn't known of one of them may be the same."""
+    unknown = sum(NOT_KNOWN in (found.first, found.second) for found in comparison.differing)
+    if unknown == len(comparison.differing):
+        return "how they were made is not known of both runs, so that whether their figures compare can't be told"
+    known = ", as far as that is known" if unknown else ""
+    return f"the runs were made in different ways{known}, so that their figures don't compare"
+
+
 def explained(comparison: Comparison) -> str:
     """How verdicts come about, in a sentence or two."""
     if comparison.differing:
-        return "No verdict: the runs were made in different ways, so that their figures don't compare."
+        return f"No verdict: {why_no_verdict(comparison)}."
     if not comparison.paired:
         return f"{comparison.reason}. Better and worse only where the two 95% intervals don't overlap."
     corrected = (

@@ -1,6 +1,7 @@
 """Bounds that a scorecard is held to: in pipelines, in tests. What is read here is refused before any work."""
 
 import difflib
+import math
 import operator
 import re
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ from typing import Any
 from ipmix.core.errors import InputError, plain
 from ipmix.measures.table import MEASURES
 from ipmix.report import numbers
-from ipmix.report.comparison import Comparison, Differing
+from ipmix.report.comparison import NOT_KNOWN, Comparison, Differing
 
 ALIASES = {
     "error": "clean_error",
@@ -30,6 +31,8 @@ ALIASES = {
 }
 """Short names, in small letters; "mCE" is the corruption error, the maximum calibration error has its whole name."""
 
+_SPELLED = {"mce": "mCE", "mfp": "mFP", "mt5d": "mT5D"}
+
 _OPERATORS = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
 _BOUND = re.compile(r"\s*(<=|>=|<|>)\s*([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*(%?)\s*")
 _EXPRESSION = re.compile(r"\s*(.+?)\s*((?:<=|>=|<|>).*)")
@@ -46,8 +49,12 @@ def measure_named(name: str) -> str:
     if (plain_key := re.sub(r"[\s-]+", "_", key)) in known:
         return known[plain_key]
     close = difflib.get_close_matches(key, known, 1)
-    hint = f"did you mean {known[close[0]]}?" if close else f"there is {', '.join(MEASURES)}"
-    raise InputError(f"there is no measure {plain(name, most=60)!r}; {hint}")
+    hint = f"did you mean {known[close[0]]}? " if close else ""
+    short = ", ".join(_SPELLED.get(alias, alias) for alias in ALIASES)
+    raise InputError(
+        f"there is no measure {plain(name, most=60)!r}; {hint}There is {', '.join(MEASURES)}; their titles as in the "
+        f"table; and for short {short}"
+    )
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,8 @@ class Check:
             raise InputError(
                 f'a bound is one of <=, >=, <, > and a number, such as "<= 40", got {plain(bound, most=60)!r}'
             )
+        if not math.isfinite(float(found[2])):
+            raise InputError(f"a bound is a finite number, got {plain(found[2], most=60)}: nothing is beyond it")
         measure = measure_named(name)
         percent = MEASURES[measure].unit == "%"
         if found[3] and not percent:
@@ -161,7 +170,9 @@ def refuse_differing(first: str, second: str, apart: Sequence[Differing]) -> Non
     if apart:
         pairs = [(one.what, *numbers.told_apart(one.first, one.second, 40)) for one in apart]
         told = ", ".join(f"{what} ({one} and {other})" for what, one, other in pairs)
-        raise InputError(f"{second} can't be compared with {first}: they differ in {plain(told, most=2000)}")
+        unknown = [one for one in apart if NOT_KNOWN in (one.first, one.second)]
+        how = "they differ in" if not unknown else "they differ, or may differ, in"
+        raise InputError(f"{second} can't be compared with {first}: {how} {plain(told, most=2000)}")
 
 
 def not_worse(compared: Comparison, margin: float | None = None) -> Checked:

@@ -6,7 +6,7 @@ from typing import Any
 from ipmix.measures.corruption import ALEXNET
 from ipmix.measures.table import HEADLINE
 from ipmix.report import numbers
-from ipmix.report.comparison import Comparison
+from ipmix.report.comparison import Comparison, why_no_verdict
 
 FEW = 100
 """Of fewer images, the wrong ones are counted, not given in percent."""
@@ -39,11 +39,9 @@ def against_the_first(comparisons: Sequence[Comparison]) -> str:
     judged = [found for found in comparisons if not found.differing and found.rows]
     parts = [_decided(judged[0])] if len(judged) == 1 else _counted(judged)
     if apart:
-        one = len(apart) == 1
-        whom = apart[0].second if one else f"{len(apart)} of the {len(comparisons)} runs"
-        was = "was" if one else "were"
-        first = comparisons[0].first
-        parts.append(f"No verdict on {whom}: {'it' if one else 'they'} {was} measured in other ways than {first}.")
+        whom = apart[0].second if len(apart) == 1 else f"{len(apart)} of the {len(comparisons)} runs"
+        reasons = dict.fromkeys(map(why_no_verdict, apart))
+        parts.append(f"No verdict on {whom}: {'; or '.join(reasons)}.")
     return " ".join(parts)
 
 
@@ -116,7 +114,7 @@ def _confidence(card: Mapping[str, Any]) -> str:
     if 1.0 - interval[1] <= confidence <= 1.0 - interval[0]:
         return ""
     points = abs(100.0 * (confidence - accuracy))
-    told = f"{points:.0f} point{'' if round(points) == 1 else 's'}" if points >= 0.95 else f"{points:.1f} points"
+    told = f"{points:.1f} points"
     return f"its confidence on clean images is on average {told} too {'high' if confidence > accuracy else 'low'}"
 
 
@@ -165,13 +163,13 @@ def _counted(comparisons: Sequence[Comparison]) -> list[str]:
 
 
 def _percent(value: float) -> str:
-    """A share without decimals, but with one below 10 % and close to 100 %."""
+    """A share as the tables have it; never 0 % where some are wrong, nor 100 % where some are right."""
     percent = 100.0 * value
-    if 0.0 < percent < 0.05:
-        return "under 0.1%"
+    if 0.0 < percent < 0.005:
+        return "under 0.01%"
     if 99.95 <= percent < 100.0:
         return "over 99.9%"
-    return f"{percent:.0f}%" if 9.95 <= percent < 99.5 else f"{percent:.1f}".removesuffix(".0") + "%"
+    return numbers.written("clean_error", value)
 
 
 def _listed(words: Sequence[str]) -> str:

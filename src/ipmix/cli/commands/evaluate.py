@@ -111,7 +111,8 @@ def evaluate(
         baseline: Another run (its folder, scorecard.json or predictions) to divide by: mCE and mFR against it.
         no_worse_than: Exit with code 1 unless the paired intervals against --baseline rule out that a measure is
             worse by more than this (0.01 is one percentage point).
-        fail_if: A bound such as "mCE > 40" (percent, as in the table); if it holds, exit with code 1 and say so.
+        fail_if: A bound such as "mCE > 40" (percent, as in the table); if it holds, exit with code 1 and say so. A
+            measure is named as in scorecard.json, by its title, or for short; an unknown one lists all there are.
         junit: Write the checks to this file as JUnit's XML, which CI systems read.
         summary: Write the checks and the table to this file in Markdown.
         own_measures: Measures of one's own, module:Name (docs/extending.md).
