@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch", reason="the train extra is not installed")
 
 import ipmix  # noqa: E402
 from ipmix.core.errors import InputError  # noqa: E402
+from ipmix.data.sources import open_images  # noqa: E402
 from ipmix.evaluation.plan import AttackConfig, EvaluationPlan  # noqa: E402
 from ipmix.evaluation.python_data import batch_of  # noqa: E402
 
@@ -244,12 +245,35 @@ def test_memory_does_not_grow_with_the_data() -> None:
         (([(np.zeros((8, 8, 3), np.uint8), "cat")],), "which is no number"),
         (([],), "holds no image"),
         ((7,), "data is a int; expected images"),
+        (
+            (np.zeros((5, 3, 9, 4), np.uint8), np.zeros(5, int)),
+            r"uint8\[5, 3, 9, 4\] may be \[N, C, H, W\] with images 4 wide",
+        ),
+        ((np.zeros((0, 8, 8, 3), np.uint8), np.zeros(0, int)), r"images holds no image: .* got uint8\[0, 8, 8, 3\]"),
+        ((np.zeros((2, 8, 8, 3), np.uint8), np.array([0, 1000])), r"^labels\[1\] is 1000, none of the model's outputs"),
+        (([(np.zeros((8, 8, 3), np.uint8), 9)],), r"^labels\[0\] is 9, none of the model's outputs"),
+        ((np.zeros((2, 8, 8, 3), np.uint8), np.array([0, -1])), r"^labels\[1\] is -1; labels are numbers"),
     ],
 )
 def test_data_that_cannot_be_used(given: tuple[Any, ...], message: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=message):
         ipmix.evaluate(Means(), *given, out=tmp_path / "r", **FAST)
     assert not (tmp_path / "r").exists()
+
+
+def test_labels_beyond_the_names_of_the_classes() -> None:
+    with pytest.raises(InputError, match=r"^labels\[1\] is 2; there are 2 classes, 0 to 1"):
+        ipmix.evaluate(Means(), np.zeros((2, 8, 8, 3), np.uint8), [0, 2], classes=["a", "b"], **FAST)
+
+
+def test_a_file_of_images_with_channels_first_is_refused(tmp_path: Path) -> None:
+    images, labels = data()
+    np.savez(tmp_path / "first.npz", images=images.transpose(0, 3, 1, 2), labels=labels)
+    with pytest.raises(InputError, match=r"looks like \[N, C, H, W\]: move the channels to the end"):
+        ipmix.evaluate(Means(), str(tmp_path / "first.npz"), **FAST)
+    np.save(tmp_path / "first.npy", images.transpose(0, 3, 1, 2))
+    with pytest.raises(InputError, match=r"first\.npy must be"):
+        open_images(tmp_path / "first.npy")
 
 
 def test_settings_that_cannot_be_used(tmp_path: Path) -> None:

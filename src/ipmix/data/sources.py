@@ -211,12 +211,25 @@ def read_arrays(path: Path) -> ArrayDataset:
     if missing := {"images", "labels"} - arrays.keys():
         raise InputError(f"{path} lacks {', '.join(sorted(missing))}; it holds {', '.join(arrays) or 'nothing'}")
     images = arrays["images"]
+    refuse_channels_first(images, f"{path}: images")
     labels = checked_labels(arrays["labels"], len(images) if images.ndim else 0, f"{path}: labels")
     named = arrays.get("classes", np.arange(labels.max(initial=-1) + 1))
     if named.ndim != 1:
         raise InputError(f"{path}: classes are names, one a class, got {named.dtype}{list(named.shape)}")
     found = ArrayDataset(images, labels, tuple(map(str, named.tolist())), str(path))  # errors name the whole path
     return replace(found, name=path.name)
+
+
+def refuse_channels_first(images: np.ndarray, where: str) -> None:
+    """Raise :class:`InputError` where images uint8[N, H, W, C] are [N, C, H, W] by their shape.
+
+    With one or three pixels in height and as many channels as no image has they would be read as that, in silence.
+    """
+    if images.ndim == 4 and images.shape[1] in (1, 3) and images.shape[3] > 4:
+        raise InputError(
+            f"{where} must be [N, H, W, C], and {images.dtype}{list(images.shape)} looks like [N, C, H, W]: move the "
+            "channels to the end, numpy.moveaxis(images, 1, -1)"
+        )
 
 
 def open_images(
@@ -252,6 +265,7 @@ def open_images(
     if size is not None:
         raise InputError("--size is for a folder of images; a .npy file keeps its size")
     images = read_array(data, axes=4)
+    refuse_channels_first(images, str(data))
     beside = data.with_name("labels.npy")
     path = Path(labels) if labels is not None else beside if beside.is_file() and beside != data else None
     if path is None:

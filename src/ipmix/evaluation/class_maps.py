@@ -234,9 +234,12 @@ def _told_by_names(
         place = {name: output for output, name in enumerate(names)}
         return {name: place[name] for name in source.classes}
     if of_file and (names is None or _numbered(source.classes)):  # labels in a file are the model's outputs
-        if (largest := int(source.labels.max())) >= total:
+        if int(source.labels.max()) >= total:
+            first = int((source.labels >= total).argmax())
+            which = "a label" if request.limit is not None else f"labels[{first}]"  # places are those of all images
+            file = f"{request.data}: " if Path(request.data).suffix == ".npz" else ""
             raise InputError(
-                f"{request.data}: the label {largest} is none of the model's outputs, which are 0 to {total - 1}"
+                f"{file}{which} is {int(source.labels[first])}, none of the model's outputs, which are 0 to {total - 1}"
             )
         return {name: place for place, name in enumerate(source.classes[:total])}
     if is_wordnet(source.classes) and total == 1000:  # whatever the model calls them, they stand in this order

@@ -109,7 +109,7 @@ def evaluate(
         )
         request = EvaluationRequest(
             model=model if isinstance(model, str) else "Python object",
-            data=str(data) if isinstance(data, str | Path) else "Python object",
+            data=str(data) if isinstance(data, str | Path) else "data",
             out=folder, name=name, clean=clean, split=split, size=size, crop=crop, limit=limit, subset=subset,
             class_map=class_map, restrict=restrict, mean=_numbers(mean), std=_numbers(std),
         )  # fmt: skip

@@ -72,7 +72,11 @@ def _of_array(data: Any, labels: Any, names: tuple[str, ...] | None) -> ArrayDat
             f"labels are one whole number for each of the {len(images)} images, got {shown_array(numbers)}"
         )
     if numbers.size and numbers.min() < 0:
-        raise InputError(f"labels are numbers of classes from 0, got {numbers.min()}")
+        place = int((numbers < 0).argmax())
+        raise InputError(f"labels[{place}] is {numbers[place]}; labels are numbers of classes from 0")
+    if names is not None and numbers.max(initial=-1) >= len(names):
+        place = int((numbers >= len(names)).argmax())
+        raise InputError(f"labels[{place}] is {numbers[place]}; there are {len(names)} classes, 0 to {len(names) - 1}")
     known = names or tuple(map(str, range(int(numbers.max(initial=-1)) + 1)))
     return ArrayDataset(images, numbers.astype(np.int64), known, "images")
 
@@ -145,6 +149,14 @@ def batch_of(images: Any, where: str) -> NDArray[np.uint8]:
         array = array[:, :, None] if not first else array[None]
     if array.ndim == 3:
         array = array[None]
+    if array.ndim == 4 and not len(array):
+        raise InputError(f"{where} holds no image: expected at least one, got {array.dtype}{list(array.shape)}")
+    if not first and array.ndim == 4 and array.shape[1] in (1, 3) and array.shape[3] in CHANNELS:
+        raise InputError(
+            f"{where}: {array.dtype}{list(array.shape)} may be [N, C, H, W] with images {array.shape[3]} wide, or "
+            f"[N, H, W, C] with images {array.shape[1]} high: give a torch tensor for [N, C, H, W] "
+            "(torch.from_numpy(images)), or images of at least 4 pixels"
+        )
     if array.ndim != 4 or 0 in array.shape:
         raise InputError(f"{where}: images are [N, H, W, C] or [N, C, H, W], got {array.dtype}{list(array.shape)}")
     usual, other = (1, 3) if first else (3, 1)
