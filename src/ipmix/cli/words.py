@@ -187,6 +187,11 @@ def _one_line(program: str, box: str, cause: InputError | None) -> str:
     if needed:
         return f"{program.removeprefix('ipmix ')} needs {' and '.join(needed)}"
     text = " ".join(" ".join(first).split())
+    if choice := re.fullmatch(r"invalid choice (.+) for argument '(\S+)'\. Expected one of \((.+)\)\.?", text):
+        known = ", ".join(re.findall(r"'([^']*)'", choice[3]))
+        return f"{choice[2]} is one of {known}, got {choice[1]}"
+    if unread := re.fullmatch(r"Error parsing (.+?):? Could not find valid parse for arguments: \[(.*)\]", text):
+        return f"{unread[1]}: {unread[2]} can't be read"
     option = re.match(r"Error parsing (--[\w-]+|[A-Z][A-Z-]*)", text)
     if cause is not None:
         return f"{option.group(1)}: {cause}" if option else str(cause)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ipmix.core.bounds import SHAPE_MOST, SHARDS_MOST, THREADS_MOST
-from ipmix.core.errors import InputError, plain
+from ipmix.core.errors import InputError, hidden, plain
 
 
 def described(value: Any) -> str:
@@ -176,6 +176,12 @@ def check_share(name: str, value: Any, *, least: bool = True, most: bool = True)
     if not (number and (0 <= value if least else 0 < value) and (value <= 1 if most else value < 1)):
         limits = f"{'[' if least else '('}0, 1{']' if most else ')'}"
         raise InputError(f"{name} must be a number in {limits}, got {shown(value)}")
+
+
+def check_run_name(value: str) -> None:
+    """Raise :class:`InputError` unless a run can be called so: some text that shows as it is."""
+    if not isinstance(value, str) or not value.strip() or any(map(hidden, value)):
+        raise InputError(f"a run's name is a text of one line without control characters, got {shown(value)}")
 
 
 def check_folder_name(name: str, value: Any) -> None:

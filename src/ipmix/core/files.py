@@ -110,6 +110,15 @@ def refuse_existing(path: str | os.PathLike[str], *, force: bool) -> None:
     _sweep(Path(path).parent, f".{glob.escape(Path(path).name)}.*.part")
 
 
+def no_file(path: str | os.PathLike[str]) -> str:
+    """Why there is no ordinary file of this name, as the beginning of a message."""
+    if os.path.isdir(path):
+        return f"{path} is a folder"
+    if os.path.exists(path):
+        return f"{path} is no ordinary file but a device or a pipe"
+    return f"there is no file {path}"
+
+
 class FileLock:
     """A file that one process at a time holds; the system lets go of it when the process ends, however that is.
 

@@ -26,7 +26,7 @@ from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from ipmix.core.errors import InputError
-from ipmix.core.files import is_beside, refuse_links, replacing, write_text
+from ipmix.core.files import is_beside, no_file, refuse_links, replacing, write_text
 from ipmix.core.json_text import json_text
 from ipmix.evaluation.conditions import Condition
 
@@ -198,12 +198,14 @@ class PredictionFile:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         if not self.path.is_file():
-            raise InputError(f"there is no file {self.path}; expected an .npz with logits and labels")
-        names = PredictionShard(self.path).names()
+            raise InputError(f"{no_file(self.path)}; expected an .npz with logits and labels")
+        shard = PredictionShard(self.path)
+        names = shard.names()
         if "labels" not in names or not {"logits", "clean"} & names:
+            there = ", ".join(sorted(map(shard.called, names)))
             raise InputError(
-                f"{self.path} holds {', '.join(sorted(names)) or 'nothing'}; expected arrays 'logits' "
-                "[images, classes] and 'labels' [images]"
+                f"{self.path} holds {there or 'nothing'}; expected arrays 'logits' [images, classes] and 'labels' "
+                "[images]"
             )
         self.run: dict[str, Any] = {"format": FORMAT, "name": self.path.stem}
         self.made: dict[str, Any] = {}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from ipmix.core.bounds import CLASSES_MOST, SIDE_LEAST, SIDE_MOST
-from ipmix.core.checking import check_choice
+from ipmix.core.checking import check_choice, check_run_name
 from ipmix.core.errors import InputError
 from ipmix.core.image_sizes import SMALL_SIDE
 from ipmix.core.ranges import INT64, SEED, Range, check_range, check_ranges
@@ -57,6 +57,8 @@ class EvaluationRequest:
     """The data's classes have no names: labels are numbers of the model's outputs, as in an ``.npz``."""
 
     def __post_init__(self) -> None:
+        if self.name is not None:
+            check_run_name(self.name)
         check_ranges(
             self,
             {

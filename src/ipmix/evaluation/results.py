@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ipmix.core.errors import InputError, first_line, plain
+from ipmix.core.files import no_file
 from ipmix.evaluation.baseline import Baseline
 from ipmix.evaluation.per_image import FILE, read_per_image
 from ipmix.evaluation.predictions import open_predictions
@@ -57,7 +58,8 @@ def read_cards(path: str | Path) -> list[dict[str, Any]]:
     found = [given / name for name in ("scorecard.json", "results.json") if (given / name).is_file()]
     file = found[0] if found else given
     if not file.is_file():
-        raise InputError(f"{path} holds no results; expected scorecard.json of ipmix evaluate, or such a folder")
+        known = "" if not file.exists() or file.is_dir() else f" ({no_file(file)})"
+        raise InputError(f"{path} holds no results{known}; expected scorecard.json of ipmix evaluate, or such a folder")
     try:
         content = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refused)
     except (ValueError, OSError) as error:

@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeVar, Union
 
 from ipmix.core.errors import InputError
 from ipmix.core.extensions import is_own
+from ipmix.core.files import no_file
 
 Settings = TypeVar("Settings")
 
@@ -59,7 +60,7 @@ def read(
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"there is no settings file {path}")
+        raise InputError(f"{no_file(path)}; expected a settings file (YAML)")
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:

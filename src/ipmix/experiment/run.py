@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from ipmix.evaluation.request import MeasureRequest
 
 
+KINDS = "mix (--mixing-kinds)"
+"""What an experiment's file and the command line call the kinds of mixing images."""
+
+
 def check(experiment: ExperimentConfig) -> None:
     """Refuse what can be refused before any image is read: a method's options, what is to be measured.
 
@@ -42,7 +46,7 @@ def check(experiment: ExperimentConfig) -> None:
         ("data.source", lambda: _check_source(experiment.data.source)),
         ("training.model", lambda: check_name(experiment.training.model)),
         ("method", lambda: chosen_method(*_method_words(experiment))),
-        ("mixing", lambda: compose(experiment.mixing.count, parse_mix(experiment.mixing.mix))),
+        ("mixing", lambda: compose(experiment.mixing.count, parse_mix(experiment.mixing.mix, KINDS))),
         ("evaluation", lambda: measures_of(experiment.evaluation).plan(32)),
     ):
         try:
@@ -297,4 +301,4 @@ def _mixing_set(
     if isinstance(dataset, ArrayDataset):
         height, width = dataset.images.shape[1:3]
     wanted = experiment.mixing
-    return MixingSet.generate(wanted.count, margin(height, width), wanted.seed, mix=parse_mix(wanted.mix))
+    return MixingSet.generate(wanted.count, margin(height, width), wanted.seed, mix=parse_mix(wanted.mix, KINDS))

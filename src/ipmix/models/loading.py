@@ -150,7 +150,7 @@ def _opened(
         )
     if rest and _is_own(library):
         return models.build(library, classes, mean=mean, std=std, weights=rest, trust=trust)
-    if rest and not path.suffix:
+    if rest and library and not path.suffix:
         return _of_function(library, rest)
     raise InputError(
         f"there is no model {plain(repr(spec))}: expected a file or folder that exists, timm:NAME, torchvision:NAME, "

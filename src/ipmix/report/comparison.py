@@ -25,7 +25,7 @@ NOT_KNOWN = "not known"
 NONE = "none"
 
 OF_SOME = ("severities", "form of corruptions", "difficulty", "seed")
-"""Settings of corruptions or perturbations, which say nothing where a run has none: that it has none is said already."""
+"""Settings of corruptions or perturbations: where a run has none, that alone is said."""
 
 ALONE = (
     "Not paired: a scorecard alone doesn't say how each image was answered (outcomes.npz beside it does, or the "

@@ -137,9 +137,9 @@ def evaluate(
     from ipmix.evaluation.plan import AttackConfig, AutoAttackConfig
     from ipmix.evaluation.request import EvaluationRequest, MeasureRequest
 
+    gradient = AttackConfig(epsilon, steps, step_size, centre, norm, restarts, attack_images)
     reach = epsilon if autoattack_epsilon is None else autoattack_epsilon
     standard = AutoAttackConfig(reach, norm, autoattack_images)  # its settings are checked also where it isn't run
-    gradient = AttackConfig(epsilon, steps, step_size, centre, norm, restarts, attack_images)
     wanted = MeasureRequest(
         corruptions=corruptions, severities=severities, form=form, perturbations=perturbations, seed=seed,
         own=own_measures, attack=gradient if attack else None,

@@ -40,6 +40,8 @@ def score(
     """
     import sys
 
+    from ipmix.core.checking import check_run_name
+    from ipmix.core.errors import InputError
     from ipmix.core.files import refuse_existing, write_text
     from ipmix.core.json_text import json_text
     from ipmix.evaluation import scorecard
@@ -50,7 +52,11 @@ def score(
     from ipmix.report.facts import facts_of
     from ipmix.report.tables import to_csv
 
+    if name is not None:
+        check_run_name(name)
     if out is not None:
+        if out.exists() and not out.is_dir():
+            raise InputError(f"{out} is a file; expected a folder to write to")
         for file in ("scorecard.json", "report.html", "scorecard.csv", FILE):
             refuse_existing(out / file, force=force)
     unknown = None if anomalies is None else open_predictions(anomalies, partial=partial)

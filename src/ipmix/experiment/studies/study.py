@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ipmix.core.errors import InputError
+from ipmix.core.files import no_file
 from ipmix.experiment.config import EvaluationConfig, ExperimentConfig
 from ipmix.experiment.config_file import made, parsed, refuse_code
 from ipmix.experiment.studies.measuring import CLOCK, measure_of, near, pass_of
@@ -192,7 +193,7 @@ def open_study(name: str) -> Study:
     if name.endswith((".yaml", ".yml")):
         path = Path(name)
         if not path.is_file():
-            raise InputError(f"there is no study file {path}")
+            raise InputError(f"{no_file(path)}; expected a study's file (YAML)")
         return _read(path.stem, path.read_text(encoding="utf-8"), str(path), str(path.resolve()))
     if name not in study_names():
         raise InputError(f"there is no study {name!r}; {near(name, study_names())}")
