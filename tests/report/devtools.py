@@ -17,8 +17,11 @@ from typing import Any
 QUIET = [
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync",
     "--disable-component-update", "--disable-default-apps", "--no-first-run", "--no-proxy-server", "--hide-scrollbars",
-    "--host-resolver-rules=MAP * ~NOTFOUND", "--remote-debugging-pipe", "--force-color-profile=srgb",
+    "--remote-debugging-pipe", "--force-color-profile=srgb",
 ]  # fmt: skip
+
+NOBODY = "--host-resolver-rules=MAP * ~NOTFOUND"
+"""No name and no address leads anywhere."""
 
 START = """
 import os, sys
@@ -64,13 +67,18 @@ class Tab:
                 assert "error" not in answer, f"{method}: {answer['error']}"
                 return answer["result"]
 
-    def open(self, page: Path, *, width: int = 1280, height: int = 900, scheme: str = "light", media: str = "") -> None:
-        """Open a file in a window of this size, as a reader with these preferences; ``media`` may be "print"."""
+    def open(
+        self, page: Path | str, *, width: int = 1280, height: int = 900, scheme: str = "light", media: str = ""
+    ) -> None:
+        """Open a file or an address in a window of this size, as a reader with these preferences.
+
+        ``media`` may be "print".
+        """
         self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.ask("Emulation.setEmulatedMedia", media=media, features=features)
         self.heard.clear()
-        self.ask("Page.navigate", url=page.as_uri())
+        self.ask("Page.navigate", url=page if isinstance(page, str) else page.as_uri())
         while not any(method == "Page.loadEventFired" for method, _ in self.heard):
             self._next()
 
@@ -126,13 +134,20 @@ class Tab:
 
 
 @contextlib.contextmanager
-def opened(chromium: str, profile: Path) -> Iterator[Tab]:
-    """A browser with one empty tab, ended afterwards; ``profile`` is a new folder for what it writes."""
+def opened(chromium: str, profile: Path, *, reached: str = "") -> Iterator[Tab]:
+    """A browser with one empty tab, ended afterwards.
+
+    ``profile`` is a new folder for what it writes; ``reached`` the one host that it can reach, if any.
+    """
+    hosts = f"{NOBODY}, EXCLUDE {reached}" if reached else NOBODY
     its_in, to_browser = os.pipe()
     from_browser, its_out = os.pipe()
     with (profile.parent / f"{profile.name}.log").open("wb") as log:
         browser = subprocess.Popen(
-            [sys.executable, "-c", START, str(its_in), str(its_out), chromium, *QUIET, f"--user-data-dir={profile}"],
+            [
+                *(sys.executable, "-c", START, str(its_in), str(its_out), chromium, *QUIET, hosts),
+                f"--user-data-dir={profile}",
+            ],
             pass_fds=(its_in, its_out), stdout=log, stderr=log,
         )  # fmt: skip
         os.close(its_in)

@@ -28,6 +28,7 @@ SUMMARIES = {
     "experiment": "run an experiment file: train, evaluate, record",
     "reproduce": "the paper's tables: run what is missing, print them beside the paper's",
     "report": "one page from the results of one or several evaluations",
+    "explore": "a page on this machine: a method's knobs, corruptions, a scorecard",
     "doctor": "versions, devices, folders, and a self-check of the engines",
 }
 """What ``ipmix --help`` lists; a command whose module isn't there isn't listed."""
