@@ -77,7 +77,7 @@ def test_broken_images(folder, network, tmp_path, capsys):
         (["--limit", "-5"], "limit is at least 1, got -5"),
         (["--attack-images", "0"], "attack.images is at least 1, got 0"),
         (["--steps", "-1"], "attack.steps is at least 1, got -1"),
-        (["--epsilon", "nan"], "attack.epsilon is a number of at least 0 and at most 1000, got nan"),
+        (["--epsilon", "nan"], "ipmix: attack.epsilon is a number of at least 0 and at most 1000, got nan"),
         (["--step-size", "inf"], "attack.step_size is a number above 0 and at most 1000, got inf"),
         (["--step-size", "0"], "attack.step_size is a number above 0 and at most 1000, got 0.0"),
         (["--autoattack-epsilon", "nan"], "autoattack.epsilon is a number of at least 0 and at most 1000, got nan"),

@@ -32,7 +32,7 @@ def recipes(count: int) -> Part:
     from step_by_step import IMAGES, check, random_table
 
     for seed in itertools.count():
-        if part.tried >= count:
+        if part.tried >= count or not part.more():
             break
         height, width = SHAPES[seed % len(SHAPES)]
         some = min(AT_ONCE, count - part.tried)
@@ -52,11 +52,11 @@ def bounds(count: int) -> Part:
     part = Part("bounds", "a random recipe with every index checked")
     with harness.scratch() as folder:
         program = (
-            "import sys; from tests.reliability.fuzzing import recipes; part = recipes(int(sys.argv[1])); "
-            "print(part.tried, len(part.faults))"
+            "import sys; from tests.reliability import fuzzing, harness; count, minutes = map(eval, sys.argv[1:]); "
+            "harness.allow(minutes); part = fuzzing.recipes(count); print(part.tried, len(part.faults))"
         )
         done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", program, str(count)],
+            [sys.executable, "-W", "ignore", "-c", program, str(count), str(harness.minutes_left())],
             env={**os.environ, "NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(folder)},
             capture_output=True, text=True, check=False,
         )  # fmt: skip
@@ -152,6 +152,8 @@ def texts(count: int) -> Part:
         readers = _readers(folder)
         draws = np.random.default_rng(0)
         for number in range(count):
+            if number % 100 == 0 and not part.more():
+                break
             name, content, read = readers[number % len(readers)]
             if name.endswith(".json") and draws.random() < 0.6:
                 new = json.dumps(changed(json.loads(content), draws)).encode(errors="surrogatepass")
@@ -239,6 +241,8 @@ def image_files(count: int) -> Part:
             originals.append((suffix, path.read_bytes()))
         # In processes, so that a crash of a decoder is one fault and not the end.
         for seed in range(-(-count // 1000)):
+            if not part.more():
+                break
             some = min(1000, count - 1000 * seed)
 
             def work(seed: int = seed, some: int = some) -> int:

@@ -79,6 +79,11 @@ def allow(minutes: float | None) -> None:
     _ends = math.inf if minutes is None else time.monotonic() + 60.0 * minutes
 
 
+def minutes_left() -> float | None:
+    """What is left of the time of the part that runs; None for as long as it takes."""
+    return None if _ends == math.inf else max(0.0, _ends - time.monotonic()) / 60.0
+
+
 def load_everything() -> None:
     """Import what commands import, before forking: a child then starts in milliseconds."""
     import importlib

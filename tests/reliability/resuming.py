@@ -79,6 +79,8 @@ def resumes(count: int) -> Part:
     whole: dict[str, dict[str, str]] = {}
     with harness.scratch() as folder:
         for number, (step, threads, kind) in enumerate(chosen):
+            if not part.more():
+                break
             if kind not in whole:
                 out = folder / f"whole {kind}"
                 ended = harness.run(training(kind, out, 1), timeout=600)

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ipmix.core.bounds import SHAPE_MOST
+from ipmix.core.bounds import MIXING_MOST, SHAPE_MOST
 from ipmix.core.checking import check_count, check_images, check_indices, check_int64, check_shape, described
 from ipmix.core.errors import InputError
 from ipmix.core.files import FileLock
@@ -98,6 +98,7 @@ class MixingSet:
         the folder to keep the set in, by default the user's cache folder for ipmix. ``threads``: all
         processors by default; the images don't depend on it. What takes long shows its progress on standard error.
         """
+        check_count("count", count, 1, MIXING_MOST)
         check_count("size", size, SIZE_LEAST, SIZE_MOST)
         check_int64("seed", seed)
         count, size, seed = int(count), int(size), int(seed)  # NumPy's are no JSON

@@ -137,9 +137,10 @@ def evaluate(
     from ipmix.evaluation.plan import AttackConfig, AutoAttackConfig
     from ipmix.evaluation.request import EvaluationRequest, MeasureRequest
 
+    # The settings of both are checked also where they aren't run; --epsilon under its own name.
     gradient = AttackConfig(epsilon, steps, step_size, centre, norm, restarts, attack_images)
     reach = epsilon if autoattack_epsilon is None else autoattack_epsilon
-    standard = AutoAttackConfig(reach, norm, autoattack_images)  # its settings are checked also where it isn't run
+    standard = AutoAttackConfig(reach, norm, autoattack_images)
     wanted = MeasureRequest(
         corruptions=corruptions, severities=severities, form=form, perturbations=perturbations, seed=seed,
         own=own_measures, attack=gradient if attack else None,
