@@ -123,6 +123,28 @@ def test_training_on_files_goes_on_after_one_has_vanished(
     assert sorted(set(steps)) == list(range(1, 10))
 
 
+def test_only_the_first_process_looks_whether_the_folder_is_taken(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another of torchrun's may come when the first has already begun to write."""
+    experiment = ExperimentConfig(
+        data=DataConfig(source=str(folder), size=16),
+        method=MethodConfig(name="none"),
+        training=TrainingConfig(**TRAINING),
+    )
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "metrics.jsonl").touch()
+    begun: list[object] = []
+    monkeypatch.setattr("ipmix.experiment.run.train_network", lambda *words, **_: begun.append(words))
+    monkeypatch.setenv("RANK", "1")
+    train(experiment, tmp_path / "out", ExecutionConfig(quiet=True))
+    assert len(begun) == 1
+    monkeypatch.setenv("RANK", "0")
+    with pytest.raises(InputError, match="exists and is not empty"):
+        train(experiment, tmp_path / "out", ExecutionConfig(quiet=True))
+    assert len(begun) == 1
+
+
 def test_broken_files_are_found_before_training(folder: Path) -> None:
     (folder / "train" / "cat" / "2.jpg").write_bytes(b"no")
     broken: list[Path] = []

@@ -96,7 +96,7 @@ def _killed(part: Part, case: Case, writer: Writer, place: Path) -> None:
     what = f"{case.writer}, {case.processes} processes, {case.victim} killed while {case.stage}"
     whole, out = place / "whole", place / "out"
     code, text = _end(_start(case, writer.first(whole), place, "whole"), 400)
-    if not part.check(code == 0, f"{what}: undisturbed {code} {text[-400:]}"):
+    if not part.check(code == 0, f"{what}: undisturbed {code} {list(_said(place / 'log-whole').values())}"):
         return
     process, mark = _start(case, writer.first(out), place, "killed", slow=90.0), place / f"rank-{case.victim}"
     waiting = time.monotonic()

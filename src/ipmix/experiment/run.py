@@ -75,7 +75,9 @@ def train(experiment: ExperimentConfig, out: Path, execution: ExecutionConfig | 
             raise InputError("this method mixes in no images: leave out the mixing set")
     elif experiment.mixing.folder is not None:
         MixingSet.open(experiment.mixing.folder, decoding=_decoding(experiment.data))
-    refuse_taken(out, resume=how.resume, force=how.force)
+    first = os.environ.get("RANK", "0") == "0"
+    if first:  # alone: it has begun to write in there when a slower process of torchrun's comes to look
+        refuse_taken(out, resume=how.resume, force=how.force)
     broken: list[Path] = []
     dataset, test = open_datasets(
         experiment.data,
@@ -104,7 +106,7 @@ def train(experiment: ExperimentConfig, out: Path, execution: ExecutionConfig | 
         trackers=how.trackers,
         quiet=how.quiet,
     )
-    if os.environ.get("RANK", "0") == "0":
+    if first:
         list_broken(broken, out)
     return outcome
 
