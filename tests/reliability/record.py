@@ -24,13 +24,13 @@ def row(part: Part) -> str:
 
 
 def record(parts: Sequence[Part], document: Path = DOCUMENT) -> None:
-    """Put the parts' rows into the document's table, in place of those of the same names."""
+    """Put the rows of parts that tried anything into the document's table, in place of those of the same names."""
     text = document.read_text(encoding="utf-8")
     before, rest = text.split(BEGIN)
     table, after = rest.split(END)
     rows = {found[1]: found[0] for found in re.finditer(r"^\| ([^|]+?) \|.*$", table, re.M) if found[1] != "part"}
     rows.pop("---", None)
-    rows |= {part.name: row(part) for part in parts}
+    rows |= {part.name: row(part) for part in parts if part.tried}
     document.write_text(
         f"{before}{BEGIN}\n\n{HEAD}\n" + "\n".join(rows.values()) + f"\n\n{END}{after}", encoding="utf-8"
     )

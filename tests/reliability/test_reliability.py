@@ -18,7 +18,10 @@ SHARES = (
     ("crashes", "corrupt arrays", 0.02), ("crashes", "mixing-set", 0.015), ("crashes", "train", 0.015),
     ("crashes", "evaluate", 0.015), ("kills", "corrupt folders", 0.02), ("kills", "experiment", 0.01),
     ("full_disk", "corrupt arrays", 0.15), ("full_disk", "train", 0.1), ("bad_folders", "score", 0.1),
-    ("two_at_once", "evaluate", 0.1), ("signals", "train", 0.1), ("resumes", "", 0.006), ("surroundings", "", 0.005),
+    ("two_at_once", "evaluate", 0.1), ("signals", "train", 0.1), ("steps", "evaluate", 0.005),
+    ("steps", "corrupt arrays", 0.01),
+    ("steps", "mixing-set png", 0.01), ("steps", "reproduce", 0.0025), ("workers", "", 0.17), ("torchrun", "", 0.1),
+    ("processes", "", 0.1), ("resumes", "", 0.006), ("surroundings", "", 0.005),
     ("determinism", "", 0.3), ("recipes", "", 0.0002), ("texts", "", 0.006), ("image_files", "", 0.01),
 )  # fmt: skip
 """Part, writer, share of the long part's tries."""
@@ -151,7 +154,7 @@ def test_figures_replace_those_of_the_same_part(tmp_path: Path) -> None:
     document = tmp_path / "reliability.md"
     document.write_text(f"# Title\n\n{record.BEGIN}\n{record.END}\n\nThe rest.\n")
     record.record([Part("kills", "a kill", 10), Part("crashes", "a crash", 3)], document)
-    record.record([Part("kills", "a kill", 2000, ["a fault"])], document)
+    record.record([Part("kills", "a kill", 2000, ["a fault"]), Part("crashes", "no time for it", 0)], document)
     text = document.read_text()
     assert text.count("| kills |") == text.count("| crashes |") == 1
     assert "| kills | a kill | 2,000 | 1 |" in text
