@@ -7,6 +7,7 @@ import shutil
 import stat
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from ipmix.core.errors import InputError
@@ -79,6 +80,24 @@ def can_be_written(folder: Path) -> bool:
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+
+
+def takes_files(folder: Path) -> bool:
+    """Whether a file can be made in a folder, by making one; nothing of it stays.
+
+    What the permissions say is not all: some places (/proc) take nothing from anybody.
+    """
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+    finally:
+        for path in made:
+            with suppress(OSError):
+                path.rmdir()
 
 
 @functools.cache

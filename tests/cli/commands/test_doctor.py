@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from ipmix.cli.commands import doctor
@@ -37,6 +39,18 @@ def test_what_is_missing_and_how_to_get_it(monkeypatch, capsys):
     monkeypatch.setattr(doctor, "_is_installed", lambda name: True)
     main(["doctor", "--no-checks"])
     assert "onnx is there" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="a folder that takes nothing, from root neither")
+def test_a_cache_that_takes_no_files_is_wrong(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(doctor, "_is_installed", lambda name: True)
+    monkeypatch.setenv("IPMIX_CACHE_DIR", "/proc/none")
+    assert main(["doctor", "--no-checks"]) == 1
+    assert "WRONG cache /proc/none: it can't be written to; IPMIX_CACHE_DIR names another" in capsys.readouterr().out
+    monkeypatch.setenv("IPMIX_CACHE_DIR", str(tmp_path / "a" / "b"))
+    assert main(["doctor", "--no-checks"]) == 0
+    assert f"cache {tmp_path / 'a' / 'b'} (not made yet)" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == [], "it only looks"
 
 
 def test_the_extras_are_read_from_the_package_itself(monkeypatch):

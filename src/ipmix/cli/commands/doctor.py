@@ -107,10 +107,10 @@ def _machine() -> Iterator[SheetRow]:
 def _folders() -> Iterator[SheetRow]:
     import warnings
 
-    from ipmix.core.folders import CACHE_VARIABLE, cache_folder, can_be_written
+    from ipmix.core.folders import CACHE_VARIABLE, cache_folder, takes_files
 
     folder = cache_folder()
-    good = can_be_written(folder)
+    good = takes_files(folder)
     advice = "" if good else f": it can't be written to; {CACHE_VARIABLE} names another"
     yield good, f"cache {folder}{advice or ('' if folder.exists() else ' (not made yet)')}"
     with warnings.catch_warnings():
