@@ -10,7 +10,7 @@ import pytest
 from ipmix.core.errors import InputError
 from ipmix.experiment.studies.comparing import compare, disagreements
 from ipmix.experiment.studies.places import Places
-from ipmix.experiment.studies.rendering import plot, rendered
+from ipmix.experiment.studies.rendering import COLUMNS, _grid, plot, rendered
 from ipmix.experiment.studies.results import SCHEMA, Job, Results, jobs, refuse_other, settings_of
 from ipmix.experiment.studies.study import Study, open_study
 
@@ -155,6 +155,28 @@ def test_the_table_in_words(table10: tuple[Study, Path]) -> None:
     assert "Ours less IPMix, seed by seed:" in text
     assert "CIFAR-100, WRN-40-4" in text
     assert "fast-cifar" in text
+
+
+def test_a_wide_table_is_cut_between_measures(table10: tuple[Study, Path]) -> None:
+    study, out = table10
+    text = rendered(compare(study, "laptop", (), Results([out])), "text")
+    grid = text.split("\n\n")[2:5]
+    assert [block.splitlines()[0].split("  ")[-1] for block in grid] == ["ours"] * 3, "ours stand beside the paper's"
+    assert all(block.splitlines()[1].startswith("IPMix ") for block in grid)
+    assert max(len(line) for block in grid for line in block.splitlines()) <= COLUMNS
+    assert sum(block.splitlines()[0].count("paper") for block in grid) == len(study.config.measures)
+    unasked = rendered(compare(study, "laptop", (), Results([out / "none"]), ["without-patch"]), "text")
+    assert "IPMix  " not in unasked, "the reference without figures, which was not asked for, is left out"
+    narrow = _grid([["", "a"], ["name", "x" * 100]], markdown=False)
+    assert narrow.splitlines()[1] == "name  " + "x" * 100, "a column that is wider itself stays whole"
+
+
+def test_the_table_without_the_paper(table10: tuple[Study, Path]) -> None:
+    study, out = table10
+    text = rendered(compare(study, "laptop", (), Results([out])), "text", paper=False)
+    assert "12.5 ± 3.5" in text
+    assert not {"paper", "D18", "4.3"} & set(text.replace(":", " ").split())
+    assert "Missing, 2 of 8 runs" in text
 
 
 def test_the_table_in_other_forms(table10: tuple[Study, Path]) -> None:

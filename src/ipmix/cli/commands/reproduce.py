@@ -90,6 +90,7 @@ def table(
     cells: tuple[str, ...] = (),
     out: Path = OUT,
     format: Literal["text", "markdown", "csv", "json"] = "text",
+    paper: bool = True,
     plot: Path | None = None,
 ) -> None:
     """The paper's table beside ours: means and deviations over seeds, and where our order differs.
@@ -102,6 +103,7 @@ def table(
         cells: Only these cells.
         out: The folder of results.
         format: text, markdown, csv or json.
+        paper: In text and Markdown the paper's figures too; --no-paper leaves ours alone.
         plot: Draw it as well, to this file (.png, .pdf, .svg; needs matplotlib).
     """
     from ipmix.core.errors import InputError
@@ -122,7 +124,7 @@ def table(
     comparison = compare(study, scale, seeds, results, cells)
     if plot is not None:
         draw(comparison, plot)
-    sys.stdout.write(rendered(comparison, format))
+    sys.stdout.write(rendered(comparison, format, paper=paper))
 
 
 def run(

@@ -58,6 +58,8 @@ class Comparison:
 
     def paired(self, cell: str, measure: str) -> Figures:
         """Ours minus the reference cell's, seed by seed: what the seeds have in common falls out."""
+        if self.study.reference not in self.figures:
+            return Figures({})
         ours, base = self.figures[cell][measure].by_seed, self.figures[self.study.reference][measure].by_seed
         return Figures({seed: value - base[seed] for seed, value in ours.items() if seed in base})
 
@@ -106,7 +108,7 @@ def compare(study: Study, scale: str, seeds: Iterable[int], results: Results, ce
     shown = {
         cell: {measure: Figures(values) for measure, values in row.items()}
         for cell, row in figures.items()
-        if cell in names or cell == study.reference
+        if cell in names or (cell == study.reference and any(row.values()))
     }
     return Comparison(study, scale, seeds, shown, found, missing)
 

@@ -14,18 +14,23 @@ from ipmix.experiment.studies.study import PaperValue, Study
 
 FORMATS = ("text", "markdown", "csv", "json")
 NOTHING = "–"
+OURS = "ours"
+"""The heading of what stands beside the paper's figure."""
 
 ABOUT = ("study", "cell", "seed", "key", "commit", "versions", "hardware", "hours", "date", "data")
 """What JSON tells of each result."""
 
+COLUMNS = 80
+"""What a line of text holds at most: a wider table is cut into several, one below the other."""
 
-def rendered(table: Comparison, form: str) -> str:
-    """The table in one of :data:`FORMATS`."""
+
+def rendered(table: Comparison, form: str, *, paper: bool = True) -> str:
+    """The table in one of :data:`FORMATS`; as text or Markdown also without the paper's figures."""
     if form == "json":
         return json_text(_data(table), indent=1) + "\n"
     if form == "csv":
         return _csv(table)
-    return _prose(table, markdown=form == "markdown")
+    return _prose(table, markdown=form == "markdown", paper=paper)
 
 
 def paper_table(study: Study, *, markdown: bool = False) -> str:
@@ -39,32 +44,35 @@ def paper_table(study: Study, *, markdown: bool = False) -> str:
     return _grid([["", *map(_title, study.config.measures)], *rows], markdown)
 
 
-def _prose(table: Comparison, *, markdown: bool) -> str:
+def _prose(table: Comparison, *, markdown: bool, paper: bool) -> str:
     study, measures = table.study, table.study.config.measures
     lines = [f"{'## ' if markdown else ''}{study.config.title}", ""]
     lines += [f"Ours: {study.scale(table.scale).text or table.scale}; {_seeds(table)}."]
-    if study.config.paper is not None:
-        lines += [f"The paper's ({study.config.paper.where}): {study.config.paper.measured_on}."]
+    published = study.config.paper if paper else None
+    if published is not None:
+        lines += [f"The paper's ({published.where}): {published.measured_on}."]
     arrows = {"lower": "lower is better", "higher": "higher is better"}
     ways = {arrows[column_of(measure).better] for measure in measures}
     lines += [f"Percent where no unit is named; {' or '.join(sorted(ways))}.", ""]
     header = [""]
     for measure in measures:
-        header += [f"{_title(measure)}: paper", "ours"] if _has_paper(table, measure) else [_title(measure)]
+        beside = published and _has_paper(table, measure)
+        header += [f"{_title(measure)}: paper", OURS] if beside else [_title(measure)]
     rows = [header]
     for cell in table.cells:
         row = [study.called(cell)]
         for measure in measures:
-            if _has_paper(table, measure):
+            if published and _has_paper(table, measure):
                 row.append(_paper_words(table.paper(cell, measure)))
             row.append(_words(table.figures[cell][measure], column_of(measure).digits))
         rows.append(row)
     lines += [_grid(rows, markdown), ""]
     lines += _paired(table, markdown)
-    lines += _order(table)
+    if published is not None:
+        lines += _order(table)
     lines += _missing(table)
-    if study.config.paper is not None and study.config.paper.notes:
-        lines += ["", "Of the paper's figures:", *(f"- {note}" for note in study.config.paper.notes)]
+    if published is not None and published.notes:
+        lines += ["", "Of the paper's figures:", *(f"- {note}" for note in published.notes)]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -233,11 +241,34 @@ def _paper_words(value: PaperValue | None) -> str:
 
 
 def _grid(rows: Sequence[Sequence[str]], markdown: bool) -> str:
-    """Rows as columns of text, the first row their headings."""
+    """Rows as columns of text, the first row their headings; of plain text no line is longer than COLUMNS."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = [[text.ljust(width) if i == 0 else text.rjust(width) for i, (text, width) in enumerate(zip(row, widths))]
              for row in rows]  # fmt: skip
-    if not markdown:
-        return "\n".join("  ".join(line).rstrip() for line in lines)
-    rule = ["-" * width if i == 0 else "-" * (width - 1) + ":" for i, width in enumerate(widths)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in [lines[0], rule, *lines[1:]])
+    if markdown:
+        rule = ["-" * width if i == 0 else "-" * (width - 1) + ":" for i, width in enumerate(widths)]
+        return "\n".join("| " + " | ".join(line) + " |" for line in [lines[0], rule, *lines[1:]])
+    blocks = []
+    for columns in _blocks(rows[0], widths):
+        blocks.append("\n".join("  ".join([line[0], *(line[i] for i in columns)]).rstrip() for line in lines))
+    return "\n\n".join(blocks)
+
+
+def _blocks(header: Sequence[str], widths: Sequence[int]) -> list[list[int]]:
+    """The columns behind the first, in groups that fit beside it; ours stay with the paper's."""
+    together: list[list[int]] = []
+    for i in range(1, len(header)):
+        if header[i] == OURS:
+            together[-1].append(i)
+        else:
+            together.append([i])
+    blocks: list[list[int]] = []
+    left = 0
+    for columns in together:
+        needed = sum(2 + widths[i] for i in columns)
+        if not blocks or needed > left:
+            blocks.append([])
+            left = COLUMNS - widths[0]
+        blocks[-1] += columns
+        left -= needed
+    return blocks
