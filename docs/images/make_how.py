@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from telling import DECILE, SEED, SIDE, cat_and_cup, change, one_mixing_image, telling
+from telling import DECILE, SEED, SIDE, TEXT, cat_and_cup, change, one_mixing_image, telling
 
 from ipmix import IPMix, apply, draw
 from ipmix.augmentation.explain import explain
@@ -17,6 +17,7 @@ from ipmix.recipe.format import WHOLE
 
 HERE = Path(__file__).parent
 pair, mixing = cat_and_cup(), one_mixing_image()
+PATCHES: dict[str, Any] = {"patch_sizes": (64,), "mix_with": "mixing_image"}
 MIXERS = ("add", "multiply", "random_pixels", "random_elements")
 
 
@@ -25,7 +26,7 @@ def cell(label: str, **options: Any) -> tuple[str, np.ndarray]:
 
 
 def save(rows: list[SheetRow], name: str) -> None:
-    draw_sheet(rows, cell=150).save(HERE / name, quality=88)
+    draw_sheet(rows, cell=150, text=TEXT).save(HERE / name, quality=88)
 
 
 def shows_every_level(recipe: Recipe) -> bool:
@@ -52,7 +53,7 @@ def steps() -> None:
     first, *chains = explain(pair[0], recipe, mixing)
     names = {"clean": "original", "result": "their sum"}
     rows = [
-        SheetRow(row.label, [(names.get(label, label), image) for label, image in row.images])
+        SheetRow(row.label, [(names.get(label, label), image) for label, image in row.images], row.boxes)
         for row in [*chains, first]
     ]
     save(rows, "how-steps.jpg")
@@ -61,43 +62,37 @@ def steps() -> None:
 
 def levels() -> None:
     """Each level alone, a single chain of one step without the clean image's weight in the way."""
-    alone = [cell(f"{level} level alone", levels=(level,)) for level in ("image", "patch", "pixel")]
-    save([SheetRow("", [("original", pair[0]), *alone, cell("all three")])], "how-levels.jpg")
+    alone = [cell(f"{level} alone", levels=(level,)) for level in ("image", "patch", "pixel")]
+    save([SheetRow("", [("original", pair[0]), *alone])], "how-levels.jpg")
 
 
 def knobs() -> None:
-    """One setting at a time; the others are the defaults."""
-    rows = [
-        SheetRow("t, the most steps in a chain", [cell(f"t = {t}", t=t) for t in (1, 2, 3, 6)]),
-        SheetRow("k, how many chains", [cell(f"k = {k}", k=k) for k in (1, 2, 3, 6)]),
-        SheetRow(
-            "severity, of 10 (image level alone)",
-            [cell(f"severity = {s}", severity=float(s), levels=("image",)) for s in (1, 3, 6, 10)],
-        ),
-        SheetRow(
-            "mixers, one alone (pixel level, with the mixing image)",
-            [cell(mixer, mixers=(mixer,), levels=("pixel",), mix_with="mixing_image") for mixer in MIXERS],
-        ),
-        SheetRow(
-            "patch_shape, patch_sizes (patch level alone)",
-            [
-                cell("square", patch_shape="square", levels=("patch",)),
-                cell("scar", patch_shape="scar", levels=("patch",)),
-                cell("patches of 16", patch_sizes=(16,), levels=("patch",)),
-                cell("patches of 128", patch_sizes=(128,), levels=("patch",)),
-            ],
-        ),
-        SheetRow(
-            "mix_with and overflow",
-            [
-                cell('mix_with "mixing_image"', mix_with="mixing_image", levels=("patch", "pixel")),
-                cell('mix_with "original"', mix_with="original", levels=("patch", "pixel")),
-                cell('overflow "clip"', overflow="clip", mix_with="mixing_image", levels=("pixel",)),
-                cell('overflow "wrap"', overflow="wrap", mix_with="mixing_image", levels=("pixel",)),
-            ],
-        ),
-    ]
-    save(rows, "how-knobs.jpg")
+    """A figure for each setting, from little to much; the others are the defaults, or as the figure's name says."""
+    rows = {
+        "t": [cell(f"t = {t}", t=t) for t in (1, 2, 3, 6)],
+        "k": [cell(f"k = {k}", k=k) for k in (1, 2, 3, 6)],
+        "severity": [cell(f"{s}", severity=float(s), levels=("image",)) for s in (1, 3, 6, 10)],
+        "mixers": [
+            cell(mixer.replace("_", " "), mixers=(mixer,), levels=("pixel",), mix_with="mixing_image")
+            for mixer in MIXERS
+        ],
+        "patches": [
+            cell("square", patch_shape="square", levels=("patch",), **PATCHES),
+            cell("scar", patch_shape="scar", levels=("patch",), **PATCHES),
+            cell("16 pixels", patch_sizes=(16,), levels=("patch",), mix_with="mixing_image"),
+            cell("128 pixels", patch_sizes=(128,), levels=("patch",), mix_with="mixing_image"),
+        ],
+        "partner": [
+            cell("the mixing image", mix_with="mixing_image", levels=("patch", "pixel")),
+            cell("the original", mix_with="original", levels=("patch", "pixel")),
+        ],
+        "overflow": [
+            cell("clip", overflow="clip", mix_with="mixing_image", levels=("pixel",)),
+            cell("wrap", overflow="wrap", mix_with="mixing_image", levels=("pixel",)),
+        ],
+    }
+    for name, cells in rows.items():
+        save([SheetRow("", cells)], f"how-{name}.jpg")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from ipmix.augmentation.explain import explain
 from ipmix.cli.sheet import SheetRow, draw_sheet
 from ipmix.recipe.format import WHOLE
 
+ACROSS = 3
 SEED, INDEX = 0, 4561  # a recipe with a chain of each level: image, patch, pixel
 
 flower = Image.fromarray(load_sample_image("flower.jpg")).crop((130, 40, 510, 420))
@@ -31,4 +32,5 @@ cells = [
     ("their sum", result[1]),
     ("the mixing image", image[1]),
 ]
-draw_sheet([SheetRow("", cells)], cell=150).save(Path(__file__).with_name("ipmix.jpg"), quality=90)
+rows = [SheetRow("", cells[:ACROSS]), SheetRow("", cells[ACROSS:])]
+draw_sheet(rows, cell=196, text=18).save(Path(__file__).with_name("ipmix.jpg"), quality=90)

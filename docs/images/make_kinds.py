@@ -11,4 +11,4 @@ rows = []
 for kind in KINDS:
     images = MixingSet.generate(ACROSS, 256, SEED, mix={kind: 1})
     rows.append(SheetRow(kind, [("", images[i]) for i in range(ACROSS)]))
-draw_sheet(rows, cell=112).save(Path(__file__).with_name("mixing-set-kinds.jpg"), quality=85)
+draw_sheet(rows, cell=112, text=28).save(Path(__file__).with_name("mixing-set-kinds.jpg"), quality=85)

@@ -25,4 +25,4 @@ for name, method in methods_named(("all",)).items():
     title = type(method).__name__ + (": one of its chains" if name == "augmax" else "")
     cells.append((f"{title}: {words}" if words else title, version))
 rows = [SheetRow("", cells[first : first + COLUMNS]) for first in range(0, len(cells), COLUMNS)]
-draw_sheet(rows, cell=150).save(Path(__file__).with_name("methods.jpg"), quality=88)
+draw_sheet(rows, cell=168, text=18).save(Path(__file__).with_name("methods.jpg"), quality=88)

@@ -20,6 +20,8 @@ from ipmix.recipe import Recipe
 from ipmix.recipe.format import WHOLE
 
 SEED, COUNT, SIDE, DECILE = 0, 51, 224, 9
+TEXT = 20
+"""Points of a figure's labels: some 650 to 750 pixels wide, they are read on a screen of 400 too."""
 
 
 def square(image: np.ndarray, left: int, side: int = SIDE) -> np.ndarray:

@@ -54,3 +54,12 @@ def test_explain_picks_it_and_says_so_unless_a_seed_is_given(tmp_path, capsys, i
     told = capsys.readouterr().out
     assert "seed 0, epoch 0" in told
     assert "--explain --seed 0" in told, "what to do next, of the same version"
+
+
+def test_labels_of_a_larger_size_are_larger_and_leave_the_images_as_they_are(images):
+    row = SheetRow("a heading", [("a label", images[0])])
+    small, large = (np.asarray(draw_sheet([row], cell=96, text=text)).astype(int) for text in (12, 24))
+    assert large.shape[0] > small.shape[0]
+    assert large.shape[1] == small.shape[1]
+    assert (large < 200).any(axis=2).sum() > (small < 200).any(axis=2).sum()
+    assert np.array_equal(draw_sheet([row], cell=96), small), "12 points are the default"

@@ -37,32 +37,32 @@ class SheetRow:
     """For each cell what is outlined in its image: left, top, right, bottom in its pixels; None for nothing."""
 
 
-def draw_sheet(lines: Sequence[SheetRow], *, cell: int = 144, title: str = "") -> Image.Image:
+def draw_sheet(lines: Sequence[SheetRow], *, cell: int = 144, title: str = "", text: int = MOST_TEXT) -> Image.Image:
     """Draw the rows under each other; each image's longer side is brought to ``cell`` pixels.
 
     Small images are enlarged without smoothing, so that their own pixels are seen; labels are wrapped to the
-    width of their cell.
+    width of their cell. ``text`` is their size in points: larger for a figure that is shown at a part of its width.
     """
-    font = _font(MOST_TEXT)
-    strong = _font(MOST_TEXT + 2)
+    font = _font(text)
+    strong = _font(text + 2)
     blocks = [[(_wrap(label, font, cell), _fit(image, cell)) for label, image in line.cells] for line in lines]
     columns = max((len(block) for block in blocks), default=1)
     _check_size(len(blocks), columns, cell)
     width = GAP + columns * (cell + GAP)
     if title:
-        width = max(width, 2 * GAP + int(_font(MOST_TEXT + 6).getlength(title)))
+        width = max(width, 2 * GAP + int(_font(text + 6).getlength(title)))
     heights = []
     for line, block in zip(lines, blocks):
-        text = max((len(words) for words, _ in block), default=0) * (MOST_TEXT + 4)
-        heading = MOST_TEXT + 12 if line.heading else 0
-        heights.append((heading, max((p.height for _, p in block), default=0), text + (6 if text else 0)))
-    top = GAP + (MOST_TEXT + 22 if title else 0)
+        below = max((len(words) for words, _ in block), default=0) * (text + 4)
+        heading = text + 12 if line.heading else 0
+        heights.append((heading, max((p.height for _, p in block), default=0), below + (6 if below else 0)))
+    top = GAP + (text + 22 if title else 0)
     sheet = Image.new("RGB", (width, top + sum(sum(h) + GAP for h in heights)), PAPER)
     ink = ImageDraw.Draw(sheet)
     if title:
-        ink.text((GAP, GAP), title, INK, _font(MOST_TEXT + 6))
+        ink.text((GAP, GAP), title, INK, _font(text + 6))
     y = top
-    for line, block, (heading, tall, text) in zip(lines, blocks, heights):
+    for line, block, (heading, tall, below) in zip(lines, blocks, heights):
         if heading:
             ink.text((GAP, y), line.heading, INK, strong)
         for column, (words, image) in enumerate(block):
@@ -72,8 +72,8 @@ def draw_sheet(lines: Sequence[SheetRow], *, cell: int = 144, title: str = "") -
             if column < len(line.boxes) and (box := line.boxes[column]) is not None:
                 _outline(ink, place, box, image.width / line.cells[column][1].shape[1])
             for i, word in enumerate(words):
-                ink.text((x, y + heading + tall + 4 + i * (MOST_TEXT + 4)), word, FAINT, font)
-        y += heading + tall + text + GAP
+                ink.text((x, y + heading + tall + 4 + i * (text + 4)), word, FAINT, font)
+        y += heading + tall + below + GAP
     return sheet
 
 
