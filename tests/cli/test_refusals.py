@@ -100,7 +100,6 @@ def test_words(here: Path, words: str, message: str, capsys: pytest.CaptureFixtu
         (f"{EVALUATE} --autoattack-epsilon 0.1", "--autoattack-epsilon does nothing here: pass --autoattack"),
         ("score predictions.npz --partial", "--partial does nothing here: predictions.npz is a file"),
         ("augment photos --out new.png --method augmix --mixing-set photos", "--mixing-set does nothing here: augmix"),
-        ("augment photos --out new.png --method augmix --mixing-count 5", "--mixing-count does nothing here"),
         ("augment photos --out new.png --mixing-set photos --mixing-count 5", "--mixing-count does nothing here"),
         ("augment photos --out new.png --explain --count 3", "--count does nothing here: --explain"),
         ("augment photos --out new.png --method-option k=2 --method-option k=3", "--method-option k is given twice"),

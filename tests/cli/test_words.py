@@ -139,7 +139,7 @@ def test_fields_can_have_other_names() -> None:
         ("a --needed x --share 1/0", "--share: '1/0' is not a number"),
         ("a --needed x --share 1/2/3", "--share: '1/2/3' is not a number"),
         ("a --needed x --share 2", "share is at most 1, got 2.0 x{90}$"),
-        ("a --needed x --centre middle", "'middle' for argument '--centre'"),
+        ("a --needed x --centre middle", "--centre is one of clean, noisy, got 'middle'"),
         ("a --needed x --patch-sizes 4,x", "--patch-sizes: 'x' is not a whole number"),
         ("a --needed x --option k", "--option: 'k' is not NAME=VALUE"),
         ("a --needed x --forc", "there is no option --forc; did you mean --force\\?"),

@@ -27,7 +27,7 @@ import re
 import textwrap
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import replace
 from functools import wraps
@@ -52,6 +52,18 @@ class Assignment(NamedTuple):
 
     name: str
     value: str
+
+
+def once(words: Iterable[Assignment], option: str) -> dict[str, str]:
+    """The values by their names; :class:`InputError` if one is given twice, as only the last would count."""
+    found: dict[str, str] = {}
+    for name, value in words:
+        if name in found:
+            raise InputError(
+                f"{option} {name} is given twice, {_short(found[name])} and {_short(value)}: leave one out"
+            )
+        found[name] = value
+    return found
 
 
 class Repeated(str):

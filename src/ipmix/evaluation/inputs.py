@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
+from ipmix.core.checking import refuse_idle
 from ipmix.core.errors import InputError
 from ipmix.data import datasets
 from ipmix.data.built_in import BUILT_IN
@@ -76,6 +77,8 @@ def found_at(request: EvaluationRequest, quiet: bool) -> tuple[Found, ReadyMade 
                 "(<corruption>.npy or <corruption>/<severity>/<class>/<image>)"
             )
         return scan_data(request, quiet, request.data, request.split), None
+    if request.clean is None:
+        refuse_idle({"--split": request.split is not None}, f"{request.data} is read whole")
     clean = None if request.clean is None else scan_data(request, quiet, request.clean, request.split)
     if isinstance(clean, Stream):
         raise InputError(f"--clean {request.clean}: expected a folder, cifar10, cifar100 or an .npz")
@@ -156,6 +159,10 @@ def side_of(source: ImageSource) -> int:
 def scan_data(request: EvaluationRequest, quiet: bool, data: str, split: str | None) -> Found:
     """What DATA names, whatever it is but corrupted images that lie on the disk."""
     if Path(data).suffix == ".npz":
+        refuse_idle({"--split": split is not None}, f"{data} has no splits")
+    if data not in ("cifar10", "cifar100"):
+        refuse_idle({"--root": request.root is not None and request.clean is None}, f"{data} is no CIFAR")
+    if Path(data).suffix == ".npz":
         return read_arrays(Path(data))
     if is_of_library(data):
         return open_stream(data, split, DecodeConfig(exif=request.exif))
@@ -204,6 +211,9 @@ def picked(
         for word, given in (("--crop", request.crop), ("--interpolation", request.interpolation)):
             if given is not None:
                 raise InputError(f"{word} is for folders of images; those of {found.name} are taken as they are")
+        if request.anomalies is None:
+            idle = {"--trim": request.trim > 0, "--no-exif": not request.exif, "--skip-broken": request.skip_broken}
+            refuse_idle(idle, f"{found.name} holds no image files")
         if request.size is not None and found.images.shape[1:3] != (request.size, request.size):
             raise InputError(
                 f"{found.name} has images of {found.images.shape[1]} pixels; --size {request.size} is for folders"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from ipmix.core.bounds import CLASSES_MOST, SIDE_LEAST, SIDE_MOST
-from ipmix.core.checking import check_choice, check_run_name
+from ipmix.core.checking import check_choice, check_run_name, refuse_idle
 from ipmix.core.errors import InputError
 from ipmix.core.image_sizes import SMALL_SIDE
 from ipmix.core.ranges import INT64, SEED, Range, check_range, check_ranges
@@ -104,6 +104,13 @@ class MeasureRequest:
         for severity in self.severities:
             check_range("each of the severities", severity, Range(1, 5))
         check_choice("form", self.form, ("original", "corrected"))
+        for key, words in (("corruptions", self.corruptions), ("perturbations", self.perturbations)):
+            if "none" in words and len(words) > 1:
+                raise InputError(f"{key} none stands alone, got {', '.join(words)}: leave none out, or all others")
+        if self.corruptions == ("none",):
+            refuse_idle({"--severities": self.severities != (1, 2, 3, 4, 5)}, "there are no corruptions")
+            if self.perturbations in ((), ("none",)):
+                refuse_idle({"--form": self.form != "original"}, "there are no corruptions and no perturbations")
 
     def plan(self, side: int) -> EvaluationPlan:
         """The plan for images whose shorter side is ``side``: there are two C-bar sets, for small and large."""

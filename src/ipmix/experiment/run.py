@@ -73,7 +73,9 @@ def train(experiment: ExperimentConfig, out: Path, execution: ExecutionConfig | 
     if method is None or not method.needs_mixing_images:
         if experiment.mixing.folder is not None:
             raise InputError("this method mixes in no images: leave out the mixing set")
-    elif experiment.mixing.folder is not None:
+    elif experiment.mixing.folder is None:
+        compose(experiment.mixing.count, parse_mix(experiment.mixing.mix, KINDS))
+    else:
         MixingSet.open(experiment.mixing.folder, decoding=_decoding(experiment.data))
     first = os.environ.get("RANK", "0") == "0"
     if first:  # alone: it has begun to write in there when a slower process of torchrun's comes to look

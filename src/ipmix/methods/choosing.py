@@ -92,6 +92,8 @@ def named_method(text: str) -> Method:
                 has = ", ".join(sorted(fields)) or "it has none"
                 raise InputError(f"{word!r} in {text!r} is no option of {name} ({has}), and {error}") from None
             return preset
+        if known[0] in options:
+            raise InputError(f"{text!r} sets {known[0]} twice: leave one out")
         number = float(found[2])
         options[known[0]] = int(found[2]) if found[2].isdigit() and known[0] != "severity" else number
     method: Method = dataclasses.replace(kind, **options) if not isinstance(kind, type) else kind(**options)

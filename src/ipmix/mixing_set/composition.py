@@ -55,8 +55,8 @@ def compose(count: int, mix: Mapping[str, int] | None = None) -> dict[str, int]:
     return {name: counts[name] for name in ordered if counts[name] > 0}
 
 
-def parse_mix(text: str | None, name: str = "--mix") -> dict[str, int] | None:
-    """``"ifs=3000,flame=4000"`` as a dict; None stays None. Errors call it by ``name``."""
+def parse_mix(text: str | None, called: str = "--mix") -> dict[str, int] | None:
+    """``"ifs=3000,flame=4000"`` as a dict; None stays None. Errors call it as ``called`` says."""
     if text is None:
         return None
     mix: dict[str, int] = {}
@@ -64,7 +64,7 @@ def parse_mix(text: str | None, name: str = "--mix") -> dict[str, int] | None:
         name, equals, number = item.strip().partition("=")
         if not equals or not re.fullmatch("[0-9]{1,18}", number.strip()) or name in mix:
             raise InputError(
-                f"{name} is kind=count,kind=count,... with each kind once; got {item.strip()!r} in {text!r}"
+                f"{called} is kind=count,kind=count,... with each kind once; got {item.strip()!r} in {text!r}"
             )
         mix[name.strip()] = int(number)
     return mix

@@ -11,6 +11,9 @@ from ipmix.cli.commands.choosing import MethodWords
 from ipmix.core.errors import InputError
 from ipmix.core.files import refuse_existing, write_bytes
 
+MIXING_COUNT = 64
+"""Mixing images that are generated where none are given."""
+
 
 def augment(
     files: Annotated[list[Path], arg(metavar="FILE ...", help_behavior_hint="(at least one)")],
@@ -20,7 +23,7 @@ def augment(
     method: MethodWords = MethodWords(),
     methods: tuple[str, ...] = (),
     mixing_set: Path | None = None,
-    mixing_count: int = 64,
+    mixing_count: int = MIXING_COUNT,
     count: int | None = None,
     size: int = 224,
     seed: int | None = None,
@@ -62,13 +65,13 @@ def augment(
     from ipmix.cli.method_figure import compare, methods_named, partner_of, taken_apart, versions
     from ipmix.cli.own_images import read_images
     from ipmix.cli.sheet import CELL_MOST, FORMATS, SheetRow, draw_sheet
-    from ipmix.core.checking import check_count
+    from ipmix.core.checking import check_count, refuse_idle
     from ipmix.core.ranges import SEED, check_range
     from ipmix.data.decoding import DecodeConfig
     from ipmix.mixing_set.manifest import SIZE_LEAST, SIZE_MOST
     from ipmix.mixing_set.mixing_set import MixingSet, margin
 
-    count = (1 if methods else 8) if count is None else count
+    counted, count = count, (1 if methods else 8) if count is None else count
     for name, value, least, most in (
         ("--count", count, 1, 1000),
         ("--size", size, 1, SIZE_MOST * 7 // 8),  # a mixing image is an eighth larger
@@ -93,9 +96,17 @@ def augment(
         if one is None:
             raise InputError('--method none leaves images as they are; choose a method, such as "ipmix"')
         chosen = {method.method: one}
+    if explain:
+        refuse_idle(
+            {"--count": counted not in (None, 1), "--engine": engine != "compiled"}, "--explain takes one version apart"
+        )
+    needed = any(each.needs_mixing_images for each in chosen.values())
+    if not needed:
+        refuse_idle({"--mixing-set": mixing_set is not None}, f"{' and '.join(chosen)} mix no images in")
+    elif mixing_set is not None:
+        refuse_idle({"--mixing-count": mixing_count != MIXING_COUNT}, "--mixing-set is as large as it is")
     decoding = DecodeConfig(exif=exif)
     names, images = zip(*read_images(files, size, skip_broken, out.parent, decoding))
-    needed = any(each.needs_mixing_images for each in chosen.values())
     mixes = any(each.mixes_labels for each in chosen.values())
     mixing = MixingSet.open(mixing_set, skip_broken=skip_broken, decoding=decoding) if mixing_set and needed else None
     if seed is None and explain and not mixes:

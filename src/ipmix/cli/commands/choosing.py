@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ipmix.cli.words import Assignment
+from ipmix.cli.words import Assignment, once
 
 if TYPE_CHECKING:
     from ipmix.methods.protocol import Method
@@ -37,13 +37,13 @@ class MethodWords:
         return chosen_method(self.method, self.preset, values_of(self.method_option))
 
 
-def values_of(options: Iterable[tuple[str, str]]) -> dict[str, Any]:
+def values_of(options: Iterable[Assignment]) -> dict[str, Any]:
     """Options as the command line has them -> their values.
 
     They are JSON (``4``, ``[4, 8]``, ``"wrap"``); a word without quotes is text.
     """
     values: dict[str, Any] = {}
-    for key, text in options:
+    for key, text in once(options, "--method-option").items():
         try:
             values[key] = json.loads(text)
         except (ValueError, RecursionError):

@@ -59,7 +59,7 @@ def corrupt(
         force: Write anew what is there; a set of other settings or other images is removed first.
     """
     from ipmix.core.bounds import SIDE_LEAST, SIDE_MOST
-    from ipmix.core.checking import check_threads, parse_shard
+    from ipmix.core.checking import check_threads, parse_shard, refuse_idle
     from ipmix.core.errors import InputError
     from ipmix.core.ranges import SEED, Range, check_range
     from ipmix.corruptions.test_sets import beginning, planning, writing
@@ -72,6 +72,8 @@ def corrupt(
     if size is not None:
         check_range("--size", size, Range(SIDE_LEAST, SIDE_MOST))
     source = open_images(data, labels, size, DecodeConfig(exif=exif))
+    if not isinstance(source, OnDisk):
+        refuse_idle({"--no-exif": not exif, "--skip-broken": skip_broken}, f"{data} holds no image files")
     if isinstance(source, OnDisk):
         tell_hidden(source.files)
     plan = planning.make_plan(

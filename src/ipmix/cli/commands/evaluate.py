@@ -132,6 +132,7 @@ def evaluate(
     """
     from functools import partial
 
+    from ipmix.core.checking import refuse_idle
     from ipmix.evaluation import evaluating
     from ipmix.evaluation.gating import Gate
     from ipmix.evaluation.plan import AttackConfig, AutoAttackConfig
@@ -141,6 +142,17 @@ def evaluate(
     gradient = AttackConfig(epsilon, steps, step_size, centre, norm, restarts, attack_images)
     reach = epsilon if autoattack_epsilon is None else autoattack_epsilon
     standard = AutoAttackConfig(reach, norm, autoattack_images)
+    usual = AttackConfig()
+    if not attack:
+        pgd = {f"--{key.replace('_', '-')}": getattr(gradient, key) != getattr(usual, key)
+               for key in ("steps", "step_size", "centre", "restarts")}  # fmt: skip
+        refuse_idle({**pgd, "--attack-images": attack_images is not None}, "there is no PGD attack (--attack)")
+        if not autoattack:
+            both = {"--epsilon": epsilon != usual.epsilon, "--norm": norm != usual.norm}
+            refuse_idle(both, "there is no attack (--attack, --autoattack)")
+    if not autoattack:
+        own = {"--autoattack-images": autoattack_images is not None, "--autoattack-epsilon": autoattack_epsilon}
+        refuse_idle({key: value not in (None, False) for key, value in own.items()}, "pass --autoattack")
     wanted = MeasureRequest(
         corruptions=corruptions, severities=severities, form=form, perturbations=perturbations, seed=seed,
         own=own_measures, attack=gradient if attack else None,

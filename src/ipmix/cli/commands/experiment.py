@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ipmix.cli.words import Assignment
+from ipmix.cli.words import Assignment, once
 from ipmix.experiment.config import ExecutionConfig, ExperimentConfig
 
 
@@ -29,7 +29,7 @@ def experiment(
     from ipmix.experiment import config_file
     from ipmix.experiment.run import check, run_experiment
 
-    settings = config_file.read(ExperimentConfig, file, dict(set), trust=trust)
+    settings = config_file.read(ExperimentConfig, file, once(set, "--set"), trust=trust)
     try:
         check(settings)
     except InputError as error:

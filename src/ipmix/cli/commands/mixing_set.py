@@ -57,7 +57,7 @@ def make(
         skip_broken: Pass over images of --images that can't be decoded; broken.txt names them.
     """
     from ipmix.core.bounds import CLASSES_MOST, MIXING_MOST
-    from ipmix.core.checking import check_count, parse_shard
+    from ipmix.core.checking import check_count, parse_shard, refuse_idle
     from ipmix.core.progress import counting
     from ipmix.core.ranges import SEED, check_range
     from ipmix.data.broken import list_broken
@@ -71,6 +71,11 @@ def make(
     check_count("--classes", classes, 1, CLASSES_MOST)
     check_range("--seed", seed, SEED)
     chosen = parse_mix(mix)
+    if model is None:
+        idle = {"--weights": weights is not None, "--classes": classes != 1000, "--pretrained": pretrained}
+        refuse_idle({**idle, "--trust": trust}, "there is no --model to visualise")
+    if images is None:
+        refuse_idle({"--no-exif": not exif, "--skip-broken": skip_broken}, "there are no --images to read")
     painters: dict[str, Painter] = {}
     sources: dict[str, str] = {}
     broken: list[Path] = []
@@ -92,6 +97,9 @@ def make(
             chosen = {"ifs": 3000, "escape": 3000, "flame": 3000, "feature": 4000}
     number, shards = parse_shard(shard)
     composed = compose(count, chosen)
+    if mix is not None:
+        refuse_idle({"--images": images is not None and "image" not in composed}, "--mix has no image=COUNT")
+        refuse_idle({"--model": model is not None and "feature" not in composed}, "--mix has no feature=COUNT")
     sources = {kind: source for kind, source in sources.items() if kind in composed}
     plan = MixingSetPlan(seed=seed, size=size, mix=composed, files=files, shard=number, shards=shards, sources=sources)
     made = 0

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from ipmix.cli.words import Assignment
+from ipmix.cli.words import Assignment, once
 
 
 def report(
@@ -41,6 +41,7 @@ def report(
         summary: Write the checks and the table to this file in Markdown.
         force: Replace the file if it exists.
     """
+    from ipmix.core.checking import refuse_idle
     from ipmix.core.files import refuse_existing, write_text
     from ipmix.evaluation.gating import not_worse_than_the_first, refuse_unwritable, told
     from ipmix.evaluation.results import read_runs
@@ -55,7 +56,9 @@ def report(
     comparisons = compare_runs(runs) if len(runs) > 1 else []
     checks = not_worse_than_the_first(comparisons) if fail_if_worse else Checked(())
     form = format or exports.format_of(out)
-    text = exports.rendered(cards, form, title=title, about=dict(about) or None, comparisons=comparisons)
+    if form not in ("html", "model-card"):
+        refuse_idle({"--title": title is not None}, f"{form} has no heading")
+    text = exports.rendered(cards, form, title=title, about=once(about, "--about") or None, comparisons=comparisons)
     write_text(out, text)
     sys.stdout.write(f"wrote {out}{': open it in a browser' if form == 'html' else ''}\n")
     if comparisons:

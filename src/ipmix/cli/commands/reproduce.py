@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ipmix.cli.words import Assignment
+from ipmix.cli.words import Assignment, once
 
 if TYPE_CHECKING:
     from ipmix.experiment.studies.carrying_out import Manner
@@ -250,7 +250,7 @@ def _manner(
 
     sources = {study.experiment(cell, scale, 0).data.source for cell in study.cells(scale)}
     return Manner(
-        Places(data, {key: Path(value) for key, value in folder}, download),
+        Places(data, {key: Path(value) for key, value in once(folder, "--folder").items()}, download),
         tuple(sorted(sources)),
         ExecutionConfig(device=device, threads=threads, quiet=quiet),
         keep or study.config.kind == "attention",

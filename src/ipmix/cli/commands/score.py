@@ -40,7 +40,7 @@ def score(
     """
     import sys
 
-    from ipmix.core.checking import check_run_name
+    from ipmix.core.checking import check_run_name, refuse_idle
     from ipmix.core.errors import InputError
     from ipmix.core.files import refuse_existing, write_text
     from ipmix.core.json_text import json_text
@@ -61,6 +61,10 @@ def score(
             refuse_existing(out / file, force=force)
     unknown = None if anomalies is None else open_predictions(anomalies, partial=partial)
     kept = open_predictions(predictions, partial=partial)
+    if not isinstance(kept, PredictionFolder):
+        refuse_idle({"--partial": partial}, f"{predictions} is a file, which is whole")
+    else:
+        refuse_idle({"--scores": scores != "auto"}, f"{predictions} is of ipmix evaluate and holds logits")
     found = scorecard.scored(
         kept, anomalies=unknown, seed=seed, samples=samples,
         baseline=None if baseline is None else read_baseline(baseline), scores=scores, own=own_measures,

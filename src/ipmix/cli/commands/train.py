@@ -11,6 +11,7 @@ from tyro.conf import Positional, arg
 
 from ipmix.cli.commands.choosing import MethodWords
 from ipmix.cli.words import with_defaults
+from ipmix.core.checking import refuse_idle
 from ipmix.experiment.config import DataConfig, ExecutionConfig, ExperimentConfig, MixingConfig
 from ipmix.training.config import TrainingConfig
 
@@ -74,6 +75,7 @@ def train(
     """
     from ipmix.experiment import run
 
+    _refuse_idle_mixing(mixing, method)
     experiment = ExperimentConfig(DataConfig(**asdict(data)), method.config(), MixingConfig(**asdict(mixing)), training)
     outcome = run.train(experiment, out, execution)
     if "test_error" in outcome.last and os.environ.get("RANK", "0") == "0":
@@ -84,3 +86,18 @@ def train(
                 continue
             sys.stdout.write(f"{label}: epoch {row['epoch']}, test error {row['test_error']:.2f}%  ({where})\n")
     sys.stdout.write(f"Measure it: ipmix evaluate {out} {data.source} --out FOLDER\n")
+
+
+def _refuse_idle_mixing(mixing: MixingWords, method: MethodWords) -> None:
+    """What mixing images are made of can't matter to a method without them, nor where they are given."""
+    usual = MixingConfig()
+    idle = {
+        "--mixing-count": mixing.count != usual.count,
+        "--mixing-seed": mixing.seed != usual.seed,
+        "--mixing-kinds": mixing.mix is not None,
+    }
+    chosen = method.chosen()
+    if chosen is None or not chosen.needs_mixing_images:
+        refuse_idle(idle, f"{method.method} mixes no images in")
+    elif mixing.folder is not None:
+        refuse_idle(idle, "the images of --mixing-set are mixed in, and none is generated")

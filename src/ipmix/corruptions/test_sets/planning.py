@@ -6,7 +6,7 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
-from ipmix.core.checking import check_count, check_int64, check_known
+from ipmix.core.checking import check_count, check_int64, check_known, refuse_idle
 from ipmix.core.errors import InputError
 from ipmix.corruptions.corrupting import Form
 from ipmix.corruptions.own import known_corruption
@@ -24,6 +24,9 @@ from ipmix.corruptions.severities import (
 )
 from ipmix.corruptions.test_sets.writing import TestSetPlan, image_shape
 from ipmix.data.sources import InMemory, OnDisk
+
+QUALITY = 85
+"""Of the published sets' JPEG files."""
 
 KNOWN = {"c": CORRUPTIONS + VALIDATION, "c-bar": C_BAR, "p": PERTURBATIONS}
 """The names that each set may have."""
@@ -56,7 +59,7 @@ def make_plan(
     seed: int = 0,
     form: Form = "original",
     difficulty: int = 1,
-    quality: int = 85,
+    quality: int = QUALITY,
 ) -> TestSetPlan:
     """Check every setting and settle what is left open; InputError names the one that won't do."""
     shape = image_shape(source)
@@ -86,6 +89,14 @@ def make_plan(
         raise InputError(f"JPEG files hold 1 or 3 channels, the images have {shape[2]}; use --layout arrays")
     if layout == "folders" and kind == "p":
         _check_folders_of_frames(source)
+    if kind == "p":
+        refuse_idle({"--severities": severities is not None}, "perturbation sequences have none")
+    else:
+        refuse_idle({"--difficulty": difficulty != 1}, "it is of perturbation sequences (--set p)")
+    if layout == "arrays" or kind == "p":
+        refuse_idle({"--quality": quality != QUALITY}, "no JPEG files are written")
+    if names is not None:
+        refuse_idle({"--validation": validation}, "--names says which are made")
     if form not in ("original", "corrected"):
         raise InputError(f'form is "original" or "corrected", got {form!r}')
     return TestSetPlan(
