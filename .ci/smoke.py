@@ -1,6 +1,8 @@
 """What an installed ipmix does without torch: python .ci/smoke.py FOLDER, a folder that isn't there yet."""
 
+import importlib.metadata
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +28,11 @@ def main(folder: Path) -> None:
     home = Path(ipmix.__file__).parent
     assert "site-packages" in home.parts, f"{home} is not the installed package"
     assert (home / "py.typed").is_file()
+    described = importlib.metadata.metadata("ipmix")
+    text = described.get_payload() or described["Description"]
+    assert "IPMix mixes chains" in text
+    relative = [link for link in re.findall(r"\]\(([^)]+)\)", text) if not link.startswith("https://")]
+    assert not relative, f"a package index would show broken links: {relative}"
     folder.mkdir()
     draws = np.random.default_rng(0)
     images = draws.integers(0, 256, (6, 32, 32, 3), dtype=np.uint8)
