@@ -34,7 +34,7 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_files_are_short() -> None:
-    assert set(FILES) == {"stripes.py", "darker.py", "weather.py", "margins.py"}
+    assert set(FILES) == {"stripes.py", "darker.py", "weather.py", "margins.py", "tiny.py"}
     assert len(FILES["stripes.py"].splitlines()) <= 36
     body = FILES["stripes.py"][FILES["stripes.py"].index("@dataclass") :]
     assert len(body.splitlines()) <= 30
@@ -141,3 +141,32 @@ def test_predictions_of_a_stranger_import_nothing() -> None:
     assert Condition.parse("corruption/trap:rain/3").key == "corruption/trap:rain/3"
     with pytest.raises(InputError, match="unknown corruption 'trap'"):
         Condition.parse("corruption/trap/3")
+
+
+def test_a_network_is_trained_saved_and_opened_again_with_trust_alone(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    from ipmix import models
+    from ipmix.experiment.config import ExperimentConfig
+    from ipmix.experiment.config_file import read
+    from ipmix.models.loading import open_model
+
+    done = run("train", "digits", "--out", "run", "--model", "tiny:tiny", "--epochs", "1")
+    assert done.returncode == 0, done.stderr
+    saved = Path("run/last.safetensors")
+    with pytest.raises(InputError, match=r"unknown model 'tiny:tiny': spelled as code of one's own.*pass --trust"):
+        models.load(saved)
+    images = torch.rand(2, 3, 8, 8)
+    opened = [open_model(name, classes=10, trust=True) for name in ("run", str(saved))]
+    with torch.no_grad():
+        assert torch.equal(*(model(images[:, : opened[0].mean.numel()]) for model in opened))
+    Path("theirs.yaml").write_text("data: {source: digits}\ntraining: {model: 'tiny:tiny'}")
+    with pytest.raises(InputError, match=r"training\.model names code, 'tiny:tiny' \(str\), which would be run"):
+        read(ExperimentConfig, "theirs.yaml")
+    assert read(ExperimentConfig, "theirs.yaml", trust=True).training.model == "tiny:tiny"
+    Path("library.yaml").write_text("data: {source: digits}\ntraining: {model: 'timm:resnet18'}")
+    assert read(ExperimentConfig, "library.yaml").training.model == "timm:resnet18"
+    Path("odd.py").write_text("def none(classes, channels): return 3\ndef fails(classes): return None")
+    with pytest.raises(InputError, match=r"odd:none\(10, 3\) returned a int, not a torch.nn.Module"):
+        models.build("odd:none", 10)
+    with pytest.raises(InputError, match=r"odd:fails\(10, 3\) failed \(TypeError: .*expected a class or function"):
+        models.build("odd:fails", 10)

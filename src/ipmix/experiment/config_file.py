@@ -22,8 +22,11 @@ Settings = TypeVar("Settings")
 
 TRUST = "pass --trust if you know where the file comes from, or name it on the command line"
 
-_CODE = re.compile(r"(?:^|\.)(?:method(?:\.name|\.options\..*)?|corruptions)$")
-"""The keys whose values may be somebody's own methods and corruptions."""
+_CODE = re.compile(r"(?:^|\.)(?:method(?:\.name|\.options\..*)?|corruptions|model)$")
+"""The keys whose values may be somebody's own methods, corruptions and networks."""
+
+_LIBRARIES = ("timm:", "torchvision:")
+"""Other people's networks are named so too, and are no code of the file's."""
 
 FORMS = {
     "null": (r"~|null|Null|NULL|", "~nN\0"),
@@ -53,7 +56,7 @@ def read(
         kind: the dataclass to make; its fields may be dataclasses themselves.
         path: the YAML file.
         changes: values that replace the file's, by dotted key: ``{"training.epochs": "10"}``. Values are YAML.
-        trust: let the file name code (``module:Name``) for its method and corruptions; ``changes`` may anyway.
+        trust: let the file name code (``module:Name``) for its method, network and corruptions; ``changes`` may anyway.
 
     Raises:
         InputError: no such file, no YAML, or a key or value that does not fit.
@@ -78,7 +81,7 @@ def read(
 def refuse_code(content: Any, source: str, advice: str = TRUST) -> None:
     """Raise :class:`InputError` where settings name code that would be imported and run: ``module:Name``.
 
-    Of a method or of corruptions, at any depth; a stranger's file must not decide what code runs.
+    Of a method, a network or corruptions, at any depth; a stranger's file must not decide what code runs.
     """
     waiting = [("", content)]
     while waiting:
@@ -87,7 +90,7 @@ def refuse_code(content: Any, source: str, advice: str = TRUST) -> None:
             waiting += [(f"{key}.{name}" if key else str(name), inner) for name, inner in value.items()]
         elif isinstance(value, list | tuple):
             waiting += [(key, inner) for inner in value]
-        elif isinstance(value, str) and is_own(value) and _CODE.search(key):
+        elif isinstance(value, str) and is_own(value) and not value.startswith(_LIBRARIES) and _CODE.search(key):
             raise InputError(f"{source}: {key} names code, {_shown(value)}, which would be run; {advice}")
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ipmix.core.checking import shown
 from ipmix.core.errors import InputError
+from ipmix.core.extensions import is_own
 from ipmix.data import datasets
 from ipmix.data.broken import LIST, list_broken
 from ipmix.data.built_in import BUILT_IN
@@ -206,6 +207,7 @@ def measure(
         root=how.root,
         skip_broken=experiment.data.skip_broken,
         limit=wanted.limit,
+        trust=is_own(experiment.training.model),  # whose training ran it
         **about,
     )
     refuse_links(out.parent, (out.name,))

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from ipmix.core.errors import InputError, first_line, plain
+from ipmix.core.extensions import is_own, own
 from ipmix.models import fast_cifar, resnet, resnext, vision_transformer, wide_resnet
 from ipmix.models.checkpoints import read_weights
 from ipmix.models.classifier import MOST_CLASSES, Classifier, check_classes
@@ -40,7 +41,7 @@ def names() -> tuple[str, ...]:
     """
     return (
         *("wrn-D-W", "resnext-29", "resnet-18-cifar", "vit-small-cifar", "fast-cifar"),
-        *("torchvision:NAME", "timm:NAME"),
+        *("torchvision:NAME", "timm:NAME", "module:Name"),
     )
 
 
@@ -62,8 +63,10 @@ def build(
 
     Args:
         name: ``wrn-D-W`` (wide ResNet of depth D = 6n + 4 and width W), ``resnext-29`` (4x32d),
-            ``resnet-18-cifar``, ``vit-small-cifar``, ``fast-cifar``, ``torchvision:NAME`` or ``timm:NAME``. With
-            ``-dubin`` behind it, a residual network with two BatchNorms and InstanceNorm, which AugMax needs.
+            ``resnet-18-cifar``, ``vit-small-cifar``, ``fast-cifar``, ``torchvision:NAME``, ``timm:NAME``, or
+            ``module:Name`` of one's own: a class or function of (how many classes, how many channels) that returns a
+            ``torch.nn.Module``, float[B, C, H, W] normalised -> logits [B, classes]. With ``-dubin`` behind it, a
+            residual network with two BatchNorms and InstanceNorm, which AugMax needs.
         classes: how many, or their names.
         mean: of each channel of images in [0, 1]. By default 0.5 (std 0.5) for the networks of this
             library, as the paper's code has it; for others what the published weights were trained with.
@@ -113,6 +116,8 @@ def build(
             default_std = config.get("std", IMAGENET_STD)
     elif pretrained:
         raise InputError(f"no pretrained weights are published for {name}; pass weights=FILE instead")
+    elif is_own(base):
+        network = _from_module(base, len(labels), channels)
     else:
         network = _own(base, len(labels), channels, size, dropout)
     if name.endswith(SUFFIX):
@@ -135,12 +140,12 @@ def build(
     return classifier
 
 
-def load(path: str | Path) -> Classifier:
+def load(path: str | Path, *, trust: bool = False) -> Classifier:
     """The classifier in a file that :func:`ipmix.models.save` wrote, in evaluation mode on the CPU.
 
     The file may come from a stranger: only networks of this library, timm and torchvision are built, by names that
     they know, and nothing is fetched. The network is built without memory first, so that it is never larger than
-    the file.
+    the file. A network of one's own (``module:Name``) is code that would be imported and run: only with ``trust``.
 
     Raises:
         InputError: no such file, not one of ours (then build the network and pass ``weights=``), or damaged.
@@ -148,7 +153,8 @@ def load(path: str | Path) -> Classifier:
     state, about = read(path)
     name, source = about["name"], str(path)
     try:
-        check_known(name)
+        if not (trust and is_own(name.removesuffix(SUFFIX))):
+            check_known(name)
     except InputError as error:
         raise InputError(f"{path}: name in its metadata: {error}") from None
 
@@ -183,6 +189,11 @@ def check_known(name: str) -> None:
     elif library == "torchvision" and colon:
         known = model in _of_torchvision()
     else:
+        if is_own(name.removesuffix(SUFFIX)):
+            raise InputError(
+                f"unknown model {plain(repr(name), most=80)}: spelled as code of one's own, which would be imported "
+                "and run; pass --trust if you know where the file comes from"
+            )
         known = bool(_WRN.fullmatch(name.removesuffix(SUFFIX))) or name.removesuffix(SUFFIX) in names()
     if not known:
         raise InputError(f"unknown model {plain(repr(name), most=80)}; expected one of {', '.join(names())}")
@@ -219,6 +230,21 @@ def _own(name: str, classes: int, channels: int, size: int, dropout: float | Non
         f"unknown model {plain(repr(name), most=80)}; expected one of {', '.join(names())}; a residual network's name "
         f"may end in {SUFFIX}"
     )
+
+
+def _from_module(name: str, classes: int, channels: int) -> nn.Module:
+    """What somebody's class or function makes."""
+    make = own(name, "model")
+    try:
+        network = make(classes, channels)
+    except Exception as error:  # it may fail in any way
+        raise InputError(
+            f"{name}({classes}, {channels}) failed ({type(error).__name__}: {first_line(error)}); expected a class or "
+            "function of (how many classes, how many channels) that returns a torch.nn.Module"
+        ) from error
+    if not isinstance(network, nn.Module):
+        raise InputError(f"{name}({classes}, {channels}) returned a {type(network).__name__}, not a torch.nn.Module")
+    return network
 
 
 def _of_torchvision() -> list[str]:

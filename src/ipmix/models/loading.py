@@ -133,7 +133,7 @@ def _opened(
         raise InputError("the model's name is empty; expected a file, a folder of ipmix train, timm:NAME or the like")
     path = Path(spec)
     if path.is_dir():
-        return _of_run(path)
+        return _of_run(path, trust)
     if path.is_file():
         return _of_file(path, trust)
     library, _, rest = spec.partition(":")
@@ -181,17 +181,17 @@ class Normalising(nn.Module):
         return logits
 
 
-def _of_run(folder: Path) -> nn.Module:
+def _of_run(folder: Path, trust: bool) -> nn.Module:
     for name in ("last.safetensors", "best.safetensors"):
         if (folder / name).is_file():
-            return models.load(folder / name)
+            return models.load(folder / name, trust=trust)
     raise InputError(f"{folder} holds no network; expected a folder that ipmix train wrote (last.safetensors)")
 
 
 def _of_file(path: Path, trust: bool) -> nn.Module:
     suffix = path.suffix.lower()
     if suffix == ".safetensors":
-        return models.load(path)
+        return models.load(path, trust=trust)
     if suffix == ".onnx":
         return Onnx(path)
     if suffix == ".pt2":

@@ -18,8 +18,9 @@ class TrainingConfig:
     """How to train. The defaults are the paper's on CIFAR (appendix A.1) for wide ResNets."""
 
     model: str = "wrn-40-4"
-    """The network: wrn-D-W, resnext-29, resnet-18-cifar, vit-small-cifar, fast-cifar, torchvision:NAME or
-    timm:NAME; a residual network with -dubin behind its name has the norms that AugMax needs."""
+    """The network: wrn-D-W, resnext-29, resnet-18-cifar, vit-small-cifar, fast-cifar, torchvision:NAME, timm:NAME, or
+    module:Name of one's own (docs/extending.md); a residual network with -dubin behind its name has the norms that
+    AugMax needs."""
 
     epochs: int = 100
     """Passes over the training images (paper: 100; ResNet and ResNeXt 200)."""
