@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from benchmarks import machine
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from benchmarks.timing import Effort
 
 OWN = ("augmentation", "methods", "loader", "growth")
+MORE = ("adapters",)
+"""Of the same kind, run where they are named: they need other people's libraries."""
 SEPARATE = {
     "corruptions": ("speed",),
     "mixing-set": ("--images", "60", "--make", "13000"),
@@ -60,7 +63,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure speed, memory and growth.")
-    known = (*OWN, *SEPARATE)
+    known = (*OWN, *MORE, *SEPARATE)
     parser.add_argument(
         "suites",
         nargs="*",
@@ -81,9 +84,11 @@ def _run(name: str, effort: "Effort", source: "Source") -> "Suite":
 
     if name in SEPARATE:
         return _separate(name, effort, source, say)
-    from benchmarks import augmentation, growth, loader, methods
+    from benchmarks import adapters, augmentation, growth, loader, methods
 
-    suites = {"augmentation": augmentation, "methods": methods, "loader": loader, "growth": growth}
+    suites: dict[str, ModuleType] = {
+        "augmentation": augmentation, "methods": methods, "loader": loader, "growth": growth, "adapters": adapters,
+    }  # fmt: skip
     return suites[name].run(effort, source, say)
 
 

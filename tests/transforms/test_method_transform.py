@@ -214,3 +214,25 @@ def test_the_sample_is_taken_by_default(monkeypatch: pytest.MonkeyPatch) -> None
     assert len(transform.mixing) == 480
     assert transforms.AugMix().mixing is None
     assert "480 mixing images" in repr(transform)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "LAB"])
+def test_one_image_alone_is_treated_as_torchvision_treats_it_in_a_sample(mode: str) -> None:
+    """The short way for one image: the same key, the same bytes, the same mode; and an image of its own."""
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 7, len(Image.new(mode, (1, 1)).getbands())), dtype=np.uint8)
+    image = Image.frombytes(mode, (7, 9), pixels.tobytes())
+    transform = ipmix.transforms.AugMix()
+    torch.manual_seed(3)
+    short = [transform(image) for _ in range(4)]
+    torch.manual_seed(3)
+    whole = [transform(image, 5)[0] for _ in range(4)]
+    assert [one.tobytes() for one in short] == [one.tobytes() for one in whole]
+    assert {one.mode for one in short} == {mode}
+    assert any(one.tobytes() != image.tobytes() for one in short)
+    short[0].putpixel((0, 0), 0 if mode == "L" else (0,) * pixels.shape[2])
+    assert image.tobytes() == pixels.tobytes()
+    planes = torch.from_numpy(pixels.transpose(2, 0, 1).copy())
+    torch.manual_seed(3)
+    alone = transform(planes)
+    torch.manual_seed(3)
+    assert torch.equal(alone, transform(planes, 5)[0])
