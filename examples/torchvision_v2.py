@@ -8,7 +8,7 @@ from torchvision.transforms import v2
 import ipmix
 
 
-def main() -> None:
+def main(**workers: object) -> float:
     torch.manual_seed(0)
     pipeline = v2.Compose(
         [
@@ -21,7 +21,7 @@ def main() -> None:
         ]
     )
     dataset = FakeData(64, (3, 32, 32), num_classes=10, transform=pipeline)
-    loader = DataLoader(dataset, batch_size=16, shuffle=True)
+    loader = DataLoader(dataset, batch_size=16, shuffle=True, **workers)  # num_workers=2, ...
     model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 32 * 32, 10))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
     for epoch in range(2):
@@ -31,6 +31,7 @@ def main() -> None:
             loss.backward()
             optimizer.step()
         print(f"epoch {epoch}: loss {loss.item():.3f}")
+    return loss.item()
 
 
 if __name__ == "__main__":
