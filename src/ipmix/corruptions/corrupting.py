@@ -43,8 +43,8 @@ def corrupt(
         indices: int64[N], the name of each image's randomness; 0 .. N-1 where not given. An image's result
             depends on (seed, name, severity, index) alone: not on the batch, the order, or the number of
             threads.
-        form: "original" keeps the slips of the public generators, which the published numbers contain;
-            "corrected" mends them (``glass_blur`` swaps pixels, ``frost`` uses all six images,
+        form: "original" keeps the mistakes of the public generators, which the published numbers contain;
+            "corrected" is without them (``glass_blur`` swaps pixels, ``frost`` uses all six images,
             ``elastic_transform`` takes its lengths from the image's side and not from 244, ``spatter`` without a
             drop leaves the image and makes none black, and others in docs/corruptions.md).
         threads: how many threads share the batch.

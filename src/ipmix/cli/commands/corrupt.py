@@ -49,7 +49,7 @@ def corrupt(
             their EXIF tag, as torchvision does.
         labels: For a .npy file, the .npy file of its labels; by default labels.npy beside it.
         seed: Of everything random.
-        form: original keeps the slips of the public generators, corrected mends them.
+        form: original keeps the mistakes of the public generators, corrected is without them.
         difficulty: Of the sequences, 1 to 3.
         quality: Of the JPEG files in the layout folders; the published sets have 85.
         shard: i/n makes the i-th of n parts, each on a machine of its own; in the layout arrays a part is

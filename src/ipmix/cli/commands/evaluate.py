@@ -93,7 +93,7 @@ def evaluate(
         corruptions: test (the 15 of -C), validation (4 more), bar (C-bar, the set for the images' size), none,
             or names; module:Name for one's own, which counts in no mean (docs/extending.md).
         severities: Which severities of the corruptions.
-        form: original keeps the slips of the public generators, which published figures contain.
+        form: original keeps the mistakes of the public generators, which published figures contain.
         perturbations: Perturbation sequences (small changes, frame by frame): cifar or imagenet (ten each), or names.
             Ten cost 310 passes an image.
         anomalies: A folder of images of nothing the model knows: how well does it notice?
