@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from ipmix import models
+from ipmix.core import processes
 
 SCRIPT = """
 import sys
@@ -119,3 +120,20 @@ def test_a_refusal_reaches_every_process(runs: dict[int, Path]) -> None:
     assert len(texts) == 2
     assert texts[0] == texts[1]
     assert "training.seed: 0 -> 1" in texts[0]
+
+
+@pytest.mark.parametrize(
+    ("device", "world", "accelerator", "expected"),
+    [
+        ("cpu", "1", "cuda", True), ("cpu", "2", "cuda", True), ("auto", "1", None, False), ("auto", "1", "mps", False),
+        ("auto", "2", None, True), ("auto", "2", "mps", True), ("auto", "2", "cuda", False), ("auto", "2", "xpu", False),
+    ],
+)  # fmt: skip
+def test_several_processes_without_an_accelerator_join_on_the_processors(
+    monkeypatch: pytest.MonkeyPatch, device: str, world: str, accelerator: str | None, expected: bool
+) -> None:
+    """Left to itself Accelerate joins none, and each would train alone."""
+    monkeypatch.setenv("WORLD_SIZE", world)
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: accelerator is not None)
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device(accelerator or "cpu"))
+    assert processes._on_processors(device) is expected

@@ -63,11 +63,11 @@ class Case:
 
 
 CASES = (
-    Case("evaluate", 2, 1, "measuring"),
-    Case("train", 3, 0, "training"),
-    Case("experiment", 2, 1, "measuring"),
     Case("train", 2, 1, "training"),
     Case("evaluate", 3, 0, "measuring"),
+    Case("experiment", 2, 1, "measuring"),
+    Case("train", 3, 0, "training"),
+    Case("evaluate", 2, 1, "measuring"),
     Case("train", 1, 0, "training"),
     Case("experiment", 3, 2, "training"),
     Case("evaluate", 1, 0, "measuring"),

@@ -49,7 +49,7 @@ class Processes:
         try:
             self._accelerator = Accelerator(
                 mixed_precision=_ACCELERATE[precision],
-                cpu=device == "cpu",
+                cpu=_on_processors(device),
                 log_with=list(trackers) or None,
                 project_dir=folder,
             )
@@ -168,6 +168,20 @@ class Processes:
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
             yield
+
+
+def _on_processors(device: str) -> bool:
+    """Whether this run computes on the processors: asked for, or several processes without an accelerator between them.
+
+    Accelerate joins processes on processors only where it is told to: left to itself each would train alone, all of
+    them in one folder. Over MPS no two can speak.
+    """
+    if device == "cpu" or int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return device == "cpu"
+    if not torch.accelerator.is_available():
+        return True
+    found = torch.accelerator.current_accelerator()
+    return found is not None and found.type == "mps"
 
 
 def _widest_float(device: torch.device) -> torch.dtype:

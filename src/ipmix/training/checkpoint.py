@@ -224,6 +224,9 @@ def refuse_taken(path: str | Path, *, resume: bool = False, force: bool = False)
     path = Path(path)
     if path.exists() and not path.is_dir():
         raise InputError(f"{path} is a file; expected a folder for the run")
+    above = next(folder for folder in path.absolute().parents if os.path.lexists(folder))
+    if not above.is_dir():
+        raise InputError(f"{path} can't be a folder, for {above} is a file; choose another --out")
     if not (resume or force) and path.exists() and any(path.iterdir()):
         raise InputError(
             f"{path} exists and is not empty; choose another --out, or pass --resume to go on with the run in "
