@@ -40,7 +40,9 @@ def replacing(path: str | os.PathLike[str], *, scratch: str | os.PathLike[str] |
     target = Path(path)
     if not target.parent.is_dir():
         raise InputError(f"can't write {target}: the folder {target.parent} does not exist; create it first")
-    file, temporary = _temporary(target.parent if scratch is None else Path(scratch), target.name)
+    # A name of its own among others it keeps, so that it is swept with its file; that may be as long as names can be.
+    beside = (target.parent, target.name) if scratch is None else (Path(scratch), "new")
+    file, temporary = _temporary(*beside)
     try:
         with file:
             yield file

@@ -1,6 +1,7 @@
 """From the words of a command to a plan: which names, severities and layout, with every check before any
 work."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
@@ -22,8 +23,11 @@ from ipmix.corruptions.severities import (
     VALIDATION,
     position,
 )
-from ipmix.corruptions.test_sets.writing import TestSetPlan, image_shape
+from ipmix.corruptions.test_sets.writing import SUFFIX, TestSetPlan, check_one_size, image_shape
 from ipmix.data.sources import InMemory, OnDisk
+
+NAME_MOST = 255
+"""Bytes of a file's name."""
 
 QUALITY = 85
 """Of the published sets' JPEG files."""
@@ -118,8 +122,27 @@ def make_plan(
 
 
 def of_images(plan: TestSetPlan, source: InMemory | OnDisk, broken: int) -> TestSetPlan:
-    """The plan for these very images, of which every one has been found whole."""
+    """The plan for these very images, of which every one has been found whole.
+
+    Raises:
+        InputError: they can't all be written: arrays need one size, and files names that a disk takes.
+    """
+    if plan.layout == "arrays":
+        check_one_size(source)
+    elif plan.kind != "p":
+        _check_names(source)
     return replace(plan, count=len(source), sha256=source.fingerprint(), broken=broken)
+
+
+def _check_names(source: InMemory | OnDisk) -> None:
+    """A changed copy is called like its image, with an ending that may be longer."""
+    for place in range(len(source)):
+        if len(os.fsencode(source.stem(place).name + SUFFIX)) > NAME_MOST:
+            name = source.files.paths[place] if isinstance(source, OnDisk) else source.stem(place)
+            raise InputError(
+                f"{name}: with the ending {SUFFIX} its name is longer than {NAME_MOST} bytes, the most that disks "
+                "take: rename it"
+            )
 
 
 def _check_folders_of_frames(source: InMemory | OnDisk) -> None:

@@ -66,6 +66,10 @@ class TestSetPlan:
         return "public photographs" if frost.comparable() else "procedural: not comparable with published results"
 
 
+SUFFIX = ".JPEG"
+"""Of changed copies in folders."""
+
+
 def write_arrays(
     plan: TestSetPlan,
     source: InMemory | OnDisk,
@@ -114,18 +118,25 @@ def image_shape(source: InMemory | OnDisk) -> tuple[int, int, int]:
     raise InputError(f"{source.name}: every one of the {len(source)} images is broken")
 
 
-def _chunks(source: InMemory | OnDisk, most: int) -> Iterator[tuple[int, np.ndarray]]:
-    """All images in order, ``most`` at a time: the first one's place, uint8[n, H, W, C]; one size, or an InputError."""
+def check_one_size(source: InMemory | OnDisk) -> None:
+    """Raise :class:`InputError` unless all images have the same size, as those of an array do."""
+    if isinstance(source, InMemory) or source.size is not None or not len(source):
+        return
     expected = source.image(0)
+    for place in range(1, len(source)):
+        image = source.image(place)
+        if image.shape != expected.shape:
+            raise InputError(
+                f"{source.stem(place)} is {width_by_height(image)}, the first image {width_by_height(expected)}; "
+                "arrays need one size: pass --size, or --layout folders"
+            )
+
+
+def _chunks(source: InMemory | OnDisk, most: int) -> Iterator[tuple[int, np.ndarray]]:
+    """All images in order, ``most`` at a time: the first one's place, uint8[n, H, W, C]."""
     for first in range(0, len(source), most):
-        images = [source.image(place) for place in range(first, min(first + most, len(source)))]
-        for place, image in enumerate(images, start=first):
-            if image.shape != expected.shape:
-                raise InputError(
-                    f"{source.stem(place)} is {width_by_height(image)}, the first image {width_by_height(expected)}; "
-                    "arrays need one size: pass --size, or --layout folders"
-                )
-        yield first, np.stack(images)
+        places = range(first, min(first + most, len(source)))
+        yield first, np.stack([source.image(place) for place in places])
 
 
 def _array_shape(plan: TestSetPlan, source: InMemory | OnDisk, name: str) -> tuple[int, ...]:
@@ -226,7 +237,7 @@ def _units(plan: TestSetPlan, source: InMemory | OnDisk, out: Path, place: int) 
             yield name, 0, out / name / stem
             continue
         for severity in plan.severities:
-            yield name, severity, out / disk_name(name) / severity_name(plan, name, severity) / f"{stem}.JPEG"
+            yield name, severity, out / disk_name(name) / severity_name(plan, name, severity) / f"{stem}{SUFFIX}"
 
 
 def severity_name(plan: TestSetPlan, name: str, severity: int) -> str:
