@@ -31,6 +31,11 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "photos" / name).mkdir(parents=True)
         for place in range(2):
             Image.fromarray(images[place]).save(folder / "photos" / name / f"{place}.png")
+    (folder / "sizes" / "a").mkdir(parents=True)
+    (folder / "names" / "a").mkdir(parents=True)
+    Image.fromarray(images[0]).save(folder / "sizes" / "a" / "0.png")
+    Image.fromarray(images[0, :9]).save(folder / "sizes" / "a" / "1.png")
+    Image.fromarray(images[0]).save(folder / "names" / "a" / f"{'n' * 251}.png")
     (folder / "file").write_text("x")
     os.mkfifo(folder / "pipe")
     return folder
@@ -68,6 +73,9 @@ def refused(
         ("experiment photos --out new", "photos is a folder; expected a settings file"),
         ("score pipe", "pipe is no ordinary file but a device or a pipe"),
         ("report pipe --out new.html", "pipe holds no results (pipe is no ordinary file but a device or a pipe)"),
+        ("corrupt sizes new --layout arrays", "a/1 is 16x9, the first image 16x16; arrays need one size"),
+        ("mixing-set make photos --count 4 --size 8", "photos holds other files (a) and is no mixing set"),
+        ("corrupt names new", "with the ending .JPEG its name is longer than 255 bytes"),
         ("score predictions.npz --out file", "file is a file; expected a folder to write to"),
     ],
 )
@@ -128,3 +136,12 @@ def test_a_method_s_name_that_sets_an_option_twice(name: str) -> None:
 @pytest.mark.parametrize("name", ["\0", "a\nb", "", " ", "\x1b[31mred"])
 def test_names_of_runs(here: Path, command: str, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     refused(here, command, "a run's name is a text of one line", capsys, ("--name", name))
+
+
+def test_a_name_as_long_as_disks_take_is_corrupted(here: Path) -> None:
+    folder = here / "longest" / "a"
+    folder.mkdir(parents=True)
+    Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save(folder / f"{'n' * 250}.png")
+    words = ["corrupt", str(folder.parent), str(here / "made"), "--names", "brightness", "--severities", "1"]
+    assert main(words) == 0
+    assert (here / "made" / "brightness" / "1" / "a" / f"{'n' * 250}.JPEG").is_file()

@@ -423,3 +423,23 @@ def test_a_set_says_what_it_is(tmp_path):
     assert repr(MixingSet.array(np.zeros((2, 4, 4, 3), np.uint8))) == (
         "<MixingSet of 2 images in an array uint8[2, 4, 4, 3]>"
     )
+
+
+@pytest.mark.parametrize("files", ["png", "shard"])
+def test_images_that_were_changed_after_making_are_refused(tmp_path, files):
+    """Where their pixels are kept without loss, and are read to be resized."""
+    plan = MixingSetPlan(seed=0, size=16, mix={"ifs": 4}, files=files)
+    for _ in make(plan, tmp_path / "set", threads=1):
+        pass
+    before = MixingSet.open(tmp_path / "set", cache=tmp_path / "cache").planes(24, 24)
+    assert before.shape[0] == 4
+    if files == "png":
+        changed = sorted((tmp_path / "set").rglob("*.png"))[2]
+        Image.fromarray(255 - np.asarray(Image.open(changed))).save(changed)
+    else:
+        changed = next((tmp_path / "set").glob("*.npy"))
+        array = np.load(changed)
+        array[2] = 255 - array[2]
+        np.save(changed, array)
+    with pytest.raises(InputError, match="holds other pixels than its manifest says: it was changed after"):
+        MixingSet.open(tmp_path / "set", cache=tmp_path / "cache").planes(24, 24)

@@ -63,6 +63,12 @@ def changed(card, path, value):
         (["risk_coverage", "risk"], [0.1], "as many entries in coverage as in risk"),
         (["run", "plan"], 3, "run.plan must be an object"),
         (["run", "name"], 3, "run.name must be a text or null"),
+        (["run", "form"], {"size": "x"}, "run.form.size must be a whole number or null, got 'x'"),
+        (["run", "form"], {"mean": [None]}, r"run.form.mean\[0\] must be a number"),
+        (["made", "then"], [{}], r"made.then\[0\] lacks device, precision"),
+        (["temperature"], {"temperature": 1.0}, "temperature lacks fitted_on, pictures, before, after"),
+        (["temperature", "after"], {}, "temperature.before and temperature.after must be about the same measures"),
+        (["conformal", "level"], ..., "conformal lacks level"),
         (["worst"], [{"index": 0}], r"worst\[0\] lacks label, predicted, confidence"),
     ],
 )
@@ -131,3 +137,11 @@ def test_a_model_card_s_head_is_yaml_that_nothing_breaks_out_of(cards):
     assert "<script>" not in text.split("---\n", 2)[2]
     with pytest.raises(InputError, match="one model"):
         exports.rendered(cards, "model-card")
+
+
+def test_a_scorecard_with_a_key_twice_is_refused(cards, tmp_path):
+    file = tmp_path / "theirs.json"
+    text = json.dumps(cards[0])
+    file.write_text(text.replace('"pictures": 150', '"pictures": 151, "pictures": 150', 1))
+    with pytest.raises(InputError, match=r"theirs.json is not JSON \(the key 'pictures' stands twice"):
+        results.read_cards(file)

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ipmix.core.errors import InputError, first_line
+from ipmix.core.errors import InputError, first_line, plain
 
 
 def json_text(value: Any, **options: Any) -> str:
@@ -28,6 +28,18 @@ def _with_null(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_with_null(item) for item in value]
     return value
+
+
+def each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """What :func:`json.loads` takes as ``object_pairs_hook``: a key that stands twice is no JSON to go by."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [key for key, _ in pairs]
+        twice = next(key for key in found if names.count(key) > 1)
+        raise ValueError(
+            f"the key {plain(repr(twice), most=60)} stands twice, and which of the two is meant can't be told"
+        )
+    return found
 
 
 def parse_json(text: str | bytes, source: str | os.PathLike[str]) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ipmix.core.errors import InputError, first_line, plain
 from ipmix.core.files import no_file
+from ipmix.core.json_text import each_key_once
 from ipmix.evaluation.baseline import Baseline
 from ipmix.evaluation.per_image import FILE, read_per_image
 from ipmix.evaluation.predictions import open_predictions
@@ -61,7 +62,7 @@ def read_cards(path: str | Path) -> list[dict[str, Any]]:
         known = "" if not file.exists() or file.is_dir() else f" ({no_file(file)})"
         raise InputError(f"{path} holds no results{known}; expected scorecard.json of ipmix evaluate, or such a folder")
     try:
-        content = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refused)
+        content = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refused, object_pairs_hook=each_key_once)
     except (ValueError, OSError) as error:
         raise InputError(f"{file} is not JSON ({first_line(error)}); expected a scorecard of ipmix evaluate") from None
     except RecursionError:

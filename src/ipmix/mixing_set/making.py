@@ -17,8 +17,8 @@ from typing import BinaryIO
 import numpy as np
 
 from ipmix.core.checking import check_count, check_int64, check_shard, check_threads, shown
-from ipmix.core.errors import InputError
-from ipmix.core.files import FULL, FileLock, refuse_links, replacing, reserve, sweep, write_bytes, write_text
+from ipmix.core.errors import InputError, plain
+from ipmix.core.files import FULL, FileLock, is_beside, refuse_links, replacing, reserve, sweep, write_bytes, write_text
 from ipmix.core.json_text import json_text
 from ipmix.core.threads import default_threads
 from ipmix.fractals.kinds import KINDS, SIZE_LEAST, SIZE_MOST, Painting, paint
@@ -77,6 +77,7 @@ def make(
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; expected the name of a folder to write the mixing set to")
+    _refuse_others(folder)
     refuse_links(folder, plan.mix)
     for name in (journal_name(plan), f"{shard_name(plan)}.part"):  # these are appended to, or mapped
         if (folder / name).is_symlink():
@@ -98,6 +99,17 @@ def make(
         raise InputError(
             f"can't write the mixing set to {folder}: {reason}; what is there is kept and valid: {advice}"
         ) from error
+
+
+def _refuse_others(folder: Path) -> None:
+    """Raise :class:`InputError` where the folder holds something, and not the begin of a mixing set."""
+    there = sorted(folder.iterdir()) if folder.is_dir() else []
+    if any(each.name.startswith(("manifest", ".lock")) for each in there):
+        return
+    if strange := [each for each in there if not is_beside(each)]:
+        raise InputError(
+            f"{folder} holds other files ({plain(strange[0].name, most=60)}) and is no mixing set: choose a new folder"
+        )
 
 
 def _make(plan: MixingSetPlan, folder: Path, threads: int, painters: Mapping[str, Painter]) -> Iterator[int]:

@@ -45,6 +45,7 @@ from ipmix.mixing_set.sources import (
     ShardSource,
     open_shard,
 )
+from ipmix.mixing_set.verifying import LOSSLESS, refuse_changed
 
 MEMORY_MOST = 256 * 2**20
 """Bytes of planes kept in memory; larger ones stay in a file in the cache, from which single images are read."""
@@ -321,8 +322,13 @@ class MixingSet:
         count, channels, side, _ = shape
         to_luma = channels == 1 and self.channels == 3
 
+        hashes = self.entries if self.plan is not None and self.plan.files in LOSSLESS else []
+
         def resized(index: int) -> np.ndarray:
-            image = fit(self._source.image(index), side)
+            pixels = self._source.image(index)
+            if hashes:
+                refuse_changed(pixels, hashes[index])
+            image = fit(pixels, side)
             if to_luma:
                 image = np.asarray(Image.fromarray(image).convert("L"))[:, :, None]
             return image.transpose(2, 0, 1)

@@ -66,6 +66,15 @@ def verify(mixing: MadeSet, sample: int = 100, threads: int | None = None) -> It
             yield from pool.map(check, mixing.entries[start : start + 256])
 
 
+def refuse_changed(pixels: np.ndarray, entry: Entry) -> None:
+    """Raise :class:`InputError` where an image that is kept without loss holds other pixels than its manifest says."""
+    if digest(pixels) != entry.sha256:
+        raise InputError(
+            f"{entry.file or f'image {entry.number}'} of the mixing set holds other pixels than its manifest says: it "
+            "was changed after it was made; make the set again, or remove the manifest to take its images as they are"
+        )
+
+
 def _complaint(mixing: MadeSet, plan: MixingSetPlan, entry: Entry, again: bool) -> str:
     name = entry.file or f"image {entry.number}"
     try:

@@ -53,12 +53,33 @@ def check_card(card: Any, where: str) -> None:
         raise InputError(f"{where} is not a scorecard (expected schema {SCHEMA!r})")
     _check({**card, "schema": SCHEMA}, schema(), where, "")
     _check_figures(card["measures"], where)
+    _check_whole(card, where)
     if (table := card["reliability"]) is not None:
         sizes = {key: len(values) for key, values in table.items()}
         if any(size != sizes["edges"] - 1 for key, size in sizes.items() if key != "edges"):
             raise InputError(f"{where}: reliability has lists of lengths that don't go together ({sizes})")
     if (curve := card["risk_coverage"]) is not None and len(curve["coverage"]) != len(curve["risk"]):
         raise InputError(f"{where}: risk_coverage must have as many entries in coverage as in risk")
+
+
+def _check_whole(card: Mapping[str, Any], where: str) -> None:
+    """Entries that are there with all that is shown of them, or with none of it but a reason."""
+    needed = {
+        "temperature": ("temperature", ("fitted_on", "pictures", "before", "after")),
+        "conformal": ("conditions", ("level", "fitted_on", "pictures")),
+    }
+    for entry, (key, others) in needed.items():
+        found = card.get(entry) or {}
+        if missing := [other for other in others if key in found and other not in found]:
+            raise InputError(f"{where}: {entry} lacks {', '.join(missing)}; is it a scorecard of ipmix evaluate?")
+    found = card.get("temperature") or {}
+    if "temperature" in found and set(found["before"]) != set(found["after"]):
+        raise InputError(f"{where}: temperature.before and temperature.after must be about the same measures")
+    if unknown := [name for name in found.get("before", ()) if name not in MEASURES]:
+        raise InputError(f"{where}: temperature.before.{plain(unknown[0], most=60)} is no measure")
+    attack = (card["run"].get("plan") or {}).get("attack")
+    if attack and not {"images", "pictures"} & set(attack):
+        raise InputError(f"{where}: run.plan.attack lacks images; is it a scorecard of ipmix evaluate?")
 
 
 def _check_figures(measures: Mapping[str, Any], where: str) -> None:
