@@ -10,6 +10,8 @@ import torch
 
 from ipmix import models
 from ipmix.core import processes
+from ipmix.core.errors import InputError
+from ipmix.core.processes import Processes
 
 SCRIPT = """
 import sys
@@ -126,7 +128,8 @@ def test_a_refusal_reaches_every_process(runs: dict[int, Path]) -> None:
     ("device", "world", "accelerator", "expected"),
     [
         ("cpu", "1", "cuda", True), ("cpu", "2", "cuda", True), ("auto", "1", None, False), ("auto", "1", "mps", False),
-        ("auto", "2", None, True), ("auto", "2", "mps", True), ("auto", "2", "cuda", False), ("auto", "2", "xpu", False),
+        ("auto", "2", None, True), ("auto", "2", "mps", True), ("auto", "2", "cuda", False),
+        ("auto", "2", "xpu", False),
     ],
 )  # fmt: skip
 def test_several_processes_without_an_accelerator_join_on_the_processors(
@@ -137,3 +140,8 @@ def test_several_processes_without_an_accelerator_join_on_the_processors(
     monkeypatch.setattr(torch.accelerator, "is_available", lambda: accelerator is not None)
     monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device(accelerator or "cpu"))
     assert processes._on_processors(device) is expected
+
+
+def test_half_precision_without_an_accelerator():
+    with pytest.raises(InputError, match="precision float16 is for accelerators"):
+        Processes("float16", "cpu")

@@ -123,3 +123,25 @@ def test_at_the_clamp_the_independent_formula_holds_too() -> None:
     """Predictions so sure that a class's mean chance is below 1e-7."""
     views = [20 * torch.eye(4)[[i % 2, 2]] for i in range(3)]
     assert jensen_shannon(*views).item() == pytest.approx(slow_jensen_shannon(*views), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"coefficient": math.nan}, "coefficient must be a finite number of at least 0, got nan"),
+        ({"coefficient": -1.0}, "coefficient must be"),
+        ({"coefficient": "12"}, "coefficient must be"),
+        ({"label_smoothing": 1.5}, "label_smoothing must be a number in"),
+        ({"logits": torch.zeros(6)}, r"logits must be float\[splits \* images, classes\], got torch.float32\[6\]"),
+        ({"logits": torch.zeros(6, 5, dtype=torch.int64)}, "logits must be float"),
+        ({"logits": [[0.0] * 5] * 6}, "logits must be a tensor, got 'list'"),
+        ({"labels": torch.tensor([0, 5])}, r"labels lie in 0..4, the columns of logits, got 5"),
+        ({"labels": torch.tensor([0, -1])}, "got -1"),
+        ({"labels": torch.zeros(2, 4)}, r"labels must be int64\[images\], or float\[images, 5\]"),
+        ({"labels": torch.tensor([0, 1], dtype=torch.int32)}, r"pass labels.long\(\)"),
+    ],
+)
+def test_what_no_loss_is_made_of(change: dict[str, object], message: str) -> None:
+    given: dict[str, object] = {"logits": torch.zeros(6, 5), "labels": torch.tensor([0, 1]), **change}
+    with pytest.raises(InputError, match=message):
+        jsd_loss(given.pop("logits"), given.pop("labels"), **given)  # type: ignore[arg-type]

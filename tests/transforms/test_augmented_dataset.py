@@ -25,6 +25,7 @@ from torch.utils.data.distributed import DistributedSampler
 import ipmix
 from ipmix.core.errors import InputError
 from ipmix.transforms import AugmentedDataset, EpochSampler
+from ipmix.transforms.epochs import EpochIndex
 
 COUNT = 24
 IMAGES = np.random.default_rng(0).integers(0, 256, (COUNT, 12, 10, 3), dtype=np.uint8)
@@ -235,3 +236,21 @@ def test_what_does_not_fit_is_refused(make: Any, words: str) -> None:
 def test_an_index_beyond_the_end(tmp_path: Path) -> None:
     with pytest.raises(IndexError, match="item 24 of a data set of 24"):
         augmented()[COUNT]
+
+
+def test_an_index_from_the_end_keeps_its_epoch():
+    """The epoch of a sampler's index that counts from the end was dropped."""
+    images = [np.random.default_rng(place).integers(0, 256, (16, 16, 3), np.uint8) for place in range(4)]
+    made = [AugmentedDataset(images, "augmix") for _ in range(2)]
+    assert np.array_equal(made[0][EpochIndex(-1, 5)], made[1][EpochIndex(3, 5)])
+    assert np.array_equal(made[0][-1], made[1][3])
+    made[0].set_epoch(7)
+    assert np.array_equal(made[0][-1], made[0][3])
+
+
+def test_floats_up_to_255_are_refused_with_what_to_do():
+    image = np.full((8, 8, 3), 200.0, np.float32)
+    with pytest.raises(InputError, match=r"numbers up to 200; for images in 0..255, image.?s?.round\(\)"):
+        AugmentedDataset([image], "augmix")[0]
+    with pytest.raises(InputError, match="divide them by 255"):
+        AugmentedDataset([torch.from_numpy(image).permute(2, 0, 1)], "augmix")[0]

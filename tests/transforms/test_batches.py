@@ -82,3 +82,10 @@ def test_augment_takes_tensors() -> None:
         ipmix.augment(TENSOR[0], method, MIXING, seed=0)
     with pytest.raises(InputError, match="out is for arrays"):
         ipmix.augment(TENSOR, method, MIXING, seed=0, out=np.empty((6, 3, 12, 10), np.uint8))
+
+
+@pytest.mark.parametrize("label", ["cat", 0.5, None, float("nan"), [1, 2]])
+def test_labels_that_are_no_classes(label):
+    image = np.zeros((8, 8, 3), np.uint8)
+    with pytest.raises(InputError, match="labels to collate are whole numbers of classes"):
+        collate("cutmix", 3)([(image, 0), (image, label)])

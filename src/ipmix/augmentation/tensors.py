@@ -28,9 +28,12 @@ def from_tensor(tensor: "torch.Tensor") -> np.ndarray:
     tensor = tensor.detach()
     if tensor.is_floating_point():
         if tensor.numel() and not (float(tensor.min()) >= 0.0 and float(tensor.max()) <= 1.0):  # also NaN
+            low, high = float(tensor.min()), float(tensor.max())
+            advice = "augment before normalising (Normalize), or give bytes (torch.uint8)"
+            if 0.0 <= low and 2.0 < high <= 255.0:
+                advice = "divide them by 255, or give bytes (tensor.round().to(torch.uint8))"
             raise InputError(
-                f"an image tensor of {tensor.dtype} holds numbers from 0 to 1, got {float(tensor.min()):g} to "
-                f"{float(tensor.max()):g}: augment before normalising (Normalize), or give bytes (torch.uint8)"
+                f"an image tensor of {tensor.dtype} holds numbers from 0 to 1, got {low:g} to {high:g}: {advice}"
             )
         tensor = (tensor.float() * 255.0).round_().to(torch.uint8)
     elif tensor.dtype != torch.uint8:

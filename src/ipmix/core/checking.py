@@ -39,6 +39,8 @@ def check_images(images: Any, name: str = "images", where: str = "") -> None:
         if np.issubdtype(images.dtype, np.floating):
             bad = " with NaN or infinite values" if not np.isfinite(images).all() else ""
             hint = f"numbers{bad}; for images in [0, 1], (255 * {name}).round().astype(numpy.uint8)"
+            if not bad and images.size and 2.0 < images.max() <= 255.0 and images.min() >= 0.0:
+                hint = f"numbers up to {images.max():g}; for images in 0..255, {name}.round().astype(numpy.uint8)"
         elif images.dtype == np.uint16:
             hint = f"for 16-bit images, ({name} >> 8).astype(numpy.uint8)"
         raise InputError(f"{must} uint8[N, H, W, C], got {described(images)}: {hint}")

@@ -39,6 +39,12 @@ class Processes:
 
         if device not in ("auto", "cpu"):
             raise InputError(f"the device is auto or cpu, got {device!r}")
+        accelerated = device != "cpu" and (torch.cuda.is_available() or torch.backends.mps.is_available())
+        if precision == "float16" and not accelerated:
+            raise InputError(
+                "precision float16 is for accelerators, and this run computes on the processor, which has no fast "
+                "arithmetic of it: take bfloat16 or float32"
+            )
         usable = [str(getattr(name, "value", name)) for name in get_available_trackers()]
         for name in trackers:
             if name not in usable:

@@ -4,10 +4,12 @@ All are computed in float32 whatever the precision of the logits: in half precis
 probabilities would be lost.
 """
 
+import math
+
 import torch
 from torch.nn import functional
 
-from ipmix.core.checking import check_count
+from ipmix.core.checking import check_count, check_share, shown
 from ipmix.core.errors import InputError
 
 JSD_COEFFICIENT = 12.0
@@ -40,6 +42,30 @@ def jensen_shannon(*logits: torch.Tensor) -> torch.Tensor:
         return (chances * (logs - mixture)).sum(2).mean()
 
 
+def _check_targets(logits: torch.Tensor, labels: torch.Tensor) -> None:
+    """Raise :class:`InputError` unless these are float[N, classes] and int64[B] or float[B, classes]."""
+    for name, value in (("logits", logits), ("labels", labels)):
+        if not isinstance(value, torch.Tensor):
+            raise InputError(f"{name} must be a tensor, got {shown(type(value).__name__)}")
+    if logits.ndim != 2 or not logits.is_floating_point():
+        raise InputError(f"logits must be float[splits * images, classes], got {logits.dtype}{list(logits.shape)}")
+    classes = logits.shape[1]
+    soft = labels.is_floating_point()
+    if (soft and (labels.ndim != 2 or labels.shape[1] != classes)) or (not soft and labels.ndim != 1):
+        raise InputError(
+            f"labels must be int64[images], or float[images, {classes}] whose rows sum to 1, "
+            f"got {labels.dtype}{list(labels.shape)}"
+        )
+    if not soft and labels.dtype != torch.int64:
+        raise InputError(f"labels must be int64, got {labels.dtype}: pass labels.long()")
+    # On an accelerator a look at the values would wait for it: there torch says it.
+    if not soft and labels.device.type == "cpu" and len(labels):
+        least, most = int(labels.min()), int(labels.max())
+        if least < 0 or most >= classes:
+            wrong = most if most >= classes else least
+            raise InputError(f"labels lie in 0..{classes - 1}, the columns of logits, got {wrong}")
+
+
 def jsd_loss(
     logits: torch.Tensor,
     labels: torch.Tensor,
@@ -61,9 +87,14 @@ def jsd_loss(
         label_smoothing: of the cross-entropy.
 
     Raises:
-        InputError: logits that are not ``splits`` times as many as labels, or fewer than two splits.
+        InputError: logits that are not ``splits`` times as many as labels, fewer than two splits, tensors of other
+            shapes and dtypes, labels beyond the classes, or a coefficient or smoothing out of range.
     """
     check_count("splits", splits, 2)
+    if isinstance(coefficient, bool) or not isinstance(coefficient, int | float) or not 0.0 <= coefficient < math.inf:
+        raise InputError(f"coefficient must be a finite number of at least 0, got {shown(coefficient)}")
+    check_share("label_smoothing", label_smoothing)
+    _check_targets(logits, labels)
     if len(logits) != splits * len(labels):
         raise InputError(
             f"logits must be those of {splits} versions of each of the {len(labels)} images, the clean ones first: "

@@ -14,7 +14,7 @@ from ipmix.methods.choosing import named_method
 from ipmix.methods.protocol import Method
 from ipmix.mixing_set import MixingSet
 from ipmix.recipe.mixing_images import MixingImages
-from ipmix.transforms.epochs import SharedEpoch, asked_by_a_sampler
+from ipmix.transforms.epochs import EpochIndex, SharedEpoch, asked_by_a_sampler
 from ipmix.transforms.images import augment_item
 
 
@@ -97,7 +97,7 @@ class AugmentedDataset(Dataset[Any]):
         if not -length <= index < length:
             raise IndexError(f"item {int(index)} of a data set of {length}")
         number = int(index) % length
-        epoch = self._epoch.of(index if index >= 0 else number)
+        epoch = index.epoch if isinstance(index, EpochIndex) else self._epoch.of(number)
         item = self.dataset[number]
         place = self._place(item)
         image = item if place is None else item[place]

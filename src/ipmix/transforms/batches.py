@@ -9,7 +9,7 @@ from PIL import Image
 from ipmix.augmentation.batches import apply, check_method, draw
 from ipmix.augmentation.tensors import from_tensor, to_tensor
 from ipmix.core.bounds import CLASSES_MOST
-from ipmix.core.checking import check_count
+from ipmix.core.checking import check_count, shown
 from ipmix.core.errors import InputError
 from ipmix.methods.choosing import named_method
 from ipmix.methods.protocol import Method
@@ -33,7 +33,7 @@ class BatchCollate:
         count = 0 if self.mixing is None else len(self.mixing)
         table = draw(self.method, tensors.shape, count, seed=key)
         planes = apply(table, tensors, self.mixing, layout="nchw")
-        labels = table.labels(np.array([int(label) for _, label in items]), self.classes)
+        labels = table.labels(np.array([_number(label) for _, label in items]), self.classes)
         mixed = torch.from_numpy(planes) if like is None else to_tensor(planes, like)
         return mixed, torch.from_numpy(np.ascontiguousarray(labels, np.float32))
 
@@ -53,6 +53,18 @@ def collate(method: Method | str, classes: int, mixing: MixingImages | None = No
     if mixing is None and method.needs_mixing_images:
         mixing = MixingSet.sample()
     return BatchCollate(method, int(classes), mixing)
+
+
+def _number(label: Any) -> int:
+    """A label as a number of a class; InputError for text, fractions and more than one number."""
+    try:
+        number = int(label)
+        whole = bool(number == label)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        whole = False
+    if not whole:
+        raise InputError(f"labels to collate are whole numbers of classes, got {shown(label)}")
+    return number
 
 
 def _stacked(images: list[Any]) -> tuple[np.ndarray, torch.Tensor | None]:
