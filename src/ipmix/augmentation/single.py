@@ -114,7 +114,11 @@ class Augmenter:
         expected = "uint8[H, W, C]" if self._shape is None else f"uint8{list(self._shape)}"
         usable = isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and 0 not in image.shape
         if not usable or (self._shape is not None and image.shape != self._shape):
-            raise InputError(f"this augmenter takes {expected}, got {described(image)}")
+            advice = ""
+            if isinstance(image, np.ndarray) and image.dtype.kind == "f" and image.size:
+                scale = "image" if image.max() > 2.0 else "(255 * image)"
+                advice = f" up to {image.max():g}: give bytes, {scale}.round().astype(numpy.uint8)"
+            raise InputError(f"this augmenter takes {expected}, got {described(image)}{advice}")
         kept = self._kept
         ready = kept.shapes.get(image.shape)
         if ready is None:
