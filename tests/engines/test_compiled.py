@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numba import none
 from step_by_step import BESIDE, IMAGES, check, difference, random_step, random_table
 
 from ipmix import IPMix, MixingSet
@@ -14,7 +15,7 @@ from ipmix.augmentation.single import Augmenter
 from ipmix.engines import compiled as compiled_engine
 from ipmix.engines import reference
 from ipmix.engines.compiled import kernel
-from ipmix.engines.compiled.rare import RARE, uses_rare
+from ipmix.engines.compiled.rare import RARE, Needed, uses_rare
 from ipmix.engines.compiled.workspace import make_workspace
 from ipmix.engines.output import make_output
 from ipmix.recipe.format import MIXERS, OVERFLOWS, WHOLE
@@ -313,8 +314,10 @@ def test_nothing_is_compiled_twice(images: np.ndarray, mixing_images: np.ndarray
     augmenter = Augmenter(IPMix(), mixing_images, shape=images.shape[1:], seed=0)
     for index in (3, 0, 11):
         assert np.array_equal(augmenter(images[index], index=index, epoch=0), expected[index])
-    forms = [types[-1] for types in kernel.apply_range.overloads]  # with rare operations, and without them
-    assert len(forms) == len(set(forms)) <= 2
+    forms = [types[-3:] for types in kernel.apply_range.overloads]
+    assert len(forms) == len(set(forms))
+    whole = [form[2] for form in forms if none not in form[:2]]  # with rare operations, and without them
+    assert 0 < len(whole) <= 2
 
 
 def one_step(name: str, level: float) -> RecipeTable:
@@ -353,11 +356,43 @@ def test_the_kernel_without_rare_operations_stops_before_the_first(images: np.nd
     form, planes = make_output("uint8", "nhwc", 3, None, None), np.zeros((1, 3, 32, 32), np.uint8)
     arguments = compiled_engine._arguments(table, images[:5], planes, form, out)
     space = make_workspace(32, 32, 3, 1)
-    assert kernel.apply_range(space, 0, 5, *arguments, None) == 3
+    assert kernel.apply_range(space, 0, 5, *arguments, (), (), None) == 3
     assert np.array_equal(out[:3], 255 - images[:3])
     assert (out[3:] == 7).all()
-    assert kernel.apply_range(space, 3, 5, *arguments, ()) == 5
+    assert kernel.apply_range(space, 3, 5, *arguments, (), (), ()) == 5
     assert np.array_equal(out, apply(table, images[:5]))
+
+
+def test_the_kernel_has_the_parts_that_tables_have_needed(images: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mixed boxes alone, then operations too: every form gives the bytes of the whole one; nothing goes back."""
+    box = {"left": 3, "top": 5, "right": 20, "bottom": 30}
+    pasted = Recipe(32, 32, 0, (Chain(WHOLE, (Step("paste", "partner", **box),)),), partner=0)
+    boxes, operations = RecipeTable.pack([pasted] * 4), RecipeTable.pack([one_step("invert", 0.0)[0]] * 4)
+    expected = [apply(table, images[:4], engine="reference") for table in (boxes, operations)]
+    for table, first, second in ((boxes, "boxes", "operations"), (operations, "operations", "boxes")):
+        monkeypatch.setattr(Needed, "boxes", None)
+        monkeypatch.setattr(Needed, "operations", None)
+        assert np.array_equal(apply(table, images[:4]), expected[table is operations])
+        assert (getattr(Needed, first), getattr(Needed, second)) == ((), None)
+    assert np.array_equal(apply(boxes, images[:4]), expected[0])
+    assert (Needed.boxes, Needed.operations) == ((), ())
+    assert np.array_equal(apply(operations, images[:4]), expected[1])
+
+
+def test_the_kernel_without_boxes_or_operations_stops_before_the_first(images: np.ndarray) -> None:
+    box = {"left": 3, "top": 5, "right": 20, "bottom": 30}
+    pasted = Recipe(32, 32, 0, (Chain(WHOLE, (Step("paste", "partner", **box),)),), partner=0)
+    form, planes = make_output("uint8", "nhwc", 3, None, None), np.zeros((1, 3, 32, 32), np.uint8)
+    for one, other, parts in (
+        (pasted, one_step("invert", 0.0)[0], (None, ())),
+        (one_step("invert", 0.0)[0], pasted, ((), None)),
+    ):
+        table = RecipeTable.pack([one, one, other, one])
+        out = np.full_like(images[:4], 7)
+        arguments = compiled_engine._arguments(table, images[:4], planes, form, out)
+        assert kernel.apply_range(make_workspace(32, 32, 3, 1), 0, 4, *arguments, *parts, None) == 2
+        assert np.array_equal(out[:2], apply(table[:2], images[:2], engine="reference"))
+        assert (out[2:] == 7).all()
 
 
 def test_an_applier_meets_its_first_rare_operation_late(images: np.ndarray) -> None:

@@ -1,6 +1,7 @@
 """How the package compiles its kernels: a few decorators, so that every kernel keeps the same promises."""
 
 import gc
+import operator
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,7 +35,8 @@ def compiled_disjoint(function: Callable[..., Any]) -> Any:
     Such a function can't make arrays, only use those it is given: without Numba's run time (``_nrt``), arrays are
     not counted each time they are named, which took longer than the work on a small image.
     """
-    return kept(function, nogil=True, error_model="numpy", _nrt=False, pipeline_class=_Disjoint)
+    options = {"no_cfunc_wrapper": True, "pipeline_class": _Disjoint}  # nobody calls these from C
+    return kept(function, nogil=True, error_model="numpy", _nrt=False, **options)
 
 
 def inlined(function: Callable[..., Any]) -> Any:
@@ -119,27 +121,57 @@ def _no_collection() -> Iterator[None]:
 
 @contextmanager
 def _types_remembered() -> Iterator[None]:
-    """What a function or an operator gives for the same types, Numba would work out anew at each place it stands."""
+    """What a function or an operator gives for the same types, Numba would work out anew at each place it stands.
+
+    Once while types are inferred, and once more when the place is lowered. Types of numbers (``np.uint8(x)``) are even
+    a new function each time.
+    """
     context = cpu_target.typing_context
     if "resolve_function_type" in vars(context):  # a compiled function inside another
         yield
         return
-    work_out = context.resolve_function_type
-    found: dict[Any, Any] = {}
+    functions: Any = types.Function
+    work_out, resolve = functions.get_call_type, context.resolve_function_type
+    found: dict[Any, tuple[Any, Any]] = {}
 
-    def remembered(function: Any, arguments: Any, keywords: Any) -> Any:
-        if keywords or not isinstance(function, types.Function):
-            return work_out(function, arguments, keywords)
-        key = function, tuple(arguments)
-        if found.get(key) is None:
-            found[key] = work_out(function, arguments, keywords)
-        return found[key]
+    def remembered(function: Any, context: Any, arguments: Any, keywords: Any) -> Any:
+        if keywords:
+            return work_out(function, context, arguments, keywords)
+        # By identity: a function also keeps for itself what it found for which types.
+        key = id(function), _plain(arguments) if function.typing_key in _ARITHMETIC else tuple(arguments)
+        if key not in found:
+            found[key] = function, work_out(function, context, key[1], keywords)
+        return found[key][1]
 
-    context.resolve_function_type = remembered
+    def resolved(function: Any, arguments: Any, keywords: Any) -> Any:
+        if keywords or not isinstance(function, types.NumberClass):
+            return resolve(function, arguments, keywords)
+        key = function, _plain(arguments)
+        if key not in found:
+            found[key] = function, resolve(function, key[1], keywords)
+        return found[key][1]
+
+    context.resolve_function_type = resolved
+    functions.get_call_type = remembered
     try:
         yield
     finally:
+        functions.get_call_type = work_out
         del context.resolve_function_type
+
+
+def _plain(arguments: Any) -> tuple[Any, ...]:
+    """Of numbers that are written out, the types alone: to arithmetic it makes no difference that they are known."""
+    plain = tuple(types.unliteral(argument) for argument in arguments)
+    return plain if all(isinstance(kind, types.Number | types.Boolean) for kind in plain) else tuple(arguments)
+
+
+_ARITHMETIC = frozenset(
+    {operator.add, operator.sub, operator.mul, operator.truediv, operator.floordiv, operator.mod}
+    | {operator.iadd, operator.isub, operator.imul}
+    | {operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge}
+    | {operator.and_, operator.or_, operator.xor, operator.lshift, operator.rshift}
+)
 
 
 ANNOUNCED = {

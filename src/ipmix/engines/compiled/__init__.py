@@ -15,7 +15,7 @@ from ipmix.core.threads import in_ranges
 from ipmix.engines.compiled.blending import OutputForm
 from ipmix.engines.compiled.kernel import apply_range
 from ipmix.engines.compiled.pasting import only_pastes, paste_range
-from ipmix.engines.compiled.rare import uses_rare
+from ipmix.engines.compiled.rare import COMPILED, USUAL_CHANNELS, Needed, Part, uses_rare
 from ipmix.engines.compiled.workspace import Workspace, make_workspace
 from ipmix.engines.output import Output
 from ipmix.recipe.table import RecipeTable
@@ -32,10 +32,12 @@ def apply(
     if only_pastes(table, output):
         return _paste(table, images, threads, out)
     arguments = _arguments(table, images, planes, output, out)
-    rare = _RARE if uses_rare(table) else None
+    rare = _rare_for(table, images.shape[3])
+    if Needed.operations is None or Needed.boxes is None:
+        Needed.by(table)
 
     def carry_out(begin: int, end: int) -> None:
-        apply_range(_kept_workspace(table, output), begin, end, *arguments, rare)
+        apply_range(_kept_workspace(table, output), begin, end, *arguments, Needed.operations, Needed.boxes, rare)
 
     in_ranges(carry_out, len(table), threads, table.height * table.width)
 
@@ -60,26 +62,33 @@ def applier(table: RecipeTable, planes: np.ndarray, output: Output) -> Callable[
     image, out = np.zeros(shape, np.uint8), np.zeros(output.shape(*shape[:3]), output.kind)
     arguments = _arguments(table, image, planes, output, out)
     space = make_workspace(*_workspace_size(table, output))
+    entry: Any = None
+    parts: tuple[Part, Part, Part] = None, None, _rare_for(table, shape[3])
 
-    def compile_for(rare: tuple[()] | None) -> Any:
-        apply_range(space, 0, 1, *arguments, rare)
-        return direct(apply_range, space, 0, 1, *arguments, rare)
+    def compile_for_table() -> None:
+        """For what the table has now, and has had: in time all that the method draws."""
+        nonlocal entry, parts
+        Needed.by(table)
+        parts = Needed.operations, Needed.boxes, _rare_for(table, shape[3]) if parts[2] is None else COMPILED
+        apply_range(space, 0, 1, *arguments, *parts)
+        entry = direct(apply_range, space, 0, 1, *arguments, *parts)
 
-    rare = _RARE if uses_rare(table) else None
-    entry = compile_for(rare)
+    compile_for_table()
     before, between, unused = arguments[:3], arguments[4:7], arguments[8 if output.kind == "uint8" else 7]
     as_bytes = output.kind == "uint8"
 
     def run(image: np.ndarray, out: np.ndarray) -> None:
-        nonlocal entry, rare
         flat = out.reshape(1, -1)
         targets = (flat, unused) if as_bytes else (unused, flat)
-        while entry(space, 0, 1, *before, image.reshape(1, -1), *between, *targets, rare) == 0:
-            # The table was filled anew, with the first rare operation so far. Looking each time would take 3 % longer.
-            rare = _RARE
-            entry = compile_for(rare)
+        while entry(space, 0, 1, *before, image.reshape(1, -1), *between, *targets, *parts) == 0:
+            # The table was filled anew, with the first part of its kind. Looking each time would take 3 % longer.
+            compile_for_table()
 
     return run
+
+
+def _rare_for(table: RecipeTable, channels: int) -> Part:
+    return COMPILED if channels not in USUAL_CHANNELS or uses_rare(table) else None
 
 
 def _workspace_size(table: RecipeTable, output: Output) -> tuple[int, int, int, int]:
@@ -135,9 +144,6 @@ def _fixed(array: np.ndarray) -> np.ndarray:
 
 STREAMED = 8 * 2**20
 """Bytes of numbers from which on they are written past the caches: what reads them next would not find them there."""
-
-_RARE: tuple[()] = ()
-"""With this instead of None, the kernel is compiled with the rare operations."""
 
 _NO_BYTES = np.empty((1, 1), np.uint8)
 _NO_FLOATS = np.empty((1, 1), np.float32)

@@ -19,23 +19,30 @@ ZERO = np.int64(
 
 
 @separate
-def to_planes(image, planes):
-    """uint8[H * W * C] in pixel order -> uint8[C, H * W and padding] in planes."""
+def to_planes(image, planes, rare):
+    """uint8[H * W * C] in pixel order -> uint8[C, H * W and padding] in planes.
+
+    With ``rare`` None, numbers of channels other than 1 and 3 have no code of their own: theirs is the slow one.
+    """
     channels = planes.shape[0]
     count = image.size // channels
     # A distance between bytes that is known beforehand lets LLVM load them all and sort them in registers.
     if channels == 3:
         _split(image, planes, count, 3, 0, 3)
-    elif channels == 1:
+        return
+    if channels == 1:
         _split(image, planes, count, 1, 0, 1)
-    elif channels == 4:
-        _split(image, planes, count, 4, 0, 4)
-    elif channels == 8:  # for more than four planes at a time, it would have to prove too much
-        _split(image, planes, count, 8, 0, 4)
-        _split(image, planes, count, 8, 4, 4)
-    else:
-        for c in range(channels):
-            _split(image, planes, count, channels, c, 1)
+        return
+    if rare is not None:
+        if channels == 4:
+            _split(image, planes, count, 4, 0, 4)
+            return
+        if channels == 8:  # for more than four planes at a time, it would have to prove too much
+            _split(image, planes, count, 8, 0, 4)
+            _split(image, planes, count, 8, 4, 4)
+            return
+    for c in range(channels):
+        _split(image, planes, count, channels, c, 1)
 
 
 @helper
@@ -71,7 +78,7 @@ class OutputForm(NamedTuple):
 
 
 @separate
-def blend(height, width, buffers, terms, used, scratch, form, out_bytes, out_floats):
+def blend(height, width, buffers, terms, used, scratch, form, out_bytes, out_floats, rare):
     """Write the sum of ``terms.shares[q] * buffers[terms.buffers[q]]`` over q < used, in the form asked for.
 
     buffers uint8[B, C, P], of which OTHER is written to. ``terms`` and ``scratch`` are a workspace's. The first term
@@ -103,7 +110,7 @@ def blend(height, width, buffers, terms, used, scratch, form, out_bytes, out_flo
         if count > BLENDED_AT_ONCE:
             _blend_many(buffers, scratch, count, top * width, bottom * width, area, form, out_bytes, out_floats)
         else:
-            _blend_few(buffers, scratch, count, top * width, bottom * width, area, form, out_bytes, out_floats)
+            _blend_few(buffers, scratch, count, top * width, bottom * width, area, form, out_bytes, out_floats, rare)
         top = bottom
 
 
@@ -122,7 +129,7 @@ def _blend_many(buffers, scratch, used, begin, end, area, form, out_bytes, out_f
 
 
 @helper
-def _blend_few(buffers, scratch, used, begin, end, area, form, out_bytes, out_floats):
+def _blend_few(buffers, scratch, used, begin, end, area, form, out_bytes, out_floats, rare):
     """Pixels ``begin`` to ``end`` of ``area``, blended of up to four images: the first ``used`` of ``scratch``."""
     channels = buffers.shape[1]
     chosen, shares = scratch.buffers, scratch.shares
@@ -146,7 +153,7 @@ def _blend_few(buffers, scratch, used, begin, end, area, form, out_bytes, out_fl
             continue
         at = channels * first
         if form.as_bytes:
-            _interleave_bytes(buffers[OTHER], length, out_bytes, at)
+            _interleave_bytes(buffers[OTHER], length, out_bytes, at, rare)
         elif form.streamed:
             _interleave_floats(scratch.block, length, scratch.page, ZERO)
             stream(scratch.page, channels * length, out_floats, at)
@@ -208,20 +215,24 @@ def _blend_floats(p, r, s, t, shares, used, first, count, scale, bias, out, at):
 
 
 @separate
-def _interleave_bytes(planes, count, out, at):
+def _interleave_bytes(planes, count, out, at, rare):
     channels = planes.shape[0]
     if channels == 3:
         _join(planes, count, out, at, 3)
-    elif channels == 1:
+        return
+    if channels == 1:
         _join(planes, count, out, at, 1)
-    elif channels == 4:
-        _join(planes, count, out, at, 4)
-    elif channels == 8:
-        _join(planes, count, out, at, 8)
-    else:
-        for c in range(channels):
-            for i in range(count):
-                out[U(at + channels * i + c)] = planes[U(c), U(i)]
+        return
+    if rare is not None:
+        if channels == 4:
+            _join(planes, count, out, at, 4)
+            return
+        if channels == 8:
+            _join(planes, count, out, at, 8)
+            return
+    for c in range(channels):
+        for i in range(count):
+            out[U(at + channels * i + c)] = planes[U(c), U(i)]
 
 
 @helper

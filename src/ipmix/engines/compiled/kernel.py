@@ -90,12 +90,15 @@ def apply_range(
     form,
     out_bytes,
     out_floats,
+    operations,
+    boxes,
     rare,
 ):
     """Carry out recipes ``begin`` to ``end`` in a workspace of this thread's own; returns the first one not done.
 
-    ``rare``: an empty tuple, or None, with which the operations of :data:`~ipmix.engines.compiled.rare.RARE` are not
-    compiled. The first recipe with one is then not done, nor those behind it.
+    The last three are empty tuples, or None for what is not compiled: operations at all, mixed boxes, and the
+    operations of :data:`~ipmix.engines.compiled.rare.RARE`. The first recipe with such a part is then not done, nor
+    those behind it.
 
     images uint8[N, H * W * C]; mixing_images uint8[M, C, h * stride], as planes; ``form`` is an
     :class:`~ipmix.engines.compiled.blending.OutputForm`; out_bytes uint8[N, *] and out_floats float32[N, *], of
@@ -104,11 +107,12 @@ def apply_range(
     done = end
     tall = mixing_images.shape[2] // stride
     for n in range(begin, end):
-        if rare is None and _uses_rare(chains[n], steps[n]):
+        partial = operations is None or boxes is None or rare is None
+        if partial and _needs_more(chains[n], steps[n], operations, boxes, rare):
             done = n
             break
         head = heads[n]
-        to_planes(images[n], space.buffers[CLEAN])
+        to_planes(images[n], space.buffers[CLEAN], rare)
         space.lookup.counted[0] = False
         top = np.int64(head.crop_y) * (tall - space.height + 1) >> 32
         left = np.int64(head.crop_x) * (stride - space.width + 1) >> 32
@@ -118,12 +122,12 @@ def apply_range(
             origin=top * stride + left,
             partner=images[max(np.int64(head.partner), 0)],
         )
-        count = _run_chains(space, head, chains[n], steps[n], sources, rare)
+        count = _run_chains(space, head, chains[n], steps[n], sources, operations, boxes, rare)
         byte_row = n if form.as_bytes else 0
         float_row = 0 if form.as_bytes else n
         blend(
             space.height, space.width, space.buffers, space.terms, count, space.blending, form,
-            out_bytes[byte_row], out_floats[float_row],
+            out_bytes[byte_row], out_floats[float_row], rare,
         )  # fmt: skip
     if form.streamed:
         finish_streams()
@@ -131,18 +135,23 @@ def apply_range(
 
 
 @helper
-def _uses_rare(chains, steps):
-    """Whether one image's recipe has an operation of :data:`~ipmix.engines.compiled.rare.RARE`."""
+def _needs_more(chains, steps, operations, boxes, rare):
+    """Whether one image's recipe has a part that is not compiled."""
     for k in range(chains.size):
         for j in range(chains[k].length):
             code = steps[k, j].operation
-            if code != NO_OPERATION and _IS_RARE[U(code)]:
+            if boxes is None and steps[k, j].mixer != OPERATION:
+                return True
+            if operations is None:
+                if code != NO_OPERATION:
+                    return True
+            elif rare is None and code != NO_OPERATION and _IS_RARE[U(code)]:
                 return True
     return False
 
 
 @helper
-def _run_chains(space, head, chains, steps, sources, rare):
+def _run_chains(space, head, chains, steps, sources, operations, boxes, rare):
     """Carry out one image's chains and write the terms of its weighted sum; returns how many there are."""
     terms = space.terms
     terms.buffers[0] = CLEAN
@@ -154,7 +163,9 @@ def _run_chains(space, head, chains, steps, sources, rare):
             continue  # also what _share() in blending.py relies on: of several images, none has it all
         own = np.int64(FIRST + k)
         length = chains[k].length
-        current = _run_chain(space, steps[k], length, head.overflow, sources, (own, spare), terms.spans[count], rare)
+        current = _run_chain(
+            space, steps[k], length, head.overflow, sources, (own, spare), terms.spans[count], operations, boxes, rare
+        )
         if current == CLEAN:
             terms.shares[0] += np.uint32(chains[k].share)
             continue
@@ -167,7 +178,7 @@ def _run_chains(space, head, chains, steps, sources, rare):
 
 
 @helper
-def _run_chain(space, steps, length, overflow, sources, places, span, rare):
+def _run_chain(space, steps, length, overflow, sources, places, span, operations, boxes, rare):
     """Carry out one chain and return the buffer that holds its image: CLEAN, or one of the two ``places``.
 
     As long as a chain has only mixed boxes, its buffer holds the rows ``span[0]`` to ``span[1]`` alone, the others
@@ -185,28 +196,29 @@ def _run_chain(space, steps, length, overflow, sources, places, span, rare):
             if not operates:
                 continue
             _fill_rows(space, current, span, ZERO, space.height)
-            if is_table(code) or code == COLOR_CURVE or (pending and is_arithmetic(code)):
+            if operations is not None and (is_table(code) or code == COLOR_CURVE or (pending and is_arithmetic(code))):
                 _extend_table(space, code, step, pending, current, rare)
                 pending = np.bool_(True)
                 continue
         # From here on the chain's pixels are needed, and for mixing in a buffer that may be written to.
         if pending:
-            current = _settle(space, current, places)
+            if operations is not None:
+                current = _settle(space, current, places)
             pending = np.bool_(False)
         elif mixes and current == CLEAN:
             current = places[0]
             _begin_boxes(space, current, span, step)
         if mixes:
             _fill_rows(space, current, span, np.int64(step.top), np.int64(step.bottom))
-        if operates and (not mixes or step.source == ORIGINAL):
+        if operations is not None and operates and (not mixes or step.source == ORIGINAL):
             source = np.int64(CLEAN) if mixes else current
             target = np.int64(OTHER) if mixes else _free_place(current, places)
             _operate_on(space, code, step, source, target, _box(space, step, mixes), rare)
             if not mixes:
                 current = target
-        if mixes:
+        if boxes is not None and mixes:
             _mix(space, step, overflow, current, operates, sources)
-    if pending:
+    if operations is not None and pending:
         current = _settle(space, current, places)
     return current
 
