@@ -366,7 +366,7 @@ def test_the_kernel_without_rare_operations_stops_before_the_first(images: np.nd
 def test_the_kernel_has_the_parts_that_tables_have_needed(images: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     """Mixed boxes alone, then operations too: every form gives the bytes of the whole one; nothing goes back."""
     box = {"left": 3, "top": 5, "right": 20, "bottom": 30}
-    pasted = Recipe(32, 32, 0, (Chain(WHOLE, (Step("paste", "partner", **box),)),), partner=0)
+    pasted = Recipe(32, 32, 0, (Chain(WHOLE, (Step("paste", "partner", **box),) * 2),), partner=0)
     boxes, operations = RecipeTable.pack([pasted] * 4), RecipeTable.pack([one_step("invert", 0.0)[0]] * 4)
     expected = [apply(table, images[:4], engine="reference") for table in (boxes, operations)]
     for table, first, second in ((boxes, "boxes", "operations"), (operations, "operations", "boxes")):
