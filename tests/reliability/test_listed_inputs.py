@@ -5,8 +5,10 @@ tests/training/test_saved_state.py, tests/models/test_strangers_files.py, tests/
 """
 
 import json
+import os
 import shutil
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+if os.name == "nt":
+    pytest.skip("pipes, links and alarms of POSIX", allow_module_level=True)
 pytest.importorskip("torch", reason="the train extra is not installed")
 
 from tests.reliability.writers import prepare, small_images
@@ -134,7 +138,9 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Image.fromarray(np.zeros((1, 1, 3), np.uint8)).save(folder / "1x1.png")
     (folder / "eps.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\nshowpage\n")
     (folder / "strange" / "dir.png").mkdir(parents=True)
-    np.save(folder / "huge.npy", IMAGES)
+    for ending in ("npz", "npy", "yaml", "json", "safetensors", "png"):
+        os.mkfifo(folder / f"pipe.{ending}")  # whoever opens it waits
+    os.symlink("loop", folder / "loop")
     logits = np.random.default_rng(1).normal(size=(12, 3)).astype(np.float32)
     good = {"logits": logits, "labels": np.arange(12) % 3}
     for name, more in PREDICTIONS.items():
@@ -242,8 +248,35 @@ COMMANDS = [
     *(f"mixing-set verify IN/{name}" for name in MANIFESTS),
     *(f"mixing-set info IN/{name}" for name in MANIFESTS),
     *(f"experiment IN/{name}.yaml --quiet --out OUT" for name in SETTINGS),
+    "score IN/predictions.npz --out OUT\0", "corrupt IN/data/test OUT\0 --names contrast", "corrupt IN/\0 OUT",
+    "mixing-set make OUT\0 --count 4 --size 16", "train IN/data --out OUT\0", "report IN/\0 --out OUT.html",
+    f"{EVALUATE} --name \0", f"{EVALUATE} --class-map IN/\0", EVALUATE.replace("model.safetensors", "\0"),
+    TRAIN.replace("OUT", "IN/images.npy/out"), EVALUATE.replace("OUT", "IN/images.npy/out"),
+    "mixing-set verify IN/data/train/a", "score IN/loop --out OUT", SCORE.replace("OUT", "IN/loop"),
+    *(f"{words}" for words in (
+        "score IN/pipe.npz --out OUT", "experiment IN/pipe.yaml --out OUT", "report IN/pipe.json --out OUT.html",
+        EVALUATE.replace("model.safetensors", "pipe.safetensors"), EVALUATE.replace("IN/data", "IN/pipe.npz"),
+        f"{EVALUATE} --class-map IN/pipe.json", f"{EVALUATE} --baseline IN/pipe.json",
+        AUGMENT.replace("data/train/a/00", "pipe"), CORRUPT.replace("data/test", "pipe.npy"),
+    )),
     "quickstart --seed=-1 --out OUT", "quickstart --train-images=-1 --out OUT",
 ]  # fmt: skip
+
+
+class Hangs(BaseException):
+    """A command that waits for something that will not come."""
+
+
+@pytest.fixture(autouse=True)
+def never_waiting() -> Iterator[None]:
+    """SIGALRM ends a test, by what no command takes for its own."""
+
+    def hangs(*_: object) -> None:
+        raise Hangs
+
+    before = signal.signal(signal.SIGALRM, hangs)
+    yield
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=[command[:110] for command in COMMANDS])
@@ -252,7 +285,11 @@ def test_commands_are_refused_in_a_line(
 ) -> None:
     words = [word.replace("IN/", f"{inputs}/").replace("OUT", str(tmp_path / "out")) for word in command.split()]
     before = sorted(inputs.rglob("*"))
-    assert main(words) in (1, 2)
+    signal.alarm(120)
+    try:
+        assert main(words) in (1, 2)
+    finally:
+        signal.alarm(0)
     told = capsys.readouterr().err
     assert told.startswith("ipmix"), told
     assert len(told.splitlines()) == 1

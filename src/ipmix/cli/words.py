@@ -296,6 +296,12 @@ def _assignment(word: str) -> Assignment:
     return Assignment(name, value)
 
 
+def _text(word: str) -> str:
+    if "\0" in word:
+        raise InputError(f"{_short(word)} holds a zero byte, which no name has")
+    return word
+
+
 def _path(word: str) -> Path:
     if not word or "\0" in word:  # an empty one would mean the folder one works in
         raise InputError(f"{_short(word)} is no path" if word else "it is empty; expected a path")
@@ -318,7 +324,7 @@ def _spell(value: Any) -> str:
 _PLAIN: dict[Any, tuple[str, Callable[[str], Any]]] = {
     int: ("N", _whole),
     float: ("X", _number),
-    str: ("TEXT", str),
+    str: ("TEXT", _text),
     Path: ("PATH", _path),
     Assignment: ("NAME=VALUE", _assignment),
     Repeated: ("TEXT", Repeated),

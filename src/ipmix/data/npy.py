@@ -75,6 +75,8 @@ def read_npz(path: Path) -> Mapping[str, np.ndarray]:
     """
     arrays: dict[str, np.ndarray] = {}
     name = ""
+    if path.exists() and not path.is_file():  # reading a pipe would wait for somebody to write into it
+        raise InputError(f"{path} is no file (but a folder, pipe or device); expected an .npz file")
     try:
         with zipfile.ZipFile(path) as archive:
             for member in archive.infolist():

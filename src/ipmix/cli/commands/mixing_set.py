@@ -199,12 +199,14 @@ def verify(path: Path, /, *, sample: int = 100, threads: int | None = None) -> i
         sample: How many images to paint again; 0 for all.
         threads: How many threads; by default all processors.
     """
-    from ipmix.core.errors import plain_lines
+    from ipmix.core.errors import InputError, plain_lines
     from ipmix.core.progress import counting
     from ipmix.mixing_set.mixing_set import MixingSet
     from ipmix.mixing_set.verifying import verify as verify_set
 
     mixing = MixingSet.open(path)
+    if mixing.plan is None:
+        raise InputError(f"{path} has no manifest: there is nothing to verify its images against")
     wrong: list[str] = []
     painted = 0
     with counting("verifying", len(mixing)) as advance:
