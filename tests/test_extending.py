@@ -88,7 +88,7 @@ def test_the_commands(images: np.ndarray, tmp_path: Path) -> None:
 
     Image.fromarray(images[0]).save("photo.jpg")
     done = run("augment", "photo.jpg", "--method", "stripes:Stripes", "--method-option", "height=12", "--explain",
-               "--size", "32", "--count", "2")  # fmt: skip
+               "--size", "32")  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert Path("augmented.png").exists() or "wrote" in done.stdout
     np.save("data.npy", images)

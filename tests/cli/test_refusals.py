@@ -135,7 +135,8 @@ def test_a_method_s_name_that_sets_an_option_twice(name: str) -> None:
 @pytest.mark.parametrize("command", [EVALUATE, "score predictions.npz"])
 @pytest.mark.parametrize("name", ["\0", "a\nb", "", " ", "\x1b[31mred"])
 def test_names_of_runs(here: Path, command: str, name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    refused(here, command, "a run's name is a text of one line", capsys, ("--name", name))
+    message = "holds a zero byte" if name == "\0" else "a run's name is a text of one line"
+    refused(here, command, message, capsys, ("--name", name))
 
 
 def test_a_name_as_long_as_disks_take_is_corrupted(here: Path) -> None:

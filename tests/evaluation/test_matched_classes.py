@@ -121,7 +121,7 @@ def test_labels_in_a_file_are_the_model_s_outputs():
         assert class_outputs is None
         assert found.labels.tolist() == [0, 1, 2]
         assert len(found.classes) == 6
-    with pytest.raises(InputError, match=r"theirs.npz: the label 2 is none of the model's outputs, which are 0 to 1"):
+    with pytest.raises(InputError, match=r"theirs.npz: labels\[2\] is 2, none of the model's outputs, which are 0 to"):
         matched(source, 2, data="theirs.npz")
     named = source_of(["c", "a"])
     assert matched(named, 4, tuple("abcd"), data="theirs.npz")[0].labels.tolist() == [2, 0]

@@ -78,7 +78,7 @@ def test_what_does_not_fit_is_named(tmp_path: Path, text: str, message: str) -> 
 
 
 def test_missing_files_and_changes_below_values(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no settings file"):
+    with pytest.raises(InputError, match=r"there is no file .*none\.yaml; expected a settings file"):
         read(Outer, tmp_path / "none.yaml")
     with pytest.raises(InputError, match="no settings below name"):
         settings(tmp_path, "name: x", {"name.first": "1"})

@@ -265,7 +265,7 @@ def test_settings_of_a_cell_are_checked_with_its_name(tmp_path: Path) -> None:
 def test_names_that_are_none() -> None:
     with pytest.raises(InputError, match="no study 'tabel10'; did you mean table10"):
         open_study("tabel10")
-    with pytest.raises(InputError, match=r"there is no study file nowhere\.yaml"):
+    with pytest.raises(InputError, match=r"there is no file nowhere\.yaml"):
         open_study("nowhere.yaml")
     with pytest.raises(
         InputError, match="table10 has no cell 'without-patsch' at scale laptop; did you mean without-patch"

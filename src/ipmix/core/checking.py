@@ -3,7 +3,7 @@
 import math
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -184,18 +184,6 @@ def check_run_name(value: str) -> None:
     """Raise :class:`InputError` unless a run can be called so: some text that shows as it is."""
     if not isinstance(value, str) or not value.strip() or any(map(hidden, value)):
         raise InputError(f"a run's name is a text of one line without control characters, got {shown(value)}")
-
-
-def refuse_idle(given: Mapping[str, bool], because: str) -> None:
-    """Raise :class:`InputError` for the first option that was given and can't do anything here.
-
-    Args:
-        given: option -> whether it was given.
-        because: why they can't, as in "there is no attack".
-    """
-    for option, there in given.items():
-        if there:
-            raise InputError(f"{option} does nothing here: {because}; leave it out")
 
 
 def check_folder_name(name: str, value: Any) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
 
 _ESCAPES = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-_]?")
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -50,3 +51,15 @@ def first_line(error: BaseException) -> str:
     """What an exception says first, made :func:`plain`; its type if it says nothing."""
     lines = [line for line in map(plain, str(error).splitlines()) if line]
     return lines[0] if lines else type(error).__name__
+
+
+def refuse_idle(given: Mapping[str, bool], because: str) -> None:
+    """Raise :class:`InputError` for the first option that was given and can't do anything here.
+
+    Args:
+        given: option -> whether it was given.
+        because: why they can't, as in "there is no attack".
+    """
+    for option, there in given.items():
+        if there:
+            raise InputError(f"{option} does nothing here: {because}; leave it out")

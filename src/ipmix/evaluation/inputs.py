@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
-from ipmix.core.checking import refuse_idle
-from ipmix.core.errors import InputError
+from ipmix.core.errors import InputError, refuse_idle
 from ipmix.data import datasets
 from ipmix.data.built_in import BUILT_IN
 from ipmix.data.decoding import DecodeConfig, pixels_of
@@ -160,8 +159,6 @@ def scan_data(request: EvaluationRequest, quiet: bool, data: str, split: str | N
     """What DATA names, whatever it is but corrupted images that lie on the disk."""
     if Path(data).suffix == ".npz":
         refuse_idle({"--split": split is not None}, f"{data} has no splits")
-    if data not in ("cifar10", "cifar100"):
-        refuse_idle({"--root": request.root is not None and request.clean is None}, f"{data} is no CIFAR")
     if Path(data).suffix == ".npz":
         return read_arrays(Path(data))
     if is_of_library(data):

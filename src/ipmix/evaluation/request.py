@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 from ipmix.core.bounds import CLASSES_MOST, SIDE_LEAST, SIDE_MOST
-from ipmix.core.checking import check_choice, check_run_name, refuse_idle
-from ipmix.core.errors import InputError
+from ipmix.core.checking import check_choice, check_run_name
+from ipmix.core.errors import InputError, refuse_idle
 from ipmix.core.image_sizes import SMALL_SIDE
 from ipmix.core.ranges import INT64, SEED, Range, check_range, check_ranges
 from ipmix.corruptions.severities import (

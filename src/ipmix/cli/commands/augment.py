@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from tyro.conf import arg
 
 from ipmix.cli.commands.choosing import MethodWords
-from ipmix.core.errors import InputError
+from ipmix.core.errors import InputError, refuse_idle
 from ipmix.core.files import refuse_existing, write_bytes
 
 MIXING_COUNT = 64
@@ -65,7 +65,7 @@ def augment(
     from ipmix.cli.method_figure import compare, methods_named, partner_of, taken_apart, versions
     from ipmix.cli.own_images import read_images
     from ipmix.cli.sheet import CELL_MOST, FORMATS, SheetRow, draw_sheet
-    from ipmix.core.checking import check_count, refuse_idle
+    from ipmix.core.checking import check_count
     from ipmix.core.ranges import SEED, check_range
     from ipmix.data.decoding import DecodeConfig
     from ipmix.mixing_set.manifest import SIZE_LEAST, SIZE_MOST

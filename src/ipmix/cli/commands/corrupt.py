@@ -59,8 +59,8 @@ def corrupt(
         force: Write anew what is there; a set of other settings or other images is removed first.
     """
     from ipmix.core.bounds import SIDE_LEAST, SIDE_MOST
-    from ipmix.core.checking import check_threads, parse_shard, refuse_idle
-    from ipmix.core.errors import InputError
+    from ipmix.core.checking import check_threads, parse_shard
+    from ipmix.core.errors import InputError, refuse_idle
     from ipmix.core.ranges import SEED, Range, check_range
     from ipmix.corruptions.test_sets import beginning, planning, writing
     from ipmix.data.broken import list_broken

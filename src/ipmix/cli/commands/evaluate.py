@@ -132,12 +132,14 @@ def evaluate(
     """
     from functools import partial
 
-    from ipmix.core.checking import refuse_idle
+    from ipmix.core.errors import refuse_idle
     from ipmix.evaluation import evaluating
     from ipmix.evaluation.gating import Gate
     from ipmix.evaluation.plan import AttackConfig, AutoAttackConfig
     from ipmix.evaluation.request import EvaluationRequest, MeasureRequest
 
+    if data not in ("cifar10", "cifar100"):
+        refuse_idle({"--root": root is not None and clean is None}, f"{data} is no CIFAR")
     # The settings of both are checked also where they aren't run; --epsilon under its own name.
     gradient = AttackConfig(epsilon, steps, step_size, centre, norm, restarts, attack_images)
     reach = epsilon if autoattack_epsilon is None else autoattack_epsilon

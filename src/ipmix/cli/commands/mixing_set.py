@@ -57,7 +57,8 @@ def make(
         skip_broken: Pass over images of --images that can't be decoded; broken.txt names them.
     """
     from ipmix.core.bounds import CLASSES_MOST, MIXING_MOST
-    from ipmix.core.checking import check_count, parse_shard, refuse_idle
+    from ipmix.core.checking import check_count, parse_shard
+    from ipmix.core.errors import refuse_idle
     from ipmix.core.progress import counting
     from ipmix.core.ranges import SEED, check_range
     from ipmix.data.broken import list_broken

@@ -41,7 +41,7 @@ def report(
         summary: Write the checks and the table to this file in Markdown.
         force: Replace the file if it exists.
     """
-    from ipmix.core.checking import refuse_idle
+    from ipmix.core.errors import refuse_idle
     from ipmix.core.files import refuse_existing, write_text
     from ipmix.evaluation.gating import not_worse_than_the_first, refuse_unwritable, told
     from ipmix.evaluation.results import read_runs

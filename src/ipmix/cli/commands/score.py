@@ -40,8 +40,8 @@ def score(
     """
     import sys
 
-    from ipmix.core.checking import check_run_name, refuse_idle
-    from ipmix.core.errors import InputError
+    from ipmix.core.checking import check_run_name
+    from ipmix.core.errors import InputError, refuse_idle
     from ipmix.core.files import refuse_existing, write_text
     from ipmix.core.json_text import json_text
     from ipmix.evaluation import scorecard

@@ -11,7 +11,7 @@ from tyro.conf import Positional, arg
 
 from ipmix.cli.commands.choosing import MethodWords
 from ipmix.cli.words import with_defaults
-from ipmix.core.checking import refuse_idle
+from ipmix.core.errors import refuse_idle
 from ipmix.experiment.config import DataConfig, ExecutionConfig, ExperimentConfig, MixingConfig
 from ipmix.training.config import TrainingConfig
 

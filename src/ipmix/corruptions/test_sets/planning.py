@@ -7,8 +7,8 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
-from ipmix.core.checking import check_count, check_int64, check_known, refuse_idle
-from ipmix.core.errors import InputError
+from ipmix.core.checking import check_count, check_int64, check_known
+from ipmix.core.errors import InputError, refuse_idle
 from ipmix.corruptions.corrupting import Form
 from ipmix.corruptions.own import known_corruption
 from ipmix.corruptions.severities import (
