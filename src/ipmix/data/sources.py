@@ -220,6 +220,28 @@ def read_arrays(path: Path) -> ArrayDataset:
     return replace(found, name=path.name)
 
 
+def read_labelled(path: Path, known: NDArray[np.int64] | None = None) -> ArrayDataset:
+    """Images in a ``.npy`` uint8[N, H, W, C], which is mapped, and their labels; classes are 0 .. the largest label.
+
+    Args:
+        path: the images.
+        known: int64[N], their labels where no ``labels.npy`` lies beside them.
+
+    Raises:
+        InputError: the images or the labels are missing, or something else.
+    """
+    if not path.is_file():
+        raise InputError(f"there is no file {path}; expected a .npy of uint8[N, H, W, C]")
+    found = open_images(path)
+    if not isinstance(found, InMemory):
+        raise AssertionError(f"{path} is a file")
+    labels = found.labels if found.labelled else known
+    if labels is None:
+        raise InputError(f"{path} comes without labels: put labels.npy, one whole number an image, beside it")
+    named = tuple(map(str, range(int(labels.max(initial=-1)) + 1)))
+    return ArrayDataset(found.dataset.images, labels, named, path.name)
+
+
 def refuse_channels_first(images: np.ndarray, where: str) -> None:
     """Raise :class:`InputError` where images uint8[N, H, W, C] are [N, C, H, W] by their shape.
 

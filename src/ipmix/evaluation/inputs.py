@@ -10,11 +10,12 @@ from PIL import Image
 from torch import nn
 
 from ipmix.core.errors import InputError, refuse_idle
+from ipmix.corruptions.test_sets.published import open_set
 from ipmix.data import datasets
 from ipmix.data.built_in import BUILT_IN
 from ipmix.data.decoding import DecodeConfig, pixels_of
 from ipmix.data.libraries import is_of_library, open_stream
-from ipmix.data.sources import ImageSource, InMemory, OnDisk, read_arrays
+from ipmix.data.sources import ImageSource, InMemory, OnDisk, read_arrays, read_labelled
 from ipmix.data.streams import Stream, spool
 from ipmix.evaluation.batched_model import BatchedModel
 from ipmix.evaluation.class_maps import match_classes
@@ -25,6 +26,9 @@ from ipmix.evaluation.shaping import Form, ShapedFiles, described_form, in_chann
 from ipmix.models.advice import first_channels
 from ipmix.models.forms import form_of
 from ipmix.models.loading import open_model
+
+ARRAYS = (".npz", ".npy")
+"""Endings of files of images as arrays."""
 
 Found = datasets.ArrayDataset | datasets.FileDataset | Stream
 """Images that were found and not yet brought to a form."""
@@ -47,7 +51,8 @@ def prepared(
     request: EvaluationRequest, model: nn.Module, found: Found, ready: ReadyMade | None, quiet: bool
 ) -> tuple[nn.Module, InMemory | OnDisk, ClassOutputs | None, ReadyMade | None]:
     """What :func:`model_and_source` gives, of a model that is open and images that were found."""
-    unnamed = ready is not None and ready.arrays is not None and Path(request.clean or "labels.npz").suffix == ".npz"
+    unnamed = ready is not None and ready.arrays is not None and Path(request.clean or "labels.npy").suffix in ARRAYS
+    unnamed |= ready is None and isinstance(request.data, str) and Path(request.data).suffix == ".npy"  # knows no names
     if found.classes is None or unnamed:
         request = replace(request, labels_are_outputs=True)
     form = usual_form(request, model)
@@ -78,11 +83,19 @@ def found_at(request: EvaluationRequest, quiet: bool) -> tuple[Found, ReadyMade 
         return scan_data(request, quiet, request.data, request.split), None
     if request.clean is None:
         refuse_idle({"--split": request.split is not None}, f"{request.data} is read whole")
-    clean = None if request.clean is None else scan_data(request, quiet, request.clean, request.split)
+    clean = None if request.clean is None else _scan_clean(request, quiet, request.clean)
     if isinstance(clean, Stream):
-        raise InputError(f"--clean {request.clean}: expected a folder, cifar10, cifar100 or an .npz")
+        raise InputError(f"--clean {request.clean}: expected a folder, cifar10, cifar100, an .npz or a .npy")
     ready = open_ready_made(request.data, clean, request.limit, DecodeConfig(exif=request.exif))
     return ready.images, ready
+
+
+def _scan_clean(request: EvaluationRequest, quiet: bool, clean: str) -> Found:
+    """The clean images of a corrupted set; a .npy has the labels beside it, or else those that lie in the set."""
+    if Path(clean).suffix == ".npy":
+        inside = (Path(request.data) / "labels.npy").is_file()
+        return read_labelled(Path(clean), open_set(request.data).labels if inside else None)
+    return scan_data(request, quiet, clean, request.split)
 
 
 def usual_form(request: EvaluationRequest, model: nn.Module) -> Form:
@@ -157,12 +170,19 @@ def side_of(source: ImageSource) -> int:
 
 def scan_data(request: EvaluationRequest, quiet: bool, data: str, split: str | None) -> Found:
     """What DATA names, whatever it is but corrupted images that lie on the disk."""
-    if Path(data).suffix == ".npz":
+    if Path(data).suffix in ARRAYS:
         refuse_idle({"--split": split is not None}, f"{data} has no splits")
     if Path(data).suffix == ".npz":
         return read_arrays(Path(data))
+    if Path(data).suffix == ".npy":
+        return read_labelled(Path(data))
     if is_of_library(data):
         return open_stream(data, split, DecodeConfig(exif=request.exif))
+    if data not in BUILT_IN and not Path(data).is_dir():
+        raise InputError(
+            f"{data} is not a folder; expected a folder of images (<split>/<class>/<image>), one of "
+            f"{', '.join(BUILT_IN)}, an .npz of images and labels, or a .npy beside labels.npy"
+        )
     here = datasets.splits(data)
     chosen = split or next((name for name in ("test", "val") if name in here), "test")
     if data in BUILT_IN:

@@ -9,7 +9,6 @@ import numpy as np
 import streamlit as st
 
 import ipmix
-from ipmix.core.json_text import json_text
 from ipmix.explore import corrupted, scorecards, uploads, versions
 from ipmix.explore.beginning import beginning
 from ipmix.explore.knobs import Knob, base, in_python, knobs, made, presets
@@ -110,7 +109,7 @@ def _augment(image: np.ndarray) -> None:
         st.code(in_python(method, name, preset), language="python", wrap_lines=True)
         with st.expander("The recipe as JSON"):
             for text in found.json:
-                st.code(json_text(json.loads(text), indent=1), language="json", wrap_lines=True)
+                st.code(json.dumps(json.loads(text), indent=1), language="json", wrap_lines=True)
 
 
 def _title(name: str) -> str:
@@ -120,7 +119,7 @@ def _title(name: str) -> str:
 def _widget(knob: Knob, key: str) -> Any:
     """The widget of a knob; its value."""
     if knob.kind == "text":
-        text = "" if knob.default is None else json_text(knob.default)
+        text = "" if knob.default is None else json.dumps(knob.default)
         return st.text_input(knob.name, text, key=key, help=f"{knob.explained} Empty: chosen by itself.")
     if knob.optional and not st.checkbox(
         f"set {knob.name}", knob.default is not None, key=f"{key} set", help=knob.explained

@@ -1,6 +1,7 @@
 """``ipmix corrupt``: layouts, resuming, shards, refusals."""
 
 import json
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,16 @@ def folder(tmp_path, make_images):
         place.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(place / f"image{k}.png")
     return tmp_path / "val"
+
+
+@pytest.fixture
+def network(tmp_path):
+    torch = pytest.importorskip("torch", reason="the train extra is not installed")
+    from ipmix import models
+
+    torch.manual_seed(0)
+    models.save(tmp_path / "net.safetensors", models.build("wrn-10-1", ("bright", "dark")), {"size": 32})
+    return tmp_path / "net.safetensors"
 
 
 def size_of(path):
@@ -350,3 +361,43 @@ def test_a_folder_inside_of_the_data_is_refused(folder):
     with pytest.raises(InputError, match=r"lies in .* choose a folder outside"):
         command(str(folder), str(folder / "corrupted"))
     assert not (folder / "corrupted").exists()
+
+
+@pytest.mark.parametrize("where", ["beside", "elsewhere"])
+def test_the_command_that_is_told_works(array, network, tmp_path, monkeypatch, capsys, where):
+    from ipmix.cli.main import main
+
+    monkeypatch.chdir(tmp_path)
+    np.save(tmp_path / "labels.npy", np.array([1, 0, 1, 1, 1, 0]))
+    more = []
+    if where == "elsewhere":
+        (tmp_path / "labels.npy").rename(tmp_path / "numbers.npy")
+        more = ["--labels", "numbers.npy"]
+    assert main(["corrupt", "images.npy", "a set", "--names", "brightness", "--severities", "1,2", *more]) == 0
+    told = capsys.readouterr().out.partition("ipmix evaluate ")[2].strip()
+    assert told == "MODEL 'a set' --clean images.npy --out FOLDER"
+    given = [{"MODEL": str(network), "FOLDER": "result"}.get(word, word) for word in shlex.split(told)]
+    assert main(["evaluate", *given, "--no-attack", "--device", "cpu", "--quiet"]) == 0
+    assert (
+        json.loads((tmp_path / "result" / "scorecard.json").read_text())["measures"]["clean_error"]["value"] is not None
+    )
+    if where == "beside":
+        assert main(["evaluate", str(network), "images.npy", "--out", "r2", "--corruptions", "none", "--no-attack",
+                     "--device", "cpu", "--quiet"]) == 0  # fmt: skip
+
+
+def test_without_labels_no_command_is_told(array, tmp_path, capsys):
+    (tmp_path / "labels.npy").unlink()
+    command(str(array[0]), str(tmp_path / "out"), names=["brightness"], severities=[1])
+    assert "ipmix evaluate" not in (told := capsys.readouterr().out)
+    assert "--labels" in told
+
+
+def test_what_is_no_data_is_told_with_all_that_is(network, tmp_path, capsys):
+    from ipmix.cli.main import main
+
+    (tmp_path / "images.txt").touch()
+    assert main(["evaluate", str(network), str(tmp_path / "images.txt"), "--out", str(tmp_path / "r")]) == 2
+    complaint = capsys.readouterr().err
+    assert ".npz" in complaint
+    assert ".npy" in complaint

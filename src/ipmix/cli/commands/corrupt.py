@@ -58,6 +58,8 @@ def corrupt(
         skip_broken: Pass over images that can't be decoded; broken.txt names them.
         force: Write anew what is there; a set of other settings or other images is removed first.
     """
+    from shlex import quote
+
     from ipmix.core.bounds import SIDE_LEAST, SIDE_MOST
     from ipmix.core.checking import check_threads, parse_shard
     from ipmix.core.errors import InputError, refuse_idle
@@ -95,4 +97,10 @@ def corrupt(
         write(plan, source, folder, scratch, part, threads, force)
     whole = f"shard {part[0]} of {part[1]} of " if part[1] > 1 else ""
     sys.stdout.write(f"{out}: {whole}{len(plan.names)} of the set {set}, each of {plan.count} images\n")
-    sys.stdout.write(f"Measure a model on it: ipmix evaluate MODEL {out} --clean {data} --out FOLDER\n")
+    if getattr(source, "labelled", True):
+        # Arrays go with arrays and folders with folders: others are measured without their clean images.
+        same = (plan.layout == "arrays") != isinstance(source, OnDisk)
+        clean = f" --clean {quote(data)}" if same else ""
+        sys.stdout.write(f"Measure a model on it: ipmix evaluate MODEL {quote(out)}{clean} --out FOLDER\n")
+    else:
+        sys.stdout.write("Without labels no model can be measured on it: --labels names a .npy file of them.\n")

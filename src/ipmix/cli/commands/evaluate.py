@@ -69,7 +69,7 @@ def evaluate(
             wrn-D-W:FILE, a TorchScript, .pt2 or .onnx file, or module:function. FILE@ema takes the moving average
             of the weights in a checkpoint.
         data: A folder (<split>/<class>/<image> or <class>/<image>), cifar10, cifar100, digits, an .npz with
-            images (uint8 [N, H, W, C]) and labels, WebDataset shards (part-{000..009}.tar), a Hugging Face data set
+            images (uint8 [N, H, W, C]) and labels, a .npy of images beside labels.npy, WebDataset shards (part-{000..009}.tar), a Hugging Face data set
             (hf:NAME, hf:FOLDER), or corrupted images on the disk: CIFAR-10-C, ImageNet-C, C-bar, -P, or what
             ipmix corrupt wrote.
         out: The folder to write to.
