@@ -10,7 +10,7 @@ from PIL import Image
 from torch import nn
 
 from ipmix.core.errors import InputError, refuse_idle
-from ipmix.corruptions.test_sets.published import open_set
+from ipmix.corruptions.test_sets.published import ArraySet, open_set
 from ipmix.data import datasets
 from ipmix.data.built_in import BUILT_IN
 from ipmix.data.decoding import DecodeConfig, pixels_of
@@ -93,8 +93,8 @@ def found_at(request: EvaluationRequest, quiet: bool) -> tuple[Found, ReadyMade 
 def _scan_clean(request: EvaluationRequest, quiet: bool, clean: str) -> Found:
     """The clean images of a corrupted set; a .npy has the labels beside it, or else those that lie in the set."""
     if Path(clean).suffix == ".npy":
-        inside = (Path(request.data) / "labels.npy").is_file()
-        return read_labelled(Path(clean), open_set(request.data).labels if inside else None)
+        inside = open_set(request.data) if (Path(request.data) / "labels.npy").is_file() else None
+        return read_labelled(Path(clean), inside.labels if isinstance(inside, ArraySet) else None)
     return scan_data(request, quiet, clean, request.split)
 
 

@@ -211,7 +211,9 @@ def _of_arrays(found: ArraySet, clean: Found | None, limit: int | None) -> Ready
         _ = found.sequences(name) if name in sequences else found.images(name, found.severities[0])
     if clean is not None:
         if not isinstance(clean, ArrayDataset):
-            raise InputError(f"{folder} holds arrays: its clean images (--clean) are cifar10, cifar100, an .npz or a .npy")
+            raise InputError(
+                f"{folder} holds arrays: its clean images (--clean) are cifar10, cifar100, an .npz or a .npy"
+            )
         if not np.array_equal(clean.labels, labels):
             raise InputError(
                 f"the clean images ({clean.name}) have other labels than {folder}: {len(clean.labels)} and "

@@ -69,9 +69,9 @@ def evaluate(
             wrn-D-W:FILE, a TorchScript, .pt2 or .onnx file, or module:function. FILE@ema takes the moving average
             of the weights in a checkpoint.
         data: A folder (<split>/<class>/<image> or <class>/<image>), cifar10, cifar100, digits, an .npz with
-            images (uint8 [N, H, W, C]) and labels, a .npy of images beside labels.npy, WebDataset shards (part-{000..009}.tar), a Hugging Face data set
-            (hf:NAME, hf:FOLDER), or corrupted images on the disk: CIFAR-10-C, ImageNet-C, C-bar, -P, or what
-            ipmix corrupt wrote.
+            images (uint8 [N, H, W, C]) and labels, a .npy of images beside labels.npy, WebDataset shards
+            (part-{000..009}.tar), a Hugging Face data set (hf:NAME, hf:FOLDER), or corrupted images on the disk:
+            CIFAR-10-C, ImageNet-C, C-bar, -P, or what ipmix corrupt wrote.
         out: The folder to write to.
         name: What the run is called in results; the model's name if left out.
         clean: With corrupted images as DATA, the clean ones that they were made of; without, only the corrupted
