@@ -1,6 +1,7 @@
 """``ipmix.evaluate`` from Python: models of any kind, data of any kind, and the scorecard as an object."""
 
 import html
+import importlib.util
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -423,3 +424,27 @@ def test_the_attack_of_a_plan() -> None:
     images, labels = data()
     plan = EvaluationPlan(corruptions=(), attack=AttackConfig(steps=2))
     assert ipmix.evaluate(Means(), images, labels, **{**FAST, "plan": plan})["attack_error"] is not None
+
+
+@pytest.mark.parametrize("missing", [np.nan, np.inf])
+def test_images_without_a_valid_answer_are_told(missing: float) -> None:
+    images, labels = data()
+
+    def broken(batch: np.ndarray) -> np.ndarray:
+        return np.full((len(batch), 3), missing, np.float32)
+
+    with pytest.warns(UserWarning, match="12 images have no valid answer") as told:
+        card = ipmix.evaluate(broken, images, labels, **FAST)
+    assert len(told) == 2, "clean and under one corruption"
+    assert "12 images have no valid answer (NaN or infinite logits) under clean" in str(card)
+    assert "Brier score is not given: 12 of 12 images" in str(card)
+    if importlib.util.find_spec("pandas"):
+        table = card.to_pandas()
+        assert table.loc["clean_error", "value"] == 1.0
+        assert "12 images have no valid answer" in table.loc["clean_error", "reason"]
+        assert "under corruption/brightness/3" in table.loc["chosen_corruption_error", "reason"]
+
+
+def test_a_scorecard_of_valid_answers_tells_none_missing(reference: ipmix.Scorecard) -> None:
+    assert "valid answer" not in str(reference)
+    assert "Calibration error (RMS) is not given: RMS calibration error needs at least 100 images" in str(reference)

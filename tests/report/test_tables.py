@@ -85,7 +85,7 @@ def test_what_is_missing_is_said_under_the_table(made_card, tmp_path):
     out = io.StringIO()
     print_comparison([few], out=out)
     lines = out.getvalue().splitlines()[-2:]
-    assert lines[0] == "no answer (NaN or infinite logits) for 2 images under clean: wrong."
+    assert lines[0] == "2 images have no valid answer (NaN or infinite logits) under clean: they count as wrong."
     assert lines[1].startswith("Calibration error (RMS) is not given: RMS calibration error needs at least 100 images")
     assert notes([few, few])[0].startswith("few: ")
 

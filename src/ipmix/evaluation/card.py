@@ -15,9 +15,9 @@ from ipmix.measures.comparing import PerImage
 from ipmix.measures.table import HEADLINE, measure_named
 from ipmix.report.comparison import Comparison, Scored, compare
 from ipmix.report.gates import Check, Checked, checked
-from ipmix.report.numbers import figure_of, measure_names, title_of, written, written_interval
+from ipmix.report.numbers import figure_of, measure_names, title_of, unanswered, written, written_interval
 from ipmix.report.page import render_page
-from ipmix.report.tables import comparison, plain, to_csv
+from ipmix.report.tables import comparison, notes, plain, to_csv
 
 if TYPE_CHECKING:
     import pandas
@@ -78,7 +78,10 @@ class Scorecard:
         return dict(self.card)
 
     def to_pandas(self) -> "pandas.DataFrame":
-        """A row for each measure: title, value, low, high, unit, better, images, reason; needs pandas."""
+        """A row for each measure: title, value, low, high, unit, better, images, reason; needs pandas.
+
+        The reason says why there is no value, or that images count as wrong because the model gave no valid answer.
+        """
         try:
             import pandas
         except ModuleNotFoundError:
@@ -91,7 +94,7 @@ class Scorecard:
                 {
                     "measure": name, "title": title_of(name, [self.card]), "value": figure["value"],
                     "low": low, "high": high, "unit": measure.unit, "better": measure.better,
-                    "images": figure["pictures"], "reason": figure["reason"],
+                    "images": figure["pictures"], "reason": figure["reason"] or unanswered(name, self.card) or None,
                 }
             )  # fmt: skip
         return pandas.DataFrame(rows).set_index("measure")
@@ -167,7 +170,8 @@ class Scorecard:
 
     def __str__(self) -> str:
         header, rows = comparison([self.card])
-        return plain(header, rows)
+        told = notes([self.card], measure_names([self.card]))
+        return plain(header, rows) + "".join(f"{note}\n" for note in told)
 
     def _repr_html_(self) -> str:
         """The page in a frame of its own: its style can't reach the notebook's, nor the notebook's it."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import tempfile
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -26,6 +27,7 @@ from ipmix.evaluation.request import EvaluationRequest, MeasureRequest
 from ipmix.evaluation.results import read_baseline
 from ipmix.models.loading import open_model
 from ipmix.models.wrapping import wrap
+from ipmix.report.numbers import unanswered_under
 
 PLANS = {
     "clean": MeasureRequest(corruptions=("none",), attack=None),
@@ -140,6 +142,8 @@ def evaluate(
             batch_size=batch_size, device=device, threads=threads or default_threads(), force=force,
             quiet=not progress, show=False,
         )  # fmt: skip
+        for condition, count in card["without_answer"].items():
+            warnings.warn(f"{unanswered_under(condition, count)}: they count as wrong", stacklevel=2)
         return Scorecard.of_folder(folder, card)
 
 

@@ -115,6 +115,23 @@ def figure_of(card: Mapping[str, Any], name: str) -> dict[str, Any]:
     return found
 
 
+def unanswered_under(condition: str, count: int) -> str:
+    """ "12 images have no valid answer (NaN or infinite logits) under clean"."""
+    images = "1 image has" if count == 1 else f"{count:,} images have"
+    return f"{images} no valid answer (NaN or infinite logits) under {condition}"
+
+
+def unanswered(name: str, card: Mapping[str, Any]) -> str:
+    """That images behind a measure have no valid answer, and under which condition most; empty where all have one."""
+    kinds = measure_named(name).needs
+    found = {key: n for key, n in card["without_answer"].items() if key.partition("/")[0] in kinds}
+    if not found:
+        return ""
+    most = max(found, key=lambda key: found[key])
+    more = f" and {len(found) - 1} more conditions" if len(found) > 1 else ""
+    return f"{unanswered_under(most, found[most])}{more}: they count as wrong"
+
+
 def run_names(cards: Sequence[Mapping[str, Any]]) -> list[str]:
     """A distinct name for each run, :func:`ipmix.core.errors.plain`: repeated ones are numbered."""
     names: list[str] = []

@@ -312,7 +312,7 @@ def _warnings(cards: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[
     found: dict[str, list[str]] = {}
     for card, name in zip(cards, names):
         told = [
-            f"{count} images have no valid answer (NaN or infinite logits) under {condition}. "
+            f"{numbers.unanswered_under(condition, count)}. "
             "They count as wrong; measures that need a probability are not given."
             for condition, count in card["without_answer"].items()
         ]

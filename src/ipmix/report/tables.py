@@ -111,7 +111,7 @@ def notes(cards: Sequence[Mapping[str, Any]], names: Sequence[str] = HEADLINE) -
         if competing := among(card):
             found.append(f"{prefix}all answers {competing}.")
         for condition, count in card["without_answer"].items():
-            found.append(f"{prefix}no answer (NaN or infinite logits) for {count} images under {condition}: wrong.")
+            found.append(f"{prefix}{numbers.unanswered_under(condition, count)}: they count as wrong.")
         if frost := numbers.frost_note(card):
             found.append(f"{prefix}{frost}.")
         found += [f"{prefix}{hint}." for hint in card.get("hints", ())]
