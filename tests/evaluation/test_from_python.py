@@ -448,3 +448,42 @@ def test_images_without_a_valid_answer_are_told(missing: float) -> None:
 def test_a_scorecard_of_valid_answers_tells_none_missing(reference: ipmix.Scorecard) -> None:
     assert "valid answer" not in str(reference)
     assert "Calibration error (RMS) is not given: RMS calibration error needs at least 100 images" in str(reference)
+
+
+def sigmoid(images: np.ndarray) -> np.ndarray:
+    return 1.0 / (1.0 + np.exp(-images.mean(axis=(1, 2)) / 255.0 * 4.0 + 1.0))
+
+
+def percent(images: np.ndarray) -> np.ndarray:
+    scores = np.exp(by_hand(images))
+    return 100.0 * scores / scores.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize(("model", "message"), [(sigmoid, "can't be told"), (percent, "in percent")])
+def test_scores_that_may_be_probabilities_are_no_logits(model: Any, message: str, tmp_path: Path) -> None:
+    images, labels = data()
+    with pytest.raises(InputError, match=message) as refused:
+        ipmix.evaluate(model, images, labels, out=tmp_path / "r", **FAST)
+    assert "wrap(model, probabilities=True)" in str(refused.value)
+    assert not (tmp_path / "r" / "predictions").exists()
+    card = ipmix.evaluate(ipmix.models.wrap(model, probabilities=True), images, labels, **FAST)
+    scores = model(images).astype(np.float64)
+    shares = scores / scores.sum(axis=1, keepdims=True)
+    loss = -np.log(shares[np.arange(COUNT), labels]).mean()
+    assert card.measures["negative_log_likelihood"] == pytest.approx(loss, rel=1e-4)
+    np.savez(tmp_path / "p.npz", logits=scores.astype(np.float32), labels=labels)
+    if model is sigmoid:
+        from ipmix.evaluation.predictions import open_predictions
+        from ipmix.evaluation.scorecard import score
+
+        with pytest.raises(InputError, match="holds logits or probabilities can't be told"):
+            score(open_predictions(tmp_path / "p.npz"), samples=0)
+
+
+def test_honest_logits_are_taken() -> None:
+    images, labels = data()
+    ipmix.evaluate(lambda x: by_hand(x) - 2.0, images, labels, **FAST)
+    ipmix.evaluate(lambda x: by_hand(x) + 3.0, images, labels, **FAST)
+    small = ipmix.models.wrap(lambda x: by_hand(x) / 10.0, probabilities=False)
+    card = ipmix.evaluate(small, images, labels, **FAST)
+    assert card["clean_error"] == ipmix.evaluate(by_hand, images, labels, **FAST)["clean_error"]

@@ -10,7 +10,7 @@ from torch import nn
 from ipmix.core.errors import InputError, first_line
 from ipmix.core.progress import Counter
 from ipmix.evaluation.class_outputs import ClassOutputs, Restricted, largest_output, restricted
-from ipmix.measures.outputs import refuse_probabilities
+from ipmix.measures.outputs import refuse_probabilities, told_kind
 from ipmix.models.advice import failure, out_of_memory
 from ipmix.models.outputs import Logits, shown
 
@@ -25,6 +25,8 @@ class BatchedModel:
         self.model = Logits(model.to(device, memory_format=torch.channels_last).eval())  # type: ignore[call-overload]
         self.device, self.batch_size, self.class_outputs = device, batch_size, class_outputs
         self._checked = False
+        self.unchecked = False
+        """Whether the next logits are to be held to :meth:`check_scores`."""
 
     @property
     def on_data_classes(self) -> nn.Module:
@@ -66,6 +68,28 @@ class BatchedModel:
             raise InputError(f"the model must give logits [images, classes], got shape {list(found.shape)}")
         refuse_probabilities(found)
         return int(found.shape[1])
+
+    def check_scores(self, scores: NDArray[np.float32]) -> None:
+        """Refuse scores [N, K] that are no logits, or may be none, by the rule that ``ipmix score`` has.
+
+        A model that was wrapped with ``probabilities=False`` is believed: its scores are logits.
+
+        Raises:
+            InputError: they are probabilities, percent, or all in [0, 1] without summing to 1.
+        """
+        if getattr(self.model, "gives_logits", False):
+            return
+        kind = told_kind(
+            scores, "what the model gives",
+            "pass ipmix.models.wrap(model, probabilities=True) if these are probabilities (of a sigmoid, too), "
+            "probabilities=False if they are logits",
+        )  # fmt: skip
+        if kind != "logits":
+            words = {"probabilities": "probabilities", "percent": "probabilities in percent"}[kind]
+            raise InputError(
+                f"the model gives {words}, not logits (each row sums to {1 if kind == 'probabilities' else 100}): pass "
+                "ipmix.models.wrap(model, probabilities=True)"
+            )
 
     def batches(self, count: int) -> Iterator[slice]:
         """Slices of at most ``batch_size``."""

@@ -243,16 +243,18 @@ def _told(kept: PredictionFolder | PredictionFile, given: GivenScores) -> output
     for shard in map(CheckedShard, kept.shards()):
         # Clean images come first: what they are the others must be.
         for condition in sorted((c for c in shard.conditions() if c.holds_logits), key=lambda c: c != CLEAN):
-            found = outputs.kind_of_scores(shard.predictions(condition).logits)
+            rows = shard.predictions(condition).logits
+            found = outputs.kind_of_scores(rows)
             if given == "probabilities":
                 return "percent" if found == "percent" else "probabilities"
             clean = clean if condition != CLEAN else found
             if clean is None:
-                raise InputError(
-                    f"{shard.path}: whether {shard.called(condition)} holds logits or probabilities can't be told "
-                    "(no value is below 0, and not all rows sum to 1 or 100): pass --scores logits or "
-                    "--scores probabilities"
-                )
+                try:
+                    clean = outputs.told_kind(
+                        rows, shard.called(condition), "pass --scores logits or --scores probabilities"
+                    )
+                except InputError as error:
+                    raise InputError(f"{shard.path}: {error}") from None
             if found not in (clean, None):
                 raise InputError(
                     f"{shard.path}: {shard.called(CLEAN)} looks like {clean} and {condition.key} like "

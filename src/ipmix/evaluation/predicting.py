@@ -148,6 +148,7 @@ def _chunk(
     batched.check(images[:1], len(source.classes))
     work = _conditions(plan, images, indices, threads) if ready is None else _read(ready, plan, images, indices)
     made = _ready(work, ahead)
+    batched.unchecked |= chunk == 0
     arrays |= {condition.key: array for condition, array in _answers(batched, made, advance).items()}
     for name_of_attack, attack in (("attack", plan.attack), ("auto_attack", plan.auto_attack)):
         if attack is not None and len(places := attacked_places(attack, indices, len(source.labels))):
@@ -272,6 +273,9 @@ def _answers(
     for condition, images in made:
         if condition.holds_logits:
             found[condition] = [batched.logits(images, advance)]
+            if batched.unchecked:  # many images: of one alone honest logits may look like anything
+                batched.check_scores(found[condition][0])
+                batched.unchecked = False
             continue
         count, length = images.shape[:2]
         logits = batched.logits(images.reshape(count * length, *images.shape[2:]), advance)

@@ -60,7 +60,8 @@ def refuse_probabilities(logits: ArrayLike) -> None:
     if len(array) and array.min() >= 0.0 and np.abs(array.sum(axis=1, dtype=np.float64) - 1.0).max() < 5e-3:
         raise InputError(
             "these are probabilities, not logits (no value is below 0 and each row sums to 1): pass what the model "
-            "gives before its softmax, or the logarithms of the probabilities, which measure the same"
+            "gives before its softmax, or the logarithms of the probabilities, which measure the same "
+            "(ipmix.models.wrap(model, probabilities=True) takes them)"
         )
 
 
@@ -83,6 +84,17 @@ def kind_of_scores(scores: ArrayLike) -> Scores | None:
     if shares[100.0] >= 0.99:
         return "percent"
     return None if rows.max() <= 1.0 or max(shares.values()) >= 0.5 else "logits"
+
+
+def told_kind(scores: ArrayLike, what: str, advice: str) -> Scores:
+    """:func:`kind_of_scores` of ``what``; InputError with ``advice`` where it can't be told."""
+    found = kind_of_scores(scores)
+    if found is None:
+        raise InputError(
+            f"whether {what} holds logits or probabilities can't be told (no value is below 0, and not all rows sum to "
+            f"1 or 100): {advice}"
+        )
+    return found
 
 
 def logits_of_probabilities(probabilities: ArrayLike) -> NDArray[np.float64]:

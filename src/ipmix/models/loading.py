@@ -170,7 +170,7 @@ class Normalising(nn.Module):
         super().__init__()
         check_normalisation(mean, std)
         self.model = model
-        for attribute in ("name", "classes", "sha256", "differentiable", "size"):
+        for attribute in ("name", "classes", "sha256", "differentiable", "size", "gives_logits"):
             if hasattr(model, attribute):
                 setattr(self, attribute, getattr(model, attribute))
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, -1, 1, 1))

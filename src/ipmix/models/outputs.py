@@ -68,7 +68,7 @@ class Logits(nn.Module):
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
-        for attribute in ("name", "classes", "sha256", "differentiable", "size"):
+        for attribute in ("name", "classes", "sha256", "differentiable", "size", "gives_logits"):
             if hasattr(model, attribute):
                 setattr(self, attribute, getattr(model, attribute))
         self.model = model

@@ -50,7 +50,8 @@ def wrap(
             normalise themselves.
         std: see ``mean``.
         reach: the largest value that it takes, where that isn't 1: 255.0 for 0 to 255.
-        probabilities: whether it gives probabilities instead of logits, where that can't be told by its kind.
+        probabilities: whether it gives probabilities instead of logits, where that can't be told by its kind. False
+            lets scores pass that look like probabilities by accident.
         classes: the classes' names in the order of its outputs; its own, if it knows some.
         name: what it is called in results.
         size: the side of image that it takes.
@@ -67,6 +68,8 @@ def wrap(
     if input not in (None, "nchw", "nhwc"):
         raise InputError(f'input is "nchw" or "nhwc", got {plain(input)}')
     made = _made(model, input, mean, std, reach, probabilities, classes)
+    if probabilities is False:
+        made.gives_logits = True  # type: ignore[assignment]
     for key, value in (("name", name), ("size", size), ("classes", None if classes is None else tuple(classes))):
         if value is not None:
             setattr(made, key, value)
