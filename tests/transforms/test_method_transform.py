@@ -236,3 +236,39 @@ def test_one_image_alone_is_treated_as_torchvision_treats_it_in_a_sample(mode: s
     alone = transform(planes)
     torch.manual_seed(3)
     assert torch.equal(alone, transform(planes, 5)[0])
+
+
+def test_an_array_is_augmented_alone_and_in_a_sample() -> None:
+    assert np.array_equal(given(3, PIXELS), expected(3))
+    assert np.array_equal(given(3, PIXELS[:, ::-1]), expected(3, np.ascontiguousarray(PIXELS[:, ::-1])))
+    image, label, weights = given(3, (PIXELS, torch.tensor(7), np.ones(4)))
+    assert np.array_equal(image, expected(3)), "and not the tensor, though it is one"
+    assert (label, weights.tolist()) == (7, [1.0] * 4)
+    got = given(3, {"label": np.int64(2), "image": PIXELS}, v2.Compose([transforms.IPMix(mixing=MIXING)]))
+    assert np.array_equal(got["image"], expected(3))
+
+
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        (PIXELS[:, :, 0], r"got uint8\[20, 18\]: a grey image is image\[:, :, None\]"),
+        (PIXELS[None], r"got uint8\[1, 20, 18, 3\]: for a batch, ipmix.augment"),
+        (PIXELS / 255.0, r"got float64\[20, 18, 3\]: it goes up to 1, give bytes, \(255 \* image\)"),
+        (PIXELS.astype(np.float32), r"got float32\[20, 18, 3\]: it goes up to 255, give bytes, image.round"),
+        (PIXELS.astype(np.int64), r"got int64\[20, 18, 3\]: convert it to bytes"),
+        (PIXELS[:0], r"got uint8\[0, 18, 3\]: it is no image"),
+        (np.zeros(3, np.uint8), r"got uint8\[3\]: it is no image"),
+    ],
+)
+def test_other_arrays_are_refused(array: np.ndarray, words: str) -> None:
+    for sample in (array, (array, 7)):
+        if array.ndim > 1 or sample is array:
+            with pytest.raises(InputError, match=f"an array to augment is one image uint8.*{words}"):
+                transforms.IPMix(mixing=MIXING)(sample)
+
+
+@pytest.mark.parametrize("inputs", [(None,), ("a.png",), (3, 4), ({"image": None, "label": 3},), ((),), ()])
+def test_a_call_without_an_image_is_refused(inputs: Any) -> None:
+    for transform in (transforms.IPMix(mixing=MIXING), transforms.Vanilla()):
+        with pytest.raises(InputError, match=r"there is no image to augment: expected one .*, got"):
+            transform(*inputs)

@@ -13,6 +13,7 @@ from torchvision import tv_tensors
 
 from ipmix.augmentation.tensors import from_tensor
 from ipmix.augmentation.tensors import to_tensor as to_plain_tensor
+from ipmix.core.checking import described
 from ipmix.core.errors import InputError
 
 MODES = ("L", "LA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "LAB")
@@ -38,6 +39,23 @@ def to_tensor(planes: np.ndarray, like: torch.Tensor) -> torch.Tensor:
     """uint8[N, C, H, W] as a tensor like ``like``: shape, dtype, device and kind; numbers are multiples of 1/255."""
     tensor = to_plain_tensor(planes, like)
     return tv_tensors.wrap(tensor, like=like) if isinstance(like, tv_tensors.TVTensor) else tensor
+
+
+def check_array(image: np.ndarray) -> None:
+    """Raise :class:`InputError` unless an array is one image uint8[H, W, C]; what to do for what it is instead."""
+    if image.dtype == np.uint8 and image.ndim == 3 and 0 not in image.shape:
+        return
+    advice = "convert it to bytes from 0 to 255"
+    if image.ndim == 4:
+        advice = "for a batch, ipmix.augment(images, method, mixing, seed=...)"
+    elif image.ndim == 2:
+        advice = "a grey image is image[:, :, None]"
+    elif image.ndim != 3 or 0 in image.shape:
+        advice = "it is no image"
+    elif image.dtype.kind == "f":
+        scale = "image" if image.max() > 2.0 else "(255 * image)"
+        advice = f"it goes up to {image.max():g}, give bytes, {scale}.round().astype(numpy.uint8)"
+    raise InputError(f"an array to augment is one image uint8[H, W, C], got {described(image)}: {advice}")
 
 
 def augment_item(image: Any, one: Callable[[np.ndarray], np.ndarray]) -> Any:

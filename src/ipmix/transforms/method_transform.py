@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from PIL import Image
+from torch.utils._pytree import tree_flatten, tree_unflatten
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
@@ -16,7 +17,7 @@ from ipmix import methods
 from ipmix.augmentation.batches import augment, check_method
 from ipmix.augmentation.single import Augmenter
 from ipmix.augmentation.tensors import from_tensor
-from ipmix.core.checking import check_choice
+from ipmix.core.checking import check_choice, described
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import GOLDEN
 from ipmix.methods.choosing import named_method
@@ -24,7 +25,7 @@ from ipmix.methods.moving import moves_pixels, photometric
 from ipmix.methods.protocol import Method
 from ipmix.mixing_set import MixingSet
 from ipmix.recipe.mixing_images import MixingImages
-from ipmix.transforms.images import augment_item, to_tensor
+from ipmix.transforms.images import augment_item, check_array, to_tensor
 
 BOXES = ("refuse", "photometric")
 
@@ -33,15 +34,19 @@ FOLLOWING = tuple(
 )
 """What would have to move with the pixels."""
 
+IMAGES = (Image.Image, tv_tensors.Image, tv_tensors.Video)
+"""What is an image by its type; an array uint8[H, W, C] or a plain tensor is one where a sample holds none of these."""
+
 
 class MethodTransform(v2.Transform):
     """Any label-preserving method as a transform.
 
-    Takes Pillow images (of 8-bit channels: L, RGB, or others with a mixing set of as many channels), tensors
-    [C, H, W] or [N, C, H, W] of bytes or of numbers from 0 to 1, ``tv_tensors.Image`` and ``tv_tensors.Video``; gives
-    the same kind, shape, dtype and device. Every image of a batch has a recipe of its own, the frames of a video share
-    one. Numbers are rounded to 256 levels. Tensors on an accelerator travel to the CPU and back. Place it after
-    cropping and flipping, before normalising.
+    Takes Pillow images (of 8-bit channels: L, RGB, or others with a mixing set of as many channels), arrays
+    uint8[H, W, C], tensors [C, H, W] or [N, C, H, W] of bytes or of numbers from 0 to 1, ``tv_tensors.Image`` and
+    ``tv_tensors.Video``; gives the same kind, shape, dtype and device. In a sample (a tuple, list or dict) labels and
+    the like pass; an array or a plain tensor is its image where nothing else is, the first of them. Every image of a
+    batch has a recipe of its own, the frames of a video share one. Numbers are rounded to 256 levels. Tensors on an
+    accelerator travel to the CPU and back. Place it after cropping and flipping, before normalising.
 
     Args:
         method: such as ``ipmix.IPMix()``.
@@ -50,7 +55,8 @@ class MethodTransform(v2.Transform):
             those of its operations that leave pixels in their place are taken in every call ("photometric").
 
     Raises:
-        InputError: a method that mixes labels (see :func:`ipmix.transforms.collate`), or images that can't be used.
+        InputError: a method that mixes labels (see :func:`ipmix.transforms.collate`), images that can't be used, or a
+            call without an image.
     """
 
     def __init__(self, method: Method, mixing: MixingImages | None = None, *, boxes: str = "refuse") -> None:
@@ -69,9 +75,16 @@ class MethodTransform(v2.Transform):
 
         At 32x32 that takes longer than augmenting it; the key, and so the result, are the same.
         """
-        if len(inputs) == 1 and (isinstance(inputs[0], Image.Image) or type(inputs[0]) is torch.Tensor):
-            return self.transform(inputs[0], self.make_params([]))
-        return super().forward(*inputs)
+        if len(inputs) == 1:
+            if isinstance(inputs[0], Image.Image) or type(inputs[0]) is torch.Tensor:
+                return self.transform(inputs[0], self.make_params([]))
+            inputs = inputs[0]
+        items, structure = tree_flatten(inputs)
+        self.check_inputs(items)
+        chosen = _images_of(items)
+        params = self.make_params(items)
+        made = [self.transform(item, params) if place in chosen else item for place, item in enumerate(items)]
+        return tree_unflatten(made, structure)
 
     def check_inputs(self, flat_inputs: list[Any]) -> None:
         """Refuse what would have to follow the pixels."""
@@ -92,7 +105,9 @@ class MethodTransform(v2.Transform):
         if isinstance(inpt, tv_tensors.TVTensor) and not isinstance(inpt, tv_tensors.Image | tv_tensors.Video):
             return inpt
         key = params["key"]
-        if isinstance(inpt, torch.Tensor) and inpt.ndim != 3:
+        if isinstance(inpt, np.ndarray):
+            check_array(inpt)
+        elif isinstance(inpt, torch.Tensor) and inpt.ndim != 3:
             return self._batch(inpt, key)
         return augment_item(inpt, lambda image: self._augmenter(image, index=key, epoch=0))
 
@@ -109,6 +124,25 @@ class MethodTransform(v2.Transform):
         """The method, how many mixing images there are, and what happens beside boxes."""
         images = "" if self.mixing is None else f", {len(self.mixing)} mixing images"
         return f"{self.method}{images}, boxes={self.boxes!r}"
+
+
+def _images_of(items: list[Any]) -> set[int]:
+    """The places of a sample's images: those that are by their type, else its first array or plain tensor.
+
+    Raises:
+        InputError: there is none.
+    """
+    chosen = {place for place, item in enumerate(items) if isinstance(item, IMAGES)}
+    if chosen:
+        return chosen
+    for place, item in enumerate(items):
+        if type(item) is torch.Tensor or (isinstance(item, np.ndarray) and (item.ndim > 1 or len(items) == 1)):
+            return {place}
+    got = ", ".join(described(item) for item in items[:4]) + (", ..." if len(items) > 4 else "")
+    raise InputError(
+        "there is no image to augment: expected one (Pillow, array uint8[H, W, C], tensor [C, H, W] or "
+        f"tv_tensors.Image), alone or in a sample, got {got or 'nothing'}"
+    )
 
 
 class _NamedTransform(MethodTransform):
