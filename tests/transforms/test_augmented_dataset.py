@@ -21,6 +21,7 @@ from torch.utils.data import (
     WeightedRandomSampler,
 )
 from torch.utils.data.distributed import DistributedSampler
+from torchvision import tv_tensors
 
 import ipmix
 from ipmix.core.errors import InputError
@@ -254,3 +255,38 @@ def test_floats_up_to_255_are_refused_with_what_to_do():
         AugmentedDataset([image], "augmix")[0]
     with pytest.raises(InputError, match="divide them by 255"):
         AugmentedDataset([torch.from_numpy(image).permute(2, 0, 1)], "augmix")[0]
+
+
+SIDE = IMAGES.shape[1:3]
+TARGETS = {
+    "boxes of torchvision": {"target": tv_tensors.BoundingBoxes([[1, 2, 3, 4]], format="XYXY", canvas_size=SIDE)},
+    "mask of torchvision": {"deep": [{"m": tv_tensors.Mask(torch.zeros(SIDE, dtype=torch.uint8))}]},
+    "boxes by name": {"objects": {"bbox": [[1, 2, 3, 4]]}},
+    "key points by name": {"keypoints": torch.zeros(4, 2)},
+    "mask of Pillow": {"target": Image.new("L", SIDE[::-1])},
+    "mask as an array": {"target": np.zeros(SIDE, np.int64)},
+    "mask as a tensor": {"target": torch.zeros((1, *SIDE))},
+}
+
+
+@pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
+@pytest.mark.parametrize("form", ["dict", "tuple"])
+def test_what_would_have_to_move_with_the_pixels_is_refused(target: Any, form: str) -> None:
+    item: Any = {"image": PIXELS, **target} if form == "dict" else (PIXELS, target)
+    with pytest.raises(InputError, match=r'ipmix moves pixels, and the sample.*boxes="photometric"'):
+        AugmentedDataset(Of(item), "ipmix", MIXING)[0]
+    if not isinstance(target.get("target"), Image.Image):  # a second image in one sample
+        with pytest.raises(InputError, match=r'ipmix moves pixels, and the sample.*boxes="photometric"'):
+            ipmix.transforms.IPMix(mixing=MIXING)(item)
+    got = AugmentedDataset(Of(item), "ipmix", MIXING, seed=3, boxes="photometric")[0]
+    right = ipmix.augment(IMAGES[:1], ipmix.IPMix(operations="photometric"), MIXING, seed=3)[0]
+    assert np.array_equal(got["image" if form == "dict" else 0], right)
+    assert AugmentedDataset(Of(item), "cutout")[0] is not None
+
+
+def test_labels_beside_an_image_pass_and_boxes_is_one_of_two() -> None:
+    beside = {"label": 3, "caption": "a mask", "weights": torch.ones(7), "scores": np.ones((2, 5)), "mask": None}
+    got = AugmentedDataset(Of({"image": PIXELS, **beside}), "ipmix", MIXING, seed=3)[0]
+    assert np.array_equal(got["image"], RIGHT)
+    with pytest.raises(InputError, match="boxes must be one of refuse, photometric, got 'move'"):
+        AugmentedDataset(Items(), "ipmix", MIXING, boxes="move")

@@ -8,14 +8,16 @@ from torch.utils.data import Dataset
 
 from ipmix.augmentation.batches import check_method
 from ipmix.augmentation.single import Augmenter
-from ipmix.core.checking import check_count, check_int64, described
+from ipmix.core.checking import check_choice, check_count, check_int64, described
 from ipmix.core.errors import InputError
 from ipmix.methods.choosing import named_method
+from ipmix.methods.moving import moves_pixels, photometric
 from ipmix.methods.protocol import Method
 from ipmix.mixing_set import MixingSet
 from ipmix.recipe.mixing_images import MixingImages
 from ipmix.transforms.epochs import EpochIndex, SharedEpoch, asked_by_a_sampler
 from ipmix.transforms.images import augment_item
+from ipmix.transforms.samples import BOXES, refuse_following
 
 
 class AugmentedDataset(Dataset[Any]):
@@ -39,12 +41,15 @@ class AugmentedDataset(Dataset[Any]):
         before: a transform of the image, before all views (cropping, flipping). Its randomness is its own.
         after: a transform of each of them (to a tensor, normalising).
         image: where a dict or a tuple has its image.
+        boxes: beside bounding boxes, masks or key points in an item (``tv_tensors``, dict entries of such names, a mask
+            of the image's size), a method that moves pixels is refused ("refuse"), or those of its operations that
+            leave pixels in their place are taken ("photometric").
 
     An item is as before, its image replaced by the augmented one; with ``clean`` or several views by a tuple of them,
     which DataLoader makes a list of batches of: ``torch.cat`` them for :func:`ipmix.losses.jsd_loss`.
 
     Raises:
-        InputError: settings that don't fit, or an item without an image.
+        InputError: settings that don't fit, an item without an image, or boxes beside moved pixels.
     """
 
     def __init__(
@@ -59,6 +64,7 @@ class AugmentedDataset(Dataset[Any]):
         before: Callable[[Any], Any] | None = None,
         after: Callable[[Any], Any] | None = None,
         image: int | str | None = None,
+        boxes: str = "refuse",
     ) -> None:
         if not (hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")):
             raise InputError(
@@ -69,6 +75,8 @@ class AugmentedDataset(Dataset[Any]):
         check_method(method)
         if method.mixes_labels:
             raise InputError(f"{method.name} mixes labels: take ipmix.transforms.collate(method, classes=...)")
+        check_choice("boxes", boxes, BOXES)
+        method = photometric(method) if boxes == "photometric" else method
         check_int64("seed", seed)
         check_count("views", views, 0 if clean else 1)
         if mixing is None and method.needs_mixing_images:
@@ -76,6 +84,7 @@ class AugmentedDataset(Dataset[Any]):
         self.dataset, self.method, self.mixing, self.seed = dataset, method, mixing, int(seed)
         self.views, self.clean, self.before, self.after, self.image = int(views), bool(clean), before, after, image
         self._augmenter = Augmenter(method, mixing, seed=seed)
+        self._moves = moves_pixels(method)
         self._epoch = SharedEpoch(len(dataset))
 
     @property
@@ -101,6 +110,8 @@ class AugmentedDataset(Dataset[Any]):
         item = self.dataset[number]
         place = self._place(item)
         image = item if place is None else item[place]
+        if self._moves and place is not None:
+            refuse_following(self.method, item, image)
         if self.before is not None:
             image = self.before(image)
         made = [image] if self.clean else []

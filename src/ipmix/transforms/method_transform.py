@@ -26,13 +26,7 @@ from ipmix.methods.protocol import Method
 from ipmix.mixing_set import MixingSet
 from ipmix.recipe.mixing_images import MixingImages
 from ipmix.transforms.images import augment_item, check_array, to_tensor
-
-BOXES = ("refuse", "photometric")
-
-FOLLOWING = tuple(
-    getattr(tv_tensors, name) for name in ("BoundingBoxes", "Mask", "KeyPoints") if hasattr(tv_tensors, name)
-)
-"""What would have to move with the pixels."""
+from ipmix.transforms.samples import BOXES, FOLLOWING, refuse_following
 
 IMAGES = (Image.Image, tv_tensors.Image, tv_tensors.Video)
 """What is an image by its type; an array uint8[H, W, C] or a plain tensor is one where a sample holds none of these."""
@@ -51,8 +45,9 @@ class MethodTransform(v2.Transform):
     Args:
         method: such as ``ipmix.IPMix()``.
         mixing: a mixing set, or uint8[M, h, w, C]; by default, where the method needs one, ``MixingSet.sample()``.
-        boxes: beside bounding boxes, masks or key points, a method that moves pixels is refused ("refuse"), or
-            those of its operations that leave pixels in their place are taken in every call ("photometric").
+        boxes: beside bounding boxes, masks or key points (``tv_tensors``, dict entries of such names, a mask of the
+            image's size), a method that moves pixels is refused ("refuse"), or those of its operations that leave
+            pixels in their place are taken in every call ("photometric").
 
     Raises:
         InputError: a method that mixes labels (see :func:`ipmix.transforms.collate`), images that can't be used, or a
@@ -68,6 +63,7 @@ class MethodTransform(v2.Transform):
         self.method = photometric(method) if boxes == "photometric" else method
         self.mixing = MixingSet.sample() if mixing is None and method.needs_mixing_images else mixing
         self.boxes = boxes
+        self._moves = moves_pixels(self.method)
         self._augmenter = Augmenter(self.method, self.mixing, seed=0)
 
     def forward(self, *inputs: Any) -> Any:
@@ -82,19 +78,17 @@ class MethodTransform(v2.Transform):
         items, structure = tree_flatten(inputs)
         self.check_inputs(items)
         chosen = _images_of(items)
+        if self._moves:
+            refuse_following(self.method, inputs, items[min(chosen)])
         params = self.make_params(items)
         made = [self.transform(item, params) if place in chosen else item for place, item in enumerate(items)]
         return tree_unflatten(made, structure)
 
     def check_inputs(self, flat_inputs: list[Any]) -> None:
-        """Refuse what would have to follow the pixels."""
-        if not any(isinstance(item, FOLLOWING) for item in flat_inputs) or not moves_pixels(self.method):
-            return
-        kind = next(type(item).__name__ for item in flat_inputs if isinstance(item, FOLLOWING))
-        raise InputError(
-            f"{self.method.name} moves pixels, and the sample's {kind} would stay where they are: pass "
-            'boxes="photometric" to this transform, or operations="photometric" to the method'
-        )
+        """Refuse what would have to follow the pixels, also where there is no image."""
+        following = next((item for item in flat_inputs if isinstance(item, FOLLOWING)), None)
+        if following is not None and self._moves:
+            refuse_following(self.method, following, None)
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         """The key of this call: a number from torch's generator."""
