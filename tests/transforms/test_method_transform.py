@@ -105,8 +105,9 @@ def test_a_tensor_on_another_device_comes_back_there() -> None:
 
 def test_images_of_a_sample_share_the_key_and_the_rest_passes() -> None:
     image = tv_tensors.Image(torch.from_numpy(PIXELS).permute(2, 0, 1))
-    first, second, label = given(5, (image, Image.fromarray(PIXELS), torch.tensor(7)))
-    assert torch.equal(first.as_subclass(torch.Tensor), v2.functional.pil_to_tensor(second))
+    first, second, label = given(5, (image, tv_tensors.Image(image), torch.tensor(7)))
+    assert torch.equal(first, second)
+    assert torch.equal(first.as_subclass(torch.Tensor), torch.from_numpy(expected(5)).permute(2, 0, 1))
     assert label == 7
 
 
@@ -272,3 +273,30 @@ def test_a_call_without_an_image_is_refused(inputs: Any) -> None:
     for transform in (transforms.IPMix(mixing=MIXING), transforms.Vanilla()):
         with pytest.raises(InputError, match=r"there is no image to augment: expected one .*, got"):
             transform(*inputs)
+
+
+PILLOW = Image.fromarray(PIXELS)
+GREY = Image.new("L", (18, 20))
+
+
+@pytest.mark.parametrize(
+    ("sample", "words"),
+    [
+        ((PILLOW, GREY), "a Pillow image of mode L"),
+        ({"mask": GREY, "image": PILLOW}, "a Pillow image of mode RGB"),
+        ((tv_tensors.Image(torch.zeros(3, 20, 18)), GREY), "a Pillow image of mode L"),
+        ((PIXELS, GREY), "a Pillow image of mode L|an array uint8"),
+        ((PIXELS, PIXELS[:, :, :1]), r"an array uint8\[20, 18, 1\]"),
+    ],
+)
+@pytest.mark.parametrize("boxes", ["refuse", "photometric"])
+def test_a_second_image_that_may_be_a_mask_is_refused(sample: Any, words: str, boxes: str) -> None:
+    """Torchvision's segmentation sets give masks as Pillow images; a method of colors would change their classes."""
+    with pytest.raises(InputError, match=rf"several images.*({words}).*tv_tensors.Mask \(.*wrap_dataset_for_trans"):
+        transforms.IPMix(mixing=MIXING, boxes=boxes)(sample)
+
+
+def test_a_wrapped_mask_stays_as_it_is() -> None:
+    got = transforms.IPMix(mixing=MIXING, boxes="photometric")((PILLOW, tv_tensors.Mask(GREY)))
+    assert got[0].tobytes() != PILLOW.tobytes()
+    assert torch.equal(got[1], tv_tensors.Mask(GREY))

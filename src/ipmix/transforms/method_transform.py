@@ -38,9 +38,11 @@ class MethodTransform(v2.Transform):
     Takes Pillow images (of 8-bit channels: L, RGB, or others with a mixing set of as many channels), arrays
     uint8[H, W, C], tensors [C, H, W] or [N, C, H, W] of bytes or of numbers from 0 to 1, ``tv_tensors.Image`` and
     ``tv_tensors.Video``; gives the same kind, shape, dtype and device. In a sample (a tuple, list or dict) labels and
-    the like pass; an array or a plain tensor is its image where nothing else is, the first of them. Every image of a
-    batch has a recipe of its own, the frames of a video share one. Numbers are rounded to 256 levels. Tensors on an
-    accelerator travel to the CPU and back. Place it after cropping and flipping, before normalising.
+    the like pass; an array or a plain tensor is its image where nothing else is, the first of them. Several
+    images of a sample are augmented by one key where each is a ``tv_tensors.Image``; others are refused, as one may be
+    a mask. Every image of a batch has a recipe of its own, the frames of a video share one. Numbers are rounded to 256
+    levels. Tensors on an accelerator travel to the CPU and back. Place it after cropping and flipping, before
+    normalising.
 
     Args:
         method: such as ``ipmix.IPMix()``.
@@ -124,11 +126,19 @@ def _images_of(items: list[Any]) -> set[int]:
     """The places of a sample's images: those that are by their type, else its first array or plain tensor.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none; or beside another one that is an image or a mask, which nothing tells apart.
     """
     chosen = {place for place, item in enumerate(items) if isinstance(item, IMAGES)}
     if chosen:
+        # By their own types only: a mask of Pillow looks like an image, and colors that change ruin it.
+        plain = [item for item in items if isinstance(item, Image.Image) or _is_array_image(item)]
+        declared = sum(isinstance(item, tv_tensors.TVTensor) for item in (items[place] for place in chosen))
+        if plain and len(plain) + declared > 1:
+            raise InputError(_several(plain[-1]))
         return chosen
+    arrays = [item for item in items if _is_array_image(item)]
+    if len(arrays) > 1:
+        raise InputError(_several(arrays[-1]))
     for place, item in enumerate(items):
         if type(item) is torch.Tensor or (isinstance(item, np.ndarray) and (item.ndim > 1 or len(items) == 1)):
             return {place}
@@ -136,6 +146,20 @@ def _images_of(items: list[Any]) -> set[int]:
     raise InputError(
         "there is no image to augment: expected one (Pillow, array uint8[H, W, C], tensor [C, H, W] or "
         f"tv_tensors.Image), alone or in a sample, got {got or 'nothing'}"
+    )
+
+
+def _is_array_image(item: Any) -> bool:
+    return isinstance(item, np.ndarray) and item.dtype == np.uint8 and item.ndim == 3 and item.shape[2] <= 4
+
+
+def _several(second: Any) -> str:
+    """What is said of a sample with several images that don't say what they are."""
+    is_pillow = isinstance(second, Image.Image)
+    kind = f"a Pillow image of mode {second.mode}" if is_pillow else f"an array {described(second)}"
+    return (
+        f"the sample has several images, one of them {kind}: a mask is to be wrapped in torchvision.tv_tensors.Mask "
+        "(torchvision.datasets.wrap_dataset_for_transforms_v2 does it), images in tv_tensors.Image each"
     )
 
 
