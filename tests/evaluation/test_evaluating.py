@@ -78,6 +78,8 @@ def test_broken_images(folder, network, tmp_path, capsys):
         (["--attack-images", "0"], "attack.images is at least 1, got 0"),
         (["--steps", "-1"], "attack.steps is at least 1, got -1"),
         (["--epsilon", "nan"], "ipmix: attack.epsilon is a number of at least 0 and at most 1000, got nan"),
+        (["--epsilon", "8"], "attack.epsilon is at most 1 with norm linf, as images lie in 0 to 1, got 8; 8/255"),
+        (["--autoattack", "--autoattack-epsilon", "2"], "autoattack.epsilon is at most 1 with norm linf"),
         (["--step-size", "inf"], "attack.step_size is a number above 0 and at most 1000, got inf"),
         (["--step-size", "0"], "attack.step_size is a number above 0 and at most 1000, got 0.0"),
         (["--autoattack-epsilon", "nan"], "autoattack.epsilon is a number of at least 0 and at most 1000, got nan"),
@@ -219,3 +221,23 @@ def test_a_model_that_refuses_the_images_leaves_nothing(network, tmp_path, capsy
     assert not out.exists()
     assert main(["evaluate", "sys:exit", str(data), "--out", str(out)]) == 2
     assert "sys:exit" in capsys.readouterr().err
+
+
+def test_an_attack_that_cannot_reach_its_epsilon_is_told(folder, network, tmp_path, capsys):
+    few = ["--limit", "4", "--corruptions", "none", "--device", "cpu", "--quiet", "--steps", "2", "--epsilon", "8/255"]
+    assert main(words(network, folder, "--out", tmp_path / "r", *few)) == 0
+    printed = capsys.readouterr()
+    assert "2 steps of 0.001961 go 0.003922 together, less than its epsilon of 0.03137" in printed.err
+    assert "Adversarial error (PGD, Linf 8/255, 2 steps)" in printed.out
+    assert "Adversarial error (PGD, Linf 8/255, 2 steps)" in (tmp_path / "r" / "report.html").read_text()
+    assert main(words(network, folder, "--out", tmp_path / "s", *few, "--step-size", "4/255")) == 0
+    assert "together" not in capsys.readouterr().err
+
+
+def test_other_norms_have_other_reaches():
+    from ipmix.evaluation.plan import AttackConfig
+    from ipmix.report.numbers import attack_in_short
+
+    assert not AttackConfig(epsilon=2.0, norm="l2", step_size=0.5).falls_short
+    assert attack_in_short("attack", {"norm": "l2", "epsilon": 0.5, "steps": 5}) == "PGD, L2 0.5, 5 steps"
+    assert attack_in_short("auto_attack", {"norm": "linf", "epsilon": 8 / 255}) == "Linf 8/255"

@@ -180,6 +180,8 @@ def measure(
         check_beforehand(source, plan, folder, run)
         if (told := told_form(request, model, source)) is not None and not quiet:
             sys.stderr.write(f"Images: {plain_lines(told)}.\n")
+        if plan.attack is not None and (short := plan.attack.falls_short):
+            sys.stderr.write(f"{short}.\n")
         PredictionFolder.begin(folder, run, force=force)
 
     team.first_does(begin)

@@ -40,6 +40,17 @@ class AttackConfig:
         _check_attack(self, "attack", restarts=_ROUNDS, steps=_ROUNDS, step_size=numbers(0, REACH_MOST, above=True))
         check_choice("attack.centre", self.centre, ("clean", "noisy"))
 
+    @property
+    def falls_short(self) -> str:
+        """That the steps together don't reach as far as ``epsilon``, in a sentence; empty where they do."""
+        way = self.steps * self.step_size
+        if way >= self.epsilon * (1 - 1e-9):
+            return ""
+        return (
+            f"The attack's {self.steps} steps of {self.step_size:.4g} go {way:.4g} together, less than its epsilon of "
+            f"{self.epsilon:.4g}: more or longer steps (--steps, --step-size) are needed to reach so far"
+        )
+
 
 @dataclass(frozen=True)
 class AutoAttackConfig:
@@ -63,6 +74,10 @@ def _check_attack(attack: "AttackConfig | AutoAttackConfig", what: str, **more: 
         if (value := getattr(attack, name)) is not None:
             check_range(f"{what}.{name}", value, limits)
     check_choice(f"{what}.norm", attack.norm, ("linf", "l2"))
+    if attack.norm == "linf" and attack.epsilon > 1:
+        told = f"{attack.epsilon:g}"
+        meant = f"; {told}/255 is meant by --epsilon {told}/255" if attack.epsilon <= 255 else ""
+        raise InputError(f"{what}.epsilon is at most 1 with norm linf, as images lie in 0 to 1, got {told}{meant}")
 
 
 @dataclass(frozen=True)

@@ -35,12 +35,30 @@ def title_of(name: str, cards: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _of_a_choice(name: str, card: Mapping[str, Any]) -> str:
-    """ "Mean flip probability over 3 perturbations"; empty for measures that aren't over a choice."""
+    """ "Mean flip probability over 3 perturbations", an attack's settings; empty for measures that have no choice."""
+    if name in _OF_ATTACKS:
+        settings = (card["run"].get("plan") or {}).get(_OF_ATTACKS[name])
+        return f"{measure_named(name).title} ({attack_in_short(_OF_ATTACKS[name], settings)})" if settings else ""
     if name == "chosen_corruption_error":
         return chosen_title(card["corruptions"])
     if name not in _OVER_SEQUENCES:
         return ""
     return f"{_OVER_SEQUENCES[name]} {chosen_over(sequences_of(name, card), difficulty_of(card))}"
+
+
+_OF_ATTACKS = {"attack_error": "attack", "auto_attack_error": "auto_attack"}
+
+
+def attack_in_short(kind: str, settings: Mapping[str, Any]) -> str:
+    """ "PGD, Linf 2/255, 20 steps"; of AutoAttack, whose steps are fixed, "Linf 8/255"."""
+    norm = str(settings.get("norm", "linf"))
+    reach = settings.get("epsilon")
+    if not isinstance(reach, int | float):
+        told = "reach not known"
+    else:
+        told = f"{255 * reach:.4g}/255" if norm == "linf" else f"{reach:.4g}"
+    told = f"{norm.capitalize()} {told}"
+    return told if kind == "auto_attack" else f"PGD, {told}, {settings.get('steps', 'unknown')} steps"
 
 
 _OVER_SEQUENCES = {
