@@ -487,3 +487,49 @@ def test_honest_logits_are_taken() -> None:
     small = ipmix.models.wrap(lambda x: by_hand(x) / 10.0, probabilities=False)
     card = ipmix.evaluate(small, images, labels, **FAST)
     assert card["clean_error"] == ipmix.evaluate(by_hand, images, labels, **FAST)["clean_error"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"mean": 0.5, "std": 0.5}, "^mean is one number a channel"),
+        ({"mean": "abc", "std": "abc"}, "^mean is one number a channel"),
+        ({"mean": (123.7, 116.3, 103.5), "std": (0.2, 0.2, 0.2)}, "divide by 255"),
+        ({"mean": (0.5, 0.5, 0.5), "std": (58, 57, 57)}, "divide by 255"),
+        ({"mean": (0.5, 0.5), "std": (0.5, 0.5)}, "2 were given, and the images have 3 channels"),
+        ({"mean": (0.5,), "std": (0.5,)}, "1 were given, and the images have 3 channels"),
+        ({"out": 5}, "^out is a folder's name"),
+        ({"out": ""}, "^out is a folder's name"),
+        ({"out": "/proc/foo"}, "/proc/foo"),
+        ({"threads": "x"}, "^threads must be a whole number"),
+    ],
+)
+def test_settings_of_other_kinds(options: dict[str, Any], message: str) -> None:
+    images, labels = data()
+    before = set(Path().iterdir())
+    with pytest.raises(InputError, match=message):
+        ipmix.evaluate(by_hand, images, labels, **{**FAST, **options})
+    assert set(Path().iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"corruptions": 5}, "^corruptions are a list of names"),
+        ({"perturbations": 5}, "^perturbations are a list of names"),
+        ({"severities": 3}, "^severities are a list of numbers"),
+        ({"severities": None}, "^severities are a list of numbers"),
+        ({"severities": (True,)}, "a severity is 1 to 5, got True"),
+        ({"attack": True}, r"^attack is AttackConfig\(...\), or None"),
+        ({"attack": "yes"}, r"^attack is AttackConfig\(...\), or None"),
+        ({"auto_attack": True}, r"^auto_attack is AutoAttackConfig\(...\), or None"),
+    ],
+)
+def test_plans_of_other_kinds(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        EvaluationPlan(**options)
+
+
+def test_a_name_alone_and_none_are_lists_of_names() -> None:
+    assert EvaluationPlan(corruptions="fog").corruptions == ("fog",)  # type: ignore[arg-type]
+    assert EvaluationPlan(corruptions=None).corruptions == ()  # type: ignore[arg-type]

@@ -186,6 +186,8 @@ def alone(folder: str | os.PathLike[str]) -> Iterator[None]:
         raise InputError(
             f"another process is writing to {folder}; wait until it has ended, or choose another folder"
         ) from None
+    except OSError as error:
+        raise InputError(f"can't write to the folder {folder} ({error.strerror}); choose another") from None
     try:
         sweep(folder)
         yield

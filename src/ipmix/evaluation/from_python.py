@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ipmix.core.checking import check_threads, shown
 from ipmix.core.errors import InputError
 from ipmix.core.files import alone
 from ipmix.core.image_sizes import SMALL_SIDE
@@ -101,6 +102,10 @@ def evaluate(
     >>> card = ipmix.evaluate(model, images, labels, plan="quick")  # doctest: +SKIP
     >>> card.check({"mCE": "<= 40", "clean_error": "<= 25"})  # doctest: +SKIP
     """
+    if out is not None and (not isinstance(out, str | Path) or not str(out).strip()):
+        raise InputError(f"out is a folder's name, or None to keep nothing, got {shown(out)}")
+    if threads is not None:
+        check_threads(threads)
     device_named(device)
     divisor = None if baseline is None else read_baseline(baseline)
     with ExitStack() as held:
@@ -113,7 +118,7 @@ def evaluate(
             model=model if isinstance(model, str) else "Python object",
             data=str(data) if isinstance(data, str | Path) else "data",
             out=folder, name=name, clean=clean, split=split, size=size, crop=crop, limit=limit, subset=subset,
-            class_map=class_map, restrict=restrict, mean=_numbers(mean), std=_numbers(std),
+            class_map=class_map, restrict=restrict, mean=_numbers("mean", mean), std=_numbers("std", std),
         )  # fmt: skip
         wanted = _wanted(plan)
         if isinstance(data, str | Path):
@@ -170,8 +175,13 @@ def _left_as_it_was(model: nn.Module) -> Iterator[None]:
             model.to(place)
 
 
-def _numbers(values: Sequence[float] | None) -> tuple[float, ...] | None:
-    return None if values is None else tuple(map(float, values))
+def _numbers(name: str, values: Sequence[float] | None) -> tuple[float, ...] | None:
+    if values is None:
+        return None
+    try:
+        return tuple(map(float, values))
+    except (TypeError, ValueError):
+        raise InputError(f"{name} is one number a channel, such as (0.5, 0.5, 0.5), got {shown(values)}") from None
 
 
 def _by_its_answers(module: nn.Module, image: np.ndarray) -> str:

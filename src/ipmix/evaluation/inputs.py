@@ -63,6 +63,11 @@ def prepared(
     source = with_channels(source, taken)
     if isinstance(source, InMemory) and taken not in (None, given := source.dataset.images.shape[-1]):
         raise InputError(f"{request.data} holds images of {given} channels, the model takes {taken}: give others")
+    if request.mean is not None and len(request.mean) != (given := first_image(source).shape[-1]):
+        raise InputError(
+            f"mean and std have one number a channel: {len(request.mean)} were given, and the images have {given} "
+            "channels"
+        )
     names = getattr(model, "classes", None)
     if names is None:
         source, total = _tried(model, source)

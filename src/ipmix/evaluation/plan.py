@@ -1,6 +1,6 @@
 """What to measure (corruptions, perturbation sequences, attacks), what that costs, and how a run is described."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ipmix.core.bounds import ATTACK_STEPS_MOST, REACH_MOST
-from ipmix.core.checking import check_choice, check_known
+from ipmix.core.checking import check_choice, check_known, shown
 from ipmix.core.errors import InputError
 from ipmix.core.ranges import INT64, Range, check_range, numbers
 from ipmix.corruptions import CORRUPTIONS, PERTURBATIONS, frost_comparable
@@ -94,15 +94,36 @@ class EvaluationPlan:
     auto_attack: AutoAttackConfig | None = None
 
     def __post_init__(self) -> None:
+        for key in ("corruptions", "perturbations"):
+            object.__setattr__(self, key, _names(key, getattr(self, key)))
+        if isinstance(self.severities, str) or not isinstance(self.severities, Iterable):
+            raise InputError(
+                f"severities are a list of numbers of 1 to 5, such as (1, 3), got {shown(self.severities)}"
+            )
+        object.__setattr__(self, "severities", tuple(self.severities))
+        for key, kind in (("attack", AttackConfig), ("auto_attack", AutoAttackConfig)):
+            if not isinstance(getattr(self, key), kind | None):
+                raise InputError(f"{key} is {kind.__name__}(...), or None for none, got {shown(getattr(self, key))}")
         # One's own in full: predictions under it are read where the package that gave it a name isn't installed.
         object.__setattr__(self, "corruptions", tuple(map(known_corruption, self.corruptions)))
         for name in self.perturbations:
             check_known("perturbation", name, PERTURBATIONS)
         for severity in self.severities:
-            if severity not in range(1, 6):
-                raise InputError(f"a severity is 1 to 5, got {severity}")
+            if isinstance(severity, bool) or not isinstance(severity, int | np.integer) or severity not in range(1, 6):
+                raise InputError(f"a severity is 1 to 5, got {shown(severity)}")
         if self.corruptions and not self.severities:
             raise InputError("severities is empty; give at least one of 1 to 5")
+
+
+def _names(key: str, given: Any) -> tuple[str, ...]:
+    """A list of names; one alone is a list of one, None an empty one."""
+    if given is None:
+        return ()
+    if isinstance(given, str):
+        return (given,)
+    if not isinstance(given, Iterable):
+        raise InputError(f"{key} are a list of names, one name, or None for none, got {shown(given)}")
+    return tuple(given)
 
 
 class OnTheDisk(Protocol):

@@ -72,6 +72,12 @@ def check_normalisation(mean: Sequence[float], std: Sequence[float]) -> None:
         raise InputError(f"each channel's mean is a finite number, got {list(mean)}")
     if not all(math.isfinite(value) and value > 0 for value in std):
         raise InputError(f"each channel's std is a finite number above 0, got {list(std)}")
+    for name, values in (("mean", mean), ("std", std)):
+        if max(values) > 1:
+            raise InputError(
+                f"{name} is about images in [0, 1], so that none is above 1, got {list(values)}: divide by 255 what is "
+                "about images in 0 to 255"
+            )
 
 
 def check_classes(classes: Sequence[object]) -> None:
