@@ -3,14 +3,20 @@
 >>> model.fit(AugmentedPyDataset(images, labels, "ipmix-k3-t3", batch_size=128, threads=2))  # doctest: +SKIP
 """
 
+import dataclasses
+import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ipmix.augmentation.batches import augment
+from ipmix.core.checking import check_positive
 from ipmix.core.errors import InputError
 from ipmix.integrations.numpy import AugmentedBatches
 from ipmix.integrations.sharing import from_bytes, needed, settled, to_bytes
+from ipmix.methods import METHODS
+from ipmix.methods.choosing import chosen_method
 from ipmix.methods.protocol import Method
 from ipmix.recipe.mixing_images import MixingImages
 
@@ -85,18 +91,25 @@ class AugmentedPyDataset(keras.utils.PyDataset):
         self._epoch += 1
 
 
+@keras.saving.register_keras_serializable(package="ipmix")
 class AugmentationLayer(keras.layers.Layer):
     """A method as a layer in front of a network, at work in training only.
 
-    Takes images [B, H, W, C] or [B, C, H, W] (``data_format``), of numbers from 0 to ``value_range``; rounds them to
-    256 levels. Needs a backend that runs eagerly (``KERAS_BACKEND=torch``): others trace a graph, which the engine is
-    no part of; take :class:`AugmentedPyDataset` there.
+    Takes images [B, H, W, C] or [B, C, H, W] (``data_format``), of bytes, or of numbers from 0 to ``value_range``,
+    which are rounded to 256 levels; gives the same. Needs a backend that runs eagerly (``KERAS_BACKEND=torch``): others
+    trace a graph, which the engine is no part of; take :class:`AugmentedPyDataset` there.
 
     Args:
         method: such as ``ipmix.IPMix()``, or its name such as "ipmix-k3-t3".
         mixing: a mixing set, or uint8[M, h, w, C]; by default, where the method needs one, ``MixingSet.sample()``.
-        value_range: the largest value, 1 or 255.
-        seed: of the layer's generator, which is saved with the model; a random one if left out.
+        value_range: the largest value that floats may have: 1, or 255 for floats of 0 to 255. Bytes (uint8) are 0 to
+            255 by their type, whatever it says.
+        data_format: "channels_last" or "channels_first"; Keras's own setting if left out.
+        seed: of the layer's generator, which begins with it again in a loaded model; a random one if left out.
+
+    A saved model holds the layer with its method (by its name, or one of the library's with its options), and loads
+    where this module is imported first. Mixing images are not saved: the loaded layer takes ``MixingSet.sample()``
+    until its ``mixing`` is set to others.
 
     Raises:
         InputError: settings that don't fit, a graph, or numbers out of range.
@@ -113,7 +126,10 @@ class AugmentationLayer(keras.layers.Layer):
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
-        self.given, self.value_range = method, float(value_range)
+        check_positive("value_range (the largest value, 1 or 255)", value_range)
+        if data_format not in (None, "channels_last", "channels_first"):
+            raise InputError(f"data_format must be channels_last or channels_first, got {data_format!r}")
+        self.given, self.value_range, self.seed = method, float(value_range), seed
         self.method, self.mixing = settled(method, mixing)
         self.data_format = data_format or keras.config.image_data_format()
         self.generator = keras.random.SeedGenerator(seed)
@@ -129,7 +145,7 @@ class AugmentationLayer(keras.layers.Layer):
             )
         key = self.generator.next()
         first, second = (int(number) for number in keras.ops.convert_to_numpy(key))
-        pixels = to_bytes(keras.ops.convert_to_numpy(images), self.value_range)
+        pixels = self._bytes_of(keras.ops.convert_to_numpy(images))
         channels_first = self.data_format == "channels_first"
         if channels_first:
             pixels = pixels.transpose(0, 2, 3, 1)
@@ -138,21 +154,59 @@ class AugmentationLayer(keras.layers.Layer):
             layout="nchw" if channels_first else "nhwc",
         )  # fmt: skip
         dtype = keras.backend.standardize_dtype(images.dtype)
-        return keras.ops.convert_to_tensor(from_bytes(changed, "float32", self.value_range), dtype=dtype)
+        made = changed if dtype == "uint8" else from_bytes(changed, "float32", self.value_range)
+        return keras.ops.convert_to_tensor(made, dtype=dtype)
+
+    def _bytes_of(self, images: np.ndarray) -> np.ndarray:
+        """The batch as uint8; InputError for other dtypes and ranges, with the setting that is meant."""
+        if images.dtype.kind == "f" and self.value_range < 2 and images.size and 2 < images.max() <= 255:
+            raise InputError(
+                f"images of {images.dtype} go up to {images.max():g}, and value_range is {self.value_range:g}: pass "
+                "value_range=255, or put keras.layers.Rescaling(1 / 255) before this layer"
+            )
+        return to_bytes(images, self.value_range)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """As the input's."""
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        """The settings, for a saved model; the method by its name."""
-        if not isinstance(self.given, str):
-            raise InputError(
-                f"a saved model names its layers' methods: give this one by name, such as {self.method.name!r}"
-            )
+        """The settings, for a saved model: the method by its name, or by its name and options.
+
+        Raises:
+            InputError: a method of one's own that was given as an object.
+        """
+        method = self.given if isinstance(self.given, str) else _as_data(self.method)
         return {
             **super().get_config(),
-            "method": self.given,
+            "method": method,
             "value_range": self.value_range,
             "data_format": self.data_format,
+            "seed": self.seed,
         }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "AugmentationLayer":
+        """The layer of :meth:`get_config`'s settings."""
+        method = config["method"]
+        if isinstance(method, Mapping):
+            method = chosen_method(method["name"], None, method["options"])
+        return cls(**{**config, "method": method})
+
+
+def _as_data(method: Any) -> dict[str, Any]:
+    """A method of the library's as JSON data: its name and options."""
+    options = {}
+    known = METHODS.get(method.name) is type(method)
+    try:
+        if known and dataclasses.is_dataclass(method):
+            fields = {field.name: getattr(method, field.name) for field in dataclasses.fields(method)}
+            options = json.loads(json.dumps(fields))  # its tuples as lists, which Keras's files hold
+        if type(method) is METHODS["vanilla"] or (known and chosen_method(method.name, None, options) == method):
+            return {"name": method.name, "options": options}
+    except TypeError:
+        pass  # an option that is no data
+    raise InputError(
+        f"a saved model names its layers' methods, and {method.name} as it was made has no name: give it as a text, "
+        "such as 'ipmix-k3-t3', or 'module:Name' of your own"
+    )
