@@ -51,6 +51,20 @@ def test_in_a_loader_with_workers() -> None:
     assert not torch.equal(batches[0][0], TENSOR[:3])
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize(("method", "least", "most"), [("cutmix", 10, 30), (ipmix.CutMix(probability=1.0), 36, 40)])
+def test_how_many_batches_are_mixed_is_the_method_s_probability(
+    workers: int, method: Any, least: int, most: int
+) -> None:
+    """Of 40 batches half by default, in workers as without; no two alike, in the second epoch either."""
+    items = [(IMAGES[i % 6], i % 6) for i in range(120)]
+    torch.manual_seed(0)
+    loader = DataLoader(items, 6, num_workers=workers, persistent_workers=workers > 0, collate_fn=collate(method, 6))
+    mixed = [images for _ in range(2) for images, _ in loader if not torch.equal(images, TENSOR)]
+    assert least <= len(mixed) <= most
+    assert len({images.numpy().tobytes() for images in mixed}) == len(mixed)
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [

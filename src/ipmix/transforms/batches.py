@@ -43,7 +43,9 @@ def collate(method: Method | str, classes: int, mixing: MixingImages | None = No
 
     Items are (image, label): Pillow images, arrays uint8[H, W, C] or tensors [C, H, W] of bytes or numbers from 0 to 1,
     all of one size; labels are numbers of classes. The batch is a tensor [N, C, H, W] of the tensors' dtype, or of
-    bytes, and float32[N, classes], for ``cross_entropy``. The key comes from torch's generator, once for each batch.
+    bytes, and float32[N, classes], for ``cross_entropy``. The key comes from torch's generator, once for each batch, in
+    a worker from the worker's own. "cutmix" mixes a batch with probability 0.5 (``ipmix.CutMix(probability=1.0)``:
+    every one); the others come as they are.
 
     >>> DataLoader(dataset, 128, collate_fn=ipmix.transforms.collate("cutmix", classes=10))  # doctest: +SKIP
     """
