@@ -1,3 +1,4 @@
+import copy
 import csv
 import io
 import re
@@ -144,3 +145,24 @@ def test_the_table_of_what_differs_fits_a_terminal_and_shows_the_difference(card
         assert "saturate" in "".join(lines)
         assert "saturate" in text
         assert max(map(len, text.split("No verdict")[0].splitlines())) <= 80
+
+
+def test_measures_and_corruptions_of_one_s_own_stand_in_the_printed_table(cards):
+    """They stood in the files and on the page only."""
+    cards = [copy.deepcopy(getattr(card, "card", card)) for card in cards]
+    for card, by_severity in zip(cards, ({"1": 0.25, "5": 0.75}, {"1": 0.125})):
+        card["measures"]["margins:small"] = {"value": 0.375, "interval": None, "pictures": 150, "reason": None}
+        card["corruptions"]["weather:rain"] = by_severity
+    cards[1]["measures"]["margins:small"] |= {"value": None, "reason": "it had no numbers"}
+    out = io.StringIO()
+    print_comparison(cards, out=out, comparisons=())
+    lines = out.getvalue().splitlines()
+    (measure,) = [line.split() for line in lines if line.startswith("margins:small ")][:1]
+    assert measure[1:3] == ["0.375", "–"]
+    (corruption,) = [line for line in lines if line.startswith("weather:rain, severity 1, 5 ")]
+    assert corruption.split()[4:] == ["50.0%", "12.5%", "150"]
+    assert any("margins:small is not given: it had no numbers" in line for line in lines)
+    cards[0]["corruptions"].pop("weather:rain")
+    out = io.StringIO()
+    print_comparison(cards[:1], out=out)
+    assert "weather:rain" not in out.getvalue()

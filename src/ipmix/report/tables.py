@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 from ipmix.core import errors
+from ipmix.core.extensions import is_own
 from ipmix.core.terminal import wrapped
-from ipmix.measures.table import HEADLINE
+from ipmix.measures.table import HEADLINE, MEASURES
 from ipmix.report import numbers
 from ipmix.report.comparison import Comparison, Scored, compare_runs, explained
 from ipmix.report.numbers import among, figure_of, measure_names, run_names, written, written_interval
@@ -70,6 +71,8 @@ def print_comparison(
 ) -> None:
     """Print the figures, and what decides between the runs: with rich on a terminal, as plain aligned text elsewhere.
 
+    Under the measures that are named stand those of one's own, and a row for each corruption of one's own.
+
     Args:
         cards: scorecards; the first is what the others are compared with.
         names: of the measures.
@@ -78,8 +81,10 @@ def print_comparison(
         comparisons: of :func:`ipmix.report.comparison.compare_runs`; by default those of the scorecards alone.
     """
     stream = sys.stdout if out is None else out
-    _print(*comparison(cards, names), title, stream)
-    for note in notes(cards, names):
+    shown = [*names, *(name for name in measure_names(cards) if name not in MEASURES and name not in names)]
+    header, rows = comparison(cards, shown)
+    _print(header, [*rows, *_own_corruptions(cards)], title, stream)
+    for note in notes(cards, shown):
         stream.write(wrapped(f"{note}\n", stream))
     if len(cards) > 1 and comparisons is None:
         comparisons = compare_runs([Scored(card) for card in cards], names=names)
@@ -89,6 +94,19 @@ def print_comparison(
         if rows:
             _print(header, rows, "", stream, verdict="verdict" in header)
         stream.write(wrapped(f"{explained(found)}\n", stream))
+
+
+def _own_corruptions(cards: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """A row for each corruption of one's own: its error, the mean over the severities that were measured."""
+    rows = []
+    for name in dict.fromkeys(name for card in cards for name in card["corruptions"] if is_own(name)):
+        found = [card["corruptions"].get(name, {}) for card in cards]
+        levels = ", ".join(sorted({severity for by_severity in found for severity in by_severity}))
+        cells = [written("clean_error", sum(by.values()) / len(by) if by else None) for by in found]
+        counts = [str(card["pictures"]) for card in cards]
+        images = " / ".join(counts if len(set(counts)) > 1 else counts[:1])
+        rows.append([f"{name}, severity {levels}", *cells, images])
+    return rows
 
 
 def _print(
