@@ -487,6 +487,10 @@ def test_honest_logits_are_taken() -> None:
     small = ipmix.models.wrap(lambda x: by_hand(x) / 10.0, probabilities=False)
     card = ipmix.evaluate(small, images, labels, **FAST)
     assert card["clean_error"] == ipmix.evaluate(by_hand, images, labels, **FAST)["clean_error"]
+    built = ipmix.models.build("wrn-10-1", 3)  # hardly trained: its few logits may all lie in 0 to 1
+    for parameter in list(built.parameters())[-2:]:
+        torch.nn.init.constant_(parameter, 0.1 if parameter.ndim == 1 else 0.0)
+    assert "clean_error" in ipmix.evaluate(built, images, labels, **FAST).measures
 
 
 @pytest.mark.parametrize(

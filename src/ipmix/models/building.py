@@ -129,6 +129,7 @@ def build(
         mean=default_mean if mean is None else mean,
         std=default_std if std is None else std,
     )
+    classifier.gives_logits = not is_own(base)
     if len(classifier.mean.flatten()) != channels:
         raise InputError(f"mean has {classifier.mean.numel()} numbers for {channels} channels")
     if weights is not None:

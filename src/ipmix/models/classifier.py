@@ -24,6 +24,8 @@ class Classifier(nn.Module):
     """
 
     takes_pixels = True
+    gives_logits = True
+    """Known of what this library builds, whatever the numbers look like; not of a network of one's own."""
 
     mean: torch.Tensor
     std: torch.Tensor
