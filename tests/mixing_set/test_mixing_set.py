@@ -443,3 +443,11 @@ def test_images_that_were_changed_after_making_are_refused(tmp_path, files):
         np.save(changed, array)
     with pytest.raises(InputError, match="holds other pixels than its manifest says: it was changed after"):
         MixingSet.open(tmp_path / "set", cache=tmp_path / "cache").planes(24, 24)
+
+
+@pytest.mark.parametrize(
+    "source", [np.zeros((3, 16, 16, 3), np.float32), np.zeros((3, 8, 8, 3), np.uint8), "a/folder", None]
+)
+def test_a_set_is_not_made_of_what_it_was_not_checked_for(source):
+    with pytest.raises(InputError, match=r"by MixingSet.array\(images\) or MixingSet.folder\(path\), got"):
+        MixingSet(source)

@@ -9,7 +9,7 @@ from ipmix.augmentation.inputs import check_mixing, contiguous_images, make_out,
 from ipmix.augmentation.tensors import from_tensor, is_tensor, to_tensor
 from ipmix.core.bounds import MIXING_MOST
 from ipmix.core.checking import check_count, check_shape, check_threads, shown
-from ipmix.core.errors import InputError
+from ipmix.core.errors import InputError, first_line, plain
 from ipmix.core.randomness import Keys
 from ipmix.core.threads import in_ranges
 from ipmix.engines import engine as find_engine
@@ -48,7 +48,22 @@ def draw(
     count, height, width, channels = check_shape(shape, "NHWC")
     check_count("mixing_count", mixing_count, 0, MIXING_MOST)
     keys = _keys_for(count, seed, epoch, indices, view)
-    return method.draw(keys, ImageSpec(height, width, channels, int(mixing_count)))
+    scene = ImageSpec(height, width, channels, int(mixing_count))
+    if type(method).__module__.startswith("ipmix."):
+        return method.draw(keys, scene)
+    try:
+        return method.draw(keys, scene)
+    except InputError:
+        raise
+    except Exception as error:  # somebody's code: whatever it raises
+        raise InputError(
+            f"the method {_name_of(method)} failed in draw(): {type(error).__name__}: {first_line(error)}"
+        ) from error
+
+
+def _name_of(method: Any) -> str:
+    """A method's name for a message; its class's, where it has none."""
+    return plain(getattr(method, "name", type(method).__name__), most=60)
 
 
 def check_method(method: Any) -> None:

@@ -74,7 +74,11 @@ def named_method(text: str) -> Method:
     """
     if not isinstance(text, str):
         raise InputError(f"a method's name is text such as 'ipmix-k3-t3', got {text!r}")
-    name, _, rest = text.strip().partition("-")
+    name, dash, rest = text.strip().partition("-")
+    if name.lower() in ("none", "plain"):
+        raise InputError(f"{text!r} is no method to carry out: leave it out, or take 'vanilla', which changes nothing")
+    if dash and not rest:
+        raise InputError(f"{text!r} ends in a dash: give {name!r}, or a preset or options behind it, such as k3")
     kind = method_kind(name)
     if not rest:
         return made_method(name, kind)

@@ -1,7 +1,10 @@
 """A method of one's own that is a function of pixels: images and keys in, images out."""
 
+import inspect
 from dataclasses import dataclass
 
+from ipmix.core.checking import shown
+from ipmix.core.errors import InputError
 from ipmix.core.randomness import Keys
 from ipmix.recipe.pixels import PixelFunction, PixelRecipes
 from ipmix.recipe.recipe import ImageSpec
@@ -27,6 +30,20 @@ class PixelMethod:
 
     mixes_labels = False
     needs_mixing_images = False
+
+    def __post_init__(self) -> None:
+        if isinstance(self.function, type) or not callable(self.function):
+            raise InputError(f"a method of pixels is a function (images, keys) -> images, got {shown(self.function)}")
+        try:
+            signature = inspect.signature(self.function)
+        except ValueError:  # of compiled code that doesn't tell
+            return
+        try:
+            signature.bind("images", "keys")
+        except TypeError as error:
+            raise InputError(
+                f"a method of pixels is a function (images, keys) -> images; {self.name} can't be called so: {error}"
+            ) from None
 
     @property
     def name(self) -> str:

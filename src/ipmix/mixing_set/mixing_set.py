@@ -74,6 +74,11 @@ class MixingSet:
     """
 
     def __init__(self, source: MixingSource, cache: str | os.PathLike[str] | None = None) -> None:
+        if not callable(getattr(type(source), "image", None)):
+            raise InputError(
+                f"a MixingSet is made of images by MixingSet.array(images) or MixingSet.folder(path), got "
+                f"{described(source)}"
+            )
         self._source = source
         self._cache = cache
         self._planes: dict[tuple[int, int], np.ndarray | ArrayFile] = {}

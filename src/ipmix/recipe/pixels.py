@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ipmix.core.checking import described
-from ipmix.core.errors import InputError
+from ipmix.core.errors import InputError, first_line
 from ipmix.core.randomness import Keys
 from ipmix.recipe.table import Recipes, RecipeTable
 
@@ -45,9 +45,15 @@ class PixelRecipes:
         """What the function makes of the images: uint8[N, H, W, C].
 
         Raises:
-            InputError: it gives something else.
+            InputError: it gives something else, or fails.
         """
-        found = self.function(images.copy(), self.keys)  # a copy: the caller's images stay as they are
+        try:
+            found = self.function(images.copy(), self.keys)  # a copy: the caller's images stay as they are
+        except InputError:
+            raise
+        except Exception as error:  # somebody's code: whatever it raises
+            name = getattr(self.function, "__name__", "a method of pixels")
+            raise InputError(f"the method {name} failed: {type(error).__name__}: {first_line(error)}") from error
         if not isinstance(found, np.ndarray) or found.dtype != np.uint8 or found.shape != images.shape:
             name = getattr(self.function, "__name__", "a method of pixels")
             raise InputError(f"{name} must give uint8{list(images.shape)} for such images, got {described(found)}")
