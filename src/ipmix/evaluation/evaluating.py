@@ -128,6 +128,7 @@ class Measured:
         strange: images of nothing the model knows.
         ready: corrupted images that lie on the disk; None where they are made.
         own: measures of one's own, ``module:Name``.
+        logits: whether the model is known to give logits; a Python object of somebody else's isn't.
     """
 
     model: nn.Module
@@ -137,6 +138,7 @@ class Measured:
     strange: InMemory | OnDisk | None = None
     ready: ReadyMade | None = None
     own: tuple[str, ...] = ()
+    logits: bool = True
 
 
 def measure(
@@ -159,7 +161,7 @@ def measure(
     team = Team(device)
     options: dict[str, Any] = {
         "name": name, "class_outputs": class_outputs, "batch_size": batch_size, "device": team.device,
-        "threads": threads, "shard": (team.rank, team.count), "quiet": quiet or not team.first,
+        "threads": threads, "shard": (team.rank, team.count), "quiet": quiet or not team.first, "logits": what.logits,
     }  # fmt: skip
     folder = request.out / "predictions"
     fresh = not folder.exists()  # what a refused model leaves behind would stand in the way of the mended command

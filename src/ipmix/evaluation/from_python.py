@@ -26,6 +26,7 @@ from ipmix.evaluation.plan import EvaluationPlan
 from ipmix.evaluation.python_data import found_in
 from ipmix.evaluation.request import EvaluationRequest, MeasureRequest
 from ipmix.evaluation.results import read_baseline
+from ipmix.models.classifier import Classifier
 from ipmix.models.loading import open_model
 from ipmix.models.wrapping import wrap
 from ipmix.report.numbers import unanswered_under
@@ -140,10 +141,11 @@ def evaluate(
             settled = wanted.plan(side_of(source)) if ready is None else ready.plan(wanted)
         if not any(True for _ in module.state_dict()) and not getattr(module, "sha256", None):
             setattr(module, "sha256", _by_its_answers(module, first_image(source)))  # noqa: B010
+        known = isinstance(model, str | Classifier)  # files are of networks, of which no sigmoid is expected
         if out is not None:
             held.enter_context(alone(folder))
         card = measure(
-            request, Measured(module, source, settled, class_outputs, None, ready), baseline=divisor,
+            request, Measured(module, source, settled, class_outputs, None, ready, logits=known), baseline=divisor,
             batch_size=batch_size, device=device, threads=threads or default_threads(), force=force,
             quiet=not progress, show=False,
         )  # fmt: skip

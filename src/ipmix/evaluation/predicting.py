@@ -66,6 +66,7 @@ def predict(
     shard: tuple[int, int] = (0, 1),
     ready: ReadyMade | None = None,
     told: Callable[[int, int], None] | None = None,
+    logits: bool = True,
 ) -> PredictionFolder:
     """Put every image of ``source`` through ``model`` under every condition of ``plan``; keep the logits.
 
@@ -88,6 +89,8 @@ def predict(
         shard: (rank, processes): predict only this process's share of the chunks. All processes write to the
             same folder; with several, ``force`` must have been settled by one of them beforehand.
         ready: corrupted images and sequences that lie on the disk and stand in for those that would be made.
+        logits: whether the model is known to give logits; where not, its first answers are held to the rule of
+            ``ipmix score``.
         told: called with how many passes of images are done and how many there are, as they are done.
 
     Raises:
@@ -98,6 +101,7 @@ def predict(
     run = describe(model, source, plan, name=name, class_outputs=class_outputs, ready=ready)
     check_beforehand(source, plan, folder, run)
     batched = BatchedModel(model, device_named(device), batch_size, class_outputs)
+    batched.unchecked = not logits
     rank, processes = shard
     # Processes of one run share the folder: the first holds it for all of them.
     with alone(folder) if rank == 0 else nullcontext():
@@ -148,7 +152,6 @@ def _chunk(
     batched.check(images[:1], len(source.classes))
     work = _conditions(plan, images, indices, threads) if ready is None else _read(ready, plan, images, indices)
     made = _ready(work, ahead)
-    batched.unchecked |= chunk == 0
     arrays |= {condition.key: array for condition, array in _answers(batched, made, advance).items()}
     for name_of_attack, attack in (("attack", plan.attack), ("auto_attack", plan.auto_attack)):
         if attack is not None and len(places := attacked_places(attack, indices, len(source.labels))):
