@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch", reason="the train extra is not installed")
 
 from ipmix import models  # noqa: E402
 from ipmix.cli.main import main  # noqa: E402
-from ipmix.evaluation import evaluating  # noqa: E402
+from ipmix.evaluation import evaluating, gating  # noqa: E402
 from ipmix.evaluation.foreseen import foreseen  # noqa: E402
 from ipmix.report.comparison import settings_of  # noqa: E402
 
@@ -161,6 +161,9 @@ def test_a_bound_of_what_will_not_be_measured_is_refused_before_any_work(
         (["--fail-if", "mCE > 1e999"], "a bound is a finite number, got 1e999"),
         (["--fail-if", "zzz > 1"], "clean_error, clean_error_top5, mean_corruption_error"),
         (["--fail-if", "clean_eror > 3"], "and for short error, mCE, mFP"),
+        (["--fail-if", "clean_error > 500%"], "clean_error lies in 0% to 100%, got the bound 500%"),
+        (["--fail-if", "clean_error < -1"], "clean_error lies in 0% to 100%"),
+        (["--junit", "/proc/checks.xml"], "can't write --junit /proc/checks.xml"),
         (["--fail-if", "brier > 3%"], "is no percentage"),
         (["--fail-if", "mFP > 3"], "is not measured; pass --perturbations"),
         (["--fail-if", "mCE > 3"], "is not measured; pass --corruptions"),
@@ -200,3 +203,23 @@ def test_what_is_foreseen_is_what_is_found(here: Path, monkeypatch: pytest.Monke
     assert told[0].measures == {name for name, value in figures.items() if value is not None}
     assert set(told[0].absent) == {name for name, value in figures.items() if value is None}
     assert settings_of(told[0].card) == settings_of(card)
+
+
+def test_bounds_that_hold_are_told_and_files_lie_in_the_results(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bounds = ["--fail-if", "clean_error > 100", "--fail-if", "brier > 2.5"]
+    assert evaluate(here, "good", "fresh", *bounds, "--junit", here / "fresh" / "ci" / "checks.xml") == 0
+    assert capsys.readouterr().out.endswith("all 2 bounds hold\n")
+    assert (here / "fresh" / "ci" / "checks.xml").is_file()
+
+
+def test_a_file_that_cannot_be_written_does_not_hide_the_verdict(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, text: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(gating, "write_text", full)
+    words = ["--junit", here / "full.xml", "--fail-if"]
+    assert evaluate(here, "bad", "bad", *words, "clean_error > 0.01") == 1
+    said = capsys.readouterr().err
+    assert said.index("failed: Clean error") < said.index("No space left")

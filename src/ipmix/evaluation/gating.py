@@ -5,8 +5,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 
-from ipmix.core.errors import InputError
+from ipmix.core.errors import InputError, first_line
 from ipmix.core.files import write_text
 from ipmix.corruptions.severities import CORRUPTIONS
 from ipmix.evaluation.foreseen import Foreseen
@@ -22,15 +23,28 @@ from ipmix.report.numbers import run_names
 from ipmix.report.scorecards import CHOSEN_SEQUENCES
 
 
-def refuse_unwritable(junit: Path | None, summary: Path | None) -> None:
-    """Raise :class:`InputError` where a file of the gate's can't be written, before any work."""
+def refuse_unwritable(junit: Path | None, summary: Path | None, out: Path | None = None) -> None:
+    """Raise :class:`InputError` where a file of the gate's can't be written, before any work.
+
+    Args:
+        junit, summary: the files.
+        out: the results' folder, which will be there in the end, with folders below it.
+    """
     for option, path in (("--junit", junit), ("--summary", summary)):
         if path is None:
             continue
         if path.is_dir():
             raise InputError(f"{option} {path} is a folder; expected the name of a file to write")
-        if not path.absolute().parent.is_dir():
+        parent = path.absolute().parent
+        if not parent.is_dir():
+            if out is not None and parent.is_relative_to(out.absolute()):
+                continue
             raise InputError(f"can't write {option} {path}: the folder {path.parent} does not exist; create it first")
+        try:
+            with TemporaryFile(dir=parent):  # on the disk alone shows what rights and kinds of folders hide
+                pass
+        except OSError as error:
+            raise InputError(f"can't write {option} {path} ({error.strerror}): choose another file") from None
 
 
 FAILED = 1
@@ -67,6 +81,7 @@ class Gate:
         no_worse_than: float | None,
         junit: Path | None,
         summary: Path | None,
+        out: Path | None = None,
     ) -> "Gate":
         """Read the options, before any work.
 
@@ -77,7 +92,7 @@ class Gate:
         checks = tuple(map(Check.failing, fail_if))
         for check in checks:
             _refuse_unmeasured(check, wanted, baseline is not None, anomalies is not None, is_ready_made(data))
-        refuse_unwritable(junit, summary)
+        refuse_unwritable(junit, summary, out)
         if no_worse_than is None:
             return cls(checks, None, None, junit, summary)
         if not (math.isfinite(no_worse_than) and no_worse_than >= 0.0):
@@ -123,7 +138,7 @@ class Gate:
         found = checked(run.card, self.checks)
         if self.baseline is not None:
             found = found + not_worse(compare(self.baseline, run), self.margin)
-        return told(found, [run], self.junit, self.summary)
+        return told(found, [run], self.junit, self.summary, "checks" if self.baseline else "bounds")
 
 
 def not_worse_than_the_first(comparisons: Sequence[Comparison]) -> Checked:
@@ -140,15 +155,31 @@ def not_worse_than_the_first(comparisons: Sequence[Comparison]) -> Checked:
     return found
 
 
-def told(found: Checked, runs: Sequence[Scored], junit: Path | None, summary: Path | None) -> int:
-    """Say which checks failed, write them to the files, and give the exit code."""
+def told(
+    found: Checked, runs: Sequence[Scored], junit: Path | None, summary: Path | None, what: str = "checks"
+) -> int:
+    """Say which checks failed, or that all ``what`` hold, write them to the files, and give the exit code.
+
+    Raises:
+        InputError: a file can't be written, and no check failed; else that is told, and the exit code is the verdict's.
+    """
     cards = [run.card for run in runs]
-    if junit is not None:
-        write_text(junit, ci.junit(found, run_names(cards)[-1]))
-    if summary is not None:
-        write_text(summary, ci.summary(found, cards))
     for row in found.failed:
         sys.stderr.write(f"ipmix: failed: {row.name}: {row.found} ({row.asked})\n")
+    if found.rows and found:
+        count = len(found.rows)
+        sys.stdout.write(f"all {count} {what} hold\n" if count > 1 else f"the {what.removesuffix('s')} holds\n")
+    try:
+        for path, text in (
+            (junit, lambda: ci.junit(found, run_names(cards)[-1])), (summary, lambda: ci.summary(found, cards)),
+        ):  # fmt: skip
+            if path is not None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_text(path, text())
+    except (InputError, OSError) as error:
+        if found:
+            raise
+        sys.stderr.write(f"ipmix: {first_line(error)}\n")
     return 0 if found else FAILED
 
 

@@ -101,6 +101,8 @@ class Check:
         percent = MEASURES[measure].unit == "%"
         if found[3] and not percent:
             raise InputError(f"{measure} is no percentage: write {found[1]} {found[2]}")
+        if percent and MEASURES[measure].bounds == (0.0, 1.0) and not 0.0 <= float(found[2]) <= 100.0:
+            raise InputError(f"{measure} lies in 0% to 100%, got the bound {found[2]}%: it would never say anything")
         return cls(measure, found[1], float(found[2]) / (100.0 if percent else 1.0), fails, text)
 
     def passes(self, value: float) -> bool:

@@ -162,7 +162,7 @@ def evaluate(
     )  # fmt: skip
     gate = Gate.of(
         fail_if, wanted, data=data, baseline=baseline, anomalies=anomalies, no_worse_than=no_worse_than, junit=junit,
-        summary=summary,
+        summary=summary, out=out,
     )  # fmt: skip
     card = evaluating.evaluate(
         EvaluationRequest(
