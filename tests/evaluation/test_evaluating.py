@@ -93,6 +93,8 @@ def test_broken_images(folder, network, tmp_path, capsys):
         (["--threads", "0"], "threads must be a whole number from 1 to 1024, got 0"),
         (["--batch-size", "0"], "batch_size must be a whole number from 1 to 16777216, got 0"),
         (["--corruptions", ""], "--corruptions: '' is empty: give at least one"),
+        (["--severities", "1,1"], "--severities gives 1 twice: leave one out"),
+        (["--corruptions", "fog,fog"], "--corruptions gives fog twice: leave one out"),
         (["--severities", "9"], "each of the severities is at most 5, got 9"),
         (["--severities", ""], "--severities: '' is empty: give at least one"),
         (["--device", "foo"], "device 'foo' can't be used"),

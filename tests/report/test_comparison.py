@@ -140,7 +140,8 @@ def test_a_comparison_reads_as_a_table():
     assert header.split() == ["a", "->", "b", "difference", "verdict", "images"]
     assert clean.startswith("Clean error")
     assert clean.split()[-2:] == ["better", "60"]
-    assert text.endswith("corrected for that (Holm).")
+    assert "corrected for that (Holm), so that" in text
+    assert text.endswith("a difference whose interval leaves out 0 may still be too close to call.")
     apart = compare(run("a", WRONG), run("b", better, pictures=50))
     assert str(apart).splitlines()[0].split() == ["differs", "a", "b"]
     assert "No verdict" in str(apart)

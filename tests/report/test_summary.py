@@ -149,7 +149,7 @@ def test_runs_in_other_settings_get_no_verdict():
     assert explained(apart) == f"No verdict: {ways}"
     found = against_the_first([apart, compared("b", clean_error="better")])
     assert found.startswith("Against plain, b is better in clean error. No verdict on other")
-    assert f"No verdict on 2 of the 2 runs: {ways}" in against_the_first([apart, apart])
+    assert f"No verdict on 2 of the 2 runs after the first: {ways}" in against_the_first([apart, apart])
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,10 @@ class MeasureRequest:
         for severity in self.severities:
             check_range("each of the severities", severity, Range(1, 5))
         check_choice("form", self.form, ("original", "corrected"))
+        for option in ("corruptions", "severities", "perturbations"):
+            given = getattr(self, option)
+            if twice := [value for place, value in enumerate(given) if value in given[:place]]:
+                raise InputError(f"--{option} gives {twice[0]} twice: leave one out")
         for key, words in (("corruptions", self.corruptions), ("perturbations", self.perturbations)):
             if "none" in words and len(words) > 1:
                 raise InputError(f"{key} none stands alone, got {', '.join(words)}: leave none out, or all others")

@@ -325,7 +325,8 @@ def explained(comparison: Comparison) -> str:
     if not comparison.paired:
         return f"{comparison.reason}. Better and worse only where the two 95% intervals don't overlap."
     corrected = (
-        f" {comparison.family} comparisons were made at once and are corrected for that (Holm)."
+        f" {comparison.family} comparisons were made at once and are corrected for that (Holm), so that "
+        "a difference whose interval leaves out 0 may still be too close to call."
         if comparison.family > 1 else ""
     )  # fmt: skip
     return (

@@ -39,7 +39,7 @@ def against_the_first(comparisons: Sequence[Comparison]) -> str:
     judged = [found for found in comparisons if not found.differing and found.rows]
     parts = [_decided(judged[0])] if len(judged) == 1 else _counted(judged)
     if apart:
-        whom = apart[0].second if len(apart) == 1 else f"{len(apart)} of the {len(comparisons)} runs"
+        whom = apart[0].second if len(apart) == 1 else f"{len(apart)} of the {len(comparisons)} runs after the first"
         reasons = dict.fromkeys(map(why_no_verdict, apart))
         parts.append(f"No verdict on {whom}: {'; or '.join(reasons)}.")
     return " ".join(parts)
