@@ -155,9 +155,7 @@ def not_worse_than_the_first(comparisons: Sequence[Comparison]) -> Checked:
     return found
 
 
-def told(
-    found: Checked, runs: Sequence[Scored], junit: Path | None, summary: Path | None, what: str = "checks"
-) -> int:
+def told(found: Checked, runs: Sequence[Scored], junit: Path | None, summary: Path | None, what: str = "checks") -> int:
     """Say which checks failed, or that all ``what`` hold, write them to the files, and give the exit code.
 
     Raises:
