@@ -80,3 +80,10 @@ def test_a_batch_without_the_column_is_refused() -> None:
         AugmentedColumn("augmix")({"img": []})
     with pytest.raises(InputError, match="a batch has no column 'id', only 'image': see key="):
         AugmentedColumn("augmix", key="id")({"image": []})
+
+
+def test_map_without_batched_is_refused() -> None:
+    from PIL import Image
+
+    with pytest.raises(InputError, match="is a list of images, got one Image: pass batched=True to map"):
+        AugmentedColumn("augmix")({"image": Image.new("RGB", (8, 8))})  # type: ignore[dict-item]

@@ -290,3 +290,27 @@ def test_labels_beside_an_image_pass_and_boxes_is_one_of_two() -> None:
     assert np.array_equal(got["image"], RIGHT)
     with pytest.raises(InputError, match="boxes must be one of refuse, photometric, got 'move'"):
         AugmentedDataset(Items(), "ipmix", MIXING, boxes="move")
+
+
+def test_how_items_taken_by_hand_count() -> None:
+    """As docs/transforms.md says it: each for itself until an epoch is set; from the end they are the same items."""
+    dataset = augmented()
+    made = [dataset[index][0].numpy() for index in (COUNT - 1, -1)]
+    assert [np.array_equal(image, EXPECTED[epoch][-1]) for epoch, image in enumerate(made)] == [True, True]
+    assert dataset.epoch == 0
+    dataset.set_epoch(0)
+    assert np.array_equal(dataset[torch.tensor(2)][0], dataset[np.int64(2)][0])
+    assert all(np.array_equal(dataset[index][0], EXPECTED[0][-1]) for index in (-1, COUNT - 1, -1))
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: augmented()[0:2], r"an item is taken by its number, got slice\(0, 2, None\): for several, .*Subset"),
+        (lambda: augmented()["a"], "an item is taken by its number, got 'a'"),
+        (lambda: EpochSampler(5), r"takes another sampler, such as RandomSampler\(dataset\), got 5"),
+    ],
+)
+def test_bare_errors_have_words(make: Any, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        make()

@@ -72,6 +72,11 @@ class AugmentedColumn:
             raise InputError(
                 f"a batch has no column {self.image!r}, only {', '.join(map(repr, batch))}: name it with image=..."
             )
+        if not isinstance(batch[self.image], list | tuple) and not hasattr(batch[self.image], "__getitem__"):
+            raise InputError(
+                f"a batch's column {self.image!r} is a list of images, got one {type(batch[self.image]).__name__}: "
+                "pass batched=True to map"
+            )
         images = batch[self.image] if self.before is None else [self.before(image) for image in batch[self.image]]
         made = []
         for image, (index, epoch) in zip(images, self._keys(batch, len(images), indices)):

@@ -62,6 +62,10 @@ class AugmentedSample:
         """The sample with its image augmented."""
         from ipmix.transforms.images import augment_item
 
+        if not isinstance(sample, dict):
+            raise InputError(
+                f"a sample is a dict with a __key__ and an image, got {type(sample).__name__}: augment before .to_tuple"
+            )
         place = next((ending for ending in self.endings if ending in sample), None)
         if place is None or "__key__" not in sample:
             raise InputError(

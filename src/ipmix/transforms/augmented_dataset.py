@@ -1,5 +1,6 @@
 """A data set whose images are augmented by (seed, epoch, index, view), in any number of workers."""
 
+import operator
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -8,7 +9,7 @@ from torch.utils.data import Dataset
 
 from ipmix.augmentation.batches import check_method
 from ipmix.augmentation.single import Augmenter
-from ipmix.core.checking import check_choice, check_count, check_int64, described
+from ipmix.core.checking import check_choice, check_count, check_int64, described, shown
 from ipmix.core.errors import InputError
 from ipmix.methods.choosing import named_method
 from ipmix.methods.moving import moves_pixels, photometric
@@ -89,7 +90,7 @@ class AugmentedDataset(Dataset[Any]):
 
     @property
     def epoch(self) -> int:
-        """The epoch of the pass that runs, or of the one that was set."""
+        """The epoch of the pass that runs, or of the one that was set; 0 where items count each for itself."""
         return self._epoch.epoch
 
     def set_epoch(self, epoch: int) -> None:
@@ -103,9 +104,16 @@ class AugmentedDataset(Dataset[Any]):
 
     def __getitem__(self, index: int) -> Any:
         length = len(self.dataset)
-        if not -length <= index < length:
-            raise IndexError(f"item {int(index)} of a data set of {length}")
-        number = int(index) % length
+        try:
+            at = operator.index(index)  # also of NumPy's and torch's whole numbers
+        except TypeError:
+            raise InputError(
+                f"an item is taken by its number, got {shown(index)}: for several, torch.utils.data.Subset(dataset, "
+                "range(0, 2))"
+            ) from None
+        if not -length <= at < length:
+            raise IndexError(f"item {at} of a data set of {length}")
+        number = at % length
         epoch = index.epoch if isinstance(index, EpochIndex) else self._epoch.of(number)
         item = self.dataset[number]
         place = self._place(item)

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch.utils.data import Sampler
 
-from ipmix.core.checking import check_int64
+from ipmix.core.checking import check_int64, shown
+from ipmix.core.errors import InputError
 
 UNKNOWN, COUNTED, GIVEN = range(3)
 
@@ -37,6 +38,10 @@ class EpochSampler(Sampler[int]):
     """
 
     def __init__(self, sampler: Any) -> None:
+        if not hasattr(sampler, "__iter__"):
+            raise InputError(
+                f"EpochSampler takes another sampler, such as RandomSampler(dataset), got {shown(sampler)}"
+            )
         self.sampler = sampler
         self._next = 0
 
