@@ -300,3 +300,9 @@ def test_a_wrapped_mask_stays_as_it_is() -> None:
     got = transforms.IPMix(mixing=MIXING, boxes="photometric")((PILLOW, tv_tensors.Mask(GREY)))
     assert got[0].tobytes() != PILLOW.tobytes()
     assert torch.equal(got[1], tv_tensors.Mask(GREY))
+
+
+def test_a_path_as_mixing_images_is_refused() -> None:
+    for path in ("/a/folder", Path("/a/folder")):
+        with pytest.raises(InputError, match=r"pass mixing=ipmix.MixingSet.folder\('/a/folder'\)"):
+            transforms.IPMix(mixing=path)

@@ -1,10 +1,11 @@
 """What the edge checks: images, outputs, and the mixing images that a table asks for."""
 
+import os
 from typing import Any
 
 import numpy as np
 
-from ipmix.core.checking import check_images, check_out, described
+from ipmix.core.checking import check_images, check_out, described, shown
 from ipmix.core.errors import InputError
 from ipmix.core.recycling import recycled_array
 from ipmix.engines.output import Output
@@ -30,6 +31,8 @@ def make_out(out: np.ndarray | None, form: Output, images: np.ndarray) -> np.nda
 
 def check_mixing(mixing: Any) -> None:
     """Raise :class:`InputError` unless this can be a mixing set, an array (checked where it is used), or None."""
+    if isinstance(mixing, str | os.PathLike):
+        raise InputError(f"mixing is a set, not its path: pass mixing=ipmix.MixingSet.folder({shown(str(mixing))})")
     if mixing is not None and (isinstance(mixing, type) or not hasattr(mixing, "__len__")):
         raise InputError(f"mixing must be a MixingSet or an array uint8[M, h, w, C], got {described(mixing)}")
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ipmix.augmentation.batches import augment, check_method
-from ipmix.augmentation.inputs import check_fit, contiguous_images
+from ipmix.augmentation.inputs import check_fit, check_mixing, contiguous_images
 from ipmix.core.checking import check_int64, check_out, check_shape, described
 from ipmix.core.errors import InputError
 from ipmix.engines import engine as find_engine
@@ -59,6 +59,7 @@ class Augmenter:
         if method.mixes_labels:
             raise InputError(f"{method.name} mixes the images of a batch: use draw() and apply() on batches")
         check_int64("seed", seed)
+        check_mixing(mixing)
         self._shape = None if shape is None else check_shape(shape, "HWC")
         self._method, self._mixing = method, mixing
         self._form: dict[str, Any] = {"output": output, "mean": mean, "std": std, "layout": layout}
