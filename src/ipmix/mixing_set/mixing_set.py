@@ -43,6 +43,7 @@ from ipmix.mixing_set.sources import (
     MixingSource,
     ResizedSource,
     ShardSource,
+    checked_source,
     open_shard,
 )
 from ipmix.mixing_set.verifying import LOSSLESS, refuse_changed
@@ -74,12 +75,7 @@ class MixingSet:
     """
 
     def __init__(self, source: MixingSource, cache: str | os.PathLike[str] | None = None) -> None:
-        if not callable(getattr(type(source), "image", None)):
-            raise InputError(
-                f"a MixingSet is made of images by MixingSet.array(images) or MixingSet.folder(path), got "
-                f"{described(source)}"
-            )
-        self._source = source
+        self._source = checked_source(source)
         self._cache = cache
         self._planes: dict[tuple[int, int], np.ndarray | ArrayFile] = {}
         self._lock = threading.Lock()

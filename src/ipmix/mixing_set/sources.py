@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ipmix.core.checking import described
 from ipmix.core.errors import InputError
 from ipmix.core.files import replacing
 from ipmix.data.contents import content_hashes
@@ -32,6 +33,17 @@ class MixingSource(Protocol):
     def image(self, index: int) -> np.ndarray:
         """Image ``index``, 0 <= index < len: uint8[h, w, channels]."""
         ...
+
+
+def checked_source(source: Any) -> MixingSource:
+    """``source`` if it is one; :class:`InputError` for images and paths, with what makes a set of them."""
+    if not callable(getattr(type(source), "image", None)):
+        raise InputError(
+            "a MixingSet is made of images by MixingSet.array(images) or MixingSet.folder(path), got "
+            f"{described(source)}"
+        )
+    found: MixingSource = source
+    return found
 
 
 class ArraySource:
