@@ -315,7 +315,7 @@ def test_checks(reference: ipmix.Scorecard) -> None:
     error = 100.0 * (reference["clean_error"] or 0.0)
     passed = reference.check({"clean_error": f"<= {error + 0.1}"})
     assert passed
-    failed = reference.check({"clean_error": f"< {error - 0.1}", "brier": "<= 2"})
+    failed = reference.check({"clean_error": f"< {error}", "brier": "<= 2"})
     assert not failed
     assert [row.name for row in failed.failed] == ["Clean error"]
     assert "FAILED: Clean error" in str(failed)

@@ -50,7 +50,7 @@ _OF_ATTACKS = {"attack_error": "attack", "auto_attack_error": "auto_attack"}
 
 
 def attack_in_short(kind: str, settings: Mapping[str, Any]) -> str:
-    """ "PGD, Linf 2/255, 20 steps"; of AutoAttack, whose steps are fixed, "Linf 8/255"."""
+    """ "PGD, Linf 2/255"; of AutoAttack "Linf 8/255". Steps stand among the facts: a title is short."""
     norm = str(settings.get("norm", "linf"))
     reach = settings.get("epsilon")
     if not isinstance(reach, int | float):
@@ -58,7 +58,7 @@ def attack_in_short(kind: str, settings: Mapping[str, Any]) -> str:
     else:
         told = f"{255 * reach:.4g}/255" if norm == "linf" else f"{reach:.4g}"
     told = f"{norm.capitalize()} {told}"
-    return told if kind == "auto_attack" else f"PGD, {told}, {settings.get('steps', 'unknown')} steps"
+    return told if kind == "auto_attack" else f"PGD, {told}"
 
 
 _OVER_SEQUENCES = {
