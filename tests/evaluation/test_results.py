@@ -43,3 +43,18 @@ def test_scoring_somebody_s_predictions(tmp_path, capsys):
     np.savez(tmp_path / "bad.npz", logits=np.zeros((2, 4), np.float32), labels=np.array([0, 7]))
     assert main(["score", str(tmp_path / "bad.npz")]) == 2
     assert "outside 0..3" in capsys.readouterr().err
+
+
+def test_two_networks_of_a_kind_are_told_apart_by_their_folders(folder, network, tmp_path, capsys):
+    assert main(words(network, folder, "--out", tmp_path / "plain", *QUICK)) == 0
+    assert main(words(network, folder, "--out", tmp_path / "robust", *QUICK)) == 0
+    capsys.readouterr()
+    runs = [str(tmp_path / "plain"), str(tmp_path / "robust")]
+    assert main(["report", *runs, "--out", str(tmp_path / "both.html")]) == 0
+    printed = capsys.readouterr().out
+    for name in ("in plain", "in robust"):
+        assert name in printed
+        assert name in (tmp_path / "both.html").read_text(encoding="utf-8")
+    assert "(2)" not in printed
+    assert main(["report", runs[0], "--out", str(tmp_path / "one.html")]) == 0
+    assert "in plain" not in (tmp_path / "one.html").read_text(encoding="utf-8"), "alone it needs no more than its name"

@@ -1,7 +1,8 @@
 """Reading results back: the scorecards in a file or folder, the outcomes beside them, and the baseline run."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,23 @@ def read_runs(path: str | Path) -> list[Scored]:
     if len(cards) == 1:
         return [Scored(cards[0], _outcomes(folder, cards[0]))]
     return [Scored(card, _outcomes(folder / str(card["run"].get("name", "")).lower(), card)) for card in cards]
+
+
+def told_apart(found: Sequence[tuple[Path, Scored]]) -> list[Scored]:
+    """The runs, where several have one name (two networks of a kind) with their folders' names behind it.
+
+    Args:
+        found: each with the file or folder that it was read from.
+    """
+    names = [str(run.card["run"].get("name") or "") for _, run in found]
+    runs = []
+    for (path, run), name in zip(found, names, strict=True):
+        folder = path if path.is_dir() else path.parent
+        place = folder.resolve().name
+        if names.count(name) > 1 and place and place != name:
+            run = replace(run, card={**run.card, "run": {**run.card["run"], "name": f"{name} in {place}".strip()}})
+        runs.append(run)
+    return runs
 
 
 def _outcomes(folder: Path, card: Mapping[str, Any]) -> PerImage | None:

@@ -44,12 +44,12 @@ def report(
     from ipmix.core.errors import refuse_idle
     from ipmix.core.files import refuse_existing, write_text
     from ipmix.evaluation.gating import not_worse_than_the_first, refuse_unwritable, told
-    from ipmix.evaluation.results import read_runs
+    from ipmix.evaluation.results import read_runs, told_apart
     from ipmix.report import exports, print_comparison
     from ipmix.report.comparison import compare_runs
     from ipmix.report.gates import Checked
 
-    runs = [run for path in results for run in read_runs(path)]
+    runs = told_apart([(Path(path), run) for path in results for run in read_runs(path)])
     refuse_existing(out, force=force)
     refuse_unwritable(junit, summary)
     cards = [run.card for run in runs]
