@@ -480,6 +480,13 @@ def test_scores_that_may_be_probabilities_are_no_logits(model: Any, message: str
             score(open_predictions(tmp_path / "p.npz"), samples=0)
 
 
+def test_a_function_s_own_fault_is_told_with_its_place() -> None:
+    images, labels = data()
+    with pytest.raises(InputError, match=r"ZeroDivisionError.*raised in test_from_python\.py, line \d+$") as refused:
+        ipmix.evaluate(lambda batch: len(batch) / 0, images, labels, **FAST)
+    assert "--size" not in str(refused.value)
+
+
 def test_honest_logits_are_taken() -> None:
     images, labels = data()
     ipmix.evaluate(lambda x: by_hand(x) - 2.0, images, labels, **FAST)

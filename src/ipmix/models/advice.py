@@ -1,7 +1,9 @@
 """What to say where a model fails on an image: which images it takes, found out by asking it."""
 
 import time
+import traceback
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -26,7 +28,13 @@ def failure(model: nn.Module, images: torch.Tensor, error: Exception) -> InputEr
     _, channels, height, width = images.shape
     told = f"{type(error).__name__}: {first_line(error)}"
     what = f"the model can't take an image of {width}x{height} with {channels} channel{'s' * (channels != 1)}"
-    return InputError(f"{what}: given {shown(images)} in [0, 1], it said {told}; {_advice(model, images)}")
+    advice = _advice(model, images) or "if it was trained on another size, pass it with --size"
+    if next(model.parameters(), None) is None:  # a function of somebody's: its own fault is more likely than a size
+        advice = "".join(
+            f"raised in {Path(frame.filename).name}, line {frame.lineno}"
+            for frame in traceback.extract_tb(error.__traceback__)[-1:]
+        )
+    return InputError(f"{what}: given {shown(images)} in [0, 1], it said {told}; {advice}")
 
 
 def out_of_memory(error: BaseException) -> bool:
@@ -35,6 +43,7 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 def _advice(model: nn.Module, images: torch.Tensor) -> str:
+    """What the model takes instead; empty if nothing was found that it takes."""
     _, channels, height, width = images.shape
     taken = first_channels(model)
     if taken is not None and taken != channels:
@@ -51,7 +60,7 @@ def _advice(model: nn.Module, images: torch.Tensor) -> str:
     for count in BATCHES:
         if _takes(model, images.expand(count, -1, -1, -1)):
             return f"it takes {count} images at once, but not one: export it for batches of any size"
-    return "if it was trained on another size, pass it with --size"
+    return ""
 
 
 def first_channels(model: nn.Module) -> int | None:
