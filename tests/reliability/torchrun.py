@@ -94,7 +94,9 @@ def torchrun(count: int) -> Part:
 
 def _killed(part: Part, case: Case, writer: Writer, place: Path) -> None:
     what = f"{case.writer}, {case.processes} processes, {case.victim} killed while {case.stage}"
-    whole, out = place / "whole", place / "out"
+    whole, out = place / "whole" / "run", place / "out" / "run"  # a run's name is its folder's
+    for each in (whole, out):
+        each.parent.mkdir(parents=True, exist_ok=True)
     code, text = _end(_start(case, writer.first(whole), place, "whole"), 400)
     if not part.check(code == 0, f"{what}: undisturbed {code} {list(_said(place / 'log-whole').values())}"):
         return
