@@ -241,5 +241,5 @@ def test_other_norms_have_other_reaches():
     from ipmix.report.numbers import attack_in_short
 
     assert not AttackConfig(epsilon=2.0, norm="l2", step_size=0.5).falls_short
-    assert attack_in_short("attack", {"norm": "l2", "epsilon": 0.5, "steps": 5}) == "PGD, L2 0.5, 5 steps"
+    assert attack_in_short("attack", {"norm": "l2", "epsilon": 0.5, "steps": 5}) == "PGD, L2 0.5"
     assert attack_in_short("auto_attack", {"norm": "linf", "epsilon": 8 / 255}) == "Linf 8/255"

@@ -53,7 +53,7 @@ def test_from_the_words_to_the_page(tmp_path, capsys):
     lines = captured.out.splitlines()
     assert lines[0].split() == ["measure", "plain", "IPMix", "images"]
     assert {line.split("  ")[0] for line in lines[2:6]} == {
-        "Clean error", "Corruption error (mCE)", "Adversarial error", "Calibration error (RMS)",
+        "Clean error", "Corruption error (mCE)", "Adversarial error (PGD, Linf 2/255)", "Calibration error (RMS)",
     }  # fmt: skip
     assert lines[2].split()[-1] == "100"
     assert "over the test images" in captured.out
