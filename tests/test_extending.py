@@ -165,8 +165,13 @@ def test_a_network_is_trained_saved_and_opened_again_with_trust_alone(tmp_path: 
     assert read(ExperimentConfig, "theirs.yaml", trust=True).training.model == "tiny:tiny"
     Path("library.yaml").write_text("data: {source: digits}\ntraining: {model: 'timm:resnet18'}")
     assert read(ExperimentConfig, "library.yaml").training.model == "timm:resnet18"
-    Path("odd.py").write_text("def none(classes, channels): return 3\ndef fails(classes): return None")
+    Path("odd.py").write_text(
+        "import sys\ndef none(classes, channels): return 3\ndef fails(classes): return None\n"
+        "def ends(classes, channels): sys.exit(0)"
+    )
     with pytest.raises(InputError, match=r"odd:none\(10, 3\) returned a int, not a torch.nn.Module"):
         models.build("odd:none", 10)
     with pytest.raises(InputError, match=r"odd:fails\(10, 3\) failed \(TypeError: .*expected a class or function"):
         models.build("odd:fails", 10)
+    with pytest.raises(InputError, match=r"odd:ends\(10, 3\) failed \(SystemExit"):
+        models.build("odd:ends", 10)

@@ -238,7 +238,7 @@ def _from_module(name: str, classes: int, channels: int) -> nn.Module:
     make = own(name, "model")
     try:
         network = make(classes, channels)
-    except Exception as error:  # it may fail in any way
+    except (Exception, SystemExit) as error:  # it may fail in any way
         raise InputError(
             f"{name}({classes}, {channels}) failed ({type(error).__name__}: {first_line(error)}); expected a class or "
             "function of (how many classes, how many channels) that returns a torch.nn.Module"
