@@ -32,6 +32,9 @@ def test_a_module_of_the_folder_one_works_in(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "own_thing_2.py").write_text("import nowhere_to_be_found\n")
     with pytest.raises(InputError, match=r"own_thing_2 can't be imported \(ModuleNotFoundError: No module named"):
         extensions.own("own_thing_2:A", "corruption")
+    (tmp_path / "own_thing_3.py").write_text("import sys\nsys.exit(0)\n")
+    with pytest.raises(InputError, match=r"own_thing_3 can't be imported \(SystemExit"):
+        extensions.own("own_thing_3:A", "measure")
 
 
 def test_a_module_that_is_not_there() -> None:

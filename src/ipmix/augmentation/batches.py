@@ -55,7 +55,7 @@ def draw(
         return method.draw(keys, scene)
     except InputError:
         raise
-    except Exception as error:  # somebody's code: whatever it raises
+    except (Exception, SystemExit) as error:  # somebody's code: whatever it raises
         raise InputError(
             f"the method {_name_of(method)} failed in draw(): {type(error).__name__}: {first_line(error)}"
         ) from error

@@ -42,7 +42,7 @@ def own(name: str, kind: str) -> Any:
         sys.path.insert(0, "")  # the folder one works in, as `python -m` has it
     try:
         found: Any = importlib.import_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == module.partition(".")[0]:
             raise InputError(
                 f"there is no Python module {module!r} here or among the installed ones, for the {kind} {name!r}"

@@ -237,7 +237,7 @@ def _of_function(module: str, function: str) -> nn.Module:
         sys.path.insert(0, "")  # the folder one works in, as `python -m` has it
     try:
         found = importlib.import_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if isinstance(error, ModuleNotFoundError) and (error.name or "").split(".")[0] == module.split(".")[0]:
             raise InputError(f"there is no Python module {module!r} here or among the installed ones") from None
         raise InputError(f"{module} can't be imported ({_named(error)})") from error

@@ -51,7 +51,7 @@ class PixelRecipes:
             found = self.function(images.copy(), self.keys)  # a copy: the caller's images stay as they are
         except InputError:
             raise
-        except Exception as error:  # somebody's code: whatever it raises
+        except (Exception, SystemExit) as error:  # somebody's code: whatever it raises
             name = getattr(self.function, "__name__", "a method of pixels")
             raise InputError(f"the method {name} failed: {type(error).__name__}: {first_line(error)}") from error
         if not isinstance(found, np.ndarray) or found.dtype != np.uint8 or found.shape != images.shape:
