@@ -157,6 +157,10 @@ def _call(program: str, function: Callable[..., Any], words: list[str]) -> int:
         call = parse(program, function, words)
     except SystemExit:  # help has been printed
         return 0
+    if call.named.get("processes", 1) != 1:
+        from ipmix.cli.launching import in_processes
+
+        return in_processes(call.named["processes"], [*program.split()[1:], *words])
     result = function(*call.positional, **call.named)
     return result if isinstance(result, int) and not isinstance(result, bool) else 0
 

@@ -337,7 +337,7 @@ class _Run:
         at.epoch, at.batch, at.loss, at.wrong, at.seen = at.epoch + 1, 0, 0.0, 0.0, 0
         if folder:
             folder.log("metrics.jsonl", row)
-            folder.log("speed.jsonl", {"epoch": row["epoch"], **display.speed()})
+            folder.log("speed.jsonl", {"epoch": row["epoch"], **display.speed(), "processes": self.processes.count})
             facts = {**self.facts, "figures": row}
             if improved:
                 folder.save_network("best", self.published(), facts)

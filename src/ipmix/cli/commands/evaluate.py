@@ -52,6 +52,7 @@ def evaluate(
     batch_size: int = 128,
     device: str = "auto",
     threads: int = 2,
+    processes: int = 1,
     seed: int = 0,
     root: Path | None = None,
     trust: bool = False,
@@ -123,6 +124,8 @@ def evaluate(
         batch_size: Images in one forward pass.
         device: auto, cpu, cuda, cuda:1 or mps.
         threads: Threads that make corruptions.
+        processes: Processes of this machine, each with a share of the images; the figures stay the same. One for each
+            GPU; on a CPU, one for each core.
         seed: Of corruptions, attack and intervals.
         root: Where CIFAR's files lie.
         trust: Open files that can run code when they are opened: a pickled model, TorchScript, .pt2.

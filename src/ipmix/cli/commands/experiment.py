@@ -15,6 +15,7 @@ def experiment(
     evaluate: bool = True,
     trust: bool = False,
     execution: ExecutionConfig = ExecutionConfig(),
+    processes: int = 1,
 ) -> None:
     """Run an experiment file: train, measure the last and the best epoch, record everything in results.json.
 
@@ -24,6 +25,8 @@ def experiment(
         set: Replace a setting, such as training.epochs=10 or data.source=images/mine.
         evaluate: Measure the networks after training.
         trust: Let the file name code of its own (module:Name) as method or corruptions, which is then run.
+        processes: Processes of this machine: one for each GPU; on a CPU, one for each core is fastest. BatchNorm sees
+            each one's share of a batch, so another number gives other figures.
     """
     from ipmix.core.errors import InputError
     from ipmix.experiment import config_file

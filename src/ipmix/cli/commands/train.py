@@ -12,6 +12,7 @@ from tyro.conf import Positional, arg
 from ipmix.cli.commands.choosing import MethodWords
 from ipmix.cli.words import with_defaults
 from ipmix.core.errors import refuse_idle
+from ipmix.core.threads import default_threads
 from ipmix.experiment.config import DataConfig, ExecutionConfig, ExperimentConfig, MixingConfig
 from ipmix.training.config import TrainingConfig
 
@@ -63,19 +64,24 @@ def train(
     method: MethodWords = MethodWords(),
     mixing: MixingWords = MixingWords(),
     execution: ExecutionConfig = ExecutionConfig(),
+    processes: int = 1,
 ) -> None:
     """Train a classifier; the last and the best epoch are kept, and an interrupted run can be resumed.
 
-    Started by torchrun, all its processes train together.
+    Several processes train together, started here (--processes) or, on several machines, by torchrun.
 
     Args:
         out: The run's folder: networks, figures, and what --resume needs.
         training_preset: Settings of training that go together, by name, such as fast-cifar; single ones given beside it
             replace them. With --help, the help shows them.
+        processes: Processes of this machine: one for each GPU; on a CPU, one for each core is fastest. BatchNorm sees
+            each one's share of a batch, so another number gives other figures.
     """
     from ipmix.experiment import run
 
     _refuse_idle_mixing(mixing, method)
+    if processes == 1 and not execution.quiet and execution.threads == 1:
+        _suggest_processes()
     experiment = ExperimentConfig(DataConfig(**asdict(data)), method.config(), MixingConfig(**asdict(mixing)), training)
     outcome = run.train(experiment, out, execution)
     if "test_error" in outcome.last and os.environ.get("RANK", "0") == "0":
@@ -86,6 +92,15 @@ def train(
                 continue
             sys.stdout.write(f"{label}: epoch {row['epoch']}, test error {row['test_error']:.2f}%  ({where})\n")
     sys.stdout.write(f"Measure it: ipmix evaluate {out} {data.source} --out FOLDER\n")
+
+
+def _suggest_processes() -> None:
+    """Say that several processes are faster on a processor: the default can't be, figures would differ by machine."""
+    import torch
+
+    cores = default_threads()
+    if cores > 1 and int(os.environ.get("WORLD_SIZE", "1")) == 1 and not torch.accelerator.is_available():
+        sys.stderr.write(f"one process trains; on {cores} cores --processes {cores} is faster (docs/training.md)\n")
 
 
 def _refuse_idle_mixing(mixing: MixingWords, method: MethodWords) -> None:

@@ -1,0 +1,106 @@
+"""Several processes on this machine for one command (``--processes``): torchrun's launcher, one line where it fails.
+
+torchrun itself prints what every process says, and a page of its own traceback where one of them refuses its input.
+"""
+
+import logging
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ipmix.core.errors import InputError
+from ipmix.core.ranges import Range, check_range
+from ipmix.core.threads import default_threads
+
+PROCESSES_MOST = 512
+
+STARTER = "IPMIX_STARTED_BY"
+"""The environment's name for the process that waits for this one."""
+
+LAST_LINES = 20
+
+ENDED = (-signal.SIGTERM, 128 + signal.SIGTERM)
+"""Exit codes of a process that was told to end."""
+
+
+def in_processes(count: int, words: Sequence[str]) -> int:
+    """Run ``ipmix WORDS`` in ``count`` processes that work together, the exit code of the one that decided the end.
+
+    The cores are shared out evenly (``OMP_NUM_THREADS``, unless it is set). Only the first process is heard, or the one
+    that fails first. Signals are passed on; processes whose starter is gone end as on SIGTERM.
+    """
+    check_range("--processes", count, Range(1, PROCESSES_MOST))
+    if (others := int(os.environ.get("WORLD_SIZE", "1"))) > 1:
+        raise InputError(
+            f"--processes {count} within torchrun: this is one of {others} processes already; leave --processes out"
+        )
+    from torch.distributed.elastic.multiprocessing.api import DefaultLogsSpecs, SignalException, Std
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, default_threads() // count)))
+    os.environ[STARTER] = str(os.getpid())
+    sys.stdout.flush()
+    with tempfile.TemporaryDirectory(prefix="ipmix-processes-") as logs:
+        heard = {rank: Std.NONE if rank == 0 else Std.ALL for rank in range(count)}
+        config = LaunchConfig(
+            min_nodes=1, max_nodes=1, nproc_per_node=count, max_restarts=0, run_id="ipmix", rdzv_backend="c10d",
+            rdzv_endpoint="localhost:0", logs_specs=DefaultLogsSpecs(log_dir=logs, redirects=heard),
+        )  # fmt: skip
+        try:
+            elastic_launch(config, sys.executable)("-m", "ipmix", *without_processes(words))
+        except ChildFailedError as error:
+            return _told(error.failures, Path(logs))
+        except SignalException as error:
+            return 128 + int(error.sigval)
+        finally:
+            del os.environ[STARTER]
+    return 0
+
+
+def without_processes(words: Sequence[str]) -> list[str]:
+    """The words but for ``--processes N`` or ``--processes=N``."""
+    kept = []
+    rest = iter(words)
+    for word in rest:
+        if word == "--processes":
+            next(rest, None)
+        elif not word.startswith("--processes="):
+            kept.append(word)
+    return kept
+
+
+def _told(failures: dict[int, Any], logs: Path) -> int:
+    """Say what the process that failed first said, if it was not the one that is heard; the exit code."""
+    # Times are whole seconds, and the launcher ends those that are left by SIGTERM: they are never the cause.
+    rank, failure = min(failures.items(), key=lambda item: (item[1].exitcode in ENDED, item[1].timestamp, item[0]))
+    code = int(failure.exitcode)
+    if rank != 0:
+        said = "".join(path.read_text(errors="replace") for path in sorted(logs.glob(f"*/*/{rank}/stderr.log")))
+        heard = failures.get(0)
+        if heard is None or heard.exitcode != code:  # the same refusal has been told once
+            lines = said.splitlines()[-LAST_LINES:]
+            ended = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+            sys.stderr.write("\n".join([f"ipmix: process {rank} {ended}", *lines]) + "\n")
+    return code if code >= 0 else 128 - code
+
+
+def end_with_starter() -> None:
+    """In a process that :func:`in_processes` started: SIGTERM to itself once its starter is gone."""
+    starter = os.environ.pop(STARTER, "")
+    if starter != str(os.getppid()):
+        return
+
+    def watch() -> None:
+        while os.getppid() == int(starter):
+            time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True, name="ends with its starter").start()
