@@ -9,7 +9,6 @@ worst mixture training finds by gradient ascent (:func:`ipmix.ascent.worst_mixtu
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from ipmix.core.compiling import compiled
 from ipmix.core.randomness import Keys, start, uniform
 from ipmix.methods.augmix import NINE, AugMix
 from ipmix.methods.drawing import find_preset
+from ipmix.methods.drawn import Configurable
 from ipmix.recipe.format import WHOLE
 from ipmix.recipe.recipe import ImageSpec
 from ipmix.recipe.table import RecipeTable
@@ -26,7 +26,7 @@ START_SALT = 0x6175676D6178
 
 
 @dataclass(frozen=True)
-class AugMax:
+class AugMax(Configurable):
     """How AugMax draws its views and seeks the worst mixture.
 
     >>> AugMax(steps=5)
@@ -68,10 +68,6 @@ class AugMax:
         """One of :data:`PRESETS`: "cifar", "imagenet", "code-cifar", "code-imagenet"."""
         found: AugMax = find_preset("AugMax", PRESETS, name)
         return found
-
-    def with_options(self, **options: Any) -> "AugMax":
-        """A copy with some options changed."""
-        return replace(self, **options)
 
     @property
     def augmix(self) -> AugMix:

@@ -5,10 +5,9 @@ Robustness and Uncertainty", ICLR 2020 (arXiv 1912.02781), Algorithm 1; and its 
 (github.com/google-research/augmix). Trained with :func:`~ipmix.training.losses.jensen_shannon` on two views.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,12 +15,12 @@ from ipmix.core.bounds import STEPS_MOST
 from ipmix.core.checking import check_count, check_positive, check_severity
 from ipmix.core.compiling import compiled_disjoint
 from ipmix.core.image_sizes import SMALL_SIDE
-from ipmix.core.randomness import Keys, below, beta, dirichlet, start
-from ipmix.methods.drawing import DrawPlan, draw_level, draw_table, find_preset, make_drawer
+from ipmix.core.randomness import below, beta, dirichlet, start
+from ipmix.methods.drawing import DrawPlan, draw_level, find_preset
+from ipmix.methods.drawn import DrawnMethod
 from ipmix.recipe.format import OPERATION, WHOLE
 from ipmix.recipe.operations import AUTOCONTRAST, CODES, operation_names
 from ipmix.recipe.recipe import ImageSpec
-from ipmix.recipe.table import RecipeTable
 
 NINE = (
     "autocontrast",
@@ -41,7 +40,7 @@ THIRTEEN = (*NINE, "color", "contrast", "brightness", "sharpness")
 
 
 @dataclass(frozen=True)
-class AugMix:
+class AugMix(DrawnMethod):
     """How AugMix draws its recipes. ``None`` means: chosen by the image's size (CIFAR form up to 64 pixels).
 
     >>> AugMix(k=3, severity=3)
@@ -78,18 +77,6 @@ class AugMix:
         """One of :data:`PRESETS`: "cifar", "imagenet", "all-operations"."""
         found: AugMix = find_preset("AugMix", PRESETS, name)
         return found
-
-    def with_options(self, **options: Any) -> "AugMix":
-        """A copy with some options changed."""
-        return replace(self, **options)
-
-    def draw(self, keys: Keys, scene: ImageSpec) -> RecipeTable:
-        """One recipe for each key, for images of the scene's size."""
-        return draw_table(self._plan(scene), keys, scene)
-
-    def drawer(self, seed: int, scene: ImageSpec) -> tuple[RecipeTable, Callable[[int, int, int], None]]:
-        """See :func:`~ipmix.methods.drawing.make_drawer`."""
-        return make_drawer(self._plan(scene), seed, scene)
 
     def _plan(self, scene: ImageSpec) -> DrawPlan:
         options = _options(self, max(scene.height, scene.width))

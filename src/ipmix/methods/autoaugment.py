@@ -4,21 +4,20 @@ Source: Cubuk, Zoph, Mané, Vasudevan, Le, "AutoAugment: Learning Augmentation P
 1805.09501), appendix A. Operations and ranges, and the policies where they differ from the paper's, are torchvision's.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ipmix.core.checking import check_choice
 from ipmix.core.compiling import compiled_disjoint
-from ipmix.core.randomness import Keys, below, start, uniform
-from ipmix.methods.drawing import DrawPlan, draw_table, make_drawer
+from ipmix.core.randomness import below, start, uniform
+from ipmix.methods.drawing import DrawPlan
+from ipmix.methods.drawn import DrawnMethod
 from ipmix.methods.magnitudes import NARROW, Magnitudes, check_filling, make_magnitudes, refuse_preset, write_step
 from ipmix.recipe.format import WHOLE
 from ipmix.recipe.recipe import ImageSpec
-from ipmix.recipe.table import RecipeTable
 
 SMALL_SIDE = 64
 """Up to this longer side, the CIFAR-10 policy is taken by default; above it, the ImageNet policy."""
@@ -134,7 +133,7 @@ POLICIES = {name: _read(text) for name, text in _WRITTEN.items()}
 
 
 @dataclass(frozen=True)
-class AutoAugment:
+class AutoAugment(DrawnMethod):
     """How AutoAugment draws its recipes.
 
     >>> AutoAugment("cifar10")
@@ -161,18 +160,6 @@ class AutoAugment:
     def preset(cls, name: str) -> "AutoAugment":
         """Always refused: there are no presets."""
         refuse_preset(cls.name, name)
-
-    def with_options(self, **options: Any) -> "AutoAugment":
-        """A copy with some options changed."""
-        return replace(self, **options)
-
-    def draw(self, keys: Keys, scene: ImageSpec) -> RecipeTable:
-        """One recipe for each key, for images of the scene's size."""
-        return draw_table(self._plan(scene), keys, scene)
-
-    def drawer(self, seed: int, scene: ImageSpec) -> tuple[RecipeTable, Callable[[int, int, int], None]]:
-        """See :func:`~ipmix.methods.drawing.make_drawer`."""
-        return make_drawer(self._plan(scene), seed, scene)
 
     def _plan(self, scene: ImageSpec) -> DrawPlan:
         return DrawPlan(_draw_table, _options(self, scene.height, scene.width), 1, 2)

@@ -15,6 +15,7 @@ from ipmix.methods.augmix import AugMix
 from ipmix.methods.cutmix import CutMix
 from ipmix.methods.cutout import CutOut
 from ipmix.methods.drawing import find_preset, stage_seed
+from ipmix.methods.drawn import Configurable
 from ipmix.methods.ipmix import IPMix
 from ipmix.methods.mixup import MixUp
 from ipmix.methods.pixmix import PixMix
@@ -32,7 +33,7 @@ CHOOSING = 10_000
 
 
 @dataclass(frozen=True)
-class Combined:
+class Combined(Configurable):
     """Several methods in order.
 
     >>> Combined((AugMix(), MixUp(), CutMix()))
@@ -68,10 +69,6 @@ class Combined:
         """One of :data:`PRESETS`, such as "augmix-mixup-cutmix"."""
         found: Combined = find_preset("Combined", PRESETS, name)
         return found
-
-    def with_options(self, **options: Any) -> "Combined":
-        """A copy with some options changed."""
-        return replace(self, **options)
 
     @property
     def mixes_labels(self) -> bool:

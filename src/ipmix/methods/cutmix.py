@@ -6,8 +6,8 @@ Localizable Features", ICCV 2019 (arXiv 1905.04899), section 3; and its public c
 """
 
 import math
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,13 +16,14 @@ from ipmix.core.compiling import compiled, compiled_disjoint
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import Keys, below, beta, start, uniform
 from ipmix.methods.drawing import SCOPES, DrawPlan, draw_partners, draw_table, find_preset, start_scope
+from ipmix.methods.drawn import Configurable
 from ipmix.recipe.format import NO_OPERATION, PARTNER, PASTE, WHOLE
 from ipmix.recipe.recipe import ImageSpec
 from ipmix.recipe.table import RecipeTable
 
 
 @dataclass(frozen=True)
-class CutMix:
+class CutMix(Configurable):
     """How CutMix draws its recipes. Partners are images of the same batch: what ``draw`` is given keys for.
 
     >>> CutMix(alpha=1.0, probability=0.5)
@@ -50,10 +51,6 @@ class CutMix:
         """One of :data:`PRESETS`: "cifar", "imagenet"."""
         found: CutMix = find_preset("CutMix", PRESETS, name)
         return found
-
-    def with_options(self, **options: Any) -> "CutMix":
-        """A copy with some options changed."""
-        return replace(self, **options)
 
     def draw(self, keys: Keys, scene: ImageSpec) -> RecipeTable:
         """One recipe for each key; its partner is a position among the keys."""

@@ -4,9 +4,8 @@ Source: DeVries and Taylor, "Improved Regularization of Convolutional Neural Net
 (arXiv 1708.04552), section 3.2; sizes of the ImageNet form from the IPMix paper's appendix A.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,15 +14,15 @@ from ipmix.core.checking import check_count
 from ipmix.core.compiling import compiled_disjoint
 from ipmix.core.errors import InputError
 from ipmix.core.image_sizes import SMALL_SIDE
-from ipmix.core.randomness import Keys, below, start
-from ipmix.methods.drawing import DrawPlan, draw_table, find_preset, make_drawer
+from ipmix.core.randomness import below, start
+from ipmix.methods.drawing import DrawPlan, find_preset
+from ipmix.methods.drawn import DrawnMethod
 from ipmix.recipe.format import FILL, NO_OPERATION, WHOLE
 from ipmix.recipe.recipe import ImageSpec
-from ipmix.recipe.table import RecipeTable
 
 
 @dataclass(frozen=True)
-class CutOut:
+class CutOut(DrawnMethod):
     """How CutOut draws its recipes.
 
     >>> CutOut(size=16)
@@ -59,18 +58,6 @@ class CutOut:
         """One of :data:`PRESETS`: "cifar-10", "cifar-100", "imagenet"."""
         found: CutOut = find_preset("CutOut", PRESETS, name)
         return found
-
-    def with_options(self, **options: Any) -> "CutOut":
-        """A copy with some options changed."""
-        return replace(self, **options)
-
-    def draw(self, keys: Keys, scene: ImageSpec) -> RecipeTable:
-        """One recipe for each key, for images of the scene's size."""
-        return draw_table(self._plan(scene), keys, scene)
-
-    def drawer(self, seed: int, scene: ImageSpec) -> tuple[RecipeTable, Callable[[int, int, int], None]]:
-        """See :func:`~ipmix.methods.drawing.make_drawer`."""
-        return make_drawer(self._plan(scene), seed, scene)
 
     def _plan(self, scene: ImageSpec) -> DrawPlan:
         side = min(scene.height, scene.width)

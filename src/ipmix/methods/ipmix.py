@@ -29,6 +29,7 @@ from ipmix.methods.drawing import (
     make_drawer,
     stage_seed,
 )
+from ipmix.methods.drawn import Configurable
 from ipmix.recipe.format import ADD, MIXERS, MIXING_IMAGE, MULTIPLY, NO_OPERATION, OPERATION, ORIGINAL, OVERFLOWS, WHOLE
 from ipmix.recipe.operations import CODES, operation_names
 from ipmix.recipe.recipe import ImageSpec
@@ -44,7 +45,7 @@ SQUARE = SHAPES.index("square")
 
 
 @dataclass(frozen=True)
-class IPMix:
+class IPMix(Configurable):
     """How IPMix draws its recipes. ``None`` means: chosen by the image's size (CIFAR form up to 64 pixels).
 
     >>> IPMix(k=4, t=2)
@@ -120,10 +121,6 @@ class IPMix:
         """One of :data:`PRESETS`, such as "paper-cifar", "code-imagenet", "k4-t2" or "without-patch"."""
         found: IPMix = find_preset("IPMix", PRESETS, name)
         return found
-
-    def with_options(self, **options: Any) -> "IPMix":
-        """A copy with some options changed."""
-        return replace(self, **options)
 
     @property
     def needs_mixing_images(self) -> bool:

@@ -4,26 +4,25 @@ Source: Ahmad, Morle, Rahimi, "LayerMix: Enhanced Data Augmentation through Frac
 Learning", 2025 (arXiv 2501.04861), and its public code (github.com/ahmadmughees/LayerMix).
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ipmix.core.checking import check_choice, check_positive, check_subset
 from ipmix.core.compiling import compiled_disjoint, inlined
 from ipmix.core.errors import InputError
-from ipmix.core.randomness import Keys, below, between, bits, start, uniform
+from ipmix.core.randomness import below, between, bits, start, uniform
 from ipmix.methods.drawing import (
     DrawPlan,
     check_images,
     draw_coefficients,
     draw_mixing_image,
-    draw_table,
     find_preset,
-    make_drawer,
 )
+from ipmix.methods.drawn import DrawnMethod
 from ipmix.recipe.format import (
     ADD,
     CLIPPED,
@@ -52,7 +51,6 @@ from ipmix.recipe.operations import (
     TRANSLATE_Y,
 )
 from ipmix.recipe.recipe import ImageSpec
-from ipmix.recipe.table import RecipeTable
 
 LAYERS = 3
 """0, 1 or 2 rounds of mixing, each as likely."""
@@ -98,7 +96,7 @@ WEIGHTED_MIXERS = ("add", "multiply", "add", "multiply", "random_pixels", "rando
 
 
 @dataclass(frozen=True)
-class LayerMix:
+class LayerMix(DrawnMethod):
     """How LayerMix draws its recipes.
 
     >>> LayerMix(magnitude=5)
@@ -139,18 +137,6 @@ class LayerMix:
         """One of :data:`PRESETS`: "code"."""
         found: LayerMix = find_preset("LayerMix", PRESETS, name)
         return found
-
-    def with_options(self, **options: Any) -> "LayerMix":
-        """A copy with some options changed."""
-        return replace(self, **options)
-
-    def draw(self, keys: Keys, scene: ImageSpec) -> RecipeTable:
-        """One recipe for each key. Raises :class:`InputError` if the scene has no mixing images."""
-        return draw_table(self._plan(scene), keys, scene)
-
-    def drawer(self, seed: int, scene: ImageSpec) -> tuple[RecipeTable, Callable[[int, int, int], None]]:
-        """See :func:`~ipmix.methods.drawing.make_drawer`."""
-        return make_drawer(self._plan(scene), seed, scene)
 
     def _plan(self, scene: ImageSpec) -> DrawPlan:
         check_images("LayerMix", scene)

@@ -4,8 +4,8 @@ Source: Zhang, Cisse, Dauphin, Lopez-Paz, "mixup: Beyond Empirical Risk Minimiza
 (arXiv 1710.09412), section 2; and its public code (github.com/facebookresearch/mixup-cifar10).
 """
 
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,13 +13,14 @@ from ipmix.core.checking import check_choice, check_positive
 from ipmix.core.compiling import compiled_disjoint
 from ipmix.core.randomness import Keys, below, beta, start
 from ipmix.methods.drawing import SCOPES, DrawPlan, draw_partners, draw_table, find_preset, start_scope
+from ipmix.methods.drawn import Configurable
 from ipmix.recipe.format import NO_OPERATION, PARTNER, PASTE, WHOLE
 from ipmix.recipe.recipe import ImageSpec
 from ipmix.recipe.table import RecipeTable
 
 
 @dataclass(frozen=True)
-class MixUp:
+class MixUp(Configurable):
     """How MixUp draws its recipes. Partners are images of the same batch: what ``draw`` is given keys for.
 
     >>> MixUp(alpha=0.2)
@@ -43,10 +44,6 @@ class MixUp:
         """One of :data:`PRESETS`: "cifar", "imagenet"."""
         found: MixUp = find_preset("MixUp", PRESETS, name)
         return found
-
-    def with_options(self, **options: Any) -> "MixUp":
-        """A copy with some options changed."""
-        return replace(self, **options)
 
     def draw(self, keys: Keys, scene: ImageSpec) -> RecipeTable:
         """One recipe for each key; its partner is a position among the keys."""

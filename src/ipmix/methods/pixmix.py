@@ -5,10 +5,9 @@ Safety Measures", CVPR 2022 (arXiv 2112.05135), section 3 and its appendix; and 
 (github.com/andyzoujm/pixmix).
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from ipmix.core.bounds import STEPS_MOST
 from ipmix.core.checking import check_choice, check_count, check_positive, check_severity, check_subset
 from ipmix.core.compiling import compiled_disjoint
 from ipmix.core.image_sizes import SMALL_SIDE
-from ipmix.core.randomness import Keys, below, start
+from ipmix.core.randomness import below, start
 from ipmix.methods.augmix import THIRTEEN
 from ipmix.methods.drawing import (
     DrawPlan,
@@ -24,10 +23,9 @@ from ipmix.methods.drawing import (
     draw_coefficients,
     draw_level,
     draw_mixing_image,
-    draw_table,
     find_preset,
-    make_drawer,
 )
+from ipmix.methods.drawn import DrawnMethod
 from ipmix.recipe.format import (
     CLIPPED,
     MIXERS,
@@ -40,13 +38,12 @@ from ipmix.recipe.format import (
 )
 from ipmix.recipe.operations import AUTOCONTRAST, CODES, operation_names
 from ipmix.recipe.recipe import ImageSpec
-from ipmix.recipe.table import RecipeTable
 
 MIXES = ("add", "multiply")
 
 
 @dataclass(frozen=True)
-class PixMix:
+class PixMix(DrawnMethod):
     """How PixMix draws its recipes. ``None`` means: chosen by the image's size (CIFAR form up to 64 pixels).
 
     >>> PixMix(k=4, beta=3)
@@ -86,18 +83,6 @@ class PixMix:
         """One of :data:`PRESETS`: "cifar", "imagenet", "nine-operations"."""
         found: PixMix = find_preset("PixMix", PRESETS, name)
         return found
-
-    def with_options(self, **options: Any) -> "PixMix":
-        """A copy with some options changed."""
-        return replace(self, **options)
-
-    def draw(self, keys: Keys, scene: ImageSpec) -> RecipeTable:
-        """One recipe for each key. Raises :class:`InputError` if the scene has no mixing images."""
-        return draw_table(self._plan(scene), keys, scene)
-
-    def drawer(self, seed: int, scene: ImageSpec) -> tuple[RecipeTable, Callable[[int, int, int], None]]:
-        """See :func:`~ipmix.methods.drawing.make_drawer`."""
-        return make_drawer(self._plan(scene), seed, scene)
 
     def _plan(self, scene: ImageSpec) -> DrawPlan:
         check_images("PixMix", scene)

@@ -6,10 +6,9 @@ Common Corruptions", ECCV 2022 (arXiv 2112.13547), section 3; and its public cod
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,12 +17,12 @@ from ipmix.core.checking import check_choice, check_count, check_positive, check
 from ipmix.core.compiling import compiled_disjoint
 from ipmix.core.errors import InputError
 from ipmix.core.image_sizes import SMALL_SIDE
-from ipmix.core.randomness import Keys, below, beta, between, bits, dirichlet, start
-from ipmix.methods.drawing import DrawPlan, draw_table, find_preset, make_drawer
+from ipmix.core.randomness import below, beta, between, bits, dirichlet, start
+from ipmix.methods.drawing import DrawPlan, find_preset
+from ipmix.methods.drawn import DrawnMethod
 from ipmix.recipe.format import MOST_FREQUENCY, OPERATION, WHOLE
 from ipmix.recipe.operations import CODES, COLOR_CURVE, SPECTRAL
 from ipmix.recipe.recipe import ImageSpec
-from ipmix.recipe.table import RecipeTable
 
 PRIMITIVES = ("spectral", "color_curve", "spatial")
 FILTERS = ("centred", "off-centre")
@@ -31,7 +30,7 @@ STRENGTHS = ("fixed", "drawn")
 
 
 @dataclass(frozen=True)
-class PRIME:
+class PRIME(DrawnMethod):
     """How PRIME draws its recipes. ``None`` means: chosen by the image's size (CIFAR form up to 64 pixels).
 
     >>> PRIME(primitives=("spectral", "spatial"))
@@ -92,18 +91,6 @@ class PRIME:
         """One of :data:`PRESETS`: "cifar", "imagenet", "code-cifar", "code-imagenet"."""
         found: PRIME = find_preset("PRIME", PRESETS, name)
         return found
-
-    def with_options(self, **options: Any) -> "PRIME":
-        """A copy with some options changed."""
-        return replace(self, **options)
-
-    def draw(self, keys: Keys, scene: ImageSpec) -> RecipeTable:
-        """One recipe for each key."""
-        return draw_table(self._plan(scene), keys, scene)
-
-    def drawer(self, seed: int, scene: ImageSpec) -> tuple[RecipeTable, Callable[[int, int, int], None]]:
-        """See :func:`~ipmix.methods.drawing.make_drawer`."""
-        return make_drawer(self._plan(scene), seed, scene)
 
     def _plan(self, scene: ImageSpec) -> DrawPlan:
         return DrawPlan(_draw_table, _options(self, max(scene.height, scene.width)), self.k, self.t)

@@ -4,25 +4,24 @@ Source: Cubuk, Zoph, Shlens, Le, "RandAugment: Practical Automated Data Augmenta
 NeurIPS 2020 (arXiv 1909.13719), section 3. Operations, ranges and defaults are torchvision's.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ipmix.core.bounds import MAGNITUDES_MOST, STEPS_MOST
 from ipmix.core.checking import check_count
 from ipmix.core.compiling import compiled_disjoint
 from ipmix.core.errors import InputError
-from ipmix.core.randomness import Keys, below, start
-from ipmix.methods.drawing import DrawPlan, draw_table, make_drawer
+from ipmix.core.randomness import below, start
+from ipmix.methods.drawing import DrawPlan
+from ipmix.methods.drawn import DrawnMethod
 from ipmix.methods.magnitudes import NARROW, Magnitudes, check_filling, make_magnitudes, refuse_preset, write_step
 from ipmix.recipe.format import NO_OPERATION, WHOLE
 from ipmix.recipe.recipe import ImageSpec
-from ipmix.recipe.table import RecipeTable
 
 
 @dataclass(frozen=True)
-class RandAugment:
+class RandAugment(DrawnMethod):
     """How RandAugment draws its recipes.
 
     >>> RandAugment(num_ops=3, magnitude=5)
@@ -57,18 +56,6 @@ class RandAugment:
     def preset(cls, name: str) -> "RandAugment":
         """Always refused: there are no presets."""
         refuse_preset(cls.name, name)
-
-    def with_options(self, **options: Any) -> "RandAugment":
-        """A copy with some options changed."""
-        return replace(self, **options)
-
-    def draw(self, keys: Keys, scene: ImageSpec) -> RecipeTable:
-        """One recipe for each key, for images of the scene's size."""
-        return draw_table(self._plan(scene), keys, scene)
-
-    def drawer(self, seed: int, scene: ImageSpec) -> tuple[RecipeTable, Callable[[int, int, int], None]]:
-        """See :func:`~ipmix.methods.drawing.make_drawer`."""
-        return make_drawer(self._plan(scene), seed, scene)
 
     def _plan(self, scene: ImageSpec) -> DrawPlan:
         return DrawPlan(_draw_table, _options(self, scene.height, scene.width), 1, self.num_ops)
