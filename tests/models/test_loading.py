@@ -68,7 +68,7 @@ def test_a_python_function(tmp_path, images, monkeypatch):
     assert same(open_model("my_trial_models:good", classes=5), images)
     for spec, message in (
         ("my_trial_models:bad", "returned a int"),
-        ("my_trial_models:absent", "no function 'absent'"),
+        ("my_trial_models:absent", "my_trial_models has no absent"),
         ("no_such_module_here:f", "no Python module"),
     ):
         with pytest.raises(InputError, match=message):

@@ -9,12 +9,13 @@ import torch
 from torch import nn
 
 from ipmix.core.errors import InputError, first_line, plain
-from ipmix.core.extensions import is_own, own
+from ipmix.core.extensions import is_own
 from ipmix.models import fast_cifar, resnet, resnext, vision_transformer, wide_resnet
 from ipmix.models.checkpoints import read_weights
 from ipmix.models.classifier import MOST_CLASSES, Classifier, check_classes
 from ipmix.models.dual_norm import SUFFIX, with_dual_norms
 from ipmix.models.forms import form_of
+from ipmix.models.own import own_network
 from ipmix.models.weights import fill, fitting, read, translated
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -25,6 +26,8 @@ WITH_AUXILIARY_HEADS = ("googlenet", "inception_v3")
 Their published weights come with another normalisation inside the network, behind ImageNet's: together both make
 (x - 0.5) / 0.5. Here that one is given outside, so that a network in a file needs nothing that isn't there.
 """
+
+OWN = "a class or function of (how many classes, how many channels)"
 
 _WRN = re.compile(r"wrn-([0-9]{1,9})-([0-9]{1,9})")
 _RENAMES = {
@@ -117,7 +120,7 @@ def build(
     elif pretrained:
         raise InputError(f"no pretrained weights are published for {name}; pass weights=FILE instead")
     elif is_own(base):
-        network = _from_module(base, len(labels), channels)
+        network = own_network(base, len(labels), channels, expected=OWN)
     else:
         network = _own(base, len(labels), channels, size, dropout)
     if name.endswith(SUFFIX):
@@ -231,21 +234,6 @@ def _own(name: str, classes: int, channels: int, size: int, dropout: float | Non
         f"unknown model {plain(repr(name), most=80)}; expected one of {', '.join(names())}; a residual network's name "
         f"may end in {SUFFIX}"
     )
-
-
-def _from_module(name: str, classes: int, channels: int) -> nn.Module:
-    """What somebody's class or function makes."""
-    make = own(name, "model")
-    try:
-        network = make(classes, channels)
-    except (Exception, SystemExit) as error:  # it may fail in any way
-        raise InputError(
-            f"{name}({classes}, {channels}) failed ({type(error).__name__}: {first_line(error)}); expected a class or "
-            "function of (how many classes, how many channels) that returns a torch.nn.Module"
-        ) from error
-    if not isinstance(network, nn.Module):
-        raise InputError(f"{name}({classes}, {channels}) returned a {type(network).__name__}, not a torch.nn.Module")
-    return network
 
 
 def _of_torchvision() -> list[str]:

@@ -18,8 +18,6 @@ more than tensors (``weights_only``), ONNX. A ``.pt2`` file holds pickles, and T
 is loaded.
 """
 
-import importlib
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -35,6 +33,7 @@ from ipmix.models.classifier import check_normalisation
 from ipmix.models.exported import Program
 from ipmix.models.onnx_model import Onnx
 from ipmix.models.outputs import adapted
+from ipmix.models.own import own_network
 
 PICKLES = (".pth", ".pt", ".pkl", ".pickle", ".bin", ".ckpt", ".tar")
 
@@ -151,7 +150,7 @@ def _opened(
     if rest and _is_own(library):
         return models.build(library, classes, mean=mean, std=std, weights=rest, trust=trust)
     if rest and library and not path.suffix:
-        return _of_function(library, rest)
+        return own_network(spec, expected="a function without arguments")
     raise InputError(
         f"there is no model {plain(repr(spec))}: expected a file or folder that exists, timm:NAME, torchvision:NAME, "
         f"NETWORK:WEIGHTS ({', '.join(n for n in models.names() if ':' not in n)}), or module:function"
@@ -230,33 +229,6 @@ def _of_file(path: Path, trust: bool) -> nn.Module:
 def _need_trust(trust: bool, path: Path, what: str) -> None:
     if not trust:
         raise InputError(f"{path} is {what}. Pass --trust if you know where it comes from")
-
-
-def _of_function(module: str, function: str) -> nn.Module:
-    if "" not in sys.path:
-        sys.path.insert(0, "")  # the folder one works in, as `python -m` has it
-    try:
-        found = importlib.import_module(module)
-    except (Exception, SystemExit) as error:
-        if isinstance(error, ModuleNotFoundError) and (error.name or "").split(".")[0] == module.split(".")[0]:
-            raise InputError(f"there is no Python module {module!r} here or among the installed ones") from None
-        raise InputError(f"{module} can't be imported ({_named(error)})") from error
-    if not callable(getattr(found, function, None)):
-        raise InputError(f"{module} has no function {function!r}")
-    try:
-        made = getattr(found, function)()
-    except (Exception, SystemExit) as error:
-        raise InputError(
-            f"{module}:{function}() failed ({_named(error)}); expected a function without arguments that returns a "
-            "torch.nn.Module"
-        ) from error
-    if not isinstance(made, nn.Module):
-        raise InputError(f"{module}:{function} returned a {type(made).__name__}; expected a torch.nn.Module")
-    return made
-
-
-def _named(error: BaseException) -> str:
-    return f"{type(error).__name__}: {first_line(error)}"
 
 
 def _is_own(name: str) -> bool:
