@@ -6,8 +6,9 @@ and the manifest takes the journal's place only when everything is there.
 
 import json
 import os
+from collections import deque
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import fields
 from functools import partial
@@ -134,10 +135,7 @@ def _make(plan: MixingSetPlan, folder: Path, threads: int, painters: Mapping[str
         _Output(plan, folder, fresh=not done) as output,
         ThreadPoolExecutor(threads) as pool,
     ):
-        for start in range(0, len(missing), BATCH):
-            numbers = missing[start : start + BATCH]
-            ready = _paint_external(plan, numbers, painters)
-            entries = list(pool.map(partial(_make_one, plan, output, ready), numbers))
+        for entries in _made(plan, output, painters, missing, pool):
             output.flush()
             for entry in entries:
                 done[entry.number] = entry
@@ -148,6 +146,29 @@ def _make(plan: MixingSetPlan, folder: Path, threads: int, painters: Mapping[str
         output.finish()
     write_text(finished, finished_text(plan, done.values()))
     (folder / journal_name(plan)).unlink()
+
+
+def _made(
+    plan: MixingSetPlan,
+    output: "_Output",
+    painters: Mapping[str, Painter],
+    missing: list[int],
+    pool: ThreadPoolExecutor,
+) -> Iterator[list[Entry]]:
+    """The images in batches, each painted and written. The next one is begun meanwhile, so that no thread waits."""
+    begun: deque[list[Future[Entry]]] = deque()
+    try:
+        for start in range(0, len(missing), BATCH):
+            numbers = missing[start : start + BATCH]
+            one = partial(_make_one, plan, output, _paint_external(plan, numbers, painters))
+            begun.append([pool.submit(one, number) for number in numbers])
+            if len(begun) > 1:
+                yield [future.result() for future in begun.popleft()]
+        while begun:
+            yield [future.result() for future in begun.popleft()]
+    finally:
+        for future in (future for futures in begun for future in futures):
+            future.cancel()
 
 
 def _paint_external(plan: MixingSetPlan, numbers: list[int], painters: Mapping[str, Painter]) -> dict[int, Painting]:
