@@ -61,7 +61,8 @@ def test_arrays_that_are_right_are_scored(tmp_path):
         ({"frames/tilt": np.full((12, 3), -2)}, "frames/tilt must hold the class of each frame.*, got -2"),
         ({"frames/tilt": np.full((12, 3), 2**64 - 1, np.uint64)}, f"frames/tilt must hold .*, got {2**64 - 1}"),
         ({"top5/tilt": np.array(["a"] * 12)}, "top5/tilt must be numbers"),
-        ({"top5/tilt": np.full(12, np.nan)}, "top5/tilt must hold distances in 0 .. 15"),
+        ({"top5/tilt": np.full(12, np.nan)}, "top5/tilt must hold distances in 0 .. 18"),
+        ({"top5/tilt": np.full(12, 18.5)}, "top5/tilt must hold distances in 0 .. 18"),
     ],
 )
 def test_arrays_that_are_wrong_are_named(tmp_path, arrays, message):
@@ -185,7 +186,7 @@ def test_no_answer_is_never_right(tmp_path):
     nothing, labels = np.full((12, 6), np.nan, np.float32), np.zeros(12, int)
     card = scored(
         tmp_path, labels=labels, logits=nothing, attack=nothing, auto_attack=nothing, **{
-            "corruption/fog/1": nothing, "frames/tilt": np.full((12, 3), -1), "top5/tilt": np.full(12, 15.0),
+            "corruption/fog/1": nothing, "frames/tilt": np.full((12, 3), -1), "top5/tilt": np.full(12, 18.0),
         }
     )  # fmt: skip
     measures = card["measures"]

@@ -1,4 +1,4 @@
-from itertools import pairwise
+from itertools import pairwise, permutations
 
 import numpy as np
 import pytest
@@ -89,7 +89,7 @@ def test_means():
 
 def test_no_answer_is_as_far_as_can_be_from_every_answer():
     order = np.array([[[0, 1, 2, 3, 4], [-1] * 5, [-1] * 5, [0, 1, 2, 3, 4], [0, 1, 2, 3, 4]]])
-    assert consistency.top5_distances(order).tolist() == [[15, 15, 15, 0]]
+    assert consistency.top5_distances(order).tolist() == [[18, 18, 18, 0]]
 
 
 @pytest.mark.parametrize("order", [np.full((1, 2, 5), np.nan), np.zeros((1, 2, 5)), [[["a"] * 5] * 2], [[[1], [1, 2]]]])
@@ -135,6 +135,13 @@ def test_top5_distance_by_hand():
     assert consistency.top5_distance([[[0, 1, 2, 3, 4], [0, 1, 2, 3, 4]]]) == 0
     assert consistency.top5_distance([[[0, 1, 2, 3, 4], [1, 0, 2, 3, 4]]]) == 2
     assert consistency.top5_distance([[[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]]]) == 15
+    assert consistency.top5_distance([[[0, 1, 2, 3, 4], [4, 5, 6, 7, 8]]]) == 18
+
+
+def test_the_farthest_is_what_all_orders_reach_at_most():
+    after = np.array(list(permutations(range(10), 5)))
+    frames = np.stack([np.broadcast_to(np.arange(5), after.shape), after], axis=1)
+    assert consistency.top5_distances(frames).max() == consistency.FARTHEST
 
 
 @pytest.mark.parametrize("predictions", [[0, 1], [[0]], [[0.5, 1.0]], np.zeros((0, 3), int)])

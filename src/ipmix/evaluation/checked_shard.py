@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ipmix.core.errors import InputError, first_line
 from ipmix.evaluation.conditions import Condition
 from ipmix.evaluation.predictions import Predictions, PredictionShard
+from ipmix.measures.consistency import FARTHEST
 
 Read = TypeVar("Read")
 
@@ -101,8 +102,8 @@ class CheckedShard:
                 f"{self.path}: {condition.key} must be numbers [{count}], the mean distance of each sequence, got "
                 f"{array.dtype}{list(array.shape)}"
             )
-        if not (np.isfinite(array).all() and array.min() >= 0.0 and array.max() <= 15.0):
-            raise InputError(f"{self.path}: {condition.key} must hold distances in 0 .. 15, without NaN")
+        if not (np.isfinite(array).all() and array.min() >= 0.0 and array.max() <= FARTHEST):
+            raise InputError(f"{self.path}: {condition.key} must hold distances in 0 .. {FARTHEST}, without NaN")
         return array
 
     def _integers(self, name: str) -> NDArray[np.int64]:

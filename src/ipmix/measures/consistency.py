@@ -104,8 +104,14 @@ def mean_flip_rate(rates: Mapping[str, float], baseline: Mapping[str, float]) ->
     return float(np.mean([rates[name] / baseline[name] for name in rates]))
 
 
+FARTHEST = 18
+"""The largest distance: the first four of five classes leave and the last becomes the first, 5 + 4 + 3 + 2 + 4.
+
+Where all five leave it is 15."""
+
+
 def top5_distances(order: ArrayLike, *, reference: Reference = "previous", difficulty: int = 1) -> NDArray[np.int64]:
-    """How far the five best classes moved between frames: int64[N, T - difficulty], 0 (same order) .. 15.
+    """How far the five best classes moved between frames: int64[N, T - difficulty], 0 (same order) .. 18.
 
     With class c in place j of the reference frame and place s of this one, both cut at 6, c adds
     \\|j - s\\|, summed over the reference's five best (the definition's d, which ignores what happens below
@@ -114,7 +120,7 @@ def top5_distances(order: ArrayLike, *, reference: Reference = "previous", diffi
     Args:
         order: integers [N, T, K >= 5], each frame's classes from most to least likely. Only the first five
             of the frame compared are looked at, so K may be 5. -1 stands for no valid answer: such a frame is as far
-            as can be (15) from every other, itself included.
+            as can be (:data:`FARTHEST`) from every other, itself included.
         reference, difficulty: as for :func:`flip_rate`.
     """
     frames = _integers(order, "order")
@@ -125,11 +131,12 @@ def top5_distances(order: ArrayLike, *, reference: Reference = "previous", diffi
     same = (before[..., :, None] == after[..., None, :]) & (before >= 0)[..., :, None]
     place = np.where(same.any(axis=-1), same.argmax(axis=-1), 5)
     distance: NDArray[np.int64] = np.abs(place - np.arange(5)).sum(axis=-1)
+    distance[(before < 0).any(axis=-1) | (after < 0).any(axis=-1)] = FARTHEST
     return distance
 
 
 def top5_distance(order: ArrayLike, *, reference: Reference = "previous", difficulty: int = 1) -> float:
-    """Mean of :func:`top5_distances`, unnormalised: 0 .. 15."""
+    """Mean of :func:`top5_distances`, unnormalised: 0 .. 18."""
     return float(top5_distances(order, reference=reference, difficulty=difficulty).mean())
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ipmix.core.errors import InputError
 from ipmix.core.extensions import is_own
-from ipmix.measures import anomaly, calibration, selective
+from ipmix.measures import anomaly, calibration, consistency, selective
 from ipmix.measures.corruption import ALEXNET, ALEXNET_CLEAN
 
 Needed = Literal["clean", "corruption", "frames", "top5", "attack", "auto_attack", "anomalies", "baseline"]
@@ -165,17 +165,17 @@ MEASURES: dict[str, Measure] = {
     ),
     "top5_distance": Measure(
         "Top-5 distance (mT5D)",
-        "how far the five likeliest classes move, of 15, mean over the ten perturbations of -P",
+        "how far the five likeliest classes move, at most 18, mean over the ten perturbations of -P",
         needs=("top5",),
         unit="",
-        bounds=(0.0, 15.0),
+        bounds=(0.0, float(consistency.FARTHEST)),
     ),
     "chosen_top5_distance": Measure(
         "Mean top-5 distance over chosen perturbations",
-        "how far the five likeliest classes move, of 15; not over the ten perturbations of -P",
+        "how far the five likeliest classes move, at most 18; not over the ten perturbations of -P",
         needs=("top5",),
         unit="",
-        bounds=(0.0, 15.0),
+        bounds=(0.0, float(consistency.FARTHEST)),
     ),
     "expected_calibration_error": Measure(
         "ECE", "15 equally wide bins", calibration.expected_calibration_error, interval="centred"
