@@ -37,3 +37,14 @@ def small_chunks(monkeypatch, tmp_path_factory):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
     for module in (plan, predicting):
         monkeypatch.setattr(module, "CHUNK", 7)
+
+
+@pytest.fixture(scope="module")
+def reference():
+    """The scorecard of ``python_run``'s model on its images."""
+    pytest.importorskip("torch", reason="the train extra is not installed")
+    from tests.evaluation.python_run import FAST, Means, data
+
+    import ipmix
+
+    return ipmix.evaluate(Means(), *data(), **FAST)
