@@ -55,6 +55,19 @@ def test_other_ranges_are_refused(value_range: Any) -> None:
         AugmentationLayer("augmix", data_format="nchw")
 
 
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_batches_of_the_other_data_format_are_refused(images: np.ndarray, data_format: str) -> None:
+    other = {"channels_last": "channels_first", "channels_first": "channels_last"}[data_format]
+    right = images if data_format == "channels_last" else images.transpose(0, 3, 1, 2)
+    wrong = images if data_format == "channels_first" else images.transpose(0, 3, 1, 2)
+    layer = AugmentationLayer("augmix", data_format=data_format, seed=0)
+    assert given(layer, np.ascontiguousarray(right)).shape == right.shape
+    with pytest.raises(InputError, match=f"data_format is {data_format}, and .* pass data_format='{other}'"):
+        given(layer, np.ascontiguousarray(wrong))
+    with pytest.raises(InputError, match="takes batches of images, four axes, got"):
+        given(layer, images[0])
+
+
 METHODS = ["ipmix-k2", ipmix.IPMix(k=2, operations="photometric"), ipmix.Vanilla(), ipmix.PixMix(k=3)]
 
 

@@ -60,6 +60,9 @@ def test_arrays_keep_their_shape_and_dtype(images: np.ndarray) -> None:
     ("image", "message"),
     [
         (np.zeros((2, 2, 3), np.int32), "images are of uint8 or of floats from 0 to 1, got int32"),
+        (np.zeros((2, 2, 3), np.uint16), r"got uint16: for 16-bit images, \(image >> 8\)"),
+        (np.full((2, 2, 3), 200.0, np.float32), r"got 200 to 200: divide them by 255, or give bytes \(image\.round"),
+        (np.zeros((1, 9, 9, 3), np.uint8), r"got uint8\[1, 9, 9, 3\]: for a batch, ipmix\.augment"),
         (np.full((2, 2, 3), 2.0), "numbers from 0 to 1, got 2 to 2: augment before normalising"),
         (np.full((2, 2, 3), np.nan), "numbers from 0 to 1, got nan"),
         (np.zeros((1, 2, 2, 3), np.uint8), r"an image is an array \[H, W, C\] or \[H, W\]"),

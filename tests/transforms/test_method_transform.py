@@ -254,9 +254,12 @@ def test_an_array_is_augmented_alone_and_in_a_sample() -> None:
     [
         (PIXELS[:, :, 0], r"got uint8\[20, 18\]: a grey image is image\[:, :, None\]"),
         (PIXELS[None], r"got uint8\[1, 20, 18, 3\]: for a batch, ipmix.augment"),
-        (PIXELS / 255.0, r"got float64\[20, 18, 3\]: it goes up to 1, give bytes, \(255 \* image\)"),
-        (PIXELS.astype(np.float32), r"got float32\[20, 18, 3\]: it goes up to 255, give bytes, image.round"),
-        (PIXELS.astype(np.int64), r"got int64\[20, 18, 3\]: convert it to bytes"),
+        (PIXELS / 255.0, r"got float64\[20, 18, 3\]: numbers; for images in \[0, 1\], \(255 \* image\)"),
+        (
+            PIXELS.astype(np.float32),
+            r"got float32\[20, 18, 3\]: numbers up to 255; for images in 0\.\.255, image\.round",
+        ),
+        (PIXELS.astype(np.int64), r"got int64\[20, 18, 3\]: convert numbers from 0 to 255 with image\.astype"),
         (PIXELS[:0], r"got uint8\[0, 18, 3\]: it is no image"),
         (np.zeros(3, np.uint8), r"got uint8\[3\]: it is no image"),
     ],

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 
 from ipmix.augmentation.inputs import check_mixing, contiguous_images, make_out, mixing_planes
-from ipmix.augmentation.tensors import from_tensor, is_tensor, to_tensor
+from ipmix.augmentation.tensors import from_tensor, to_tensor
 from ipmix.core.bounds import MIXING_MOST
 from ipmix.core.checking import check_count, check_shape, check_threads, shown
 from ipmix.core.errors import InputError, first_line, plain
+from ipmix.core.image_forms import check_channels_first, is_tensor
 from ipmix.core.randomness import Keys
 from ipmix.core.threads import in_ranges
 from ipmix.engines import engine as find_engine
@@ -124,7 +125,10 @@ def apply(
 
 def _augment_tensor(images: Any, method: Method, mixing: MixingImages | None, **settings: Any) -> Any:
     if images.ndim != 4:
-        raise InputError(f"images as a tensor are [N, C, H, W], got {list(images.shape)}")
+        if images.ndim == 3 and 0 not in images.shape:
+            check_channels_first(images.shape)
+        one = ": give one image as image[None]" if images.ndim == 3 else ""
+        raise InputError(f"images as a tensor are [N, C, H, W], got {list(images.shape)}{one}")
     planes = augment(from_tensor(images), method, mixing, layout="nchw", **settings)
     if planes.dtype == np.uint8:
         return to_tensor(planes, images)

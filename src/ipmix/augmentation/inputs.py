@@ -7,6 +7,7 @@ import numpy as np
 
 from ipmix.core.checking import check_images, check_out, described, shown
 from ipmix.core.errors import InputError
+from ipmix.core.image_forms import channels_advice
 from ipmix.core.recycling import recycled_array
 from ipmix.engines.output import Output
 from ipmix.recipe.format import NO_MIXING_IMAGE
@@ -82,7 +83,10 @@ def _renumbered(table: RecipeTable) -> tuple[RecipeTable, np.ndarray]:
 def check_fit(images: np.ndarray, height: int, width: int, channels: int) -> None:
     """Raise :class:`InputError` unless mixing images uint8[M, h, w, C] can be cropped to images of this shape."""
     if images.shape[3] != channels:
-        raise InputError(f"the images have {channels} channels, the mixing images {images.shape[3]}: convert one")
+        raise InputError(
+            f"the images have {channels} channels, the mixing images {images.shape[3]}: {channels_advice(channels)}"
+            "convert one"
+        )
     if images.shape[1] < height or images.shape[2] < width:
         raise InputError(
             f"mixing images must be at least as large as the images ({width}x{height}), got "

@@ -12,6 +12,7 @@ from ipmix.augmentation.batches import augment, check_method
 from ipmix.augmentation.inputs import check_fit, check_mixing, contiguous_images
 from ipmix.core.checking import check_int64, check_out, check_shape, described
 from ipmix.core.errors import InputError
+from ipmix.core.image_forms import advice, check_channels_last
 from ipmix.engines import engine as find_engine
 from ipmix.engines.output import make_output
 from ipmix.methods.protocol import Method
@@ -115,11 +116,10 @@ class Augmenter:
         expected = "uint8[H, W, C]" if self._shape is None else f"uint8{list(self._shape)}"
         usable = isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and 0 not in image.shape
         if not usable or (self._shape is not None and image.shape != self._shape):
-            advice = ""
-            if isinstance(image, np.ndarray) and image.dtype.kind == "f" and image.size:
-                scale = "image" if image.max() > 2.0 else "(255 * image)"
-                advice = f" up to {image.max():g}: give bytes, {scale}.round().astype(numpy.uint8)"
-            raise InputError(f"this augmenter takes {expected}, got {described(image)}{advice}")
+            words = "" if usable else advice(image, "image", batch=False)
+            raise InputError(f"this augmenter takes {expected}, got {described(image)}{words and ': '}{words}")
+        if self._shape is None:  # a shape that was promised is what it says
+            check_channels_last(image.shape, "image")
         kept = self._kept
         ready = kept.shapes.get(image.shape)
         if ready is None:

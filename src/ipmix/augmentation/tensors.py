@@ -1,33 +1,34 @@
 """Torch's image tensors as arrays that the engines take, and back. Torch is loaded where a tensor comes in."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ipmix.core.errors import InputError
+from ipmix.core.image_forms import check_channels_first
 
 if TYPE_CHECKING:
     import torch
-
-
-def is_tensor(value: Any) -> bool:
-    """Whether this is a tensor of torch's, which is not loaded to find out."""
-    return any(kind.__module__ == "torch" and kind.__name__ == "Tensor" for kind in type(value).__mro__)
 
 
 def from_tensor(tensor: "torch.Tensor") -> np.ndarray:
     """A tensor [..., C, H, W] of bytes, or of numbers in [0, 1], as uint8[N, H, W, C] on the CPU; N may be 1.
 
     Raises:
-        InputError: another shape, another dtype, or numbers beyond [0, 1].
+        InputError: another shape, one that looks like [H, W, C], another dtype, or numbers beyond [0, 1].
     """
     import torch
 
     if tensor.ndim < 3 or 0 in tensor.shape[-3:]:
-        raise InputError(f"an image tensor is [C, H, W] or [N, C, H, W], got {list(tensor.shape)}")
+        grey = ": a grey image is tensor[None]" if tensor.ndim == 2 and tensor.numel() else ""
+        raise InputError(f"an image tensor is [C, H, W] or [N, C, H, W], got {list(tensor.shape)}{grey}")
+    check_channels_first(tensor.shape)
     images = tensor.detach().reshape(-1, *tensor.shape[-3:])
     if not images.is_floating_point() and images.dtype != torch.uint8:
-        raise InputError(f"an image tensor holds torch.uint8 or numbers from 0 to 1, got {images.dtype}")
+        raise InputError(
+            f"an image tensor holds torch.uint8 or numbers from 0 to 1, got {images.dtype}: for numbers from 0 to 255, "
+            "tensor.to(torch.uint8)"
+        )
     count, channels, height, width = images.shape
     if images.numel() <= SMALL:
         return np.ascontiguousarray(_bytes_of(images).cpu().numpy().transpose(0, 2, 3, 1))

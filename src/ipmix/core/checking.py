@@ -10,6 +10,7 @@ import numpy as np
 
 from ipmix.core.bounds import SHAPE_MOST, SHARDS_MOST, THREADS_MOST
 from ipmix.core.errors import InputError, hidden, plain
+from ipmix.core.image_forms import advice, check_channels_last
 
 
 def described(value: Any) -> str:
@@ -29,25 +30,23 @@ def shown(value: Any) -> str:
 def check_images(images: Any, name: str = "images", where: str = "") -> None:
     """Raise :class:`InputError` unless ``images`` is an array uint8[N, H, W, C] with H, W and C of at least 1.
 
+    Nor may it look like [N, C, H, W].
+
     The error begins with ``where`` they were met, if given, and calls them by ``name``.
     """
     must = f"{where}: {name} must be" if where else f"{name} must be"
     if not isinstance(images, np.ndarray):
-        raise InputError(f"{must} a NumPy array uint8[N, H, W, C], got {described(images)}")
-    if images.dtype != np.uint8:
-        hint = "convert 16-bit or float samples to uint8 first"
-        if np.issubdtype(images.dtype, np.floating):
-            bad = " with NaN or infinite values" if not np.isfinite(images).all() else ""
-            hint = f"numbers{bad}; for images in [0, 1], (255 * {name}).round().astype(numpy.uint8)"
-            if not bad and images.size and 2.0 < images.max() <= 255.0 and images.min() >= 0.0:
-                hint = f"numbers up to {images.max():g}; for images in 0..255, {name}.round().astype(numpy.uint8)"
-        elif images.dtype == np.uint16:
-            hint = f"for 16-bit images, ({name} >> 8).astype(numpy.uint8)"
-        raise InputError(f"{must} uint8[N, H, W, C], got {described(images)}: {hint}")
-    if images.ndim == 3:
-        raise InputError(f"{must} uint8[N, H, W, C], got {described(images)}: give one image as image[None]")
+        raise InputError(f"{must} a NumPy array uint8[N, H, W, C], got {described(images)}{_what_to_do(images, name)}")
+    if images.dtype != np.uint8 or images.ndim in (2, 3):
+        raise InputError(f"{must} uint8[N, H, W, C], got {described(images)}{_what_to_do(images, name)}")
     if images.ndim != 4 or 0 in images.shape[1:]:
         raise InputError(f"{must} uint8[N, H, W, C], none of H, W, C zero, got {described(images)}")
+    check_channels_last(images.shape, name, where)
+
+
+def _what_to_do(images: Any, name: str) -> str:
+    words = advice(images, name, batch=True)
+    return f": {words}" if words else ""
 
 
 def check_out(out: Any, shape: tuple[int, ...], dtype: Any, images: np.ndarray) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from ipmix.augmentation.batches import augment
 from ipmix.core.checking import check_positive
 from ipmix.core.errors import InputError
+from ipmix.core.image_forms import looks_channels_first, looks_channels_last
 from ipmix.integrations.numpy import AugmentedBatches
 from ipmix.integrations.sharing import from_bytes, needed, settled, to_bytes
 from ipmix.methods import METHODS
@@ -147,6 +148,7 @@ class AugmentationLayer(keras.layers.Layer):
         first, second = (int(number) for number in keras.ops.convert_to_numpy(key))
         pixels = self._bytes_of(keras.ops.convert_to_numpy(images))
         channels_first = self.data_format == "channels_first"
+        _check_order(pixels.shape, channels_first)
         if channels_first:
             pixels = pixels.transpose(0, 2, 3, 1)
         changed = augment(
@@ -192,6 +194,18 @@ class AugmentationLayer(keras.layers.Layer):
         if isinstance(method, Mapping):
             method = chosen_method(method["name"], None, method["options"])
         return cls(**{**config, "method": method})
+
+
+def _check_order(shape: tuple[int, ...], first: bool) -> None:
+    """Raise :class:`InputError` where a batch's axes look like those of the other ``data_format``."""
+    if len(shape) != 4:
+        raise InputError(f"AugmentationLayer takes batches of images, four axes, got {list(shape)}")
+    if looks_channels_last(shape) if first else looks_channels_first(shape):
+        set_to, other = ("channels_first", "channels_last") if first else ("channels_last", "channels_first")
+        raise InputError(
+            f"the layer's data_format is {set_to}, and images {list(shape)} look like {other}: pass "
+            f"data_format={other!r}"
+        )
 
 
 def _as_data(method: Any) -> dict[str, Any]:

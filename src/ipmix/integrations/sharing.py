@@ -10,6 +10,7 @@ from ipmix.augmentation.batches import check_method
 from ipmix.augmentation.single import Augmenter
 from ipmix.core.checking import described
 from ipmix.core.errors import InputError
+from ipmix.core.image_forms import advice
 from ipmix.methods.choosing import named_method
 from ipmix.methods.moving import moves_pixels, photometric
 from ipmix.methods.protocol import Method
@@ -76,10 +77,11 @@ def augment_array(image: Any, augmenter: Callable[[np.ndarray], np.ndarray]) -> 
         augmenter: what is done.
 
     Raises:
-        InputError: another shape or dtype, or floats beyond 0 to 1.
+        InputError: another shape or dtype, or floats beyond 0 to 1; it says what the image may be, and what to do.
     """
     if not isinstance(image, np.ndarray) or image.ndim not in (2, 3):
-        raise InputError(f"an image is an array [H, W, C] or [H, W], got {described(image)}")
+        words = "" if isinstance(image, np.ndarray) and image.dtype != np.uint8 else advice(image, "image", batch=False)
+        raise InputError(f"an image is an array [H, W, C] or [H, W], got {described(image)}{words and ': '}{words}")
     flat = image[:, :, None] if image.ndim == 2 else image
     changed = augmenter(np.ascontiguousarray(to_bytes(flat)))
     changed = from_bytes(changed, flat.dtype)
@@ -91,11 +93,14 @@ def to_bytes(images: np.ndarray, top: float = 1.0) -> np.ndarray:
     if images.dtype == np.uint8:
         return images
     if not np.issubdtype(images.dtype, np.floating):
-        raise InputError(f"images are of uint8 or of floats from 0 to {top:g}, got {images.dtype}")
+        words = advice(images, "image", batch=False)
+        raise InputError(f"images are of uint8 or of floats from 0 to {top:g}, got {images.dtype}: {words}")
     if images.size and not (images.min() >= 0 and images.max() <= top):  # also NaN
+        how = "augment before normalising"
+        if top == 1.0 and images.min() >= 0 and 2.0 < images.max() <= 255.0:
+            how = "divide them by 255, or give bytes (image.round().astype(numpy.uint8))"
         raise InputError(
-            f"images of {images.dtype} hold numbers from 0 to {top:g}, got {images.min():g} to {images.max():g}: "
-            "augment before normalising"
+            f"images of {images.dtype} hold numbers from 0 to {top:g}, got {images.min():g} to {images.max():g}: {how}"
         )
     return np.rint(images.astype(np.float32) * np.float32(255 / top)).astype(np.uint8)
 

@@ -26,6 +26,7 @@ from ipmix.core.checking import check_count, check_images, check_indices, check_
 from ipmix.core.errors import InputError
 from ipmix.core.files import FileLock
 from ipmix.core.folders import CACHE_VARIABLE, cache_folder
+from ipmix.core.image_forms import channels_advice
 from ipmix.core.progress import counting
 from ipmix.core.randomness import Key, below
 from ipmix.core.threads import default_threads
@@ -284,7 +285,7 @@ class MixingSet:
         if channels != self.channels and not (channels == 1 and self.channels == 3):
             raise InputError(
                 f"images of {channels} channels need a mixing set of {channels}, this one has {self.channels}; "
-                "wrap images of that many channels with MixingSet.array"
+                f"{channels_advice(channels)}wrap images of that many channels with MixingSet.array"
             )
         side = margin(*check_shape((height, width), "HW"))
         key = (side, channels)

@@ -11,11 +11,12 @@ from ipmix.augmentation.tensors import from_tensor, to_tensor
 from ipmix.core.bounds import CLASSES_MOST
 from ipmix.core.checking import check_count, shown
 from ipmix.core.errors import InputError
+from ipmix.core.image_forms import check_channels_first
 from ipmix.methods.choosing import named_method
 from ipmix.methods.protocol import Method
 from ipmix.mixing_set import MixingSet
 from ipmix.recipe.mixing_images import MixingImages
-from ipmix.transforms.images import from_pil
+from ipmix.transforms.images import check_array, from_pil, no_image
 
 
 class BatchCollate:
@@ -77,9 +78,15 @@ def _stacked(images: list[Any]) -> tuple[np.ndarray, torch.Tensor | None]:
             f"the images of a batch must be of one size, got {sorted(map(str, shapes))}: crop or resize them"
         )
     if all(isinstance(image, torch.Tensor) for image in images):
+        if images[0].ndim != 3:
+            raise no_image(images[0])
+        check_channels_first(images[0].shape)
         like = torch.stack(images)
         return from_tensor(like), like
+    for image in images:
+        if isinstance(image, np.ndarray):
+            check_array(image)
     arrays = [from_pil(image) if isinstance(image, Image.Image) else image for image in images]
-    if not all(isinstance(array, np.ndarray) and array.ndim == 3 for array in arrays):
+    if not all(isinstance(array, np.ndarray) for array in arrays):
         raise InputError("images to collate are Pillow images, arrays uint8[H, W, C] or tensors [C, H, W], all alike")
     return np.stack(arrays), None

@@ -15,6 +15,7 @@ from ipmix.augmentation.tensors import from_tensor
 from ipmix.augmentation.tensors import to_tensor as to_plain_tensor
 from ipmix.core.checking import described
 from ipmix.core.errors import InputError
+from ipmix.core.image_forms import advice, check_channels_last, pillow_advice
 
 MODES = ("L", "LA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "LAB")
 """Pillow's modes of 8-bit channels, which the engine takes as they are."""
@@ -23,9 +24,9 @@ MODES = ("L", "LA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "LAB")
 def from_pil(image: Image.Image) -> np.ndarray:
     """A Pillow image as uint8[H, W, C]."""
     if image.mode not in MODES:
-        raise InputError(
-            f"an image of mode {image.mode} has no 8-bit channels to augment: convert it first, image.convert('RGB')"
-        )
+        convert = f"convert it first, {pillow_advice(image.mode)}"
+        scale = " (of numbers from 0 to 65535)" if image.mode.startswith(("I", "F")) else ""
+        raise InputError(f"an image of mode {image.mode} has no 8-bit channels to augment: {convert}{scale}")
     # Its bytes at once: np.asarray takes half as long again for a small image.
     return np.frombuffer(image.tobytes(), np.uint8).reshape(image.height, image.width, len(image.getbands()))
 
@@ -44,18 +45,10 @@ def to_tensor(planes: np.ndarray, like: torch.Tensor) -> torch.Tensor:
 def check_array(image: np.ndarray) -> None:
     """Raise :class:`InputError` unless an array is one image uint8[H, W, C]; what to do for what it is instead."""
     if image.dtype == np.uint8 and image.ndim == 3 and 0 not in image.shape:
+        check_channels_last(image.shape, "image")
         return
-    advice = "convert it to bytes from 0 to 255"
-    if image.ndim == 4:
-        advice = "for a batch, ipmix.augment(images, method, mixing, seed=...)"
-    elif image.ndim == 2:
-        advice = "a grey image is image[:, :, None]"
-    elif image.ndim != 3 or 0 in image.shape:
-        advice = "it is no image"
-    elif image.dtype.kind == "f":
-        scale = "image" if image.max() > 2.0 else "(255 * image)"
-        advice = f"it goes up to {image.max():g}, give bytes, {scale}.round().astype(numpy.uint8)"
-    raise InputError(f"an array to augment is one image uint8[H, W, C], got {described(image)}: {advice}")
+    words = advice(image, "image", batch=False)
+    raise InputError(f"an array to augment is one image uint8[H, W, C], got {described(image)}: {words}")
 
 
 def augment_item(image: Any, one: Callable[[np.ndarray], np.ndarray]) -> Any:
@@ -70,7 +63,14 @@ def augment_item(image: Any, one: Callable[[np.ndarray], np.ndarray]) -> Any:
         return one(image) if image.ndim != 2 else one(image[:, :, None])[:, :, 0]
     if isinstance(image, torch.Tensor) and image.ndim == 3:
         return to_tensor(np.ascontiguousarray(one(from_tensor(image)[0]).transpose(2, 0, 1))[None], image)
+    raise no_image(image)
+
+
+def no_image(image: Any) -> InputError:
+    """What is said of something that was expected to be one image, and what to do."""
+    words = advice(image, "image", batch=False)
     shape = f" {list(image.shape)}" if isinstance(image, torch.Tensor) else ""
-    raise InputError(
+    return InputError(
         f"expected one image (Pillow, uint8[H, W, C], or a tensor [C, H, W]), got {type(image).__name__}{shape}"
+        f"{words and ': '}{words}"
     )
