@@ -82,6 +82,19 @@ def test_a_batch_without_the_column_is_refused() -> None:
         AugmentedColumn("augmix", key="id")({"image": []})
 
 
+def test_settings_that_do_not_fit_are_refused() -> None:
+    for settings, message in (
+        ({"image": 3}, "image is the name of a column, got 3"),
+        ({"into": 3}, "into is the name of a column"),
+        ({"key": 3}, "key is the name of a column"),
+        ({"before": 3}, "before must be a function of one image"),
+        ({"after": "x"}, "after must be a function of one image"),
+        ({"mixing": "folder"}, "mixing is a set, not its path"),
+    ):
+        with pytest.raises(InputError, match=message):
+            AugmentedColumn("augmix", **settings)
+
+
 def test_map_without_batched_is_refused() -> None:
     from PIL import Image
 

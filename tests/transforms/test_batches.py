@@ -69,6 +69,10 @@ def test_how_many_batches_are_mixed_is_the_method_s_probability(
     ("make", "words"),
     [
         (lambda: collate("cutmix", classes=4)([(IMAGES[0], 5)]), "labels must be in 0 .. 3"),
+        (lambda: collate("ipmix", classes=4, mixing="folder"), "mixing is a set, not its path"),
+        (lambda: collate("cutmix", classes=4)([(TENSOR, 1)]), "got Tensor .*: for a batch, ipmix.augment"),
+        (lambda: collate("cutmix", classes=4)([(IMAGES[0, :, :, 0], 1)]), r"a grey image is image\[:, :, None\]"),
+        (lambda: collate("cutmix", classes=4)([(TENSOR[0].permute(1, 2, 0), 1)]), "looks like channels last"),
         (lambda: collate("cutmix", classes=0), "classes must be a whole number"),
         (lambda: collate("cutmix", classes=4)([IMAGES[0]]), "a list of items"),
         (lambda: collate("cutmix", classes=4)([(IMAGES[0], 1), (IMAGES[0][1:], 1)]), "must be of one size"),

@@ -171,6 +171,12 @@ def check_switch(name: str, value: Any) -> None:
         raise InputError(f"{name} must be True or False, got {shown(value)}")
 
 
+def check_function(name: str, value: Any) -> None:
+    """Raise :class:`InputError` unless ``value`` can be called, or is None."""
+    if value is not None and not callable(value):
+        raise InputError(f"{name} must be a function of one image, or left out, got {shown(value)}")
+
+
 def check_share(name: str, value: Any, *, least: bool = True, most: bool = True) -> None:
     """Raise :class:`InputError` unless ``value`` is a number in [0, 1]; without ``least`` or ``most``, not that end."""
     number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)

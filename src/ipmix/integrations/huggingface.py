@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from ipmix.core.checking import check_int64
+from ipmix.core.checking import check_function, check_int64, shown
 from ipmix.core.errors import InputError
 from ipmix.core.item_keys import key_of
 from ipmix.integrations.sharing import made_ready, settled
@@ -53,6 +53,11 @@ class AugmentedColumn:
         seed: int = 0,
     ) -> None:
         check_int64("seed", seed)
+        for name, column in (("image", image), ("key", key or image), ("into", into or image)):
+            if not isinstance(column, str):
+                raise InputError(f"{name} is the name of a column, got {shown(column)}")
+        check_function("before", before)
+        check_function("after", after)
         self.method, self.mixing = settled(method, mixing)
         self.image, self.key, self.before, self.after = image, key, before, after
         self.into, self.seed = into or image, int(seed)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ipmix.augmentation.batches import check_method
+from ipmix.augmentation.inputs import check_mixing
 from ipmix.augmentation.single import Augmenter
 from ipmix.core.checking import described
 from ipmix.core.errors import InputError
@@ -43,7 +44,7 @@ def settled(
     """The method, by its name or itself, and its mixing images: ``MixingSet.sample()`` where it needs some.
 
     Raises:
-        InputError: no method, or one that mixes labels.
+        InputError: no method, or one that mixes labels; mixing images that are none.
     """
     if boxes not in BOXES:
         raise InputError(f"boxes is one of {', '.join(BOXES)}, got {boxes!r}")
@@ -55,6 +56,7 @@ def settled(
         )
     if boxes == "photometric":
         method = photometric(method)
+    check_mixing(mixing)
     if mixing is None and method.needs_mixing_images:
         mixing = MixingSet.sample()
     return method, mixing

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from ipmix.core.checking import check_int64
+from ipmix.core.checking import check_int64, shown
 from ipmix.core.errors import InputError
 from ipmix.core.item_keys import key_of
 from ipmix.integrations.sharing import made_ready, needed, settled
@@ -48,6 +48,8 @@ class AugmentedSample:
         seed: int = 0,
     ) -> None:
         check_int64("seed", seed)
+        if image is not None and not (isinstance(image, str) and all(image.split(";"))):
+            raise InputError(f"image is the ending of a sample's image, such as 'jpg' or 'jpg;png', got {shown(image)}")
         method, mixing = settled(method, mixing)
         self.endings = ENDINGS if image is None else tuple(image.split(";"))
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # workers see it change, persistent ones too

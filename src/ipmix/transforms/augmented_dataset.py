@@ -9,7 +9,7 @@ from torch.utils.data import Dataset
 
 from ipmix.augmentation.batches import check_method
 from ipmix.augmentation.single import Augmenter
-from ipmix.core.checking import check_choice, check_count, check_int64, described, shown
+from ipmix.core.checking import check_choice, check_count, check_function, check_int64, check_switch, described, shown
 from ipmix.core.errors import InputError
 from ipmix.methods.choosing import named_method
 from ipmix.methods.moving import moves_pixels, photometric
@@ -79,7 +79,12 @@ class AugmentedDataset(Dataset[Any]):
         check_choice("boxes", boxes, BOXES)
         method = photometric(method) if boxes == "photometric" else method
         check_int64("seed", seed)
+        check_switch("clean", clean)
         check_count("views", views, 0 if clean else 1)
+        check_function("before", before)
+        check_function("after", after)
+        if not (image is None or isinstance(image, int | str)):
+            raise InputError(f"image is where an item has its image, a key or a place, got {shown(image)}")
         if mixing is None and method.needs_mixing_images:
             mixing = MixingSet.sample()
         self.dataset, self.method, self.mixing, self.seed = dataset, method, mixing, int(seed)

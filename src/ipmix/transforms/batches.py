@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 
 from ipmix.augmentation.batches import apply, check_method, draw
+from ipmix.augmentation.inputs import check_mixing
 from ipmix.augmentation.tensors import from_tensor, to_tensor
 from ipmix.core.bounds import CLASSES_MOST
 from ipmix.core.checking import check_count, shown
@@ -53,6 +54,7 @@ def collate(method: Method | str, classes: int, mixing: MixingImages | None = No
     method = named_method(method) if isinstance(method, str) else method
     check_method(method)
     check_count("classes", classes, 1, CLASSES_MOST)
+    check_mixing(mixing)
     if mixing is None and method.needs_mixing_images:
         mixing = MixingSet.sample()
     return BatchCollate(method, int(classes), mixing)
