@@ -9,9 +9,10 @@ A stream has no numbers: what a sample becomes is a pure function of the seed, t
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 
-from ipmix.core.checking import check_int64, shown
+from ipmix.core.checking import check_int64, described, shown
 from ipmix.core.errors import InputError
 from ipmix.core.item_keys import key_of
 from ipmix.integrations.sharing import made_ready, needed, settled
@@ -32,11 +33,11 @@ class AugmentedSample:
         method: such as ``ipmix.IPMix()``, or its name such as "ipmix-k3-t3".
         mixing: a mixing set, or uint8[M, h, w, C]; by default, where the method needs one, ``MixingSet.sample()``.
         image: under which the sample has its image, such as "jpg" or "jpg;png"; the usual endings if left out. A Pillow
-            image ("pil"), an array uint8[H, W, C] ("rgb8") or a tensor [C, H, W] ("torchrgb").
+            image ("pil"), an array uint8[H, W, C] ("rgb8") or a tensor [C, H, W] ("torchrgb"), not a file's bytes.
         seed: of the augmentation.
 
     Raises:
-        InputError: settings that don't fit, or a sample without an image or key.
+        InputError: settings that don't fit, or a sample without a key or a decoded image.
     """
 
     def __init__(
@@ -74,7 +75,16 @@ class AugmentedSample:
                 f"a sample needs a __key__ and an image under {', '.join(self.endings)}, it has "
                 f"{', '.join(sample)}: name the image with image=..., and augment before .to_tuple"
             )
-        if isinstance(sample[place], bytes):
-            raise InputError(f"the sample's {place} is not decoded yet: put .decode('pil') before this")
+        image = sample[place]
+        if isinstance(image, bytes | bytearray | memoryview):
+            raise InputError(
+                f"the sample's {place} is not decoded yet, it is {len(image)} bytes of a file: put .decode('pil') "
+                "before this"
+            )
+        if isinstance(image, np.ndarray) and image.dtype != np.uint8:
+            raise InputError(
+                f"the sample's {place} was decoded as {described(image)}: decode it as bytes, .decode('pil') or "
+                ".decode('rgb8')"
+            )
         one = partial(self._augmenter, index=key_of(sample["__key__"]), epoch=int(self._epoch))
-        return {**sample, place: augment_item(sample[place], one)}
+        return {**sample, place: augment_item(image, one)}

@@ -47,9 +47,6 @@ def _versions() -> Iterator[SheetRow]:
         yield True, f'not installed: {", ".join(extra)} (pip install "ipmix[train]" to train and evaluate)'
 
 
-FOR_DEVELOPERS = ("dev", "benchmarks")
-
-
 def _extras() -> Iterator[SheetRow]:
     """What each extra of the package needs and has not got, and how to get it."""
     for extra, names in _needed_by_extras().items():
@@ -61,19 +58,59 @@ def _extras() -> Iterator[SheetRow]:
 
 
 def _needed_by_extras() -> dict[str, list[str]]:
+    """Each extra -> the packages that it brings, those of extras that it takes in among them."""
+    import re
+
+    found: dict[str, dict[str, None]] = {}
+    taken_in: dict[str, list[str]] = {}
+    for extra, line in _requirements():
+        match = re.match(r"\s*([\w.-]+)(?:\s*\[([\w\s,.-]*)\])?", line)
+        names = found.setdefault(extra, {})
+        if match and match[1] == "ipmix":
+            taken_in.setdefault(extra, []).extend(word.strip() for word in (match[2] or "").split(","))
+        elif match:
+            names[match[1]] = None
+    for extra, others in taken_in.items():
+        for other in others:
+            found[extra].update(found.get(other, {}))
+    return {extra: list(names) for extra, names in found.items()}
+
+
+def _requirements() -> Iterator[tuple[str, str]]:
+    """(extra, requirement) of this package: by the tree that it runs from, else by what was installed with it.
+
+    An editable installation's metadata are of the day that it was made; the tree has moved on since.
+    """
     import re
     from importlib.metadata import PackageNotFoundError, requires
 
-    found: dict[str, list[str]] = {}
+    own = _source_tree()
+    if own is not None:
+        for extra, lines in own["project"].get("optional-dependencies", {}).items():
+            yield from ((extra, line) for line in lines)
+        return
     try:
         lines = requires("ipmix") or []
     except PackageNotFoundError:
-        lines = []
+        return
     for line in lines:
-        match = re.match(r"([\w.-]+).*extra == ['\"]([\w-]+)['\"]", line)
-        if match and match[2] not in FOR_DEVELOPERS:
-            found.setdefault(match[2], []).append(match[1])
-    return found
+        if match := re.search(r";.*\bextra == ['\"]([\w.-]+)['\"]", line):
+            yield match[1], line
+
+
+def _source_tree() -> dict[str, Any] | None:
+    """The pyproject.toml of the tree that the package runs from; None where it was installed as a wheel is."""
+    import tomllib
+    from pathlib import Path
+
+    import ipmix
+
+    path = Path(ipmix.__file__).parents[2] / "pyproject.toml"
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if found.get("project", {}).get("name") == "ipmix" else None
 
 
 def _is_installed(name: str) -> bool:
