@@ -1,5 +1,6 @@
 """docs/extending.md: its files, written down as they stand there, and its commands, at work."""
 
+import json
 import os
 import re
 import subprocess
@@ -132,6 +133,128 @@ def test_evaluated_it_has_its_rows_but_counts_in_no_mean() -> None:
     assert ",margins:small_margin," in table
     with pytest.raises(InputError, match="margins:np is no measure"):
         score(open_predictions(Path("fog.npz")), own=["margins:np"], scores="logits")
+
+
+def test_beside_c_bar_it_counts_in_no_mean_either(images: np.ndarray) -> None:
+    """Its own set on the disk, in C-bar's layout; and figures of C-bar that are the same without it."""
+    pytest.importorskip("torch", reason="torch is not installed")
+    from ipmix.corruptions.severities import C_BAR_CIFAR
+    from ipmix.evaluation.predictions import open_predictions
+    from ipmix.evaluation.scorecard import score
+    from ipmix.report.exports import rendered
+
+    draws = np.random.default_rng(0)
+    clean = {"logits": draws.normal(size=(40, 5)).astype(np.float32), "labels": draws.integers(0, 5, 40)}
+    names = (*C_BAR_CIFAR[:2], "weather:rain")
+    worse = {f"corruption/{name}/1": draws.normal(size=(40, 5)).astype(np.float32) for name in names}
+    np.savez("with.npz", **clean, **worse)
+    np.savez("without.npz", **clean, **{key: value for key, value in worse.items() if "rain" not in key})
+    cards = [score(open_predictions(Path(name)), samples=50, scores="logits") for name in ("with.npz", "without.npz")]
+    assert set(cards[0]["corruptions"]) == set(names)
+    assert cards[0]["measures"] == cards[1]["measures"]
+    assert cards[0]["measures"]["c_bar_error"]["value"] > 0
+    for form in ("html", "csv"):
+        assert "weather:rain" in rendered(cards[:1], form)
+    np.save("data.npy", images)
+    done = run("corrupt", "data.npy", "OUT", "--set", "c-bar", "--names", "weather:rain", "--severities", "5")
+    assert done.returncode == 0, done.stderr
+    assert np.array_equal(np.load("OUT/weather.rain.npy"), ipmix.corrupt(images, "weather:rain", 5, seed=0))
+
+
+def test_a_corruption_is_no_perturbation_sequence(images: np.ndarray) -> None:
+    from ipmix.evaluation.plan import EvaluationPlan
+
+    np.save("data.npy", images)
+    done = run("corrupt", "data.npy", "OUT", "--set", "p", "--names", "weather:rain")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    words = "weather:rain is no perturbation sequence: .* measured as one .--corruptions weather:rain; corrupt --set c"
+    assert re.search(words, done.stderr)
+    assert not Path("OUT").exists()
+    for make in (
+        lambda: EvaluationPlan(perturbations=("weather:rain",)),
+        lambda: ipmix.perturb(images, "weather:rain", seed=0),
+    ):
+        with pytest.raises(InputError, match=words):
+            make()
+
+
+EXPERIMENT = """
+data: {source: digits}
+method: {name: none}
+training: {model: 'tiny:tiny', epochs: 1}
+evaluation:
+  corruptions: [gaussian_noise, 'weather:rain']
+  severities: [1]
+  attack: false
+  own_measures: ['margins:small_margin']
+  limit: 50
+"""
+
+
+def test_an_experiment_file_measures_them_with_trust() -> None:
+    pytest.importorskip("torch", reason="torch is not installed")
+    Path("mine.yaml").write_text(EXPERIMENT)
+    refused = run("experiment", "mine.yaml", "--out", "none")
+    assert refused.returncode == 2
+    assert re.search(r"mine\.yaml: \S+ names code, .*which would be run; pass --trust", refused.stderr)
+    assert not Path("none").exists()
+    done = run("experiment", "mine.yaml", "--out", "run", "--trust")
+    assert done.returncode == 0, done.stderr
+    card = json.loads(Path("run/results.json").read_text())["measured"]["last"]
+    assert 0 <= card["measures"]["margins:small_margin"]["value"] <= 1
+    assert set(card["corruptions"]) == {"gaussian_noise", "weather:rain"}
+    noise = card["corruptions"]["gaussian_noise"]["1"]
+    assert card["measures"]["chosen_corruption_error"]["value"] == pytest.approx(noise)
+
+
+STUDY = """
+title: mine
+measures: [clean_error, small_margin, bad/small_margin]
+base: {data: {source: digits}, training: {model: wrn-10-1}}
+cells: {plain: {method: {name: none}}}
+scales: {laptop: {passes: {clean: {}, bad: {limit: 20}, corruptions: {}}}}
+"""
+
+
+def test_a_study_has_them_as_columns_by_their_entry_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    from importlib.metadata import EntryPoint
+
+    from ipmix.core import extensions
+    from ipmix.experiment.run import measures_of
+    from ipmix.experiment.studies.comparing import figure
+    from ipmix.experiment.studies.measuring import column_of
+    from ipmix.experiment.studies.results import jobs, settings_of
+    from ipmix.experiment.studies.study import open_study
+
+    Path("mine.yaml").write_text(STUDY)
+    with pytest.raises(InputError, match="there is no measure 'small_margin' for a study"):
+        open_study("mine.yaml")
+    points = {"ipmix.measures": [EntryPoint("small_margin", "margins:small_margin", "ipmix.measures")]}
+    monkeypatch.setattr(extensions, "entry_points", lambda group: points.get(group, []))
+    extensions.installed.cache_clear()
+    try:
+        study = open_study("mine.yaml")
+        passes = study.passes("laptop")
+        assert {name: one.own_measures for name, one in passes.items()} == {
+            "clean": ("margins:small_margin",), "bad": ("margins:small_margin",),
+        }  # fmt: skip
+        assert measures_of(passes["clean"]).own == ("margins:small_margin",)
+        assert [column_of(name).title for name in study.config.measures[1:]] == ["small_margin", "bad: small_margin"]
+        value = {"margins:small_margin": {"value": 0.25}}
+        result = {"passes": {"clean": {"measures": value}, "bad": {"measures": {}}}}
+        assert [figure(result, name) for name in study.config.measures[1:]] == [0.25, None]
+        (job,) = jobs(study, "laptop", [0])
+        # A result without the measure is not this study's; a pass without measures of one's own is what it was.
+        assert settings_of(job.passes["clean"]) == {"own_measures": ["margins:small_margin"]}
+        Path("other.yaml").write_text(STUDY.replace("small_margin, bad/small_margin", "mean_corruption_error"))
+        assert settings_of(open_study("other.yaml").passes("laptop")["clean"]) == {}
+    finally:
+        extensions.installed.cache_clear()
+    for text in (STUDY.replace(" small_margin,", " 'margins:small_margin',"),
+                 STUDY.replace("clean: {}", "clean: {own_measures: ['margins:small_margin']}")):  # fmt: skip
+        Path("code.yaml").write_text(text)
+        with pytest.raises(InputError, match=r"names code, 'margins:small_margin' .*by an installed package's entry"):
+            open_study("code.yaml")
 
 
 def test_predictions_of_a_stranger_import_nothing() -> None:

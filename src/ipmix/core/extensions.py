@@ -9,7 +9,7 @@ from typing import Any
 
 from ipmix.core.errors import InputError, first_line, plain
 
-GROUPS = {"method": "ipmix.methods", "corruption": "ipmix.corruptions"}
+GROUPS = {"method": "ipmix.methods", "corruption": "ipmix.corruptions", "measure": "ipmix.measures"}
 """Entry points of packages: a name for each ``module:Name`` of theirs."""
 
 _SPELLING = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")

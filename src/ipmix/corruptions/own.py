@@ -1,6 +1,7 @@
 """Corruptions of one's own: functions of images, a severity and a seed for each image, named ``module:Name``."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from ipmix.core.errors import InputError
 from ipmix.core.extensions import full_name, installed, own
 from ipmix.core.item_keys import key_of
 from ipmix.core.randomness import Keys
-from ipmix.corruptions.severities import ALL_CORRUPTIONS
+from ipmix.corruptions.severities import ALL_CORRUPTIONS, PERTURBATIONS
 from ipmix.corruptions.task import VIEW
 
 Corruption = Callable[[np.ndarray, int, np.ndarray], np.ndarray]
@@ -29,6 +30,18 @@ def known_corruption(name: str, known: Iterable[str] = ALL_CORRUPTIONS) -> str:
         return name
     own_corruption(full)
     return full
+
+
+def check_perturbation(name: Any, known: Iterable[str] = PERTURBATIONS) -> None:
+    """Raise :class:`InputError` unless there is such a perturbation sequence; of one's own there are none."""
+    known = tuple(known)
+    full = full_name(name, "corruption") if isinstance(name, str) and name not in known else None
+    if full is not None:
+        raise InputError(
+            f"{name} is no perturbation sequence: what one adds is a corruption of severities 1 to 5, and is measured "
+            f"as one (--corruptions {name}; corrupt --set c --names {name})"
+        )
+    check_known("perturbation", name, known)
 
 
 def own_corruption(full: str) -> Corruption:

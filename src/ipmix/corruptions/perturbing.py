@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ipmix.core.checking import check_choice, check_count, check_int64, check_known, check_threads
+from ipmix.core.checking import check_choice, check_count, check_int64, check_threads
 from ipmix.core.threads import in_ranges
 from ipmix.corruptions.inputs import checked_batch, writeable
+from ipmix.corruptions.own import check_perturbation
 from ipmix.corruptions.perturbations.sequences import SEQUENCES, SequenceTask, frame_count
-from ipmix.corruptions.severities import PERTURBATIONS
 
 CHUNK = 16
 """The most images that a thread takes at a time: each becomes some thirty."""
@@ -56,7 +56,7 @@ def perturb(
     ImageNet-P. ImageNet-P is stored as H.264 video; these frames are not compressed.
     """
     images, indices = checked_batch(images, indices)
-    check_known("perturbation", name, PERTURBATIONS)
+    check_perturbation(name)
     check_count("difficulty", difficulty, 1, 3)
     check_int64("seed", seed)
     check_threads(threads)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ipmix.core.checking import described
 from ipmix.core.errors import InputError
-from ipmix.core.extensions import is_own, own
+from ipmix.core.extensions import full_name, own
 from ipmix.evaluation.checked_shard import CheckedShard
 from ipmix.evaluation.conditions import CLEAN
 from ipmix.evaluation.predictions import PredictionFile, PredictionFolder
@@ -18,15 +18,16 @@ OwnMeasure = Callable[[NDArray[np.float32], NDArray[np.int64]], NDArray[np.float
 
 
 def own_measures(names: Iterable[str]) -> dict[str, OwnMeasure]:
-    """The functions that ``module:Name`` name.
+    """The functions that ``module:Name``, or packages' entry points of the group ``ipmix.measures``, name: in full.
 
     Raises:
-        InputError: a name that is spelled otherwise, or names no function.
+        InputError: a name that is neither, or names no function.
     """
     found: dict[str, OwnMeasure] = {}
-    for name in names:
-        if not is_own(name):
-            raise InputError(f"a measure of one's own is named module:Name, got {name!r}; the others need no naming")
+    for given in names:
+        name = full_name(given, "measure") if isinstance(given, str) else None
+        if name is None:
+            raise InputError(f"a measure of one's own is named module:Name, got {given!r}; the others need no naming")
         function = own(name, "measure")
         if not callable(function) or isinstance(function, type):
             raise InputError(f"{name} is no measure: expected a function (logits, labels) -> a number for each image")

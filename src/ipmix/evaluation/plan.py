@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ipmix.core.bounds import ATTACK_STEPS_MOST, REACH_MOST
-from ipmix.core.checking import check_choice, check_known, shown
+from ipmix.core.checking import check_choice, shown
 from ipmix.core.errors import InputError
 from ipmix.core.ranges import INT64, Range, check_range, numbers
-from ipmix.corruptions import CORRUPTIONS, PERTURBATIONS, frost_comparable
-from ipmix.corruptions.own import known_corruption
+from ipmix.corruptions import CORRUPTIONS, frost_comparable
+from ipmix.corruptions.own import check_perturbation, known_corruption
 from ipmix.data.sources import ImageSource
 from ipmix.evaluation.class_outputs import ClassOutputs
 from ipmix.evaluation.shaping import about
@@ -107,7 +107,7 @@ class EvaluationPlan:
         # One's own in full: predictions under it are read where the package that gave it a name isn't installed.
         object.__setattr__(self, "corruptions", tuple(map(known_corruption, self.corruptions)))
         for name in self.perturbations:
-            check_known("perturbation", name, PERTURBATIONS)
+            check_perturbation(name)
         for severity in self.severities:
             if isinstance(severity, bool) or not isinstance(severity, int | np.integer) or severity not in range(1, 6):
                 raise InputError(f"a severity is 1 to 5, got {shown(severity)}")

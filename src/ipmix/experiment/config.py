@@ -111,6 +111,9 @@ class EvaluationConfig:
     attack: bool = True
     """Measure the error under PGD."""
 
+    own_measures: tuple[str, ...] = ()
+    """Measures of one's own on the clean images: module:Name, or the name of an installed package's entry point."""
+
     limit: int | None = None
     """Take this many test images, evenly spread; all if left out. (The test error after each epoch is always that of
     all images.)"""

@@ -22,8 +22,8 @@ Settings = TypeVar("Settings")
 
 TRUST = "pass --trust if you know where the file comes from, or name it on the command line"
 
-_CODE = re.compile(r"(?:^|\.)(?:method(?:\.name|\.options\..*)?|corruptions|model)$")
-"""The keys whose values may be somebody's own methods, corruptions and networks."""
+_CODE = re.compile(r"(?:^|\.)(?:method(?:\.name|\.options\..*)?|corruptions|model|own_measures|measures)$")
+"""The keys whose values may be somebody's own methods, corruptions, networks and measures."""
 
 _LIBRARIES = ("timm:", "torchvision:")
 """Other people's networks are named so too, and are no code of the file's."""
@@ -56,7 +56,8 @@ def read(
         kind: the dataclass to make; its fields may be dataclasses themselves.
         path: the YAML file.
         changes: values that replace the file's, by dotted key: ``{"training.epochs": "10"}``. Values are YAML.
-        trust: let the file name code (``module:Name``) for its method, network and corruptions; ``changes`` may anyway.
+        trust: let the file name code (``module:Name``) for its method, network, corruptions and measures; ``changes``
+            may anyway.
 
     Raises:
         InputError: no such file, no YAML, or a key or value that does not fit.
@@ -81,7 +82,7 @@ def read(
 def refuse_code(content: Any, source: str, advice: str = TRUST) -> None:
     """Raise :class:`InputError` where settings name code that would be imported and run: ``module:Name``.
 
-    Of a method, a network or corruptions, at any depth; a stranger's file must not decide what code runs.
+    Of a method, a network, corruptions or measures, at any depth; a stranger's file must not decide what code runs.
     """
     waiting = [("", content)]
     while waiting:

@@ -228,6 +228,7 @@ def measures_of(wanted: EvaluationConfig) -> "MeasureRequest":
         corruptions=wanted.corruptions,
         severities=wanted.severities,
         perturbations=wanted.perturbations,
+        own=wanted.own_measures,
         attack=AttackConfig() if wanted.attack else None,
     )
 

@@ -39,7 +39,7 @@ def corrupt(
         out: The folder to write to; settings.json in it records how it was made.
         set: c for the 15 corruptions of -C, c-bar for the 10 of C-bar, p for the 10 sequences of -P (of
             CIFAR or of ImageNet, whichever size is nearer).
-        names: Only these corruptions or perturbations; for c also module:Name of one's own (docs/extending.md).
+        names: Only these corruptions or perturbations; for c and c-bar also module:Name (docs/extending.md).
         severities: Only these severities, of 1 to 5.
         validation: Also the validation corruptions (c) or perturbations (p).
         layout: arrays or folders; auto takes arrays for a .npy file and folders for a folder.

@@ -24,7 +24,7 @@ def experiment(
         out: The folder for the run.
         set: Replace a setting, such as training.epochs=10 or data.source=images/mine.
         evaluate: Measure the networks after training.
-        trust: Let the file name code of its own (module:Name) as method or corruptions, which is then run.
+        trust: Let the file name code of its own (module:Name) as method, corruptions or measures, which is then run.
         processes: Processes of this machine: one for each GPU; on a CPU, one for each core is fastest. BatchNorm sees
             each one's share of a batch, so another number gives other figures.
     """

@@ -7,10 +7,10 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
-from ipmix.core.checking import check_count, check_int64, check_known
+from ipmix.core.checking import check_count, check_int64
 from ipmix.core.errors import InputError, refuse_idle
 from ipmix.corruptions.corrupting import Form
-from ipmix.corruptions.own import known_corruption
+from ipmix.corruptions.own import check_perturbation, known_corruption
 from ipmix.corruptions.severities import (
     C_BAR,
     C_BAR_CIFAR,
@@ -69,11 +69,11 @@ def make_plan(
     shape = image_shape(source)
     usual = set_names(kind, min(shape[:2]), validation=validation)
     chosen = usual if names is None else tuple(dict.fromkeys(names))
-    if kind == "c":
-        chosen = tuple(name if name in KNOWN[kind] else known_corruption(name, KNOWN[kind]) for name in chosen)
-    else:
+    if kind == "p":
         for name in chosen:
-            check_known("perturbation" if kind == "p" else "corruption", name, KNOWN[kind])
+            check_perturbation(name, KNOWN[kind])
+    else:
+        chosen = tuple(name if name in KNOWN[kind] else known_corruption(name, KNOWN[kind]) for name in chosen)
     if not chosen:
         raise InputError(f"names is empty; known are {', '.join(KNOWN[kind])}")
     wanted = tuple(range(1, 6)) if severities is None else tuple(dict.fromkeys(severities))

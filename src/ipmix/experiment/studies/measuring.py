@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ipmix.core.errors import InputError
+from ipmix.core.extensions import installed, is_own
 
 CLEAN, CORRUPTED, BAR, ATTACKED, SEQUENCES, CLOCK = "clean", "corruptions", "c-bar", "attack", "sequences", "clock"
 
@@ -62,20 +63,35 @@ COLUMNS = {
 def pass_of(measure: str) -> str:
     """The pass that a measure (``clean_error``, or ``objectnet/accuracy``) comes from."""
     before, slash, _ = measure.partition("/")
-    return before if slash else PASS_OF[measure]
+    return before if slash else PASS_OF.get(measure, CLEAN)  # of one's own: they are of clean images
 
 
 def measure_of(measure: str, source: str = "a study") -> str:
-    """The measure's own name, without its pass; InputError if there is none of that name."""
+    """The measure's own name, without its pass; InputError if there is none of that name.
+
+    That of one's own is ``module:Name`` in full, for what an installed package's entry point calls so.
+    """
     name = measure.rpartition("/")[2]
-    if name not in PASS_OF:
-        raise InputError(f"{source}: there is no measure {name!r} for a study; {near(name, PASS_OF)}")
-    return name
+    if name in PASS_OF:
+        return name
+    own = installed("measure")
+    if name not in own:
+        raise InputError(f"{source}: there is no measure {name!r} for a study; {near(name, (*PASS_OF, *own))}")
+    return own[name]
+
+
+def own_of(measures: Iterable[str], pass_name: str) -> tuple[str, ...]:
+    """The measures of one's own among a study's columns that come from a pass: ``module:Name``, each once."""
+    full = [measure_of(measure) for measure in measures if pass_of(measure) == pass_name]
+    return tuple(dict.fromkeys(name for name in full if is_own(name)))
 
 
 def column_of(measure: str) -> Column:
     """How a measure's column is shown; one of a pass of its own has the pass's name in its heading."""
-    column = COLUMNS[measure_of(measure)]
+    name = measure_of(measure)
+    if name not in COLUMNS:
+        return Column(measure.replace("/", ": "), factor=1.0, digits=3)  # in its own unit, whatever that is
+    column = COLUMNS[name]
     before, slash, _ = measure.partition("/")
     return Column(f"{before}: {column.title}", column.better, column.factor, column.digits) if slash else column
 

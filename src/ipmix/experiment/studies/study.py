@@ -11,7 +11,7 @@ from ipmix.core.errors import InputError
 from ipmix.core.files import no_file
 from ipmix.experiment.config import EvaluationConfig, ExperimentConfig
 from ipmix.experiment.config_file import made, parsed, refuse_code
-from ipmix.experiment.studies.measuring import CLOCK, measure_of, near, pass_of
+from ipmix.experiment.studies.measuring import CLOCK, measure_of, near, own_of, pass_of
 
 SCALES = "scales"
 """The file of scales that several studies share."""
@@ -91,7 +91,7 @@ class StudyConfig:
     """training: cells are trained and measured; epoch_time: seconds an epoch; attention: Grad-CAM of trained cells."""
 
     measures: tuple[str, ...] = ()
-    """The table's columns: a measure's name, or PASS/measure."""
+    """The table's columns: a measure's name, or PASS/measure; one's own by the name of a package's entry point."""
 
     reference: str | None = None
     """The cell that the others are compared with; the first if left out."""
@@ -170,7 +170,9 @@ class Study:
                 continue
             if name not in at.passes:
                 raise InputError(f"study {self.name}: its scale {scale} has no pass {name!r}; {near(name, at.passes)}")
-            found[name] = made(PassConfig, at.passes[name], f"study {self.name}, scale {scale}, pass {name}")
+            one = made(PassConfig, at.passes[name], f"study {self.name}, scale {scale}, pass {name}")
+            own = dict.fromkeys((*one.own_measures, *own_of(self.config.measures, name)))
+            found[name] = replace(one, own_measures=tuple(own))
         return found
 
     def called(self, cell: str) -> str:
