@@ -253,8 +253,10 @@ def test_a_study_has_them_as_columns_by_their_entry_points(monkeypatch: pytest.M
     for text in (STUDY.replace(" small_margin,", " 'margins:small_margin',"),
                  STUDY.replace("clean: {}", "clean: {own_measures: ['margins:small_margin']}")):  # fmt: skip
         Path("code.yaml").write_text(text)
-        with pytest.raises(InputError, match=r"names code, 'margins:small_margin' .*by an installed package's entry"):
+        with pytest.raises(InputError, match=r"names code, 'margins:small_margin' .*pass --trust"):
             open_study("code.yaml")
+        trusted = open_study("code.yaml", trust=True)
+        assert measures_of(trusted.passes("laptop")["clean"]).own == ("margins:small_margin",)
 
 
 def test_predictions_of_a_stranger_import_nothing() -> None:

@@ -9,6 +9,7 @@ Without a library: what an image becomes is a pure function of (seed, epoch, ind
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -65,7 +66,7 @@ class AugmentedBatches:
         self.images, self.labels, self.shuffle = images, labels, shuffle
         self.method, self.mixing = settled(method, mixing)
         self.batch_size, self.seed, self.threads = int(batch_size), int(seed), threads
-        self.form = {"output": output, "mean": mean, "std": std, "layout": layout}
+        self.form: dict[str, Any] = {"output": output, "mean": mean, "std": std, "layout": layout}
         self._kept: tuple[int, np.ndarray] | None = None
         self._next = 0
         # A batch of no image: whatever augment would refuse is refused here, and not in the middle of a training.

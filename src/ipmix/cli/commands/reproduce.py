@@ -29,19 +29,20 @@ def list_studies() -> None:
         )
 
 
-def show(name: str, /, *, markdown: bool = False) -> None:
+def show(name: str, /, *, markdown: bool = False, trust: bool = False) -> None:
     """What a study asks, the paper's figures (misprints corrected and marked), its cells and scales.
 
     Args:
         name: The study, or a file of your own (.yaml).
         markdown: The figures as a Markdown table.
+        trust: Let a file of your own name code (module:Name), which is then run.
     """
     import yaml  # type: ignore[import-untyped]
 
     from ipmix.experiment.studies.rendering import paper_table
     from ipmix.experiment.studies.study import open_study
 
-    study = open_study(name)
+    study = open_study(name, trust=trust)
     write = sys.stdout.write
     write(f"{study.name}: {study.config.title}\n")
     if study.config.text:
@@ -60,12 +61,13 @@ def show(name: str, /, *, markdown: bool = False) -> None:
         write(f"  {scale}: {at.text} ({len(study.cells(scale))} cells; measures {', '.join(study.passes(scale))})\n")
 
 
-def status(name: str | None = None, /, *, out: Path = OUT) -> None:
+def status(name: str | None = None, /, *, out: Path = OUT, trust: bool = False) -> None:
     """What there is of each study: results, cells at work, cells that were interrupted.
 
     Args:
         name: Only this study, or file of your own (.yaml).
         out: The folder of results.
+        trust: Let a file of your own name code (module:Name), which is then run.
     """
     from ipmix.core.errors import InputError
     from ipmix.experiment.studies.results import Results
@@ -74,7 +76,7 @@ def status(name: str | None = None, /, *, out: Path = OUT) -> None:
 
     if not out.is_dir():
         raise InputError(f"there is no folder {out} (--out); ipmix reproduce run makes it")
-    study = None if name is None else open_study(name).name
+    study = None if name is None else open_study(name, trust=trust).name
     lines = states(out, Results([out]), study)
     nothing = f"{out} holds no results {'yet' if study is None else f'of {study} yet'}\n"
     sys.stdout.write("".join(f"{line}\n" for line in lines) or nothing)
@@ -92,6 +94,7 @@ def table(
     format: Literal["text", "markdown", "csv", "json"] = "text",
     paper: bool = True,
     plot: Path | None = None,
+    trust: bool = False,
 ) -> None:
     """The paper's table beside ours: means and deviations over seeds, and where our order differs.
 
@@ -105,6 +108,7 @@ def table(
         format: text, markdown, csv or json.
         paper: In text and Markdown the paper's figures too; --no-paper leaves ours alone.
         plot: Draw it as well, to this file (.png, .pdf, .svg; needs matplotlib).
+        trust: Let a file of your own name code (module:Name), which is then run.
     """
     from ipmix.core.errors import InputError
     from ipmix.experiment.studies.comparing import compare
@@ -113,7 +117,7 @@ def table(
     from ipmix.experiment.studies.results import Results
     from ipmix.experiment.studies.study import open_study
 
-    study = open_study(name)
+    study = open_study(name, trust=trust)
     study.cells(scale, cells)  # wrong names first
     for folder in (*folders, *([] if folders and out == OUT else [out])):
         if not folder.is_dir():
@@ -148,6 +152,7 @@ def run(
     yes: bool = False,
     force: bool = False,
     here: bool = False,
+    trust: bool = False,
     quiet: bool = False,
 ) -> int:
     """Run the cells of a study that are missing, each in a process of its own; started again, it goes on.
@@ -174,6 +179,8 @@ def run(
         yes: Begin also what will take days.
         force: Replace results of other settings in --out.
         here: Run the cells in this process, one after the other, as under torchrun.
+        trust: Let a file of your own name code (module:Name) as method, network, corruption or measure, which is then
+            run.
         quiet: Show no progress.
     """
     import os
@@ -191,7 +198,7 @@ def run(
     if not seeds:
         raise InputError("--seeds is empty; give at least one, such as 0,1,2")
     part, parts = parse_shard(shard)
-    study = open_study(name)
+    study = open_study(name, trust=trust)
     here = here or int(os.environ.get("WORLD_SIZE", "1")) > 1
     if study.config.kind == "epoch_time" and jobs > 1:
         sys.stderr.write(f"{study.name} measures time: one cell at a time\n")
@@ -220,7 +227,7 @@ def run(
         return 2
     if dry:
         return 0
-    words = _words(data, folder, download, device, threads, keep_weights, force)
+    words = _words(data, folder, download, device, threads, keep_weights, force, trust)
     try:
         failed = run_jobs(todo, out, words, jobs=jobs, threads=threads, quiet=quiet)
     except Stopped:
@@ -260,13 +267,14 @@ def _manner(
 
 def _words(
     data: Path | None, folder: tuple[Assignment, ...], download: bool, device: str, threads: int, keep: bool,
-    force: bool,
+    force: bool, trust: bool,
 ) -> list[str]:  # fmt: skip
     words = ["--device", device, "--threads", str(threads)]
     words += [] if data is None else ["--data", str(data)]
     for key, value in folder:
         words += ["--folder", f"{key}={value}"]
-    for name, wanted in (("--download", download), ("--keep-weights", keep), ("--force", force)):
+    for name, wanted in (("--download", download), ("--keep-weights", keep), ("--force", force),
+                         ("--trust", trust)):  # fmt: skip
         words += [name] if wanted else []
     return words
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ipmix.core.errors import InputError
-from ipmix.core.extensions import installed, is_own
+from ipmix.core.extensions import full_name, installed, is_own
 
 CLEAN, CORRUPTED, BAR, ATTACKED, SEQUENCES, CLOCK = "clean", "corruptions", "c-bar", "attack", "sequences", "clock"
 
@@ -69,15 +69,16 @@ def pass_of(measure: str) -> str:
 def measure_of(measure: str, source: str = "a study") -> str:
     """The measure's own name, without its pass; InputError if there is none of that name.
 
-    That of one's own is ``module:Name`` in full, for what an installed package's entry point calls so.
+    That of one's own is ``module:Name``, also for what an installed package's entry point calls otherwise.
     """
     name = measure.rpartition("/")[2]
     if name in PASS_OF:
         return name
-    own = installed("measure")
-    if name not in own:
-        raise InputError(f"{source}: there is no measure {name!r} for a study; {near(name, (*PASS_OF, *own))}")
-    return own[name]
+    full = full_name(name, "measure")
+    if full is None:
+        known = (*PASS_OF, *installed("measure"))
+        raise InputError(f"{source}: there is no measure {name!r} for a study; {near(name, known)}")
+    return full
 
 
 def own_of(measures: Iterable[str], pass_name: str) -> tuple[str, ...]:
