@@ -1,5 +1,6 @@
 """Hugging Face datasets: set_transform, what is hashed and cached, keys by number and by column."""
 
+import multiprocessing
 import pickle
 from pathlib import Path
 from typing import Any
@@ -100,3 +101,94 @@ def test_map_without_batched_is_refused() -> None:
 
     with pytest.raises(InputError, match="is a list of images, got one Image: pass batched=True to map"):
         AugmentedColumn("augmix")({"image": Image.new("RGB", (8, 8))})  # type: ignore[dict-item]
+
+
+STARTS = [start for start in ("fork", "spawn") if start in multiprocessing.get_all_start_methods()]
+WAYS = [
+    pytest.param(workers, start, persistent, marks=[pytest.mark.slow] if start == "spawn" else [])
+    for start in STARTS
+    for workers in (1, 2)
+    for persistent in (False, True)
+]
+
+
+def collated(rows: list[Any]) -> dict[str, Any]:
+    return {
+        "pixels": torch.stack([torch.from_numpy(np.asarray(row["image"]).copy()) for row in rows]),
+        "labels": torch.tensor([row["number"] for row in rows]),
+    }
+
+
+def trained(images: np.ndarray, tmp_path: Path, callback: bool = True, **workings: Any) -> tuple[Any, Any, Any]:
+    """A real Trainer of a model that keeps what it is given, its function, and what was kept: (batch, image) pairs."""
+    transformers = pytest.importorskip("transformers", reason="transformers is not installed")
+    from ipmix.integrations.huggingface import epoch_callback
+
+    class Recording(torch.nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.zeros(()))
+            self.seen: list[tuple[int, bytes]] = []
+
+        def forward(self, pixels: Any, labels: Any) -> dict[str, Any]:
+            self.seen += [(int(label), image.cpu().numpy().tobytes()) for label, image in zip(labels, pixels)]
+            return {"loss": self.weight * 1.0}
+
+    columns = {"image": [Image.fromarray(one) for one in images], "number": list(range(len(images)))}
+    dataset = datasets.Dataset.from_dict(columns)
+    augmented = AugmentedColumn("augmix", key="number", seed=6)
+    dataset.set_transform(augmented)
+    arguments = transformers.TrainingArguments(
+        str(tmp_path), remove_unused_columns=False, report_to=[], save_strategy="no", num_train_epochs=3,
+        per_device_train_batch_size=5, disable_tqdm=True, use_cpu=True, **workings,
+    )  # fmt: skip
+    model = Recording()
+    callbacks = [epoch_callback(augmented)] if callback else []
+    trainer = transformers.Trainer(model, arguments, train_dataset=dataset, data_collator=collated, callbacks=callbacks)
+    return trainer, augmented, model.seen
+
+
+def right(images: np.ndarray, epoch: int) -> list[bytes]:
+    return [one.tobytes() for one in ipmix.augment(images, ipmix.AugMix(), seed=6, epoch=epoch)]
+
+
+@pytest.mark.parametrize(("workers", "start", "persistent"), [(0, None, False), *WAYS])
+def test_the_trainers_loader_gives_the_same_bytes(
+    images: np.ndarray, tmp_path: Path, workers: int, start: str | None, persistent: bool
+) -> None:
+    """With any workers, however they are started: those of ipmix.augment, epoch by epoch."""
+    workings = {"dataloader_num_workers": workers, "dataloader_persistent_workers": persistent}
+    trainer, augmented, _ = trained(images, tmp_path, **workings)
+    loader = trainer.get_train_dataloader()
+    if start is not None:
+        loader.base_dataloader.multiprocessing_context = start
+    for epoch in (0, 4):
+        augmented.set_epoch(epoch)
+        found = {
+            int(number): image.numpy().tobytes()
+            for batch in loader
+            for number, image in zip(batch["labels"], batch["pixels"])
+        }
+        assert [found[number] for number in range(len(images))] == right(images, epoch)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_the_trainer_tells_each_epoch(images: np.ndarray, tmp_path: Path, workers: int) -> None:
+    workings = {"dataloader_num_workers": workers, "dataloader_persistent_workers": workers > 0}
+    trainer, _, seen = trained(images, tmp_path, **workings)
+    trainer.train()
+    assert len(seen) == 36
+    for epoch in range(3):
+        found = dict(seen[12 * epoch : 12 * (epoch + 1)])
+        assert [found[number] for number in range(12)] == right(images, epoch)
+
+
+def test_without_the_callback_it_would_show(images: np.ndarray, tmp_path: Path) -> None:
+    trainer, _, seen = trained(images, tmp_path, callback=False)
+    trainer.train()
+    assert dict(seen[24:]) == dict(seen[:12])
+    from ipmix.integrations.huggingface import epoch_callback
+
+    for given in ((), ("augmix",)):
+        with pytest.raises(InputError, match=r"epoch_callback takes the AugmentedColumn\(\.\.\.\) of set_transform"):
+            epoch_callback(*given)

@@ -44,13 +44,21 @@ def fitted(loader: Any, epochs: int = 3, callback: bool = True) -> Recording:
     return model
 
 
-@pytest.mark.parametrize(("workers", "persistent"), [(0, False), (2, False), (2, True)])
-def test_every_image_is_that_of_its_key(images: np.ndarray, workers: int, persistent: bool) -> None:
-    if workers and "fork" not in multiprocessing.get_all_start_methods():
-        pytest.skip("this system has no fork")
+WAYS = [
+    pytest.param(workers, start, persistent, marks=[pytest.mark.slow] if start == "spawn" else [])
+    for start in ("fork", "spawn")
+    for workers in (1, 2)
+    for persistent in (False, True)
+]
+
+
+@pytest.mark.parametrize(("workers", "start", "persistent"), [(0, None, False), *WAYS])
+def test_every_image_is_that_of_its_key(images: np.ndarray, workers: int, start: str | None, persistent: bool) -> None:
+    if workers and start not in multiprocessing.get_all_start_methods():
+        pytest.skip(f"this system has no {start}")
     pairs = [(image, index) for index, image in enumerate(images)]
     dataset = AugmentedDataset(pairs, "augmix", seed=2)
-    workings = {"multiprocessing_context": "fork", "persistent_workers": persistent} if workers else {}
+    workings = {"multiprocessing_context": start, "persistent_workers": persistent} if workers else {}
     loader = torch.utils.data.DataLoader(dataset, batch_size=5, shuffle=True, num_workers=workers, **workings)
     seen = fitted(loader).seen
     assert len(seen) == 36

@@ -2,7 +2,8 @@
 
 >>> dataset.set_transform(AugmentedColumn("ipmix-k3-t3", after=to_tensor, into="pixel_values"))  # doctest: +SKIP
 
-It is hashed by its settings, so that ``map`` caches what it made, and pickled to workers.
+It is hashed by its settings, so that ``map`` caches what it made, and pickled to workers. With a column of keys and
+:func:`epoch_callback` an image that the ``Trainer`` trains on is a pure function of (seed, epoch, key).
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ import torch
 from ipmix.core.checking import check_function, check_int64, shown
 from ipmix.core.errors import InputError
 from ipmix.core.item_keys import key_of
-from ipmix.integrations.sharing import made_ready, settled
+from ipmix.integrations.sharing import made_ready, needed, settled
 from ipmix.methods.protocol import Method
 from ipmix.recipe.mixing_images import MixingImages
 
@@ -108,3 +109,25 @@ class AugmentedColumn:
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._augmenter = made_ready(self.method, self.mixing, self.seed)
+
+
+def epoch_callback(*augmented: AugmentedColumn) -> Any:
+    """A callback for ``Trainer(callbacks=[...])`` that tells the functions which epoch begins, also after a resume.
+
+    It counts for images with keys of a column; others have a number of torch's generator, which needs no epoch.
+
+    Raises:
+        InputError: something else than :class:`AugmentedColumn`, or none.
+        ModuleNotFoundError: transformers is not installed.
+    """
+    if not augmented or not all(isinstance(one, AugmentedColumn) for one in augmented):
+        raise InputError(f"epoch_callback takes the AugmentedColumn(...) of set_transform, got {shown(augmented)}")
+    with needed("transformers", "huggingface"):
+        from transformers import TrainerCallback
+
+    class EpochCallback(TrainerCallback):  # type: ignore[misc]
+        def on_epoch_begin(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+            for one in augmented:
+                one.set_epoch(int((state.epoch or 0) + 1e-6))
+
+    return EpochCallback()
