@@ -125,7 +125,7 @@ def epoch_callback(*augmented: AugmentedColumn) -> Any:
     with needed("transformers", "huggingface"):
         from transformers import TrainerCallback
 
-    class EpochCallback(TrainerCallback):  # type: ignore[misc]
+    class EpochCallback(TrainerCallback):
         def on_epoch_begin(self, args: Any, state: Any, control: Any, **others: Any) -> None:
             for one in augmented:
                 one.set_epoch(int((state.epoch or 0) + 1e-6))
