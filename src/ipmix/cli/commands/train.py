@@ -80,8 +80,6 @@ def train(
     from ipmix.experiment import run
 
     _refuse_idle_mixing(mixing, method)
-    if processes == 1 and not execution.quiet and execution.threads == 1:
-        _suggest_processes()
     experiment = ExperimentConfig(DataConfig(**asdict(data)), method.config(), MixingConfig(**asdict(mixing)), training)
     outcome = run.train(experiment, out, execution)
     if "test_error" in outcome.last and os.environ.get("RANK", "0") == "0":
@@ -92,6 +90,8 @@ def train(
                 continue
             sys.stdout.write(f"{label}: epoch {row['epoch']}, test error {row['test_error']:.2f}%  ({where})\n")
     sys.stdout.write(f"Measure it: ipmix evaluate {out} {data.source} --out FOLDER\n")
+    if processes == 1 and not execution.quiet:
+        _suggest_processes()
 
 
 def _suggest_processes() -> None:
@@ -100,7 +100,7 @@ def _suggest_processes() -> None:
 
     cores = default_threads()
     if cores > 1 and int(os.environ.get("WORLD_SIZE", "1")) == 1 and not torch.accelerator.is_available():
-        sys.stderr.write(f"one process trains; on {cores} cores --processes {cores} is faster (docs/training.md)\n")
+        sys.stderr.write(f"one process trained; with --processes {cores} this machine is faster (docs/training.md)\n")
 
 
 def _refuse_idle_mixing(mixing: MixingWords, method: MethodWords) -> None:
