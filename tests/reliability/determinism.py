@@ -89,11 +89,11 @@ def _run(folder: Path, threads: int) -> dict[str, bytes]:
     }
 
 
-def determinism(count: int) -> Part:
-    """The first ``count`` of the cases, each against one thread of this process."""
-    part = Part("determinism", "everything made again in another way, each figure compared")
+def determinism(count: int, seed: int = 0) -> Part:
+    """So many of the cases, from number ``seed`` on, round and round: each against one thread of this process."""
+    part = Part("determinism", "everything made again in another way, each figure compared", seed=seed)
     expected = figures(1)
-    for name, make in list(CASES.items())[:count]:
+    for name, make in harness.in_turn(list(CASES.items()), count, seed):
         if not part.more():
             break
         found, wanted = make(), expected

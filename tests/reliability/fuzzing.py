@@ -1,6 +1,5 @@
 """Random recipes through both engines step by step; mutated files through their readers."""
 
-import itertools
 import json
 import os
 import signal
@@ -25,38 +24,40 @@ SHAPES = ((32, 32), (1, 1), (1, 17), (23, 1), (7, 9), (8, 40), (33, 31), (64, 16
 AT_ONCE = 200
 
 
-def recipes(count: int) -> Part:
+def recipes(count: int, seed: int = 0, jobs: int = 1) -> Part:
     """Each step of random recipes: the compiled engine against the reference, as tests/engines/step_by_step.py says."""
-    part = Part("recipes", "a random recipe, each of its steps in both engines")
+    part = Part("recipes", "a random recipe, each of its steps in both engines", seed=seed)
     sys.path.insert(0, str(Path(__file__).parents[1] / "engines"))
-    from step_by_step import IMAGES, check, random_table
+    import step_by_step
 
-    for seed in itertools.count():
-        if part.tried >= count or not part.more():
-            break
-        height, width = SHAPES[seed % len(SHAPES)]
-        some = min(AT_ONCE, count - part.tried)
-        draws = np.random.default_rng(seed)
+    def one(part: Part, number: int, job: int) -> None:
+        height, width = SHAPES[number % len(SHAPES)]
+        some = min(AT_ONCE, count - AT_ONCE * (number - seed))
+        draws = np.random.default_rng(number)
         images = draws.integers(0, 256, (some, height, width, 3), dtype=np.uint8)
-        mixing = draws.integers(0, 256, (IMAGES, height + 5, width + 3, 3), dtype=np.uint8)
+        mixing = draws.integers(0, 256, (step_by_step.IMAGES, height + 5, width + 3, 3), dtype=np.uint8)
         try:
-            check(random_table(seed, some, height, width), images, mixing)
+            step_by_step.check(step_by_step.random_table(number, some, height, width), images, mixing)
         except Exception as error:
-            part.check(False, f"seed {seed}: {type(error).__name__}: {error}")
+            part.check(False, f"seed {number}: {type(error).__name__}: {error}")
         part.tried += some
-    return part
+
+    if jobs > 1:  # what the jobs share is loaded once
+        one(Part("", ""), seed, 0)
+    # A table holds many recipes: where those of another run end, its number has long been left behind.
+    return harness.carry_out(part, range(seed, seed - (-count // AT_ONCE)), one, jobs=jobs)
 
 
-def bounds(count: int) -> Part:
+def bounds(count: int, seed: int = 0, jobs: int = 1) -> Part:
     """The same with every index of the kernels checked (NUMBA_BOUNDSCHECK), in a process with a cache of its own."""
-    part = Part("bounds", "a random recipe with every index checked")
+    part = Part("bounds", "a random recipe with every index checked", seed=seed)
     with harness.scratch() as folder:
         program = (
-            "import sys; from tests.reliability import fuzzing, harness; count, minutes = map(eval, sys.argv[1:]); "
-            "harness.allow(minutes); part = fuzzing.recipes(count); print(part.tried, len(part.faults))"
+            "import sys; from tests.reliability import fuzzing, harness; *words, minutes = map(eval, sys.argv[1:]); "
+            "harness.allow(minutes); part = fuzzing.recipes(*words); print(part.tried, len(part.faults))"
         )
         done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", program, str(count), str(harness.minutes_left())],
+            [sys.executable, "-W", "ignore", "-c", program, *map(str, (count, seed, jobs, harness.minutes_left()))],
             env={**os.environ, "NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(folder)},
             capture_output=True, text=True, check=False,
         )  # fmt: skip
@@ -143,14 +144,14 @@ def changed(content: Any, draws: np.random.Generator) -> Any:
     return STRANGE[int(draws.integers(len(STRANGE)))]
 
 
-def texts(count: int) -> Part:
+def texts(count: int, seed: int = 0) -> Part:
     """Recipes, manifests, predictions, scorecards, class maps, YAML, weights, saved states: mutated, then read."""
-    part = Part("texts", "a mutated file of ours through its reader")
+    part = Part("texts", "a mutated file of ours through its reader", seed=seed)
     with harness.scratch() as folder:
         (folder / "in").mkdir()
         prepare(folder / "in")
         readers = _readers(folder)
-        draws = np.random.default_rng(0)
+        draws = np.random.default_rng(seed)
         for number in range(count):
             if number % 100 == 0 and not part.more():
                 break
@@ -225,9 +226,9 @@ def _readers(folder: Path) -> list[tuple[str, bytes, Callable[[bytes], Any]]]:
     ]  # fmt: skip
 
 
-def image_files(count: int) -> Part:
+def image_files(count: int, seed: int = 0, jobs: int = 1) -> Part:
     """Image files of all kinds, mutated: an image, or one line; no crash, no hang."""
-    part = Part("image files", "a mutated image file, decoded")
+    part = Part("image files", "a mutated image file, decoded", seed=seed)
     from ipmix.data.decoding import FORMATS, decode
 
     with tempfile.TemporaryDirectory() as folder:
@@ -239,23 +240,23 @@ def image_files(count: int) -> Part:
             except (ValueError, KeyError, OSError):  # this Pillow can't write the format
                 continue
             originals.append((suffix, path.read_bytes()))
-        # In processes, so that a crash of a decoder is one fault and not the end.
-        for seed in range(-(-count // 1000)):
-            if not part.more():
-                break
-            some = min(1000, count - 1000 * seed)
 
-            def work(seed: int = seed, some: int = some) -> int:
-                inner, draws = Part("", ""), np.random.default_rng(seed)
-                for number in range(some):
-                    suffix, content = originals[number % len(originals)]
-                    path = Path(folder) / f"a{suffix}"
+        # In processes, so that a crash of a decoder is one fault and not the end.
+        def one(part: Part, number: int, job: int) -> None:
+            some = min(1000, count - 1000 * (number - seed))
+
+            def work() -> int:
+                inner, draws = Part("", ""), np.random.default_rng(number)
+                for place in range(some):
+                    suffix, content = originals[place % len(originals)]
+                    path = Path(folder) / f"{job}{suffix}"
                     path.write_bytes(new := mutated(content, draws))
                     guarded(inner, lambda path=path: decode(path), lambda s=suffix, n=new: f"{s} {n[:80]!r}")  # type: ignore[misc]
                 return 1 if inner.faults else 0
 
             ended = harness.run(work, timeout=60 + some * SLOW)
-            part.check(ended.code == 0, f"seed {seed}: ended with {ended.code}: {ended.text[-500:]}")
+            part.check(ended.code == 0, f"seed {number}: ended with {ended.code}: {ended.text[-500:]}")
             part.tried += some
+
         part.notes.append(" ".join(suffix for suffix, _ in originals))
-    return part
+        return harness.carry_out(part, range(seed, seed - (-count // 1000)), one, jobs=jobs)

@@ -25,11 +25,14 @@ def state() -> tuple[float, int, int]:
 
 def watched(part: Part, work: Iterator[int], count: int) -> Part:
     """Go through ``work``, which gives how many items it has done each time, until ``count`` are done."""
-    began, first = time.monotonic(), None
+    began, first, most = time.monotonic(), None, (0, 0)
     for done in work:
         part.tried += done
+        now = state()
+        if first is None:  # threads that come and go with a pass are counted at their most
+            most = max(most[0], now[1]), max(most[1], now[2])
         if first is None and (time.monotonic() - began > FIRST or part.tried >= count / 5):
-            first = state()
+            first = now
         if part.tried >= count or not part.more():
             break
     last = state()
@@ -39,13 +42,13 @@ def watched(part: Part, work: Iterator[int], count: int) -> Part:
         return part
     grown = last[0] / first[0] - 1.0
     part.check(grown <= ALLOWED, f"memory grew from {first[0]:.1f} to {last[0]:.1f} MiB ({100 * grown:.1f} %)")
-    part.check(last[1:] == first[1:], f"threads and files were {first[1:]} and are {last[1:]}")
+    part.check(last[1] <= most[0] and last[2] <= most[1], f"threads and files were {most} and are {last[1:]}")
     part.notes.append(f"{first[0]:.1f} MiB, at the end {last[0]:.1f} ({100 * grown:+.2f} %)")
     part.notes.append(f"{part.tried / seconds:,.0f} a second")
     return part
 
 
-def loader(count: int) -> Part:
+def loader(count: int, seed: int = 0) -> Part:
     """Images through the training loader with 8 threads."""
     from ipmix.data.datasets import ArrayDataset
     from ipmix.methods import METHODS
@@ -54,7 +57,7 @@ def loader(count: int) -> Part:
     images = small_images(2048, 32)
     dataset = ArrayDataset(images, np.arange(2048) % 10, tuple("abcdefghij"), "noise")
     batches = Loader(
-        dataset, batch_size=128, seed=0, method=METHODS["ipmix"](), mixing=small_images(50, 36, seed=1), threads=8
+        dataset, batch_size=128, seed=seed, method=METHODS["ipmix"](), mixing=small_images(50, 36, seed=1), threads=8
     )
 
     def work() -> Iterator[int]:
@@ -64,14 +67,14 @@ def loader(count: int) -> Part:
                 yield len(batch)
             epoch += 1
 
-    return watched(Part("load: loader", "an image through the loader, 8 threads"), work(), count)
+    return watched(Part("load: loader", "an image through the loader, 8 threads", seed=seed), work(), count)
 
 
-def augmenter(count: int) -> Part:
+def augmenter(count: int, seed: int = 0) -> Part:
     """Single images through one Augmenter that 8 threads share, of different shapes."""
     import ipmix
 
-    one = ipmix.Augmenter(ipmix.IPMix(), ipmix.MixingSet.array(small_images(50, 36, seed=1)), seed=0)
+    one = ipmix.Augmenter(ipmix.IPMix(), ipmix.MixingSet.array(small_images(50, 36, seed=1)), seed=seed)
     images = [small_images(1, 32, seed=i)[0][: 32 - i % 3] for i in range(8)]
 
     def some(start: int) -> int:
@@ -86,10 +89,10 @@ def augmenter(count: int) -> Part:
                 yield sum(pool.map(some, range(start, start + 2000, 250)))
                 start += 2000
 
-    return watched(Part("load: Augmenter", "an image through one Augmenter, 8 threads"), work(), count)
+    return watched(Part("load: Augmenter", "an image through one Augmenter, 8 threads", seed=seed), work(), count)
 
 
-def corruptions(count: int) -> Part:
+def corruptions(count: int, seed: int = 0) -> Part:
     """All corruptions at all severities in turn, two threads."""
     import ipmix
     from ipmix.corruptions import CORRUPTIONS
@@ -100,8 +103,8 @@ def corruptions(count: int) -> Part:
         number = 0
         while True:
             name = CORRUPTIONS[number % len(CORRUPTIONS)]
-            ipmix.corrupt(images, name, 1 + number % 5, seed=number, threads=2)
+            ipmix.corrupt(images, name, 1 + number % 5, seed=seed + number, threads=2)
             number += 1
             yield len(images)
 
-    return watched(Part("load: corruptions", "a corrupted image"), work(), count)
+    return watched(Part("load: corruptions", "a corrupted image", seed=seed), work(), count)

@@ -30,9 +30,9 @@ def some_work(number: int) -> str:
     return hashlib.sha256(first.tobytes() + second.tobytes()).hexdigest()
 
 
-def processes(count: int) -> Part:
+def processes(count: int, seed: int = 0) -> Part:
     """Work in children of every kind, also forked while threads work."""
-    part = Part("processes", "fork, spawn, forkserver, a fork while threads work")
+    part = Part("processes", "fork, spawn, forkserver, a fork while threads work", seed=seed)
     expected = some_work(0)
     for method in ("fork", "spawn", "forkserver"):
         with multiprocessing.get_context(method).Pool(2) as pool:
@@ -91,14 +91,14 @@ def one_pass(dataset: Any, kind: str, persistent: bool) -> str:
     return hashlib.sha256(b"".join(batch.tobytes() for batch in loader)).hexdigest()
 
 
-def workers(count: int) -> Part:
+def workers(count: int, seed: int = 0) -> Part:
     """SIGKILL of a worker: the pass ends with an error that says so, and is made again with the same bytes."""
     from ipmix.methods import METHODS
     from ipmix.transforms import AugmentedDataset
 
-    part = Part("workers", "a DataLoader's worker killed, the pass made again")
+    part = Part("workers", "a DataLoader's worker killed, the pass made again", seed=seed)
     cases = [(kind, persistent) for persistent in (False, True) for kind in ("fork", "spawn", "forkserver")]
-    for kind, persistent in cases[:count]:
+    for kind, persistent in harness.in_turn(cases, count, seed):
         with harness.scratch() as folder:
 
             def work(folder: Path = folder, kind: str = kind, persistent: bool = persistent) -> int:

@@ -1,6 +1,7 @@
 """Trainings stopped at every step and gone on with, on 1, 2 and 4 threads: the same bytes as never stopped."""
 
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -71,24 +72,26 @@ def places() -> Iterator[tuple[int, int, str]]:
                 yield step, threads, kind
 
 
-def resumes(count: int) -> Part:
+def resumes(count: int, seed: int = 0, jobs: int = 1) -> Part:
     """Stop at a step, go on with another number of threads, compare with a run that was not stopped."""
-    part = Part("resume", f"stopped at one of {STEPS} steps, gone on with 1, 2 or 4 threads, 6 kinds of training")
+    part = Part(
+        "resume", f"stopped at one of {STEPS} steps, gone on with 1, 2 or 4 threads, 6 kinds of training", seed=seed
+    )
     everything = list(places())
-    chosen = [everything[i] for i in sorted({i * 7 % len(everything) for i in range(min(count, len(everything)))})]
+    chosen = [everything[(seed + i) * 7 % len(everything)] for i in range(min(count, len(everything)))]
     whole: dict[str, dict[str, str]] = {}
     with harness.scratch() as folder:
-        for number, (step, threads, kind) in enumerate(chosen):
-            if not part.more():
-                break
-            if kind not in whole:
-                out = folder / f"whole {kind}"
-                ended = harness.run(training(kind, out, 1), timeout=600)
-                if ended.code:
-                    part.check(False, f"{kind}: {ended.text[-300:]}")
-                    return part
-                whole[kind] = contents(out, CLOCK)
-            out, what = folder / str(number), f"{kind}, step {step}, {threads} threads"
+        for kind in dict.fromkeys(kind for _, _, kind in chosen):
+            out = folder / f"whole {kind}"
+            ended = harness.run(training(kind, out, 1), timeout=600)
+            if not part.check(ended.code == 0, f"{kind}: {ended.text[-300:]}"):
+                return part
+            whole[kind] = contents(out, CLOCK)
+        harness.warm(training(chosen[0][2], folder / "warm", 1))
+
+        def one(part: Part, place: tuple[int, int, str], job: int) -> None:
+            step, threads, kind = place
+            out, what = folder / f"{kind} {step} {threads}", f"{kind}, step {step}, {threads} threads"
             ended = harness.run(training(kind, out, 1, stop_at=step))
             part.check(ended.code == 128 + signal.SIGTERM, f"{what}: stopped with {ended.code}: {ended.text[-300:]}")
             ended = harness.run(training(kind, out, threads))
@@ -96,5 +99,7 @@ def resumes(count: int) -> Part:
             told = differences(contents(out, CLOCK), whole[kind])
             part.check(not told, f"{what}: other bytes: {told}")
             part.tried += 1
-    part.notes.append(", ".join(whole))
-    return part
+            shutil.rmtree(out)
+
+        part.notes.append(", ".join(whole))
+        return harness.carry_out(part, chosen, one, jobs=jobs)

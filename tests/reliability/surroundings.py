@@ -15,19 +15,20 @@ from tests.reliability.harness import Ended, Part, command, run
 from tests.reliability.writers import Writer, prepare, small_chunks, small_images, working
 
 
-def surroundings(count: int) -> Part:
-    """Each of the cases below, at most ``count``."""
-    part = Part("surroundings", "a command or a call in a place that is not as usual")
+def surroundings(count: int, seed: int = 0) -> Part:
+    """Each of the cases below, at most ``count``, from number ``seed`` on, round and round."""
+    part = Part("surroundings", "a command or a call in a place that is not as usual", seed=seed)
+    cases = harness.in_turn(CASES, count, seed)
     with harness.scratch() as folder:
         (folder / "in").mkdir()
         writers = {writer.name: writer for writer in prepare(folder / "in")}
-        for number, case in enumerate(CASES[:count]):
+        for number, case in enumerate(cases):
             place = folder / str(number)
             place.mkdir()
             if told := case(writers, place):
                 part.check(False, f"{case.__doc__}: {told}")
             part.tried += 1
-    part.notes.append("; ".join(str(case.__doc__).rstrip(".") for case in CASES[:count]))
+    part.notes.append("; ".join(str(case.__doc__).rstrip(".") for case in cases))
     return part
 
 

@@ -4,10 +4,11 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.reliability import determinism, harness, interruptions, record
+from tests.reliability import determinism, harness, interruptions, load, record
 from tests.reliability.harness import Part, contents, differences
 from tests.reliability.tracer import KILLED, Tracer
 from tests.reliability.writers import Writer
@@ -21,7 +22,7 @@ SHARES = (
     ("two_at_once", "evaluate", 0.1), ("signals", "train", 0.1), ("steps", "evaluate", 0.005),
     ("steps", "corrupt arrays", 0.01),
     ("steps", "mixing-set png", 0.01), ("steps", "reproduce", 0.0025), ("workers", "", 0.17), ("torchrun", "", 0.1),
-    ("processes", "", 0.1), ("resumes", "", 0.006), ("surroundings", "", 0.005),
+    ("processes", "", 0.2), ("resumes", "", 0.04), ("surroundings", "", 0.5),
     ("determinism", "", 0.3), ("recipes", "", 0.0002), ("texts", "", 0.006), ("image_files", "", 0.01),
 )  # fmt: skip
 """Part, writer, share of the long part's tries."""
@@ -72,7 +73,7 @@ class Careless(interruptions.Bench):
     """A bench of that writer."""
 
     def __init__(self, folder: Path) -> None:
-        self.writer, self.folder, self._count, self.seconds = Writer("careless", ()), folder, 0, 0.01
+        self.writer, self.folder, self._counts, self.seconds = Writer("careless", ()), folder, {}, 0.01
         (folder / "whole").mkdir()
         tracer = Tracer(folder / "whole")
         assert harness.run(lambda: careless(folder / "whole" / "out"), tracer=tracer).code == 0
@@ -150,13 +151,139 @@ def test_differences_are_told() -> None:
     assert differences({"a": "1", "b": "2"}, {"a": "0", "c": "2"}) == "missing c; more b; other a"
 
 
-def test_figures_replace_those_of_the_same_part(tmp_path: Path) -> None:
-    document = tmp_path / "reliability.md"
-    document.write_text(f"# Title\n\n{record.BEGIN}\n{record.END}\n\nThe rest.\n")
-    record.record([Part("kills", "a kill", 10), Part("crashes", "a crash", 3)], document)
-    record.record([Part("kills", "a kill", 2000, ["a fault"]), Part("crashes", "no time for it", 0)], document)
+# --- several jobs, and pieces of a long count ----------------------------------------------------------------
+
+
+def test_jobs_find_what_one_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interruptions, "working", lambda writer, out, **_: lambda: careless(out))
+    bench = Careless(tmp_path)
+    one, two = (interruptions.crashes(bench, None, jobs=jobs) for jobs in (1, 2))
+    assert one.tried == two.tried == 11
+    assert sorted(one.faults) == sorted(two.faults) != []
+    assert one.order == two.order == {"of": 11, "different": 7, "tried": [[0, 11]]}
+    assert len(list(tmp_path.glob("out-1-*"))) == 1, "the second has folders of its own"
+
+
+def test_a_job_that_dies_is_a_fault() -> None:
+    def one(part: Part, number: int, job: int) -> None:
+        if number == 3:
+            os._exit(9)
+        part.tried += 1
+        part.count("even", number % 2 == 0)
+
+    part = harness.carry_out(Part("a", "a try"), range(4), one, jobs=2)
+    assert len(part.faults) == 1
+    assert "a job ended with 9" in part.faults[0]
+    part = harness.carry_out(Part("a", "a try"), range(3), one, jobs=2)
+    assert (part.tried, part.counts, part.faults) == (3, {"even": 2}, [])
+
+
+def test_another_seed_makes_other_tries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interruptions, "working", lambda writer, out, **_: lambda: careless(out))
+    bench, moments = Careless(tmp_path), []
+    real = interruptions.run
+
+    def noted(work: object, **options: float) -> object:
+        moments.extend([options["kill_after"]] if "kill_after" in options else [])
+        return real(work, **options)
+
+    monkeypatch.setattr(interruptions, "run", noted)
+    for seed, count in ((0, 4), (0, 2), (2, 2)):
+        assert interruptions.kills(bench, count, seed).tried == count
+    assert moments[4:] == moments[:4], "two pieces are the whole"
+    assert len(set(moments)) == 4
+    rest = interruptions.crashes(bench, None, seed=7)
+    assert (rest.tried, rest.order["tried"]) == (4, [[7, 11]]), "it goes on where another stopped"
+    assert harness.in_turn("abc", 2, 2) == ["c", "a"]
+    assert harness.in_turn("abc", 9, 1) == ["b", "c", "a"], "none twice"
+
+
+def test_a_warm_process_forks_warm_ones(tmp_path: Path) -> None:
+    loaded: list[int] = []
+
+    def work() -> int:
+        (tmp_path / str(len(loaded))).touch()
+        loaded.append(1)
+        return 0
+
+    harness.warm(work)
+    assert harness.run(work).code == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1"], "the child knows what was loaded here"
+    with pytest.raises(RuntimeError, match="ended with 3"):
+        harness.warm(lambda: 3)
+
+
+def recorded(folder: Path, *parts: Part) -> str:
+    """The table after these runs."""
+    document, runs = folder / "reliability.md", folder / "runs.jsonl"
+    if not document.exists():
+        document.write_text(f"# Title\n\n{record.BEGIN}\n{record.END}\n\nThe rest.\n")
+    record.record(parts, document, runs)
     text = document.read_text()
-    assert text.count("| kills |") == text.count("| crashes |") == 1
-    assert "| kills | a kill | 2,000 | 1 |" in text
     assert text.startswith("# Title\n")
-    assert text.endswith("The rest.\n")
+    assert text.endswith(f"{record.END}\n\nThe rest.\n")
+    return text
+
+
+def test_runs_of_a_part_add_up_in_its_row(tmp_path: Path) -> None:
+    first = Part("kill: a", "a kill", 10, seconds=3.2, counts={"before its end": 9}, notes=["short"])
+    text = recorded(tmp_path, first, Part("crash: a", "a crash", 3))
+    assert "| kill: a | a kill | 10 | 0 | 3 s | 9 of 10 before its end; short |" in text
+    assert record.tried("kill: a", tmp_path / "runs.jsonl") == 10
+    second = Part("kill: a", "a kill", 2000, ["lost <b> | c"], [harness.TIME_UP, "short"], 60, {"before its end": 1990})
+    text = recorded(tmp_path, second, Part("crash: a", "no time for it", 0))
+    assert text.count("| kill: a |") == text.count("| crash: a |") == 1
+    told = "in 2 runs; 1 of them ended when its time was up; 1,999 of 2,010 before its end; short; fault: lost (b) / c"
+    assert f"| kill: a | a kill | 2,010 | 1 | 63 s | {told} |" in text
+    assert "| crash: a | a crash | 3 | 0 |" in text, "a run that tried nothing is none"
+    text = recorded(tmp_path, Part("kill: a", "a kill", 90, counts={"before its end": 90}))
+    assert "| 2,100 | 1 |" in text, "a fault is not forgotten"
+    assert "fault: lost" in text
+    assert record.tried("kill: a", tmp_path / "runs.jsonl") == 2100
+
+
+def test_places_that_were_tried_twice_count_once(tmp_path: Path) -> None:
+    def run(of: int, *ranges: list[int]) -> Part:
+        return Part("crash: a", "a crash", 8, order={"of": of, "different": 10, "tried": list(ranges)})
+
+    assert "8 of 20 places, 8 of the 10 that differ" in recorded(tmp_path, run(20, [0, 8]))
+    text = recorded(tmp_path, run(20, [4, 8], [12, 16]))
+    assert "| 16 | 0 |" in text
+    assert "12 of 20 places, 8 of the 10 that differ" in text
+    assert "8 of 30 places, 6 of the 10 that differ" in recorded(tmp_path, run(30, [4, 12])), (
+        "those of other places don't"
+    )
+
+
+def test_the_table_is_that_of_the_runs() -> None:
+    text = record.DOCUMENT.read_text()
+    table = text.split(record.BEGIN)[1].split(record.END)[0]
+    by_part: dict[str, list[dict[str, object]]] = {}
+    for run in record.kept():
+        by_part.setdefault(str(run["name"]), []).append(run)
+    assert table.strip().splitlines() == [*record.HEAD.splitlines(), *map(record.row, by_part.values())]
+    assert all(run["tried"] for run in record.kept())
+
+
+def test_load_sees_memory_threads_and_files_that_grow() -> None:
+    def steady() -> Iterator[int]:
+        while True:
+            yield 10
+
+    kept: list[object] = []
+
+    def growing(grow: Callable[[], object]) -> Iterator[int]:
+        while True:
+            kept.append(grow())
+            yield 10
+
+    try:
+        assert load.watched(Part("", ""), steady(), 100).faults == []
+        part = load.watched(Part("", ""), growing(lambda: os.dup(0)), 100)
+        assert [fault for fault in part.faults if "threads and files" in fault]
+        part = load.watched(Part("", ""), growing(lambda: b"x" * 2**24), 200)
+        assert [fault for fault in part.faults if "memory grew" in fault]
+    finally:
+        for each in kept:
+            if isinstance(each, int):
+                os.close(each)

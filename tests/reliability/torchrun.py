@@ -76,14 +76,14 @@ CASES = (
 )
 
 
-def torchrun(count: int) -> Part:
-    """The first ``count`` of the cases: whole, killed, gone on with."""
-    part = Part("torchrun", "a command in 1 to 3 processes, one of them killed, gone on with")
+def torchrun(count: int, seed: int = 0) -> Part:
+    """So many of the cases, from number ``seed`` on, round and round: whole, killed, gone on with."""
+    part = Part("torchrun", "a command in 1 to 3 processes, one of them killed, gone on with", seed=seed)
     with harness.scratch() as folder:
         (folder / "in").mkdir()
         (folder / "program.py").write_text(PROGRAM)
         writers = {writer.name: writer for writer in prepare(folder / "in")}
-        for number, case in enumerate(CASES[:count]):
+        for number, case in enumerate(harness.in_turn(CASES, count, seed)):
             if not part.more():
                 break
             place = folder / str(number)

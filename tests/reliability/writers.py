@@ -14,6 +14,9 @@ from ipmix import models
 CHUNK = 4
 """Images in a shard of predictions, so that a few images make several."""
 
+SAMPLES = 20
+"""Draws for an interval: a thousand of them took most of the time of a run, and write nothing."""
+
 
 STUDY = """
 title: noise
@@ -138,10 +141,11 @@ def prepare(folder: Path) -> tuple[Writer, ...]:
 
 
 def small_chunks() -> None:
-    """In this process, let a shard of predictions hold a few images only."""
-    from ipmix.evaluation import plan, predicting
+    """In this process, let a shard of predictions hold a few images only, and draw few for an interval."""
+    from ipmix.evaluation import plan, predicting, scorecard
 
     plan.CHUNK = predicting.CHUNK = CHUNK
+    scorecard.scored.__kwdefaults__["samples"] = SAMPLES
 
 
 def working(writer: Writer, out: Path, *, second: bool = False, threads: int = 0) -> Callable[[], int]:
