@@ -224,7 +224,10 @@ COMMANDS = [
         "--seed 100000000000000000000", "--label-smoothing nan", "--label-smoothing 5",
         "--threads 100000", "--threads 0", "--sync-batchnorm", "--checkpoint-seconds nan", "--jsd-coefficient nan",
         "--clip-norm=-inf", "--model wrn-0-0", "--model wrn-10-0", "--model wrn-11-1", "--model wrn-100000-1",
-        "--dropout=-1", "--dropout 2", "--epochs ²", "--batch-size 1e3", "--lr inf",
+        "--dropout=-1", "--dropout 2", "--epochs ²", "--batch-size 1e3", "--lr inf", "--crop-size 1",
+        "--crop resized --crop-size 7", "--crop resized --crop-size 8 --model fast-cifar",
+        "--crop resized --crop-size 18 --model vit-small-cifar", "--model torchvision:alexnet",
+        "--crop resized --crop-size 8 --model torchvision:alexnet",
     )),
     *(f"{ATTACK} {more}" for more in (
         "--attack-images 0", "--attack-images=-5", "--steps 0", "--steps=-1", "--restarts 0", "--epsilon nan",

@@ -438,3 +438,10 @@ def test_a_stopped_run_of_the_fast_network_goes_on_to_the_same_bits(
     monkeypatch.setattr(Loader, "epoch", plain)
     resumed = train(FAST, data, test, tmp_path / "run", device="cpu", quiet=True, resume=True).model
     assert_same_bits(weights(resumed), weights(whole))
+
+
+@pytest.mark.parametrize(("model", "told"), [("torchvision:alexnet", "--size"), ("fast-cifar", "at least 9x9")])
+def test_images_that_the_network_can_not_take_leave_no_folder(tmp_path: Path, model: str, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        run(replace(SMALL, model=model), out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ipmix.core.errors import InputError, first_line
+from ipmix.core.errors import InputError, first_line, plain
+from ipmix.models.classifier import Classifier
 from ipmix.models.outputs import shown
 
 SIDES = (32, 64, 224, 28, 96, 128, 256, 299, 384, 160, 192, 112, 48, 8, 16, 240, 288, 320, 336, 448, 480, 512, 518)
@@ -20,15 +21,42 @@ PATIENCE = 20.0
 """Seconds that the search for a size may take."""
 
 
-def failure(model: nn.Module, images: torch.Tensor, error: Exception) -> InputError:
+def check_takes(model: Classifier, channels: int, height: int, width: int, *, setting: str = "--size") -> None:
+    """Ask the network for the logits of one grey image, before anything is written for it; nothing of it changes.
+
+    Raises:
+        InputError: it fails, or gives something else than a number for each class; the advice names ``setting``.
+    """
+    images, training = torch.full((1, channels, height, width), 0.5), model.training
+    model.eval()
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            logits = model(images)
+    except InputError:
+        raise
+    except Exception as error:  # anybody's network may fail in any way
+        if out_of_memory(error):
+            raise
+        raise failure(model, images, error, setting=setting) from error
+    finally:
+        model.train(training)
+    if logits.shape != (1, len(model.classes)):
+        raise InputError(
+            f"model {plain(model.name, most=60)} gives {shown(logits)} for one image; expected logits "
+            f"[1, {len(model.classes)}], one for each of the data's classes"
+        )
+
+
+def failure(model: nn.Module, images: torch.Tensor, error: Exception, *, setting: str = "--size") -> InputError:
     """The error to raise where ``model`` failed with ``error`` on float[1, C, H, W] in [0, 1], with advice.
 
-    The advice is found by trying: images of the channels that its first convolution takes, then of usual sizes.
+    The advice is found by trying: images of the channels that its first convolution takes, then of usual sizes, which
+    are chosen by ``setting``.
     """
     _, channels, height, width = images.shape
     told = f"{type(error).__name__}: {first_line(error)}"
     what = f"the model can't take an image of {width}x{height} with {channels} channel{'s' * (channels != 1)}"
-    advice = _advice(model, images) or "if it was trained on another size, pass it with --size"
+    advice = _advice(model, images, setting) or f"if it was trained on another size, pass it with {setting}"
     if next(model.parameters(), None) is None:  # a function of somebody's: its own fault is more likely than a size
         advice = "".join(
             f"raised in {Path(frame.filename).name}, line {frame.lineno}"
@@ -42,7 +70,7 @@ def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
 
 
-def _advice(model: nn.Module, images: torch.Tensor) -> str:
+def _advice(model: nn.Module, images: torch.Tensor, setting: str) -> str:
     """What the model takes instead; empty if nothing was found that it takes."""
     _, channels, height, width = images.shape
     taken = first_channels(model)
@@ -53,7 +81,7 @@ def _advice(model: nn.Module, images: torch.Tensor) -> str:
         if time.monotonic() - begun > PATIENCE:
             break
         if (side, side) != (height, width) and _takes(model, images.new_full((1, channels, side, side), 0.5)):
-            return f"this model takes {side}x{side} images: pass --size {side}"
+            return f"this model takes {side}x{side} images: pass {setting} {side}"
     for other in _other_channels(channels) if taken is None else ():
         if _takes(model, images.new_full((1, other, height, width), 0.5)):
             return _about_channels(other, channels)

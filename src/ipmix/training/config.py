@@ -4,7 +4,7 @@ import typing
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ipmix.core.bounds import BATCH_MOST, CROP_MOST, EPOCHS_MOST, PAD_MOST
+from ipmix.core.bounds import BATCH_MOST, CROP_MOST, EPOCHS_MOST, PAD_MOST, SIDE_LEAST
 from ipmix.core.errors import InputError, plain
 from ipmix.core.ranges import INT64, SEED, Range, check_ranges, numbers
 
@@ -188,7 +188,7 @@ RANGES = {
     "clip_norm": numbers(0, above=True),
     "ema_decay": numbers(0, 1, above=True, below=True),
     "pad": Range(0, PAD_MOST),
-    "crop_size": Range(1, CROP_MOST),
+    "crop_size": Range(SIDE_LEAST, CROP_MOST),
     "log_steps": Range(1, INT64[1]),
     "seed": SEED,
 }

@@ -26,6 +26,7 @@ from ipmix.core.randomness import Key
 from ipmix.data.datasets import ArrayDataset, FileDataset
 from ipmix.data.sources import OnDisk
 from ipmix.methods.protocol import Method
+from ipmix.models.advice import check_takes
 from ipmix.recipe.mixing_images import MixingImages
 from ipmix.training.batch_statistics import least_images, readable_batchnorm
 from ipmix.training.checkpoint import RunFolder
@@ -177,9 +178,10 @@ class _Run:
             raise InputError(f"sync_batchnorm needs CUDA; this run is on {processes.device.type}: leave it out")
         self.config, self.test, self.processes = config, test, processes
         torch.manual_seed(config.seed)
-        channels, size = 3, config.crop_size
+        channels, size, width, setting = 3, config.crop_size, config.crop_size, "--crop-size"
         if isinstance(dataset, ArrayDataset):
-            channels, size = dataset.images.shape[3], dataset.images.shape[1]
+            size, width, channels = dataset.images.shape[1:]
+            setting = "--size"
         self.classifier = models.build(
             config.model,
             dataset.classes,
@@ -191,6 +193,7 @@ class _Run:
             new_head=True,
         )
         check_finite(config.weights or config.model, self.classifier.state_dict())
+        check_takes(self.classifier, channels, size, width, setting=setting)
         self.least = least_images(self.classifier, config.batch_size // processes.count)
         self.loader = Loader(
             dataset,
