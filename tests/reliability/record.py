@@ -83,9 +83,11 @@ def _cell(text: str) -> str:
 
 
 def record(parts: Sequence[Part], document: Path = DOCUMENT, runs: Path = RUNS) -> None:
-    """Keep the runs of parts that tried anything, and make the document's table anew."""
+    """Keep the runs of parts that tried or found anything, and make the document's table anew."""
     with open(runs, "a", encoding="utf-8") as file:
-        file.writelines(json.dumps(line(part), ensure_ascii=False) + "\n" for part in parts if part.tried)
+        file.writelines(
+            json.dumps(line(part), ensure_ascii=False) + "\n" for part in parts if part.tried or part.faults
+        )
     rows(document, runs)
 
 

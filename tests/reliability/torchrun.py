@@ -97,6 +97,7 @@ def _killed(part: Part, case: Case, writer: Writer, place: Path) -> None:
     whole, out = place / "whole" / "run", place / "out" / "run"  # a run's name is its folder's
     for each in (whole, out):
         each.parent.mkdir(parents=True, exist_ok=True)
+    part.tried += 1
     code, text = _end(_start(case, writer.first(whole), place, "whole"), 400)
     if not part.check(code == 0, f"{what}: undisturbed {code} {list(_said(place / 'log-whole').values())}"):
         return
@@ -112,7 +113,6 @@ def _killed(part: Part, case: Case, writer: Writer, place: Path) -> None:
     began = time.monotonic()
     code, text = _end(process, 60)
     took = time.monotonic() - began
-    part.tried += 1
     part.check(code not in (0, harness.HUNG) and took <= ENDS, f"{what}: {code} after {took:.0f} s")
     part.check("SIGKILL" in text, f"{what}: torchrun does not say what was killed: {text[-300:]}")
     said = _said(place / "log-killed")

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import os
 import re
 import stat
@@ -16,6 +17,7 @@ from ipmix.core.files import FileLock, alone, write_text
 from ipmix.data import datasets
 from ipmix.evaluation.predictions import PredictionFolder
 from ipmix.evaluation.scorecard import score
+from ipmix.experiment.studies.study import Study, open_study
 from ipmix.report import exports, page, tables
 from ipmix.training.checkpoint import RunFolder
 
@@ -23,6 +25,23 @@ POSIX = pytest.mark.skipif(os.name != "posix", reason="permissions and links of 
 
 
 @POSIX
+@pytest.mark.parametrize(
+    "name", ["../out", "/tmp/out", "a/b", "a\\b", "..", ".hidden", "-rf", "", " ", "C:x", "a\nb", "a\0b"]
+)
+@pytest.mark.parametrize("key", ["cells", "scales"])
+def test_a_study_writes_into_its_folder_alone(tmp_path: Path, name: str, key: str) -> None:
+    study = tmp_path / "study.yaml"
+
+    def opened(cell: str, scale: str) -> Study:
+        cells, scales = (f"{{{json.dumps(each)}: {{}}}}" for each in (cell, scale))
+        study.write_text(f"title: a\ncells: {cells}\nscales: {scales}\n")
+        return open_study(str(study))
+
+    with pytest.raises(InputError, match=rf"study\.yaml: {key}: .*name"):
+        opened(*((name, "a") if key == "cells" else ("a", name)))
+    assert opened("1 b", "größe.2").cells("größe.2") == ("1 b",)
+
+
 def test_links_are_not_written_through(tmp_path: Path) -> None:
     theirs, place = tmp_path / "theirs", tmp_path / "place"
     theirs.write_text("precious")

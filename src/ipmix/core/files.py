@@ -38,8 +38,7 @@ def replacing(path: str | os.PathLike[str], *, scratch: str | os.PathLike[str] |
     ...     file.write(b"{}")
     """
     target = Path(path)
-    if not target.parent.is_dir():
-        raise InputError(f"can't write {target}: the folder {target.parent} does not exist; create it first")
+    refuse_no_folder(target)
     # A name of its own among others it keeps, so that it is swept with its file; that may be as long as names can be.
     beside = (target.parent, target.name) if scratch is None else (Path(scratch), "new")
     file, temporary = _temporary(*beside)
@@ -110,6 +109,13 @@ def refuse_existing(path: str | os.PathLike[str], *, force: bool) -> None:
     if not force and os.path.lexists(path):
         raise InputError(f"{path} exists already; choose another name, or pass --force to replace it")
     _sweep(Path(path).parent, f".{glob.escape(Path(path).name)}.*.part")
+
+
+def refuse_no_folder(path: str | os.PathLike[str]) -> None:
+    """Raise :class:`InputError` if the folder in which ``path`` is to be written does not exist."""
+    folder = Path(path).parent
+    if not folder.is_dir():
+        raise InputError(f"can't write {path}: the folder {folder} does not exist; create it first")
 
 
 def no_file(path: str | os.PathLike[str]) -> str:

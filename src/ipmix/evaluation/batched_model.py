@@ -61,7 +61,7 @@ class BatchedModel:
                 logits = self.model(pixels)
         except InputError:
             raise
-        except Exception as error:  # a model of somebody else's may fail in any way
+        except (Exception, SystemExit) as error:  # a model of somebody else's may fail in any way
             raise failure(self.model, pixels, error) from error
         found = logits.cpu().numpy()
         if found.ndim != 2:
@@ -106,7 +106,7 @@ class BatchedModel:
         with torch.inference_mode():
             try:
                 logits = self.model(pixels)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 if out_of_memory(error):
                     raise InputError(
                         f"not enough memory for a batch of {shown(pixels)} on {self.device}; lower --batch-size "

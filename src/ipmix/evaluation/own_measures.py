@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ipmix.core.checking import described
-from ipmix.core.errors import InputError
+from ipmix.core.errors import InputError, first_line
 from ipmix.core.extensions import full_name, own
 from ipmix.evaluation.checked_shard import CheckedShard
 from ipmix.evaluation.conditions import CLEAN
@@ -41,13 +41,20 @@ def numbers_of(
     """Each measure's numbers for all images, a shard at a time; what :func:`ipmix.evaluation.figures.figure` takes.
 
     Raises:
-        InputError: a function gives something else than a number for each image.
+        InputError: a function fails, or gives something else than a number for each image.
     """
     parts: dict[str, list[NDArray[np.float64]]] = {name: [] for name in measures}
     for shard in map(CheckedShard, kept.shards() if measures else ()):
         found = shard.predictions(CLEAN)
         for name, function in measures.items():
-            parts[name].append(_checked(name, function(found.logits, found.labels), len(found.labels)))
+            try:
+                given = function(found.logits, found.labels)
+            except (Exception, SystemExit) as error:  # somebody's code: whatever it raises
+                raise InputError(
+                    f"{name}(logits, labels) failed ({type(error).__name__}: {first_line(error)}); expected a function "
+                    "that gives a number for each image"
+                ) from error
+            parts[name].append(_checked(name, given, len(found.labels)))
     return {name: (np.concatenate(arrays),) for name, arrays in parts.items() if arrays}
 
 

@@ -65,8 +65,16 @@ def quickstart(
         InputError: data or settings that can't be used, or a folder that is taken.
     """
     began = time.monotonic()
-    _prepare(out, force)
+    _refuse_taken(out, force)
     train_set, test_set = images_of(settings, quiet=quiet)
+    if settings.model != QuickstartConfig.model:  # that one takes any image, and torch takes seconds to load
+        from ipmix import models
+        from ipmix.models.advice import check_takes
+
+        check_takes(
+            models.build(settings.model, train_set.classes, size=settings.size), 3, settings.size, settings.size
+        )
+    _prepare(out)
     display = _Display(settings, out, quiet)
     display.say(
         f"{settings.data}: {len(train_set)} images to train on, {len(test_set)} to test on, "
@@ -96,11 +104,14 @@ def quickstart(
     return results
 
 
-def _prepare(out: Path, force: bool) -> None:
+def _refuse_taken(out: Path, force: bool) -> None:
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; expected a folder to write to")
     if out.is_dir() and any(out.iterdir()) and not force:
         raise InputError(f"{out} exists and is not empty; choose another --out, or pass --force to replace it")
+
+
+def _prepare(out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for name in NAMES:  # an earlier run's lines would look like this run's progress
         for left in ("metrics.jsonl", "scorecard.json"):

@@ -7,7 +7,7 @@ import numpy as np
 
 from ipmix.core.bounds import MIXING_MOST
 from ipmix.core.checking import check_count
-from ipmix.core.errors import InputError
+from ipmix.core.errors import InputError, plain
 from ipmix.fractals.kinds import KINDS, Painting
 
 EXTERNAL = ("feature", "image")
@@ -32,6 +32,8 @@ def compose(count: int, mix: Mapping[str, int] | None = None) -> dict[str, int]:
     that sums to ``count`` is kept exactly.
     """
     check_count("a mixing set's count", count, 1, MIXING_MOST)
+    if mix is not None and not isinstance(mix, Mapping):
+        raise InputError(f"a mix is kinds with their counts, such as {{'ifs': 3}}, got {plain(repr(mix), most=60)}")
     weights: dict[str, float] = {}
     for name, weight in (DEFAULT_MIX if mix is None else mix).items():
         if name not in KINDS and name not in ALIASES and name not in EXTERNAL:

@@ -34,7 +34,7 @@ def check_takes(model: Classifier, channels: int, height: int, width: int, *, se
             logits = model(images)
     except InputError:
         raise
-    except Exception as error:  # anybody's network may fail in any way
+    except (Exception, SystemExit) as error:  # anybody's network may fail in any way
         if out_of_memory(error):
             raise
         raise failure(model, images, error, setting=setting) from error
@@ -47,7 +47,7 @@ def check_takes(model: Classifier, channels: int, height: int, width: int, *, se
         )
 
 
-def failure(model: nn.Module, images: torch.Tensor, error: Exception, *, setting: str = "--size") -> InputError:
+def failure(model: nn.Module, images: torch.Tensor, error: BaseException, *, setting: str = "--size") -> InputError:
     """The error to raise where ``model`` failed with ``error`` on float[1, C, H, W] in [0, 1], with advice.
 
     The advice is found by trying: images of the channels that its first convolution takes, then of usual sizes, which
@@ -115,6 +115,6 @@ def _takes(model: nn.Module, images: torch.Tensor) -> bool:
     try:
         with torch.inference_mode():
             model(images)
-    except Exception:
+    except (Exception, SystemExit):
         return False
     return True

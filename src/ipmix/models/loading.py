@@ -118,7 +118,7 @@ def open_for_robustbench(spec: str, dataset: str, **options: Any) -> nn.Module:
             found = model(pixels)
     except InputError:
         raise
-    except Exception as error:  # a model of somebody else's may fail in any way
+    except (Exception, SystemExit) as error:  # a model of somebody else's may fail in any way
         raise failure(model, pixels, error) from error
     if found.ndim != 2 or found.shape[1] != classes:
         raise InputError(f"{spec} gives {list(found.shape[1:])} outputs an image; {dataset} has {classes} classes")

@@ -8,7 +8,7 @@ import numpy as np
 
 from ipmix.core.bounds import CLASSES_MOST
 from ipmix.core.checking import check_count, shown
-from ipmix.core.errors import InputError
+from ipmix.core.errors import InputError, plain
 from ipmix.recipe.format import (
     CHAIN_TYPE,
     HEAD_TYPE,
@@ -57,8 +57,13 @@ class RecipeTable:
     @classmethod
     def pack(cls, recipes: Sequence[Recipe]) -> "RecipeTable":
         """The table that holds these recipes, which must all be for the same height and width."""
+        if isinstance(recipes, str) or not isinstance(recipes, Sequence):
+            raise InputError(f"recipes are a list of Recipe, got {plain(repr(recipes), most=60)}")
         if not recipes:
             return cls.empty(0, 1, 1, 1, 1)
+        for recipe in recipes:
+            if not isinstance(recipe, Recipe):
+                raise InputError(f"recipes are a list of Recipe, got {plain(repr(recipe), most=60)} among them")
         height, width = recipes[0].height, recipes[0].width
         for i, recipe in enumerate(recipes):
             if (recipe.height, recipe.width) != (height, width):

@@ -9,7 +9,7 @@ from tyro.conf import arg
 
 from ipmix.cli.commands.choosing import MethodWords
 from ipmix.core.errors import InputError, refuse_idle
-from ipmix.core.files import refuse_existing, write_bytes
+from ipmix.core.files import refuse_existing, refuse_no_folder, write_bytes
 
 MIXING_COUNT = 64
 """Mixing images that are generated where none are given."""
@@ -85,6 +85,7 @@ def augment(
     if form is None:
         raise InputError(f"--out {out}: expected a name that ends in {', '.join(FORMATS)}")
     refuse_existing(out, force=force)
+    refuse_no_folder(out)
     if methods:
         if explain or method != MethodWords():
             raise InputError(

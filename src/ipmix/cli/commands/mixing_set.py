@@ -166,10 +166,11 @@ def show(
     from ipmix.cli.sheet import CELL_MOST, write_contact_sheet
     from ipmix.core.checking import check_count
     from ipmix.core.errors import InputError
-    from ipmix.core.files import refuse_existing
+    from ipmix.core.files import refuse_existing, refuse_no_folder
     from ipmix.mixing_set.mixing_set import MixingSet
 
     refuse_existing(out, force=force)
+    refuse_no_folder(out)
     check_count("--count", count, 1)
     check_count("--cell", cell, 8, CELL_MOST)
     mixing = MixingSet.open(path)

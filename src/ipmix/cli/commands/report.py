@@ -42,7 +42,7 @@ def report(
         force: Replace the file if it exists.
     """
     from ipmix.core.errors import refuse_idle
-    from ipmix.core.files import refuse_existing, write_text
+    from ipmix.core.files import refuse_existing, refuse_no_folder, write_text
     from ipmix.evaluation.gating import not_worse_than_the_first, refuse_unwritable, told
     from ipmix.evaluation.results import read_runs, told_apart
     from ipmix.report import exports, print_comparison
@@ -51,6 +51,7 @@ def report(
 
     runs = told_apart([(Path(path), run) for path in results for run in read_runs(path)])
     refuse_existing(out, force=force)
+    refuse_no_folder(out)
     refuse_unwritable(junit, summary)
     cards = [run.card for run in runs]
     comparisons = compare_runs(runs) if len(runs) > 1 else []

@@ -251,13 +251,20 @@ def _manner(
     study: "Study", scale: str, data: Path | None, folder: tuple[Assignment, ...], download: bool,
     device: Literal["auto", "cpu"], threads: int, keep: bool, force: bool, quiet: bool,
 ) -> "Manner":  # fmt: skip
+    from ipmix.core.errors import InputError
     from ipmix.experiment.config import ExecutionConfig
     from ipmix.experiment.studies.carrying_out import Manner
     from ipmix.experiment.studies.places import Places
 
+    folders = {key: Path(value) for key, value in once(folder, "--folder").items()}
+    if idle := sorted(folders.keys() - study.folders):
+        raise InputError(
+            f"--folder {idle[0]}=... does nothing here: {study.name} names "
+            f"{'only ' + ', '.join(sorted(study.folders)) if study.folders else 'no folder'}"
+        )
     sources = {study.experiment(cell, scale, 0).data.source for cell in study.cells(scale)}
     return Manner(
-        Places(data, {key: Path(value) for key, value in once(folder, "--folder").items()}, download),
+        Places(data, folders, download),
         tuple(sorted(sources)),
         ExecutionConfig(device=device, threads=threads, quiet=quiet),
         keep or study.config.kind == "attention",

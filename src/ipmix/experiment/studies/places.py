@@ -9,6 +9,7 @@ from ipmix.core.errors import InputError
 from ipmix.data.built_in import BUILT_IN
 from ipmix.data.datasets import splits
 from ipmix.experiment.config import ExperimentConfig
+from ipmix.experiment.studies.study import NAMED
 
 
 @dataclass(frozen=True)
@@ -74,4 +75,4 @@ class Places:
                 raise InputError(f"this needs a folder that the study calls {match[1]}: pass --folder {match[1]}=DIR")
             return str(self.folders[match[1]])
 
-        return re.sub(r"\{([\w-]+)\}", found, text)
+        return NAMED.sub(found, text)

@@ -69,7 +69,10 @@ class Job:
         found = settings_of(self.experiment)
         found.pop("evaluation", None)
         about = self.experiment.method
-        method = chosen_method(about.name, about.preset, about.options)
+        try:
+            method = chosen_method(about.name, about.preset, about.options)
+        except InputError as error:
+            raise InputError(f"study {self.study}, cell {self.cell}: method: {error}") from None
         # The method's own settings, not the preset's name: what two tables call by two names is one cell.
         found["method"] = "none" if method is None else _described(method)
         if method is None or not method.needs_mixing_images:

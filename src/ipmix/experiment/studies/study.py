@@ -1,17 +1,22 @@
 """A study: a table of the paper as data, and the cells that reproduce it at one scale or another."""
 
+import json
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
-from ipmix.core.errors import InputError
+from ipmix.core.errors import InputError, hidden, plain
 from ipmix.core.files import no_file
 from ipmix.experiment.config import EvaluationConfig, ExperimentConfig
 from ipmix.experiment.config_file import TRUST, made, parsed, refuse_code
 from ipmix.experiment.studies.measuring import CLOCK, measure_of, near, own_of, pass_of
+
+NAMED = re.compile(r"\{([\w-]+)\}")
+"""A folder that a study names, and --folder gives."""
 
 SCALES = "scales"
 """The file of scales that several studies share."""
@@ -175,6 +180,13 @@ class Study:
             found[name] = replace(one, own_measures=tuple(own))
         return found
 
+    @property
+    def folders(self) -> set[str]:
+        """What --folder can be given for, at any scale: what stands in braces, and the images to look at."""
+        scales = [asdict(scale) for scale in self.scales.values()]
+        text = json.dumps([self.config.base, self.config.cells, scales], default=str)
+        return {*NAMED.findall(text), *(["images"] if self.config.kind == "attention" else [])}
+
     def called(self, cell: str) -> str:
         """What a cell is called in tables."""
         return str((self.config.cells.get(cell) or {}).get("title", cell))
@@ -216,6 +228,9 @@ def _read(name: str, text: str, source: str, opens: str, trust: bool = False) ->
     config = made(StudyConfig, content, source)
     if not config.cells or not config.scales:
         raise InputError(f"{source}: a study needs cells and scales")
+    for key, named in (("cells", config.cells), ("scales", config.scales)):
+        for each in named:
+            _check_name(each, f"{source}: {key}")
     for measure in config.measures:
         measure_of(measure, source)
     scales = {key: _scale(key, content, source) for key, content in config.scales.items()}
@@ -228,6 +243,17 @@ def _read(name: str, text: str, source: str, opens: str, trust: bool = False) ->
                 raise InputError(f"{source}: {what}: there is no cell {cell!r}; {near(cell, cells)}")
     paper = _paper(config, cells, source)
     return Study(name, replace(config, cells=cells), paper, scales, opens)
+
+
+def _check_name(name: Any, where: str) -> None:
+    """Results are files of these names: a stranger's study puts none outside of its folder."""
+    if not isinstance(name, str) or not name.strip() or name[0] in ".-" or set(name) & set('/\\:"*?<>|'):
+        raise InputError(
+            f"{where}: {plain(repr(name), most=60)} is no name: expected a text that can be a file's name, without "
+            "slashes, not beginning with a dot or a dash"
+        )
+    if any(map(hidden, name)):
+        raise InputError(f"{where}: a name holds no control characters, got {plain(repr(name), most=60)}")
 
 
 def _scale(name: str, content: Any, source: str) -> ScaleConfig:
