@@ -117,7 +117,10 @@ def test_processes_end_with_their_starter(images: Path, tmp_path: Path, number: 
         started = children(process.pid)
         assert len(started) == 2
         os.kill(process.pid, number)
-        process.communicate(timeout=60)
+        _, said = process.communicate(timeout=60)
+        if number == signal.SIGTERM:
+            assert said.splitlines()[-1] == "ipmix: stopped by SIGTERM"
+            assert "death signal" not in said
         end = time.monotonic() + 30
         while any(map(alive, started)) and time.monotonic() < end:
             time.sleep(0.1)

@@ -229,6 +229,11 @@ def test_a_study_of_ones_own(tmp_path: Path) -> None:
         ({"titel": "x"}, "unknown key 'titel'; did you mean 'title'"),
         ({"measures": ["clean_eror"]}, "no measure 'clean_eror' for a study; did you mean clean_error"),
         ({"cells": {}}, "needs cells and scales"),
+        ({"scales": {"small": {}}}, r"scales\.small has no pass 'clean', which clean_error is measured in: add it"),
+        (
+            {"scales": {"small": {"like": "laptop"}}},
+            r"base\.data\.source is 'digits', and scales\.small \(like: laptop\) has 'cifar10' in its place: say which",
+        ),
         ({"scales": {"small": {"like": "lap-top"}}}, "no scale 'lap-top' in scales.yaml; did you mean laptop"),
         ({"scales": {"small": {"only": ["plian"]}}}, "scales.small: there is no cell 'plian'; did you mean plain"),
         ({"reference": "ipmx"}, "reference: there is no cell 'ipmx'; did you mean ipmix"),
@@ -257,9 +262,6 @@ def test_settings_of_a_cell_are_checked_with_its_name(tmp_path: Path) -> None:
         InputError, match=r"cell plain, scale small: unknown key 'training.epoch'; did you mean 'epochs'"
     ):
         study.experiment("plain", "small", 0)
-    unmeasured = open_study(written(tmp_path, scales={"small": {}}))
-    with pytest.raises(InputError, match="scale small has no pass 'clean'"):
-        unmeasured.passes("small")
 
 
 def test_names_that_are_none() -> None:
@@ -286,3 +288,15 @@ def test_changes_are_laid_over_settings_key_by_key() -> None:
     }
     assert merged(base, {"method": {"name": "none"}})["method"] == {"name": "none"}, "options of another method"
     assert base["training"] == {"lr": 1, "jsd": True}
+
+
+def test_what_comes_last_of_a_shared_scale(tmp_path: Path) -> None:
+    """A scale's own changes say what is meant, and then the shared scale's sentence says nothing of it any more."""
+    changes = {"data": {"source": "digits"}, "training": {"model": "wrn-10-1"}}
+    study = open_study(written(tmp_path, scales={"small": {"like": "laptop", "changes": changes}}))
+    made = study.experiment("plain", "small", 0)
+    assert (made.data.source, made.training.model, made.training.epochs) == ("digits", "wrn-10-1", 10)
+    assert study.scale("small").text == ""
+    same = open_study(written(tmp_path, base={}, scales={"small": {"like": "laptop"}}))
+    assert same.experiment("plain", "small", 0).data.source == "cifar10"
+    assert same.scale("small").text.startswith("fast-cifar on all 50,000 images")

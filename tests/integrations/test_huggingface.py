@@ -192,3 +192,40 @@ def test_without_the_callback_it_would_show(images: np.ndarray, tmp_path: Path) 
     for given in ((), ("augmix",)):
         with pytest.raises(InputError, match=r"epoch_callback takes the AugmentedColumn\(\.\.\.\) of set_transform"):
             epoch_callback(*given)
+
+
+RGB = Image.new("RGB", (16, 16), (9, 99, 200))
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        ({"mask": [RGB.copy()]}, "'mask'"),
+        ({"segmentation_mask": [RGB.copy()]}, "'segmentation_mask'"),
+        ({"objects": [{"bbox": [[1, 2, 3, 4]]}]}, "'bbox'"),
+        ({"label": [RGB.convert("L")]}, "mask of its size"),
+    ],
+)
+def test_columns_that_would_have_to_move_with_the_pixels_are_refused(column: dict[str, Any], words: str) -> None:
+    batch = {"image": [RGB], "labels": [3], **column}
+    with pytest.raises(InputError, match=rf"ipmix moves pixels, and the sample's {words}"):
+        AugmentedColumn("ipmix-k3-t3")(batch)
+    assert AugmentedColumn("ipmix-k3-t3", boxes="photometric")(batch)["labels"] == [3]
+
+
+@pytest.mark.parametrize(
+    ("batch", "named", "words"),
+    [
+        (RGB, {}, "a batch is a dict of columns, got"),
+        ({"image": np.zeros((16, 16, 3), np.uint8)}, {}, "a list of images, got one .*pass batched=True"),
+        ({"image": torch.zeros(3, 16, 16)}, {}, "a list of images, got one .*pass batched=True"),
+        ({"image": [np.zeros((16, 16), np.uint8)]}, {}, r"a grey image is image\[:, :, None\]"),
+        ({"image": [RGB] * 3}, {"indices": [0]}, "a batch of 3 images needs as many indices, got 1"),
+        ({"image": [RGB] * 3, "id": [1]}, {}, "a batch of 3 images needs as many 'id', got 1"),
+    ],
+)
+def test_batches_that_are_none_are_refused(batch: Any, named: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        AugmentedColumn("ipmix-k3-t3", key="id" if isinstance(batch, dict) and "id" in batch else None)(batch, **named)
+    whole = AugmentedColumn("ipmix-k3-t3")({"image": np.zeros((2, 16, 16, 3), np.uint8)}, indices=[4, 5])
+    assert [image.shape for image in whole["image"]] == [(16, 16, 3)] * 2

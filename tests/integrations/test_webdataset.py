@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 wds = pytest.importorskip("webdataset", reason="webdataset is not installed")
 torch = pytest.importorskip("torch", reason="torch is not installed")
@@ -74,3 +75,20 @@ def test_what_else_a_sample_may_be_is_refused(shard: str) -> None:
             AugmentedSample("augmix", image=image)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="epoch must be an integer"):
         augmented.set_epoch(0.5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ({"mask.png": np.zeros((9, 9, 3), np.uint8)}, "'mask.png'"),
+        ({"seg.png": Image.new("RGB", (8, 8))}, "'seg.png'"),
+        ({"json": {"boxes": [[1, 2, 3, 4]]}}, "'boxes'"),
+        ({"pgm": Image.new("L", (16, 16))}, "mask of its size"),
+    ],
+)
+def test_what_would_have_to_move_with_the_pixels_is_refused(part: dict[str, Any], words: str) -> None:
+    sample = {"__key__": "a", "jpg": Image.new("RGB", (16, 16), (9, 99, 200)), "cls": 3, **part}
+    with pytest.raises(InputError, match=rf"ipmix moves pixels, and the sample's {words}"):
+        AugmentedSample("ipmix-k3-t3")(sample)
+    assert AugmentedSample("ipmix-k3-t3", boxes="photometric")(sample)["cls"] == 3
+    assert AugmentedSample("cutout")({"__key__": "a", "jpg": sample["jpg"], "cls": 3})["cls"] == 3

@@ -319,3 +319,13 @@ def test_how_items_taken_by_hand_count() -> None:
 def test_bare_errors_have_words(make: Any, words: str) -> None:
     with pytest.raises(InputError, match=words):
         make()
+
+
+def test_another_pillow_image_of_an_item_is_refused_unless_the_image_is_named() -> None:
+    image, other = Image.new("RGB", (16, 16), (9, 99, 200)), Image.new("RGB", (16, 16), (1, 2, 3))
+    with pytest.raises(InputError, match="several images, and ipmix would move the pixels of one: say which"):
+        AugmentedDataset([(image, other)], "ipmix-k3-t3")[0]
+    assert AugmentedDataset([(image, other)], "ipmix-k3-t3", image=0)[0][1] is other
+    assert AugmentedDataset([(image, other)], "ipmix-k3-t3", boxes="photometric")[0][1] is other
+    with pytest.raises(InputError, match="'segmentation' would stay where they are"):
+        AugmentedDataset([(image, {"segmentation": [[1, 2, 3, 4, 5, 6]]})], "ipmix-k3-t3")[0]

@@ -44,7 +44,9 @@ def in_processes(count: int, words: Sequence[str]) -> int:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
+    for name in [*logging.root.manager.loggerDict]:  # each of them has a level of its own
+        if name.startswith("torch.distributed"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, default_threads() // count)))
     os.environ[STARTER] = str(os.getpid())
     sys.stdout.flush()
@@ -59,6 +61,7 @@ def in_processes(count: int, words: Sequence[str]) -> int:
         except ChildFailedError as error:
             return _told(error.failures, Path(logs))
         except SignalException as error:
+            sys.stderr.write(f"ipmix: stopped by {signal.Signals(error.sigval).name}\n")
             return 128 + int(error.sigval)
         finally:
             del os.environ[STARTER]

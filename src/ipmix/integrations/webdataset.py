@@ -16,6 +16,7 @@ from ipmix.core.checking import check_int64, described, shown
 from ipmix.core.errors import InputError
 from ipmix.core.item_keys import key_of
 from ipmix.integrations.sharing import made_ready, needed, settled
+from ipmix.methods.moving import moves_pixels
 from ipmix.methods.protocol import Method
 from ipmix.recipe.mixing_images import MixingImages
 
@@ -35,6 +36,9 @@ class AugmentedSample:
         image: under which the sample has its image, such as "jpg" or "jpg;png"; the usual endings if left out. A Pillow
             image ("pil"), an array uint8[H, W, C] ("rgb8") or a tensor [C, H, W] ("torchrgb"), not a file's bytes.
         seed: of the augmentation.
+        boxes: beside boxes, masks or key points (by a word of their ending, such as mask.png, or an image of one number
+            a pixel), a method that moves pixels is refused ("refuse"), or those of its operations that leave pixels in
+            their place are taken ("photometric").
 
     Raises:
         InputError: settings that don't fit, or a sample without a key or a decoded image.
@@ -47,14 +51,16 @@ class AugmentedSample:
         *,
         image: str | None = None,
         seed: int = 0,
+        boxes: str = "refuse",
     ) -> None:
         check_int64("seed", seed)
         if image is not None and not (isinstance(image, str) and all(image.split(";"))):
             raise InputError(f"image is the ending of a sample's image, such as 'jpg' or 'jpg;png', got {shown(image)}")
-        method, mixing = settled(method, mixing)
+        self.method, mixing = settled(method, mixing, boxes)
+        self._moves = moves_pixels(self.method)
         self.endings = ENDINGS if image is None else tuple(image.split(";"))
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # workers see it change, persistent ones too
-        self._augmenter = made_ready(method, mixing, seed)
+        self._augmenter = made_ready(self.method, mixing, seed)
 
     def set_epoch(self, epoch: int) -> None:
         """Which pass over the data begins: to be told before it, also where workers stay."""
@@ -64,6 +70,7 @@ class AugmentedSample:
     def __call__(self, sample: dict[str, Any]) -> dict[str, Any]:
         """The sample with its image augmented."""
         from ipmix.transforms.images import augment_item
+        from ipmix.transforms.samples import refuse_following
 
         if not isinstance(sample, dict):
             raise InputError(
@@ -86,5 +93,7 @@ class AugmentedSample:
                 f"the sample's {place} was decoded as {described(image)}: decode it as bytes, .decode('pil') or "
                 ".decode('rgb8')"
             )
+        if self._moves:
+            refuse_following(self.method, {key: part for key, part in sample.items() if key != place}, image)
         one = partial(self._augmenter, index=key_of(sample["__key__"]), epoch=int(self._epoch))
         return {**sample, place: augment_item(image, one)}

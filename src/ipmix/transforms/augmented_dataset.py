@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from PIL import Image
 from torch.utils.data import Dataset
 
 from ipmix.augmentation.batches import check_method
@@ -125,6 +126,7 @@ class AugmentedDataset(Dataset[Any]):
         image = item if place is None else item[place]
         if self._moves and place is not None:
             refuse_following(self.method, item, image)
+            self._refuse_several(item, image)
         if self.before is not None:
             image = self.before(image)
         made = [image] if self.clean else []
@@ -134,6 +136,15 @@ class AugmentedDataset(Dataset[Any]):
         if self.after is not None:
             made = [self.after(one) for one in made]
         return _replaced(item, place, made[0] if len(made) == 1 and not self.clean else tuple(made))
+
+    def _refuse_several(self, item: Any, image: Any) -> None:
+        """Refuse an item with another Pillow image: a mask in colors looks like one. ``image=...`` says it is none."""
+        parts = item.values() if isinstance(item, dict) else item
+        if self.image is None and any(isinstance(part, Image.Image) and part is not image for part in parts):
+            raise InputError(
+                f"an item of the data set has several images, and {self.method.name} would move the pixels of one: say "
+                'which with image=..., or, where the other is a mask, pass boxes="photometric"'
+            )
 
     def _place(self, item: Any) -> Any:
         """Where an item has its image; None if it is one."""

@@ -1,5 +1,6 @@
 """What stands beside an image in a sample and would have to move with its pixels: boxes, masks, key points."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,8 +21,24 @@ FOLLOWING = tuple(
 )
 """What would have to move with the pixels, by its type."""
 
-NAMES = ("boxes", "bboxes", "bbox", "masks", "mask", "keypoints")
-"""What would have to, by its name in a dict: torchvision's, COCO's and albumentations' names."""
+NAMES = frozenset(
+    (
+        "boxes",
+        "bboxes",
+        "bbox",
+        "masks",
+        "mask",
+        "keypoints",
+        "seg",
+        "segm",
+        "segmentation",
+        "segmentations",
+        "polygons",
+    )
+)
+"""What would have to, by a word of its name in a dict: names of torchvision, COCO, albumentations, WebDataset."""
+
+_BETWEEN = re.compile(r"[^a-z0-9]+")
 
 MASK_MODES = ("1", "L", "P", "I", "I;16", "F")
 """Pillow's modes of images of one number a pixel."""
@@ -47,7 +64,7 @@ def _following(sample: Any, image: Any, size: tuple[int, int]) -> str | None:
         return None
     if isinstance(sample, Mapping):
         for name, value in sample.items():
-            if name in NAMES and value is not None and value is not image:
+            if value is not None and value is not image and _is_named_so(name):
                 return type(value).__name__ if isinstance(value, FOLLOWING) else f"{name!r}"
         sample = list(sample.values())
     if isinstance(sample, list | tuple):
@@ -58,6 +75,11 @@ def _following(sample: Any, image: Any, size: tuple[int, int]) -> str | None:
     if _is_mask(sample, size):
         return f"mask of its size ({type(sample).__name__})"
     return None
+
+
+def _is_named_so(name: Any) -> bool:
+    """Whether one of the words of a name ("mask.png", "segmentation_mask") is one of :data:`NAMES`."""
+    return isinstance(name, str) and not NAMES.isdisjoint(_BETWEEN.split(name.lower()))
 
 
 def _is_mask(part: Any, size: tuple[int, int]) -> bool:

@@ -173,8 +173,6 @@ class Study:
             if name == CLOCK:  # every training has one
                 found[name] = PassConfig()
                 continue
-            if name not in at.passes:
-                raise InputError(f"study {self.name}: its scale {scale} has no pass {name!r}; {near(name, at.passes)}")
             one = made(PassConfig, at.passes[name], f"study {self.name}, scale {scale}, pass {name}")
             own = dict.fromkeys((*one.own_measures, *own_of(self.config.measures, name)))
             found[name] = replace(one, own_measures=tuple(own))
@@ -234,6 +232,9 @@ def _read(name: str, text: str, source: str, opens: str, trust: bool = False) ->
     for measure in config.measures:
         measure_of(measure, source)
     scales = {key: _scale(key, content, source) for key, content in config.scales.items()}
+    if opens != name:  # the package's own say in their words which network and data a scale puts in the place of theirs
+        for key, scale in scales.items():
+            _refuse_replaced(config, (config.scales[key] or {}).get("changes") or {}, key, scale, source)
     cells = {key: {} if changes is None else changes for key, changes in config.cells.items()}
     for what, names in [("reference", [config.reference] if config.reference else [])] + [
         (f"scales.{key}", [*scale.cells, *scale.only]) for key, scale in scales.items()
@@ -241,6 +242,7 @@ def _read(name: str, text: str, source: str, opens: str, trust: bool = False) ->
         for cell in names:
             if cell not in cells:
                 raise InputError(f"{source}: {what}: there is no cell {cell!r}; {near(cell, cells)}")
+    _check_passes(config, scales, source)
     paper = _paper(config, cells, source)
     return Study(name, replace(config, cells=cells), paper, scales, opens)
 
@@ -267,12 +269,42 @@ def _scale(name: str, content: Any, source: str) -> ScaleConfig:
     if own.like not in shared:
         raise InputError(f"{where}: there is no scale {own.like!r} in {SCALES}.yaml; {near(own.like, shared)}")
     base = made(ScaleConfig, shared[own.like], f"{SCALES}.yaml: {own.like}")
+    changed = own.changes or own.cells or own.passes
     return replace(
         own,
-        text=own.text or base.text,
+        text=own.text or ("" if changed else base.text),
         changes=merged(base.changes, own.changes),
         passes=merged(base.passes, own.passes),
     )
+
+
+def _refuse_replaced(
+    config: StudyConfig, own_changes: Mapping[str, Any], key: str, scale: ScaleConfig, source: str
+) -> None:
+    """Raise :class:`InputError` where a shared scale would put something else in the place of the base's setting."""
+    for group, settings in config.base.items():
+        shared = scale.changes.get(group)
+        if not isinstance(settings, Mapping) or not isinstance(shared, Mapping):
+            continue
+        for name, value in settings.items():
+            if name in shared and shared[name] != value and name not in (own_changes.get(group) or {}):
+                raise InputError(
+                    f"{source}: base.{group}.{name} is {plain(repr(value), most=60)}, and scales.{key} (like: "
+                    f"{scale.like}) has {plain(repr(shared[name]), most=60)} in its place: say which under "
+                    f"scales.{key}.changes.{group}.{name}, which comes last, or leave it out of the base"
+                )
+
+
+def _check_passes(config: StudyConfig, scales: Mapping[str, ScaleConfig], source: str) -> None:
+    for key, scale in scales.items():
+        for measure in config.measures:
+            name = pass_of(measure)
+            if name != CLOCK and name not in scale.passes:
+                known = f"; {near(name, scale.passes)}" if scale.passes else ""
+                raise InputError(
+                    f"{source}: scales.{key} has no pass {name!r}, which {measure} is measured in{known}: add it, "
+                    f"passes: {{{name}: {{}}}}, or begin with a scale that has it (like: laptop)"
+                )
 
 
 def _paper(config: StudyConfig, cells: Mapping[str, Any], source: str) -> dict[str, dict[str, PaperValue]]:
