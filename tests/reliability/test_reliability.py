@@ -283,6 +283,10 @@ def test_load_sees_memory_threads_and_files_that_grow() -> None:
         assert [fault for fault in part.faults if "threads and files" in fault]
         part = load.watched(Part("", ""), growing(lambda: b"x" * 2**24), 200)
         assert [fault for fault in part.faults if "memory grew" in fault]
+        kept.clear()
+        sizes = iter([2**28, *[0] * 99])
+        part = load.watched(Part("", ""), growing(lambda: b"x" * next(sizes)), 200, warm=20)
+        assert part.faults == [], "what is taken once, before the minute begins, is not growth"
     finally:
         for each in kept:
             if isinstance(each, int):
