@@ -19,7 +19,9 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (12, 10, 3), dtype=np.uint8)
     [
         ((3, 32, 40), True, False),
         ((8, 1, 28, 28), True, False),
-        ((4, 8, 8), True, False),
+        ((4, 9, 9), True, False),
+        ((5, 1, 64, 8), False, False),  # one row of 64 pixels with 8 channels
+        ((4, 8, 8), False, False),
         ((32, 40, 3), False, True),
         ((8, 28, 28, 1), False, True),
         ((64, 64, 13), False, False),  # thirteen bands of a satellite

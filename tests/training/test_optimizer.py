@@ -123,7 +123,7 @@ def test_adam_and_adamw_are_at_hand() -> None:
         ({"log_steps": True}, "log_steps is a whole number, got True"),
         ({"pad": -1}, "pad is at least 0, got -1"),
         ({"pad": 1025}, "pad is at most 1024, got 1025"),
-        ({"crop_size": 0}, "crop_size is at least 1, got 0"),
+        ({"crop_size": 0}, "crop_size is at least 8, got 0"),
         ({"crop_size": 10**6}, "crop_size is at most 16384"),
         ({"seed": 2**63}, "seed is at most 9223372036854775807"),
         ({"seed": -1}, "seed is at least 0, got -1"),

@@ -13,8 +13,8 @@ from ipmix.core.errors import InputError
 CHANNELS = (1, 3, 4)
 """How many channels images have mostly: an axis of one of these lengths beside two long ones is that of channels."""
 
-LONG = 8
-"""From which length on an axis is not taken for one of channels."""
+LONG = 9
+"""From which length on an axis is not taken for one of channels: of eight there may be some."""
 
 
 def is_pillow(value: Any) -> bool:

@@ -1,9 +1,8 @@
 """A study: a table of the paper as data, and the cells that reproduce it at one scale or another."""
 
-import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -181,8 +180,7 @@ class Study:
     @property
     def folders(self) -> set[str]:
         """What --folder can be given for, at any scale: what stands in braces, and the images to look at."""
-        scales = [asdict(scale) for scale in self.scales.values()]
-        text = json.dumps([self.config.base, self.config.cells, scales], default=str)
+        text = repr([self.config.base, self.config.cells, *self.scales.values()])
         return {*NAMED.findall(text), *(["images"] if self.config.kind == "attention" else [])}
 
     def called(self, cell: str) -> str:
