@@ -78,7 +78,7 @@ def test_shapes_beyond_those_kept_are_made_ready_again(mixing: MixingSet, monkey
 @pytest.mark.usefixtures("often_switched")
 def test_one_augmenter_for_eight_threads(method: Any, shapes: dict[Any, np.ndarray], mixing: MixingSet) -> None:
     """Shared working arrays gave wrong images and could crash the process."""
-    calls = 20_000 if method is METHOD else 500
+    calls = 125_000 if method is METHOD else 500  # a million in all
     right = {shape: expected(images, mixing, method=method) for shape, images in shapes.items()}
     augmenter = Augmenter(method, mixing, seed=5)
     wrong: list[Any] = []
