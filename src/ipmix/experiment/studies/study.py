@@ -95,7 +95,7 @@ class StudyConfig:
     """training: cells are trained and measured; epoch_time: seconds an epoch; attention: Grad-CAM of trained cells."""
 
     measures: tuple[str, ...] = ()
-    """The table's columns: a measure's name, or PASS/measure; one's own by the name of a package's entry point."""
+    """The table's columns: a measure's name, or PASS/measure; one's own as module:Name or by an entry point's name."""
 
     reference: str | None = None
     """The cell that the others are compared with; the first if left out."""
