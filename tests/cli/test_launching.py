@@ -106,6 +106,26 @@ def test_a_refusal_is_told_once(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+SAYS_AND_IS_ENDED = """
+import os, signal, sys
+from ipmix.cli import launching, main
+
+os.environ[launching.STARTER] = sys.argv[1] or str(os.getppid())
+launching.end_with_starter()
+code = main.main(["nosuch"])
+os.kill(os.getpid(), signal.SIGTERM)
+sys.exit(code)
+"""
+
+
+@pytest.mark.parametrize(("starter", "code"), [("", 2), ("1", -signal.SIGTERM)])
+def test_a_process_that_has_told_why_ends_with_its_own_code(starter: str, code: int) -> None:
+    """The launcher ends all others as soon as one has ended, also those that are just telling the same refusal."""
+    done = run([sys.executable, "-c", SAYS_AND_IS_ENDED, starter])
+    assert done.returncode == code
+    assert done.stderr.count("there is no command 'nosuch'") == 1
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes as Linux shows them")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

@@ -25,6 +25,9 @@ STARTER = "IPMIX_STARTED_BY"
 
 LAST_LINES = 20
 
+_started = False
+"""Whether :func:`in_processes` started this process."""
+
 ENDED = (-signal.SIGTERM, 128 + signal.SIGTERM)
 """Exit codes of a process that was told to end."""
 
@@ -97,9 +100,11 @@ def _told(failures: dict[int, Any], logs: Path) -> int:
 
 def end_with_starter() -> None:
     """In a process that :func:`in_processes` started: SIGTERM to itself once its starter is gone."""
+    global _started
     starter = os.environ.pop(STARTER, "")
     if starter != str(os.getppid()):
         return
+    _started = True
 
     def watch() -> None:
         while os.getppid() == int(starter):
@@ -107,3 +112,13 @@ def end_with_starter() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True, name="ends with its starter").start()
+
+
+def say_last() -> None:
+    """Before a last line: in a process that :func:`in_processes` started, SIGTERM no longer changes its exit code.
+
+    The launcher sends SIGTERM to all as soon as one has ended. A process that has told why it ends would otherwise look
+    as if it had been ended from outside, and the starter would tell the same once more.
+    """
+    if _started and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
+from ipmix.cli.launching import say_last
 from ipmix.core.errors import InputError, plain
 from ipmix.core.files import FULL
 from ipmix.core.terminal import wrapped
@@ -195,6 +196,7 @@ def _module(name: str) -> str:
 
 
 def _complain(message: str, code: int) -> int:
+    say_last()
     sys.stderr.write(wrapped(f"ipmix: {plain(message, most=2000)}\n", sys.stderr))
     return code
 
