@@ -13,7 +13,17 @@ from pathlib import Path
 import pytest
 
 from ipmix.core.errors import InputError
-from ipmix.core.files import FileLock, alone, refuse_existing, refuse_links, replacing, sweep, write_bytes, write_text
+from ipmix.core.files import (
+    FileLock,
+    alone,
+    make_within,
+    refuse_existing,
+    refuse_links,
+    replacing,
+    sweep,
+    write_bytes,
+    write_text,
+)
 from simulated_msvcrt import Msvcrt
 
 
@@ -284,6 +294,24 @@ def test_one_process_works_in_a_folder(tmp_path: Path) -> None:
         pass
     with pytest.raises(InputError, match="there is a file"), alone(tmp_path / "file" / "below"):
         pass
+
+
+def test_folders_are_made_within_one_that_is_there(tmp_path: Path) -> None:
+    root = tmp_path / "set"
+    for make in (lambda: make_within(root, root / "a" / "b"), lambda: make_within(root, root / "a")):
+        with pytest.raises(FileNotFoundError) as caught:
+            make()
+        assert caught.value.filename == str(root)
+    with pytest.raises(InputError, match="can't write to the folder"), alone(root / "work", within=root):
+        pass
+    assert not root.exists()
+    root.mkdir()
+    for _ in range(2):
+        make_within(root, root / "a" / "b" / "c")
+    assert (root / "a" / "b" / "c").is_dir()
+    with alone(root / "work", within=root):
+        assert (root / "work").is_dir()
+    assert names(root) == ["a"]
 
 
 def test_a_removed_lock_is_not_taken_for_held(tmp_path: Path) -> None:

@@ -52,7 +52,11 @@ def test_another_scorecard_s_outcomes_are_refused(tmp_path, run):
         read_per_image(tmp_path / FILE, other.card)
 
 
-@pytest.mark.parametrize("content", [b"", b"nothing", None])
+NEWER = b"PK\x01\x02" + b"\x14\0\x80\0" + bytes(38) + b"PK\x05\x06" + bytes(4) + b"\1\0\1\0" + b"\x2e\0\0\0" + bytes(6)
+"""An archive's list of contents that asks for version 12.8 of the format."""
+
+
+@pytest.mark.parametrize("content", [b"", b"nothing", b"PK\3\4", NEWER, None])
 def test_what_is_no_file_of_outcomes(tmp_path, run, content):
     if content is None:
         np.savez(tmp_path / FILE, which=np.frombuffer(b'{"clean_error": ["absent"]}', np.uint8), labels=np.zeros(3))

@@ -79,6 +79,12 @@ def test_a_damaged_shard_is_named(tmp_path):
     file.write_bytes(b"PK\x03\x04 cut short")
     with pytest.raises(InputError, match=r"part-00000-.*npz can't be read"):
         list(kept.shards())
+    kept.write(0, arrays(2))
+    whole = file.read_bytes()
+    needed = whole.index(b"PK\x01\x02") + 6  # where the archive says which version of the format it needs
+    file.write_bytes(whole[:needed] + b"\x80" + whole[needed + 1 :])
+    with pytest.raises(InputError, match=r"part-00000-.*npz can't be read as predictions \(zip file version 12\.8"):
+        list(kept.shards())
     (tmp_path / "run" / "run.json").write_text("{")
     with pytest.raises(InputError, match=r"run\.json can't be read"):
         PredictionFolder.open(tmp_path / "run")

@@ -155,6 +155,32 @@ def test_a_full_disk_leaves_what_is_there_valid(tmp_path, monkeypatch, files):
     assert not list(tmp_path.rglob("*.part"))
 
 
+def test_an_array_of_which_nothing_is_done_is_not_left_behind(tmp_path, monkeypatch):
+    """Its space is taken from the first moment: kept on a full disk, it would be of no use to anybody."""
+    plan = plan_of("shard")
+    unfinished = tmp_path / f"{making.shard_name(plan)}.part"
+    real = os.fsync
+
+    def full(descriptor):
+        if unfinished.exists():  # the journal's turn, after the first images
+            raise OSError(28, "No space left on device")
+        real(descriptor)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(InputError, match="No space left on device"):
+            run(plan, tmp_path)
+    assert not list(tmp_path.rglob("*.part"))
+    monkeypatch.setattr(making, "BATCH", 8)
+    steps = make(plan, tmp_path, 1)
+    while next(steps) < 8:
+        pass
+    steps.close()
+    assert unfinished.exists()  # with the first eight, a run that goes on needs it
+    assert run(plan, tmp_path)[-1] == 33
+    assert not list(tmp_path.rglob("*.part"))
+
+
 def test_an_unwritable_place(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"can't write the mixing set(.*) choose a folder"):

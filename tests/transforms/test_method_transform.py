@@ -46,13 +46,21 @@ def test_a_pillow_image_in_either_compose(compose: Any) -> None:
     assert not np.array_equal(np.asarray(given(4, Image.fromarray(PIXELS), transform)), expected(3))
 
 
-@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV"])
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "CMYK"])
 def test_modes_of_pillow(mode: str) -> None:
     image = Image.fromarray(PIXELS).convert(mode)
     pixels = np.asarray(image).reshape(20, 18, -1)
     got = given(1, image, transforms.AugMix())
     assert got.mode == mode
     assert np.array_equal(np.asarray(got).reshape(pixels.shape), expected(1, pixels, ipmix.AugMix(), None))
+
+
+@pytest.mark.parametrize("mode", ["YCbCr", "HSV", "LAB"])
+def test_a_mode_whose_channels_are_no_light_is_refused(mode: str) -> None:
+    image = Image.new(mode, (20, 18))
+    for given in (image, (image, 3)):
+        with pytest.raises(InputError, match=rf"mode {mode} has no channels of light to augment: convert it first"):
+            transforms.AugMix()(given)
 
 
 @pytest.mark.parametrize("mode", ["1", "P", "I", "F", "I;16"])
@@ -217,7 +225,7 @@ def test_the_sample_is_taken_by_default(monkeypatch: pytest.MonkeyPatch) -> None
     assert "480 mixing images" in repr(transform)
 
 
-@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "LAB"])
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "CMYK"])
 def test_one_image_alone_is_treated_as_torchvision_treats_it_in_a_sample(mode: str) -> None:
     """The short way for one image: the same key, the same bytes, the same mode; and an image of its own."""
     pixels = np.random.default_rng(0).integers(0, 256, (9, 7, len(Image.new(mode, (1, 1)).getbands())), dtype=np.uint8)

@@ -22,6 +22,8 @@ from ipmix.recipe.recipe import ImageSpec
 MAPPED_MOST = 128 * 2**20
 """Bytes of mapped mixing images that :class:`Augmenter` reads through their map, all of them resident in time."""
 
+_NO_PIXEL = np.zeros(1, np.uint8)
+
 KEPT_SHAPES = 16
 """Shapes that each thread keeps everything ready for; of more, those that were not used for longest are dropped."""
 
@@ -110,6 +112,31 @@ class Augmenter:
             raise
         ready.run(image if image.flags.c_contiguous else np.ascontiguousarray(image), out)
         return out
+
+    def augment_rgbx(self, image: np.ndarray, out: np.ndarray, *, index: int, epoch: int, view: int = 0) -> None:
+        """One image of three channels as Pillow keeps it in memory: what a call gives, without copying it out and in.
+
+        Args:
+            image: uint8[H, W, 4], C-contiguous; the fourth byte of a pixel counts for nothing.
+            out: the same shape, not the same memory; the fourth bytes become 255. Nothing checks the two.
+            index, epoch, view: as in a call.
+
+        Raises:
+            InputError: another shape was promised, or another output than ``uint8`` of ``nhwc``.
+        """
+        if self._form["output"] != "uint8" or self._form["layout"] != "nhwc":
+            raise InputError(f"augment_rgbx gives uint8 nhwc; this augmenter gives {self._form}")
+        shape = (*image.shape[:2], 3)
+        ready = self._kept.ready
+        if ready.image != shape:
+            ready = self._changed(np.broadcast_to(_NO_PIXEL, shape))
+        index, epoch, view = _numbers(index, epoch, view)
+        if ready.draw is None:
+            ready.run(np.ascontiguousarray(image[..., :3]), plain := np.empty(shape, np.uint8), index, epoch, view)
+            out[..., :3], out[..., 3] = plain, 255
+            return
+        ready.draw(epoch, index, view)
+        ready.run(image, out)
 
     def _changed(self, image: Any) -> "_Ready":
         """What this thread needs for an image of another shape than its last; :class:`InputError` for no image."""

@@ -171,12 +171,28 @@ class FileLock:
         self.release()
 
 
+def make_within(root: str | os.PathLike[str], folder: str | os.PathLike[str]) -> None:
+    """Make a folder somewhere in ``root``, and those in between.
+
+    Raises:
+        FileNotFoundError: ``root`` is gone. Made anew, it would hold the rest of a set without its beginning.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(exist_ok=True)
+    except FileNotFoundError:
+        if folder.parent == Path(root):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(root)) from None
+        make_within(root, folder.parent)
+        folder.mkdir(exist_ok=True)
+
+
 @contextmanager
-def alone(folder: str | os.PathLike[str]) -> Iterator[None]:
+def alone(folder: str | os.PathLike[str], *, within: str | os.PathLike[str] | None = None) -> Iterator[None]:
     """Be the only process that works in a folder; what killed ones left half written there is removed first.
 
     The folder is made where there is none; if nothing has been written to it in the end, it is removed again. Whoever
-    holds it has a file ``.lock`` in it.
+    holds it has a file ``.lock`` in it. One ``within`` another folder is only made where that is there.
 
     Raises:
         InputError: another process holds it, or it is no folder.
@@ -184,7 +200,10 @@ def alone(folder: str | os.PathLike[str]) -> Iterator[None]:
     folder = Path(folder)
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        if within is None:
+            folder.mkdir(parents=True, exist_ok=True)
+        else:
+            make_within(within, folder)
         lock = FileLock(folder / LOCK, wait=False)
     except (FileExistsError, NotADirectoryError):
         raise InputError(f"{folder} can't be a folder, for there is a file; choose another name") from None

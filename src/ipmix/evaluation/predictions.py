@@ -14,7 +14,6 @@ places in the shard under ``places/attack`` (int64[m]); without them it is taken
 import hashlib
 import json
 import shutil
-import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -250,7 +249,7 @@ class PredictionShard:
         try:
             with path.open("rb") as opened, _archive(opened) as file:
                 names = file.files
-        except (zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
+        except Exception as error:  # zipfile, its decompressors and NumPy's headers raise a dozen kinds
             raise InputError(f"{path} can't be read as predictions ({_reason(error)})") from None
         if {"logits", "clean"} <= set(names):
             raise InputError(f"{path} holds both 'logits' and 'clean', two names of one array: leave one of them out")
@@ -288,7 +287,7 @@ class PredictionShard:
         try:
             with self._path.open("rb") as opened, _archive(opened) as file:
                 array: NDArray[Any] = file[self._names[name]]
-        except (zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
+        except Exception as error:  # as above
             raise InputError(f"{self._path}: {name} can't be read ({_reason(error)})") from None
         return array
 

@@ -7,7 +7,6 @@ It is hashed by its settings, so that ``map`` caches what it made, and pickled t
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -98,7 +97,7 @@ class AugmentedColumn:
         for image, (index, epoch) in zip(images, self._keys(batch, len(images), indices)):
             if isinstance(image, np.ndarray):
                 check_array(image)
-            made.append(augment_item(image, partial(self._augmenter, index=index, epoch=epoch)))
+            made.append(augment_item(image, self._augmenter, index=index, epoch=epoch))
         if self.after is not None:
             made = [self.after(image) for image in made]
         return {**batch, self.into: made}

@@ -6,7 +6,6 @@ A stream has no numbers: what a sample becomes is a pure function of the seed, t
 :func:`ipmix.key_of`, whatever shard, worker or order it comes in.
 """
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -95,5 +94,5 @@ class AugmentedSample:
             )
         if self._moves:
             refuse_following(self.method, {key: part for key, part in sample.items() if key != place}, image)
-        one = partial(self._augmenter, index=key_of(sample["__key__"]), epoch=int(self._epoch))
-        return {**sample, place: augment_item(image, one)}
+        index, epoch = key_of(sample["__key__"]), int(self._epoch)
+        return {**sample, place: augment_item(image, self._augmenter, index=index, epoch=epoch)}

@@ -132,16 +132,16 @@ def _make(plan: MixingSetPlan, folder: Path, threads: int, painters: Mapping[str
     missing = [number for number in plan.numbers() if number not in done]
     with (
         _journal(plan, folder, done) as journal,
-        _Output(plan, folder, fresh=not done) as output,
+        _Output(plan, folder, done) as output,
         ThreadPoolExecutor(threads) as pool,
     ):
         for entries in _made(plan, output, painters, missing, pool):
             output.flush()
             for entry in entries:
-                done[entry.number] = entry
                 journal.write(entry.line().encode() + b"\n")
             journal.flush()
             os.fsync(journal.fileno())
+            done.update((entry.number, entry) for entry in entries)
             yield len(done)
         output.finish()
     write_text(finished, finished_text(plan, done.values()))
@@ -200,11 +200,15 @@ def _make_one(plan: MixingSetPlan, output: "_Output", ready: dict[int, Painting]
 
 
 class _Output:
-    """Where the pixels go: files in a folder per kind, or one memory-mapped array."""
+    """Where the pixels go: files in a folder per kind, or one memory-mapped array.
 
-    def __init__(self, plan: MixingSetPlan, folder: Path, fresh: bool) -> None:
+    ``done`` are the images that the journal has. Where there are none in the end, the array is of no use to a run that
+    goes on, and removed.
+    """
+
+    def __init__(self, plan: MixingSetPlan, folder: Path, done: Mapping[int, Entry]) -> None:
         self.plan = plan
-        self.fresh = fresh
+        self.done = done
         self.folder = folder
         self.shard: np.memmap | None = None
         self.unfinished = folder / f"{shard_name(plan)}.part"
@@ -214,13 +218,15 @@ class _Output:
             for kind in self.plan.mix:
                 (self.folder / kind).mkdir(exist_ok=True)
             return self
-        if self.fresh:
+        if not self.done:
             new_array_file(self.unfinished, (len(self.plan.numbers()), 3, self.plan.size, self.plan.size))
         self.shard = np.lib.format.open_memmap(self.unfinished, mode="r+")
         return self
 
     def __exit__(self, *_: object) -> None:
         self.shard = None
+        if self.plan.files == "shard" and not self.done:
+            self.unfinished.unlink(missing_ok=True)
 
     def write(self, number: int, kind: str, index: int, pixels: np.ndarray) -> str:
         if self.shard is not None:

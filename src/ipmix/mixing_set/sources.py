@@ -97,7 +97,7 @@ ON_FILE_FROM = 2**20
 def _array_on_file(path: Path, identity: str) -> ArraySource:
     try:
         return ArraySource(np.load(path, mmap_mode="r"), path, identity)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # a header is parsed as Python: damaged ones raise a dozen kinds
         raise InputError(f"{path}, the images of a mixing set from an array, can't be read ({error})") from error
 
 

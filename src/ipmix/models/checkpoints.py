@@ -92,8 +92,11 @@ def is_torchscript(path: Path) -> bool:
     """Whether a file is a TorchScript archive: they hold their code; pickled modules and weights don't."""
     if not zipfile.is_zipfile(path):
         return False
-    with zipfile.ZipFile(path) as archive:
-        return any("/code/" in name for name in archive.namelist())
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any("/code/" in name for name in archive.namelist())
+    except (zipfile.BadZipFile, NotImplementedError):  # a damaged list: whoever opens the file says what is wrong
+        return False
 
 
 def split_ema(path: str | Path) -> tuple[Path, bool]:

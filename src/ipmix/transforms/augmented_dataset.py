@@ -2,7 +2,6 @@
 
 import operator
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from PIL import Image
@@ -131,8 +130,7 @@ class AugmentedDataset(Dataset[Any]):
             image = self.before(image)
         made = [image] if self.clean else []
         for view in range(self.views):
-            one = partial(self._augmenter, index=number, epoch=epoch, view=view)
-            made.append(augment_item(image, one))
+            made.append(augment_item(image, self._augmenter, index=number, epoch=epoch, view=view))
         if self.after is not None:
             made = [self.after(one) for one in made]
         return _replaced(item, place, made[0] if len(made) == 1 and not self.clean else tuple(made))

@@ -3,7 +3,6 @@
 A form is found once for an image; what it holds stays as it is: mode, dtype, device, the kind of tensor.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,20 +10,27 @@ import torch
 from PIL import Image
 from torchvision import tv_tensors
 
+from ipmix.augmentation.single import Augmenter
 from ipmix.augmentation.tensors import from_tensor
 from ipmix.augmentation.tensors import to_tensor as to_plain_tensor
 from ipmix.core.checking import described
 from ipmix.core.errors import InputError
 from ipmix.core.image_forms import advice, check_channels_last, pillow_advice
+from ipmix.transforms.pillow_memory import blank_rgb, rgb_memory
 
-MODES = ("L", "LA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "LAB")
-"""Pillow's modes of 8-bit channels, which the engine takes as they are."""
+MODES = ("L", "LA", "RGB", "RGBA", "CMYK")
+"""Pillow's modes whose channels are light, or ink, of 8 bits: the engine takes them as they are."""
+
+OTHER_COLORS = ("YCbCr", "HSV", "LAB")
+"""Modes whose channels are no amounts of light: mixing hues, or turning them round, gives no colors of an image."""
 
 
 def from_pil(image: Image.Image) -> np.ndarray:
     """A Pillow image as uint8[H, W, C]."""
     if image.mode not in MODES:
         convert = f"convert it first, {pillow_advice(image.mode)}"
+        if image.mode in OTHER_COLORS:
+            raise InputError(f"an image of mode {image.mode} has no channels of light to augment: {convert}")
         scale = " (of numbers from 0 to 65535)" if image.mode.startswith(("I", "F")) else ""
         raise InputError(f"an image of mode {image.mode} has no 8-bit channels to augment: {convert}{scale}")
     # Its bytes at once: np.asarray takes half as long again for a small image.
@@ -51,18 +57,31 @@ def check_array(image: np.ndarray) -> None:
     raise InputError(f"an array to augment is one image uint8[H, W, C], got {described(image)}: {words}")
 
 
-def augment_item(image: Any, one: Callable[[np.ndarray], np.ndarray]) -> Any:
-    """``one`` (uint8[H, W, C] -> the same) carried out on one image of any kind: the same kind.
+def augment_item(image: Any, augmenter: Augmenter, *, index: int, epoch: int, view: int = 0) -> Any:
+    """One image of any kind augmented by a key: the same kind.
+
+    Args:
+        image: a Pillow image, uint8[H, W, C] or [H, W], or a tensor [C, H, W].
+        augmenter: of bytes, pixel by pixel.
+        index, epoch, view: as in a call of the augmenter.
 
     Raises:
         InputError: no image, or one whose samples the engine doesn't take.
     """
     if isinstance(image, Image.Image):
-        return to_pil(one(from_pil(image)), image)
+        if image.mode == "RGB" and (memory := rgb_memory(image)) is not None:
+            made = blank_rgb(*image.size)
+            if (target := rgb_memory(made)) is not None:
+                augmenter.augment_rgbx(memory.pixels, target.pixels, index=index, epoch=epoch, view=view)
+                return made
+        return to_pil(augmenter(from_pil(image), index=index, epoch=epoch, view=view), image)
     if isinstance(image, np.ndarray):
-        return one(image) if image.ndim != 2 else one(image[:, :, None])[:, :, 0]
+        if image.ndim == 2:
+            return augmenter(image[:, :, None], index=index, epoch=epoch, view=view)[:, :, 0]
+        return augmenter(image, index=index, epoch=epoch, view=view)
     if isinstance(image, torch.Tensor) and image.ndim == 3:
-        return to_tensor(np.ascontiguousarray(one(from_tensor(image)[0]).transpose(2, 0, 1))[None], image)
+        pixels = augmenter(from_tensor(image)[0], index=index, epoch=epoch, view=view)
+        return to_tensor(np.ascontiguousarray(pixels.transpose(2, 0, 1))[None], image)
     raise no_image(image)
 
 

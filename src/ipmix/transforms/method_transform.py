@@ -4,6 +4,7 @@ Randomness follows torchvision: each call draws one number from torch's generato
 epochs and ``torch.manual_seed`` do what they do for every other transform.
 """
 
+import threading
 from typing import Any, ClassVar
 
 import numpy as np
@@ -30,6 +31,17 @@ from ipmix.transforms.samples import BOXES, FOLLOWING, refuse_following
 
 IMAGES = (Image.Image, tv_tensors.Image, tv_tensors.Video)
 """What is an image by its type; an array uint8[H, W, C] or a plain tensor is one where a sample holds none of these."""
+
+
+class _Drawn(threading.local):
+    """A place for a number from torch's generator, each thread's own: making one takes longer than drawing it."""
+
+    def __init__(self) -> None:
+        with torch.inference_mode(False):  # what is made in that mode could not be written to outside it
+            self.number = torch.empty((), dtype=torch.int64, device="cpu")
+
+
+_DRAWN = _Drawn()
 
 
 class MethodTransform(v2.Transform):
@@ -94,7 +106,7 @@ class MethodTransform(v2.Transform):
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         """The key of this call: a number from torch's generator."""
-        return {"key": int(torch.empty((), dtype=torch.int64).random_())}
+        return {"key": _DRAWN.number.random_().item()}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         """``inpt`` augmented by the key."""
@@ -105,7 +117,7 @@ class MethodTransform(v2.Transform):
             check_array(inpt)
         elif isinstance(inpt, torch.Tensor) and inpt.ndim != 3:
             return self._batch(inpt, key)
-        return augment_item(inpt, lambda image: self._augmenter(image, index=key, epoch=0))
+        return augment_item(inpt, self._augmenter, index=key, epoch=0)
 
     def _batch(self, batch: torch.Tensor, key: int) -> torch.Tensor:
         images = from_tensor(batch)

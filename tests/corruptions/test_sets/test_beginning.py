@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from PIL import Image
 
 from ipmix.cli.commands.corrupt import corrupt as command
 from ipmix.core.errors import InputError
-from ipmix.corruptions.test_sets import writing
+from ipmix.corruptions.test_sets import beginning, writing
 
 NAMES = ["contrast", "brightness"]
 
@@ -46,6 +47,33 @@ def contents(out):
     found["settings.json"] = json.loads(found["settings.json"])
     del found["settings.json"]["data"]
     return found
+
+
+@pytest.mark.parametrize(("layout", "kind"), [("folders", "c"), ("folders", "p"), ("arrays", "c")])
+def test_a_folder_that_is_removed_meanwhile_is_not_begun_in_its_middle(folder, tmp_path, monkeypatch, layout, kind):
+    """A run that goes on without its record would leave something that no later run takes for its own."""
+    out = tmp_path / "out"
+    made = writing.make_within if layout == "folders" else beginning.alone
+    calls = []
+
+    def removed(*arguments, **options):
+        calls.append(arguments)
+        if layout == "arrays" or len(calls) == 3:
+            shutil.rmtree(out)
+        return made(*arguments, **options)
+
+    options = {"layout": layout, "threads": 1, "set": kind}
+    options |= {"names": ["rotate"]} if kind == "p" else {"names": NAMES, "severities": [1]}
+    place = (writing, "make_within") if layout == "folders" else (beginning, "alone")
+    with monkeypatch.context() as patched:
+        patched.setattr(*place, removed)
+        with pytest.raises((InputError, FileNotFoundError)) as caught:
+            command(str(folder), str(out), **options)
+    assert str(out) in str(caught.value)
+    assert not out.exists()
+    command(str(folder), str(out), **options)
+    command(str(folder), str(tmp_path / "fresh"), **options)
+    assert contents(out) == contents(tmp_path / "fresh")
 
 
 @pytest.mark.parametrize("layout", ["arrays", "folders"])

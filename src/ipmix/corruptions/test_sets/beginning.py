@@ -65,7 +65,7 @@ def begun(
                     _remove_old(source, out)
                 if not (out / RECORD).exists():
                     write_text(out / RECORD, json_text(asdict(plan), indent=2) + "\n")
-                held.enter_context(alone(scratch))
+                held.enter_context(alone(scratch, within=out))
             finally:
                 turn.release(remove=True)
             yield scratch

@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from ipmix.core.errors import InputError
-from ipmix.core.files import replacing, reserve, write_bytes
+from ipmix.core.files import make_within, replacing, reserve, write_bytes
 from ipmix.core.image_sizes import width_by_height
 from ipmix.core.progress import counting
 from ipmix.corruptions.common import frost
@@ -212,10 +212,10 @@ def write_folders(
                 frames = perturb(
                     image, name, seed=plan.seed, difficulty=plan.difficulty, indices=[place], form=plan.form
                 )
-                _write_frames(frames[0], path, scratch)
+                _write_frames(frames[0], out, path, scratch)
                 continue
             changed = corrupt(image, name, severity, seed=plan.seed, indices=[place], form=plan.form)
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_within(out, path.parent)
             file = BytesIO()
             as_image(changed[0]).save(file, "JPEG", quality=plan.quality, optimize=True)
             with replacing(path, scratch=scratch) as target:
@@ -253,12 +253,12 @@ def as_image(pixels: np.ndarray) -> Image.Image:
     return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
 
 
-def _write_frames(frames: np.ndarray, folder: Path, scratch: Path) -> None:
+def _write_frames(frames: np.ndarray, out: Path, folder: Path, scratch: Path) -> None:
     part = scratch / secrets.token_hex(8)
     part.mkdir()
     for number, frame in enumerate(frames):
         as_image(frame).save(part / f"img{number}.png", compress_level=1)
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_within(out, folder.parent)
     if folder.exists():  # only with --force
         shutil.rmtree(folder)
     os.replace(part, folder)

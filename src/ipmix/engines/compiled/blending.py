@@ -19,16 +19,18 @@ ZERO = np.int64(
 
 
 @separate
-def to_planes(image, planes, rare):
-    """uint8[H * W * C] in pixel order -> uint8[C, H * W and padding] in planes.
+def to_planes(image, count, planes, rare):
+    """``count`` pixels, uint8[P * C] or of three channels uint8[P * 4], in planes: uint8[C, P and padding].
 
     With ``rare`` None, numbers of channels other than 1 and 3 have no code of their own: theirs is the slow one.
     """
     channels = planes.shape[0]
-    count = image.size // channels
     # A distance between bytes that is known beforehand lets LLVM load them all and sort them in registers.
     if channels == 3:
-        _split(image, planes, count, 3, 0, 3)
+        if image.size == 4 * count:
+            _split(image, planes, count, 4, 0, 3)
+        else:
+            _split(image, planes, count, 3, 0, 3)
         return
     if channels == 1:
         _split(image, planes, count, 1, 0, 1)
@@ -53,20 +55,21 @@ def _split(image, planes, count, channels, first, many):
 
 
 @separate
-def rows_to_planes(image, planes, begin, end):
+def rows_to_planes(image, count, planes, begin, end):
     """:func:`to_planes` for the pixels from ``begin`` to ``end`` only."""
-    channels = planes.shape[0]
-    for c in range(channels):
+    apart = image.size // count
+    for c in range(planes.shape[0]):
         plane = planes[c]
         for i in range(begin, end):
-            plane[U(i)] = image[U(channels * i + c)]
+            plane[U(i)] = image[U(apart * i + c)]
 
 
 class OutputForm(NamedTuple):
     """In what form results are written."""
 
     as_bytes: bool
-    """Bytes, or float32: ``scale * sum + bias`` of the sum in 32768ths of a byte."""
+    """Bytes, or float32: ``scale * sum + bias`` of the sum in 32768ths of a byte. Where bytes of three channels are
+    written pixel by pixel into an array of four a pixel, the fourth is 255."""
     planar: bool
     """Channel by channel, or pixel by pixel."""
     streamed: bool
@@ -121,8 +124,11 @@ def _blend_many(buffers, scratch, used, begin, end, area, form, out_bytes, out_f
     for c in range(channels):
         _sum(buffers, scratch.buffers, scratch.shares, used, c, begin, end - begin, scratch.sums[c])
         # Pixel i of channel c is at c * area + i in planes, at channels * i + c otherwise.
-        start = c * area + begin if form.planar else channels * begin + c
-        step = 1 if form.planar else channels
+        apart = out_bytes.size // area if form.as_bytes else channels
+        start = c * area + begin if form.planar else apart * begin + c
+        step = 1 if form.planar else apart
+        if c == 0 and step > channels:
+            _fill_fourth(out_bytes, begin, end)
         _finish(
             scratch.sums[c], end - begin, form.as_bytes, form.scale[c], form.bias[c], start, step, out_bytes, out_floats
         )
@@ -153,7 +159,7 @@ def _blend_few(buffers, scratch, used, begin, end, area, form, out_bytes, out_fl
             continue
         at = channels * first
         if form.as_bytes:
-            _interleave_bytes(buffers[OTHER], length, out_bytes, at, rare)
+            _interleave_bytes(buffers[OTHER], length, out_bytes, first, out_bytes.size // area, rare)
         elif form.streamed:
             _interleave_floats(scratch.block, length, scratch.page, ZERO)
             stream(scratch.page, channels * length, out_floats, at)
@@ -214,11 +220,25 @@ def _blend_floats(p, r, s, t, shares, used, first, count, scale, bias, out, at):
             out[U(at + i)] = F(I32(total)) * scale + bias
 
 
+@helper
+def _fill_fourth(out, begin, end):
+    for i in range(begin, end):
+        out[U(4 * i + 3)] = U8(255)
+
+
 @separate
-def _interleave_bytes(planes, count, out, at, rare):
+def _interleave_bytes(planes, count, out, first, apart, rare):
+    """Write pixels ``first`` and on, which lie ``apart`` bytes from each other."""
     channels = planes.shape[0]
+    at = apart * first
     if channels == 3:
-        _join(planes, count, out, at, 3)
+        if apart == 4:
+            for i in range(count):
+                for c in range(3):
+                    out[U(at + 4 * i + c)] = planes[U(c), U(i)]
+                out[U(at + 4 * i + 3)] = U8(255)
+        else:
+            _join(planes, count, out, at, 3)
         return
     if channels == 1:
         _join(planes, count, out, at, 1)

@@ -100,7 +100,8 @@ def apply_range(
     operations of :data:`~ipmix.engines.compiled.rare.RARE`. The first recipe with such a part is then not done, nor
     those behind it.
 
-    images uint8[N, H * W * C]; mixing_images uint8[M, C, h * stride], as planes; ``form`` is an
+    images uint8[N, H * W * C], or uint8[N, H * W * 4] of three channels and a byte that counts for nothing (Pillow's
+    RGB in memory), as out_bytes may be; mixing_images uint8[M, C, h * stride], as planes; ``form`` is an
     :class:`~ipmix.engines.compiled.blending.OutputForm`; out_bytes uint8[N, *] and out_floats float32[N, *], of
     which the one not asked for has N = 1.
     """
@@ -112,7 +113,7 @@ def apply_range(
             done = n
             break
         head = heads[n]
-        to_planes(images[n], space.buffers[CLEAN], rare)
+        to_planes(images[n], space.height * space.width, space.buffers[CLEAN], rare)
         space.lookup.counted[0] = False
         top = np.int64(head.crop_y) * (tall - space.height + 1) >> 32
         left = np.int64(head.crop_x) * (stride - space.width + 1) >> 32
@@ -246,7 +247,7 @@ def _mix(space, step, overflow, current, operates, sources):
     own_size = from_partner or step.source == ORIGINAL
     if from_partner:
         top, bottom = np.int64(step.top), np.int64(step.bottom)
-        rows_to_planes(sources.partner, space.buffers[OTHER], top * width, bottom * width)
+        rows_to_planes(sources.partner, space.height * width, space.buffers[OTHER], top * width, bottom * width)
     own_buffer = OTHER if operates or from_partner else CLEAN
     other = space.buffers[own_buffer] if own_size else sources.mixing_image
     stride = width if own_size else sources.stride
