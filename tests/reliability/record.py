@@ -52,6 +52,9 @@ def row(runs: Sequence[dict[str, Any]]) -> str:
     notes += _places(runs)
     notes += dict.fromkeys(note for run in runs for note in run["notes"] if note != TIME_UP)
     faults = [fault for run in runs for fault in run["faults"]]
+    faulty = max((place for place, run in enumerate(runs) if run["faults"]), default=-1)
+    if 0 <= faulty < count - 1:
+        notes.append(f"{sum(run['tried'] for run in runs[faulty + 1 :]):,} tries since the last fault")
     notes += [f"fault: {_cell(fault)[:200]}" for fault in faults[-TOLD:]]
     days = list(dict.fromkeys((runs[0]["day"], last["day"])))
     seconds = sum(run["seconds"] for run in runs)

@@ -239,6 +239,7 @@ def test_runs_of_a_part_add_up_in_its_row(tmp_path: Path) -> None:
     text = recorded(tmp_path, Part("kill: a", "a kill", 90, counts={"before its end": 90}))
     assert "| 2,100 | 1 |" in text, "a fault is not forgotten"
     assert "fault: lost" in text
+    assert "; 90 tries since the last fault; fault: lost" in text
     assert record.tried("kill: a", tmp_path / "runs.jsonl") == 2100
 
 
