@@ -305,7 +305,7 @@ def _grain_loader(images: np.ndarray, what: str) -> Call | None:
 
 
 def _numpy_adapter(images: np.ndarray) -> Call:
-    """Batch by batch: the adapter has no single images."""
+    """Batch by batch, for the adapter has no single images; in their order: gathering others is not the adapter's."""
     from ipmix.integrations.numpy import AugmentedBatches
 
     batches = AugmentedBatches(images, np.arange(len(images)), batch_size=BATCH, shuffle=False)

@@ -98,9 +98,10 @@ class AugmentedBatches:
         check_int64("epoch", epoch)
         if not 0 <= number < len(self):
             raise IndexError(f"batch {number} of {len(self)}")
-        indices = self._order(int(epoch))[number * self.batch_size : (number + 1) * self.batch_size]
+        rows = slice(number * self.batch_size, (number + 1) * self.batch_size)
+        indices = self._order(int(epoch))[rows]
         batch = augment(
-            self.images[indices], self.method, self.mixing, seed=self.seed, epoch=epoch, indices=indices,
+            self.images[indices if self.shuffle else rows], self.method, self.mixing, seed=self.seed, epoch=epoch, indices=indices,
             threads=self.threads, **self.form,
         )  # fmt: skip
         return batch, self.labels[indices]
