@@ -1,6 +1,7 @@
 """Cells trained and measured for real, on a few digits: whole, interrupted, in two parts, two at once."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ from ipmix.core.files import alone
 from ipmix.data.datasets import load
 from ipmix.experiment.config import ExecutionConfig
 from ipmix.experiment.studies.attention import write_attention
-from ipmix.experiment.studies.carrying_out import Manner, carry_out
+from ipmix.experiment.studies.carrying_out import Manner, carry_out, sweep_finished
 from ipmix.experiment.studies.places import Places
 from ipmix.experiment.studies.results import Job, Results, jobs
 from ipmix.experiment.studies.running import Stopped, run_jobs, stage
@@ -180,6 +181,27 @@ def test_a_finished_cell_is_not_made_again(
     monkeypatch.setattr(carrying_out, "train", none)
     job = jobs(study, "laptop", [0])[0]
     assert carry_out(job, whole, manner) == job.path(whole)
+
+
+def test_what_a_killed_process_left_behind_its_result_is_removed(study: Study, whole: Path, tmp_path: Path) -> None:
+    job = jobs(study, "laptop", [0], ["plain"])[0]
+    path, work = job.path(tmp_path), job.work(tmp_path)
+    (work / "run").mkdir(parents=True)
+    (work / "clock.json").write_text("{}")
+    (work / "run" / "state.pt").write_text("")
+    job.log(tmp_path).write_text("nearly done")
+    sweep_finished(job, tmp_path)
+    assert (work / "run" / "state.pt").exists()  # no result: it is at work, or goes on
+    path.write_bytes(job.path(whole).read_bytes())
+    with alone(work):  # somebody is at it
+        sweep_finished(job, tmp_path)
+        assert (work / "run" / "state.pt").exists()
+    os.utime(work / "clock.json", ns=(path.stat().st_mtime_ns + 10**9,) * 2)
+    sweep_finished(job, tmp_path)
+    assert (work / "run" / "state.pt").exists()  # of other settings, begun later
+    os.utime(work / "clock.json", ns=(path.stat().st_mtime_ns - 10**9,) * 2)
+    sweep_finished(job, tmp_path)
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
 
 
 def test_processes_make_the_same_results(study: Study, data: Path, whole: Path, tmp_path: Path) -> None:

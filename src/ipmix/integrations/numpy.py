@@ -100,9 +100,10 @@ class AugmentedBatches:
             raise IndexError(f"batch {number} of {len(self)}")
         rows = slice(number * self.batch_size, (number + 1) * self.batch_size)
         indices = self._order(int(epoch))[rows]
+        images = self.images[indices if self.shuffle else rows]
         batch = augment(
-            self.images[indices if self.shuffle else rows], self.method, self.mixing, seed=self.seed, epoch=epoch, indices=indices,
-            threads=self.threads, **self.form,
+            images, self.method, self.mixing, seed=self.seed, epoch=epoch, indices=indices, threads=self.threads,
+            **self.form,
         )  # fmt: skip
         return batch, self.labels[indices]
 

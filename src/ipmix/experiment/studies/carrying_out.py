@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ipmix.core.errors import InputError
 from ipmix.core.files import alone, write_text
 from ipmix.core.json_text import json_text, read_json_object
 from ipmix.experiment.config import ExecutionConfig
@@ -111,6 +112,25 @@ def carry_out(job: Job, out: Path, manner: Manner) -> Path:
     with suppress(OSError):
         work.rmdir()
     return path
+
+
+def sweep_finished(job: Job, out: Path) -> None:
+    """Remove what a process that was killed right after it had written a cell's result left of its work.
+
+    Only what is older than the result: a folder of later work is that of other settings (``--force``), and goes on.
+    """
+    path, work = job.path(out), job.work(out)
+    try:
+        left = path.stat().st_mtime_ns >= (work / CLOCK_FILE).lstat().st_mtime_ns
+    except OSError:
+        return
+    if not left or work.is_symlink():
+        return
+    with suppress(InputError), alone(work):  # another process may be at the removing itself
+        _clear(work)
+    with suppress(OSError):
+        work.rmdir()
+    job.log(out).unlink(missing_ok=True)
 
 
 def _measured(

@@ -58,6 +58,10 @@ class Job:
         """The folder of the run while it is at work."""
         return out / self.study / self.scale / f"{self.cell}-seed{self.seed}.work"
 
+    def log(self, out: Path) -> Path:
+        """What the run's process says, as long as it has not ended well."""
+        return self.path(out).with_suffix(".log")
+
     @property
     def needs_weights(self) -> bool:
         """Whether it is done only if the network is kept."""

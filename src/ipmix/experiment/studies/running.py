@@ -133,7 +133,7 @@ def is_at_work(job: Job, out: Path) -> bool:
 
 
 def _started(job: Job, out: Path, words: Sequence[str], threads: int) -> Running:
-    log = job.path(out).with_suffix(".log")
+    log = job.log(out)
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [
         sys.executable, "-m", "ipmix", "reproduce", "run", job.source, "--scale", job.scale, "--cells", job.cell,
