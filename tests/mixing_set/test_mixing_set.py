@@ -19,6 +19,7 @@ from ipmix.mixing_set import manifest
 from ipmix.mixing_set.making import make
 from ipmix.mixing_set.manifest import MixingSetPlan
 from ipmix.mixing_set.mixing_set import MixingSet, margin
+from ipmix.mixing_set.planes import Planes
 
 MIX = {"ifs": 3, "julia": 2}
 
@@ -116,7 +117,7 @@ def test_images_that_are_not_square_are_cropped_in_the_middle(tmp_path):
 def test_planes_too_large_for_memory_are_mapped(tmp_path, monkeypatch):
     write_images(tmp_path / "set", [(50, 40), (40, 50), (64, 64)])
     in_memory = MixingSet.folder(tmp_path / "set").planes(32, 32)
-    monkeypatch.setattr("ipmix.mixing_set.mixing_set.MEMORY_MOST", 1000)
+    monkeypatch.setattr("ipmix.mixing_set.planes.MEMORY_MOST", 1000)
     mapped = MixingSet.folder(tmp_path / "set", cache=tmp_path / "cache").planes(32, 32)
     assert isinstance(mapped, np.memmap)
     assert not isinstance(in_memory, np.memmap)
@@ -196,7 +197,7 @@ def test_a_set_is_known_by_its_images(tmp_path, monkeypatch):
 
 def test_planes_in_the_cache_are_of_these_very_images(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr("ipmix.mixing_set.mixing_set.MEMORY_MOST", 0)
+    monkeypatch.setattr("ipmix.mixing_set.planes.MEMORY_MOST", 0)
     write_images(tmp_path / "own", [(9, 9)])
     path = tmp_path / "own" / "class" / "0.png"
     pixels = np.zeros((9, 9, 3), np.uint8)
@@ -305,7 +306,7 @@ def test_a_shard_cut_short_meanwhile(tmp_path):
 RESIDENT = """
 import sys
 import numpy as np
-from ipmix.mixing_set import mixing_set
+from ipmix.mixing_set import planes
 from ipmix.mixing_set.sources import ArrayFile, ShardSource
 from ipmix.mixing_set.mixing_set import MixingSet
 
@@ -329,7 +330,7 @@ for step in range(60):
     numbers = rng.integers(0, len(mixing), 128)
     if sys.argv[2] == "making planes":
         # As if 32 MiB were too many: these are resized once, into a file, and read from it.
-        mixing_set.MEMORY_MOST = 0
+        planes.MEMORY_MOST = 0
         mixing.gather(numbers, 40, 40).sum()
     elif sys.argv[2] == "gather":
         mixing.gather(numbers, 56, 56).sum()
@@ -383,7 +384,7 @@ def test_a_large_array_goes_to_another_process_as_a_mapped_file(tmp_path, monkey
 def test_planes_are_made_once_for_all_processes(tmp_path, monkeypatch):
     mixing = MixingSet.generate(20, 36, 0, mix=MIX, cache=tmp_path)
     right = mixing.planes(40, 40)
-    monkeypatch.setattr(MixingSet, "_blocks", lambda *_: 1 / 0)
+    monkeypatch.setattr(Planes, "_blocks", lambda *_: 1 / 0)
     again = MixingSet.generate(20, 36, 0, mix=MIX, cache=tmp_path)
     np.testing.assert_array_equal(again.planes(40, 40), right)
     assert not isinstance(again.planes(40, 40), np.memmap), "read where it lies, not image by image"

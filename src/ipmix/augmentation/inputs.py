@@ -38,6 +38,33 @@ def check_mixing(mixing: Any) -> None:
         raise InputError(f"mixing must be a MixingSet or an array uint8[M, h, w, C], got {described(mixing)}")
 
 
+class OneByOne:
+    """A mixing set of which a batch's own images are resized for it, and nothing else is made or kept.
+
+    For a size that not many images have (``MixingSet.planes_if_worth``). The results are the same.
+    """
+
+    def __init__(self, mixing: Any) -> None:
+        self._mixing = mixing
+
+    def __len__(self) -> int:
+        return len(self._mixing)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        image: np.ndarray = self._mixing[index]
+        return image
+
+    def planes(self, height: int, width: int, channels: int = 3) -> np.ndarray:
+        """Those of the whole set."""
+        planes: np.ndarray = self._mixing.planes(height, width, channels)
+        return planes
+
+    def gather(self, numbers: np.ndarray, height: int, width: int, channels: int = 3) -> np.ndarray:
+        """Those of some images."""
+        planes: np.ndarray = self._mixing.resized(numbers, height, width, channels)
+        return planes
+
+
 def mixing_planes(
     table: RecipeTable, images: np.ndarray, mixing: MixingImages | None
 ) -> tuple[RecipeTable, np.ndarray]:
@@ -51,8 +78,8 @@ def mixing_planes(
     if len(used) and used.max(initial=NO_MIXING_IMAGE) >= len(mixing):
         raise InputError(f"a recipe uses mixing image {used.max()}, and the set has {len(mixing)}")
     if not isinstance(mixing, np.ndarray) and hasattr(mixing, "planes"):
-        planes = mixing.planes(height, width, channels)
-        if not isinstance(planes, np.memmap):
+        planes = None if isinstance(mixing, OneByOne) else mixing.planes(height, width, channels)
+        if planes is not None and not isinstance(planes, np.memmap):
             return table, planes
         # A set larger than memory: only this batch's images are read.
         table, chosen = _renumbered(table)

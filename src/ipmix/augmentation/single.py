@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ipmix.augmentation.batches import augment, check_method
-from ipmix.augmentation.inputs import check_fit, check_mixing, contiguous_images
+from ipmix.augmentation.inputs import OneByOne, check_fit, check_mixing, contiguous_images
 from ipmix.core.checking import check_int64, check_out, check_shape, described
 from ipmix.core.errors import InputError
 from ipmix.core.image_forms import advice, check_channels_last
@@ -164,6 +164,8 @@ class Augmenter:
         out = form.shape(1, height, width)[1:], np.dtype(form.kind)
         count = 0 if self._mixing is None else len(self._mixing)
         planes = self._planes_for(height, width, channels)
+        if planes is None:  # of a size that few images have so far
+            return _Ready(shape, *out, None, self._without_planes)
         make_drawer = getattr(self._method, "drawer", lambda seed, scene: None)
         prepared = make_drawer(self._seed, ImageSpec(height, width, channels, count))
         # Several tables for one image, or none: the general way, at its cost for each call. Likewise a large set
@@ -173,18 +175,33 @@ class Augmenter:
         table, draw = prepared
         return _Ready(shape, *out, draw, find_engine("compiled").applier(table, np.asarray(planes), form))
 
-    def _planes_for(self, height: int, width: int, channels: int) -> np.ndarray:
+    def _planes_for(self, height: int, width: int, channels: int) -> np.ndarray | None:
         mixing = self._mixing
         if mixing is None:
             return np.zeros((1, channels, height, width), np.uint8)
         if not isinstance(mixing, np.ndarray):
-            return mixing.planes(height, width, channels)
+            if self._shape is not None or not hasattr(mixing, "planes_if_worth"):
+                return mixing.planes(height, width, channels)
+            used = self._kept.without_planes.get((height, width, channels), 0)
+            planes: np.ndarray | None = mixing.planes_if_worth(height, width, channels, used=used)
+            return planes
         check_fit(self._array, height, width, channels)
         return self._planes
 
     def _in_stages(self, image: np.ndarray, out: np.ndarray, index: int, epoch: int, view: int) -> None:
+        self._by_the_batch(self._mixing, image, out, index, epoch, view)
+
+    def _without_planes(self, image: np.ndarray, out: np.ndarray, index: int, epoch: int, view: int) -> None:
+        kept, mixing = self._kept, OneByOne(self._mixing)
+        self._by_the_batch(mixing, image, out, index, epoch, view)
+        used = kept.without_planes[image.shape] = kept.without_planes.get(image.shape, 0) + 1
+        if used % len(mixing) == 0:  # they may pay now: look again for the next image
+            kept.shapes.pop(image.shape, None)
+            kept.ready = _Kept.ready
+
+    def _by_the_batch(self, mixing: Any, image: np.ndarray, out: np.ndarray, index: int, epoch: int, view: int) -> None:
         augment(
-            *(image[None], self._method, self._mixing),
+            *(image[None], self._method, mixing),
             **{"seed": self._seed, "epoch": epoch, "indices": [index], "view": view, "out": out[None], **self._form},
         )
 
@@ -212,6 +229,7 @@ class _Kept(threading.local):
 
     def __init__(self) -> None:
         self.shapes: OrderedDict[tuple[int, ...], _Ready] = OrderedDict()
+        self.without_planes: dict[tuple[int, ...], int] = {}  # how many images of a shape each had theirs resized
 
 
 def _numbers(index: Any, epoch: Any, view: Any) -> tuple[int, int, int]:

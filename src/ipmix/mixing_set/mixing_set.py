@@ -11,21 +11,16 @@ needs. What does not fit into memory is mapped from a file, and stays there.
 
 import hashlib
 import os
-import tempfile
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from ipmix.core.bounds import MIXING_MOST, SHAPE_MOST
 from ipmix.core.checking import check_count, check_images, check_indices, check_int64, check_shape, described
 from ipmix.core.errors import InputError
-from ipmix.core.files import FileLock
-from ipmix.core.folders import CACHE_VARIABLE, cache_folder
+from ipmix.core.folders import cache_folder
 from ipmix.core.image_forms import channels_advice
 from ipmix.core.progress import counting
 from ipmix.core.randomness import Key, below
@@ -33,9 +28,10 @@ from ipmix.core.threads import default_threads
 from ipmix.data.decoding import DEFAULT, SUFFIXES, BrokenImage, DecodeConfig, decode
 from ipmix.fractals.kinds import PAINTINGS_VERSION, SIZE_LEAST, SIZE_MOST
 from ipmix.mixing_set.composition import compose
-from ipmix.mixing_set.folder import find, fit
-from ipmix.mixing_set.making import make, new_array_file
+from ipmix.mixing_set.folder import find
+from ipmix.mixing_set.making import make
 from ipmix.mixing_set.manifest import VERSION, Entry, Manifest, MixingSetPlan, shard_name
+from ipmix.mixing_set.planes import Planes, PlanesKey
 from ipmix.mixing_set.sample import SIZE, sample_planes, unpack
 from ipmix.mixing_set.sources import (
     ArrayFile,
@@ -47,13 +43,7 @@ from ipmix.mixing_set.sources import (
     checked_source,
     open_shard,
 )
-from ipmix.mixing_set.verifying import LOSSLESS, refuse_changed
-
-MEMORY_MOST = 256 * 2**20
-"""Bytes of planes kept in memory; larger ones stay in a file in the cache, from which single images are read."""
-
-BLOCK = 64
-"""Images that are resized together: what making the planes of a large set takes in memory."""
+from ipmix.mixing_set.verifying import LOSSLESS
 
 
 def margin(height: int, width: int) -> int:
@@ -78,10 +68,9 @@ class MixingSet:
     def __init__(self, source: MixingSource, cache: str | os.PathLike[str] | None = None) -> None:
         self._source = checked_source(source)
         self._cache = cache
-        self._planes: dict[tuple[int, int], np.ndarray | ArrayFile] = {}
-        self._lock = threading.Lock()
         self.plan: MixingSetPlan | None = None
         self._manifests: list[Manifest] = []
+        self._kept = Planes(self._source, cache, self._expected)
         self.skipped: list[Path] = []
 
     @classmethod
@@ -246,7 +235,7 @@ class MixingSet:
         channel is the ITU-R BT.601 luma. C-contiguous, read-only where it is mapped from a file; computed
         once and kept. Another number of channels than the set has raises :class:`InputError`.
         """
-        planes = self._planes_for(height, width, channels)
+        planes = self._kept.made(self._key(height, width, channels))
         return planes.mapped if isinstance(planes, ArrayFile) else planes
 
     def gather(self, numbers: Sequence[int] | np.ndarray, height: int, width: int, channels: int = 3) -> np.ndarray:
@@ -255,9 +244,25 @@ class MixingSet:
         Where the planes are mapped from a file, these rows are read and nothing else becomes resident: this is
         how a training reads a set that is larger than memory.
         """
-        planes = self._planes_for(height, width, channels)
+        planes = self._kept.made(self._key(height, width, channels))
         numbers = self._numbers(numbers)
         return planes.rows(numbers) if isinstance(planes, ArrayFile) else planes[numbers]
+
+    def planes_if_worth(self, height: int, width: int, channels: int = 3, *, used: int) -> np.ndarray | None:
+        """:meth:`planes` where they are there, take little room, or pay; None where :meth:`resized` is the better way.
+
+        For images that each have a size of their own: planes of every size would fill the disk. They pay where as many
+        images as the set has were ``used`` at this size, each resized by itself; the first size of a process is taken
+        for that of all images unless it is large.
+        """
+        pays = self._kept.pay(self._key(height, width, channels), used)
+        return self.planes(height, width, channels) if pays else None
+
+    def resized(self, numbers: Sequence[int] | np.ndarray, height: int, width: int, channels: int = 3) -> np.ndarray:
+        """:meth:`gather`, but nothing is kept, and no other image is resized."""
+        key = self._key(height, width, channels)
+        images = [self._kept.resized(int(number), key) for number in self._numbers(numbers)]
+        return np.ascontiguousarray(np.stack(images)) if images else np.empty((0, key[1], key[0], key[0]), np.uint8)
 
     def crop(self, index: int, height: int, width: int, key: Key) -> np.ndarray:
         """Image ``index`` resized, then cropped at random by ``key`` alone: uint8[height, width, channels].
@@ -280,96 +285,30 @@ class MixingSet:
             raise NoSuchImage(f"image {worst} of a mixing set of {len(self)}")
         return checked % len(self)
 
-    def _planes_for(self, height: int, width: int, channels: int) -> "np.ndarray | ArrayFile":
+    def _key(self, height: int, width: int, channels: int) -> PlanesKey:
+        """The side and the channels of planes for images of this size."""
         check_count("channels", channels, 1, SHAPE_MOST["C"])
         if channels != self.channels and not (channels == 1 and self.channels == 3):
             raise InputError(
                 f"images of {channels} channels need a mixing set of {channels}, this one has {self.channels}; "
                 f"{channels_advice(channels)}wrap images of that many channels with MixingSet.array"
             )
-        side = margin(*check_shape((height, width), "HW"))
-        key = (side, channels)
-        with self._lock:
-            if key not in self._planes:
-                self._planes[key] = self._make_planes(side, channels)
-        return self._planes[key]
+        return margin(*check_shape((height, width), "HW")), channels
+
+    def _expected(self) -> list[Entry]:
+        """What the pixels of each image must hash to; nothing where that is not known."""
+        return self.entries if self.plan is not None and self.plan.files in LOSSLESS else []
 
     def __getstate__(self) -> dict[str, object]:
         # Planes are mapped again in the other process, and an array is mapped from a file; a lock can't be sent.
         source = self._source
         if isinstance(source, ArraySource):
             source = self._source = source.on_file(cache_folder(self._cache) / "arrays")
-        return {**self.__dict__, "_source": source, "_planes": {}, "_lock": None}
+        return {**self.__dict__, "_source": source, "_kept": None}
 
     def __setstate__(self, state: dict[str, object]) -> None:
-        self.__dict__.update(state, _lock=threading.Lock())
-
-    def _make_planes(self, side: int, channels: int) -> "np.ndarray | ArrayFile":
-        source = self._source
-        if isinstance(source, ShardSource) and source.fits(side, channels):
-            return source.shards[0]
-        shape = (len(self), channels, side, side)
-        if int(np.prod(shape)) > MEMORY_MOST:
-            return self._mapped_planes(shape)
-        if not (isinstance(source, ArraySource) and source.path is None):
-            with suppress(InputError):  # nowhere to write to: in memory, each process by itself
-                return self._mapped_planes(shape).mapped.view(np.ndarray)
-        planes = np.empty(shape, np.uint8)
-        for start, block in self._blocks(shape):
-            planes[start : start + len(block)] = block
-        return planes
-
-    def _blocks(self, shape: tuple[int, ...]) -> Iterator[tuple[int, np.ndarray]]:
-        """The planes in order, some at a time: (number of the first, uint8[n, channels, side, side])."""
-        count, channels, side, _ = shape
-        to_luma = channels == 1 and self.channels == 3
-
-        hashes = self.entries if self.plan is not None and self.plan.files in LOSSLESS else []
-
-        def resized(index: int) -> np.ndarray:
-            pixels = self._source.image(index)
-            if hashes:
-                refuse_changed(pixels, hashes[index])
-            image = fit(pixels, side)
-            if to_luma:
-                image = np.asarray(Image.fromarray(image).convert("L"))[:, :, None]
-            return image.transpose(2, 0, 1)
-
-        with ThreadPoolExecutor(default_threads()) as pool:
-            for start in range(0, count, BLOCK):
-                images = list(pool.map(resized, range(start, min(start + BLOCK, count))))
-                yield start, np.ascontiguousarray(np.stack(images))
-
-    def _mapped_planes(self, shape: tuple[int, ...]) -> ArrayFile:
-        folder = cache_folder(self._cache) / "planes"
-        name = f"{self._source.identity[:32]}-{'x'.join(map(str, shape))}.npy"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            if not (folder / name).exists():
-                # Workers that begin together: one makes them, the others wait and map them.
-                with FileLock(folder / f".{name}.lock") as lock:
-                    if not (folder / name).exists():
-                        self._write_planes(folder / name, shape)
-                    lock.release(remove=True)
-        except OSError as error:
-            raise InputError(
-                f"can't write the resized mixing images to {folder}: {error.strerror or error}; free some "
-                f"space, or name another folder with cache= or the environment variable {CACHE_VARIABLE}"
-            ) from error
-        return ArrayFile(folder / name)
-
-    def _write_planes(self, path: Path, shape: tuple[int, ...]) -> None:
-        with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
-            partial = Path(scratch) / path.name
-            new_array_file(partial, shape)
-            # Written, not mapped: pages of a map count as memory until they are on disk.
-            with open(partial, "r+b") as file:
-                file.seek(-int(np.prod(shape)), os.SEEK_END)
-                for _, block in self._blocks(shape):
-                    file.write(block.data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, path)
+        self.__dict__.update(state)
+        self._kept = Planes(self._source, self._cache, self._expected)
 
 
 def _folder_named(path: str | os.PathLike[str]) -> Path:

@@ -248,7 +248,11 @@ class _Run:
                         saved = time.monotonic()
                         stop.obey(wishes[0], folder.path if folder else None)
             if pending is not None:
-                self._settle(pending, folder, display)
+                asked, _ = self._settle(pending, folder, display)
+                # All processes know of a wish in a step's figures; of one that came behind them, only its own.
+                if asked or (stop.asked and self.processes.count == 1):
+                    self._save(folder)  # measuring may take longer than whoever wants the end is willing to wait
+                    stop.obey(True, folder.path if folder else None)
             self._finish_epoch(folder, display)
             saved = time.monotonic()
 
