@@ -4,7 +4,9 @@ import os
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network for a newer version
 
+import json
 import multiprocessing
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ import pytest
 A = pytest.importorskip("albumentations", reason="albumentations is not installed")
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
+import ipmix  # noqa: E402
 from ipmix.core.errors import InputError  # noqa: E402
 from ipmix.integrations.albumentations import AlbumentationsTransform  # noqa: E402
 
@@ -80,3 +83,22 @@ def test_forked_workers_and_epochs_draw_differently(persistent: bool) -> None:
     )
     seen = [made.tobytes() if hasattr(made, "tobytes") else made.numpy().tobytes() for _ in range(2) for made in loader]
     assert len(set(seen)) == 16
+
+
+@pytest.mark.parametrize("method", ["augmix", ipmix.AugMix(), ipmix.IPMix(k=2)])
+def test_a_saved_pipeline_does_the_same(method: Any) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (16, 12, 3), dtype=np.uint8)
+    pipeline = A.Compose([AlbumentationsTransform(method)], seed=5)
+    data = json.loads(json.dumps(A.to_dict(pipeline)))
+    loaded: Any = A.from_dict(data)
+    for each in (pipeline, loaded):
+        each.set_random_seed(5)
+    made = [pipeline(image=image)["image"] for _ in range(5)]
+    assert all(np.array_equal(loaded(image=image)["image"], each) for each in made)
+    assert any(not np.array_equal(image, each) for each in made)
+
+
+def test_a_method_of_ones_own_is_not_saved_as_an_object() -> None:
+    pipeline = A.Compose([AlbumentationsTransform(ipmix.PixelMethod(lambda images, keys: images))])
+    with pytest.raises(InputError, match=r"names its method, and .* has no name"):
+        A.to_dict(pipeline)

@@ -95,5 +95,12 @@ def darker(images: np.ndarray, keys: Any) -> np.ndarray:
 
 def test_a_method_without_a_name_is_not_saved(tmp_path: Path) -> None:
     for method in (ipmix.PixelMethod(darker), ipmix.Combined((ipmix.IPMix(), ipmix.CutOut()))):
-        with pytest.raises(InputError, match=r"names its layers' methods, and .* has no name: give it as a text"):
+        with pytest.raises(InputError, match=r"names its method, and .* has no name: give it as a text"):
             AugmentationLayer(method).get_config()
+
+
+def test_fractions_below_1_are_no_numbers_of_0_to_255() -> None:
+    layer = AugmentationLayer("augmix", value_range=255, data_format="channels_last")
+    with pytest.raises(InputError, match="go up to 1 in fractions, and value_range is 255: leave value_range out"):
+        layer(np.linspace(0, 1, 2 * 12 * 12 * 3, dtype=np.float32).reshape(2, 12, 12, 3), training=True)
+    layer(np.ones((2, 12, 12, 3), np.float32), training=True)  # a black image of 0 to 255

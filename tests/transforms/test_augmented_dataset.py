@@ -173,20 +173,20 @@ class Of:
 
 
 Pair = namedtuple("Pair", ["image", "label"])
-PIXELS = IMAGES[0]
+IMAGES[0] = IMAGES[0]
 RIGHT = EXPECTED[0][0].transpose(1, 2, 0)
 
 
 @pytest.mark.parametrize(
     ("item", "take"),
     [
-        (PIXELS, lambda got: got),
-        (Image.fromarray(PIXELS), np.asarray),
-        (to_tensor(PIXELS), lambda got: got.permute(1, 2, 0)),
-        ((PIXELS, 7), lambda got: got[0] if got[1] == 7 else None),
-        ([PIXELS, 7], lambda got: got[0] if type(got) is list else None),
-        (Pair(PIXELS, 7), lambda got: got.image if got.label == 7 else None),
-        ({"image": PIXELS, "label": 7}, lambda got: got["image"] if got["label"] == 7 else None),
+        (IMAGES[0], lambda got: got),
+        (Image.fromarray(IMAGES[0]), np.asarray),
+        (to_tensor(IMAGES[0]), lambda got: got.permute(1, 2, 0)),
+        ((IMAGES[0], 7), lambda got: got[0] if got[1] == 7 else None),
+        ([IMAGES[0], 7], lambda got: got[0] if type(got) is list else None),
+        (Pair(IMAGES[0], 7), lambda got: got.image if got.label == 7 else None),
+        ({"image": IMAGES[0], "label": 7}, lambda got: got["image"] if got["label"] == 7 else None),
     ],
 )
 def test_kinds_of_items(item: Any, take: Any) -> None:
@@ -194,7 +194,7 @@ def test_kinds_of_items(item: Any, take: Any) -> None:
     dataset.set_epoch(0)
     assert np.array_equal(take(dataset[0]), RIGHT)
     assert np.array_equal(take(dataset[-1]), RIGHT)
-    named = {"img": PIXELS}
+    named = {"img": IMAGES[0]}
     assert np.array_equal(AugmentedDataset(Of(named), "ipmix", MIXING, seed=3, image="img")[0]["img"], RIGHT)
 
 
@@ -277,7 +277,7 @@ TARGETS = {
 @pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
 @pytest.mark.parametrize("form", ["dict", "tuple"])
 def test_what_would_have_to_move_with_the_pixels_is_refused(target: Any, form: str) -> None:
-    item: Any = {"image": PIXELS, **target} if form == "dict" else (PIXELS, target)
+    item: Any = {"image": IMAGES[0], **target} if form == "dict" else (IMAGES[0], target)
     with pytest.raises(InputError, match=r'ipmix moves pixels, and the sample.*boxes="photometric"'):
         AugmentedDataset(Of(item), "ipmix", MIXING)[0]
     if not isinstance(target.get("target"), Image.Image):  # a second image in one sample
@@ -291,7 +291,7 @@ def test_what_would_have_to_move_with_the_pixels_is_refused(target: Any, form: s
 
 def test_labels_beside_an_image_pass_and_boxes_is_one_of_two() -> None:
     beside = {"label": 3, "caption": "a mask", "weights": torch.ones(7), "scores": np.ones((2, 5)), "mask": None}
-    got = AugmentedDataset(Of({"image": PIXELS, **beside}), "ipmix", MIXING, seed=3)[0]
+    got = AugmentedDataset(Of({"image": IMAGES[0], **beside}), "ipmix", MIXING, seed=3)[0]
     assert np.array_equal(got["image"], RIGHT)
     with pytest.raises(InputError, match="boxes must be one of refuse, photometric, got 'move'"):
         AugmentedDataset(Items(), "ipmix", MIXING, boxes="move")
@@ -329,3 +329,54 @@ def test_another_pillow_image_of_an_item_is_refused_unless_the_image_is_named() 
     assert AugmentedDataset([(image, other)], "ipmix-k3-t3", boxes="photometric")[0][1] is other
     with pytest.raises(InputError, match="'segmentation' would stay where they are"):
         AugmentedDataset([(image, {"segmentation": [[1, 2, 3, 4, 5, 6]]})], "ipmix-k3-t3")[0]
+
+
+@pytest.mark.parametrize(("workers", "persistent"), [(0, False), (1, False), (2, True)])
+def test_passes_without_batches_count_once(workers: int, persistent: bool) -> None:
+    """Without batches, torch asks a sequential sampler twice where there are workers."""
+    data = AugmentedDataset([IMAGES[0]] * 6, "augmix")
+    loader: Any = DataLoader(data, batch_size=None, num_workers=workers, persistent_workers=persistent)
+    seen = []
+    for epoch in range(3):
+        made = [np.asarray(image) for image in loader]
+        seen.append(data.epoch)
+        expected = ipmix.augment(np.stack([IMAGES[0]] * 6), ipmix.AugMix(), seed=0, epoch=epoch)
+        assert np.array_equal(np.stack(made), expected)
+    assert seen == [0, 1, 2]
+
+
+@pytest.mark.parametrize("kind", ["array", "tensor", "pillow"])
+def test_what_comes_behind_does_not_change_the_data_set(kind: str) -> None:
+    planes = torch.from_numpy(IMAGES[0].transpose(2, 0, 1).copy())
+    item = {"array": IMAGES[0].copy(), "tensor": planes.clone(), "pillow": Image.fromarray(IMAGES[0])}[kind]
+
+    def spoil(image: Any) -> Any:
+        if kind == "pillow":
+            image.paste((0, 0, 0), (0, 0, *image.size))
+        else:
+            image[...] = 0
+        return image
+
+    clean, augmented = AugmentedDataset([item], "vanilla", clean=True, after=spoil)[0]
+    assert not np.asarray(clean).any()
+    assert not np.asarray(augmented).any()
+    assert np.array_equal(item if kind == "tensor" else np.asarray(item), planes if kind == "tensor" else IMAGES[0])
+
+
+def test_what_else_the_data_set_has_is_there() -> None:
+    class Named(list[np.ndarray]):
+        classes = ("cat", "dog")
+
+    data = AugmentedDataset(Named([IMAGES[0]]), "augmix", views=2, seed=4)
+    assert data.classes == ("cat", "dog")
+    with pytest.raises(AttributeError, match="targets"):
+        data.targets  # noqa: B018
+    assert copy.deepcopy(data).classes == data.classes
+    assert repr(data).startswith("<AugmentedDataset of 1 items: AugMix(")
+    assert repr(data).endswith(", 2 views, seed 4>")
+
+
+def test_the_epoch_is_the_processors_whatever_the_default_device_is() -> None:
+    with torch.device("meta"):
+        data = AugmentedDataset([IMAGES[0]], "augmix")
+        assert np.array_equal(data[0], ipmix.augment(IMAGES[0][None], ipmix.AugMix(), seed=0)[0])

@@ -107,3 +107,17 @@ def test_labels_that_are_no_classes(label):
     image = np.zeros((8, 8, 3), np.uint8)
     with pytest.raises(InputError, match="labels to collate are whole numbers of classes"):
         collate("cutmix", 3)([(image, 0), (image, label)])
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        (Image.new("RGB", (8, 8)), Image.new("L", (8, 8))),
+        (Image.new("RGB", (8, 8)), np.zeros((8, 8, 3), np.uint8)),
+        (torch.zeros(3, 8, 8), np.zeros((8, 8, 3), np.uint8)),
+    ],
+)
+def test_images_of_two_kinds_in_a_batch_are_refused(others: tuple[Any, Any]) -> None:
+    together = collate(ipmix.CutMix(), classes=2)
+    with pytest.raises(InputError, match=r"of one kind, got .* and .*: convert them"):
+        together([(others[0], 0), (others[1], 1)])

@@ -122,8 +122,9 @@ def test_images_of_a_sample_share_the_key_and_the_rest_passes() -> None:
 @pytest.mark.parametrize(
     ("tensor", "words"),
     [
-        (torch.full((3, 8, 8), 1.5), "holds numbers from 0 to 1, got 1.5 to 1.5: augment before normalising"),
-        (torch.full((3, 8, 8), -0.1), "before normalising"),
+        (torch.full((3, 8, 8), 1.5), "holds numbers from 0 to 1, got 1.5 to 1.5: a resize or a blur"),
+        (torch.full((3, 8, 8), -0.1), "goes beyond the ends"),
+        (torch.full((3, 8, 8), -0.6), "before normalising"),
         (torch.full((3, 8, 8), float("nan")), "before normalising"),
         (torch.zeros((3, 8, 8), dtype=torch.int64), "holds torch.uint8 or numbers from 0 to 1, got torch.int64"),
         (torch.zeros((8, 8), dtype=torch.uint8), r"is \[C, H, W\] or \[N, C, H, W\], got \[8, 8\]"),
@@ -317,3 +318,60 @@ def test_a_path_as_mixing_images_is_refused() -> None:
     for path in ("/a/folder", Path("/a/folder")):
         with pytest.raises(InputError, match=r"pass mixing=ipmix.MixingSet.folder\('/a/folder'\)"):
             transforms.IPMix(mixing=path)
+
+
+@pytest.mark.parametrize("beyond", [1e-7, 0.4 / 255])
+def test_numbers_that_rounding_took_beyond_the_ends_are_taken_for_them(beyond: float) -> None:
+    planes = torch.from_numpy(PIXELS.transpose(2, 0, 1).copy()).float() / 255
+    planes[0, 0, 0], planes[0, 0, 1] = 0, 1
+    slightly = planes.clone()
+    slightly[0, 0, 0], slightly[0, 0, 1] = -beyond, 1 + beyond
+    assert torch.equal(given(2, slightly), given(2, planes))
+    assert not torch.equal(given(2, planes), planes)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (-0.1, 1.16, r"got -0.1 to 1.16: a resize or a blur .* tensor\.clamp\(0, 1\)"),
+        (-2.1, 2.6, "augment before normalising"),
+        (0.0, 250.0, "divide them by 255"),
+        (0.0, float("nan"), "augment before normalising"),
+    ],
+)
+def test_numbers_far_beyond_the_ends_are_refused(low: float, high: float, words: str) -> None:
+    planes = torch.zeros(3, 8, 8)
+    planes[0, 0, 0], planes[0, 0, 1] = low, high
+    with pytest.raises(InputError, match=words):
+        given(2, planes)
+
+
+@pytest.mark.parametrize("tensor", [torch.zeros(3, 8, 8).to_sparse(), torch.zeros(3, 8, 8, device="meta")])
+def test_a_tensor_that_is_not_dense_is_refused(tensor: torch.Tensor) -> None:
+    with pytest.raises(InputError, match=r"an image tensor is dense, this one .*to_dense"):
+        given(2, tensor)
+
+
+def test_what_is_known_of_a_pillow_image_stays() -> None:
+    for mode in ("RGB", "L"):
+        image = Image.fromarray(PIXELS).convert(mode)
+        image.info["icc_profile"] = b"profile"
+        made = given(1, image, transforms.AugMix())
+        assert made.info == {"icc_profile": b"profile"}
+        made.info["dpi"] = 3
+        assert "dpi" not in image.info
+
+
+def test_a_function_says_whether_it_moves_pixels() -> None:
+    def darker(images: np.ndarray, keys: Any) -> np.ndarray:
+        return images // 2
+
+    mask = np.zeros((20, 18), np.uint8)
+    with pytest.raises(InputError, match="darker moves pixels"):
+        transforms.MethodTransform(ipmix.PixelMethod(darker))(PIXELS, mask)
+    darker.moves_pixels = False  # type: ignore[attr-defined]
+    image, kept = transforms.MethodTransform(ipmix.PixelMethod(darker))(PIXELS, mask)
+    assert np.array_equal(image, PIXELS // 2)
+    assert kept is mask
+    with pytest.raises(InputError, match="darker moves pixels"):
+        transforms.MethodTransform(ipmix.PixelMethod(darker, moves_pixels=True))(PIXELS, mask)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ipmix.core.errors import InputError
-from ipmix.core.image_forms import check_channels_first
+from ipmix.core.image_forms import check_channels_first, out_of_range
 
 if TYPE_CHECKING:
     import torch
@@ -23,6 +23,9 @@ def from_tensor(tensor: "torch.Tensor") -> np.ndarray:
         grey = ": a grey image is tensor[None]" if tensor.ndim == 2 and tensor.numel() else ""
         raise InputError(f"an image tensor is [C, H, W] or [N, C, H, W], got {list(tensor.shape)}{grey}")
     check_channels_first(tensor.shape)
+    if tensor.layout != torch.strided or tensor.device.type == "meta":
+        kind = "holds no numbers (device meta)" if tensor.device.type == "meta" else f"is {tensor.layout}"
+        raise InputError(f"an image tensor is dense, this one {kind}: for a sparse one, tensor.to_dense()")
     images = tensor.detach().reshape(-1, *tensor.shape[-3:])
     if not images.is_floating_point() and images.dtype != torch.uint8:
         raise InputError(
@@ -56,14 +59,14 @@ def _bytes_of(images: "torch.Tensor") -> "torch.Tensor":
     if images.dtype == torch.uint8 or images.numel() == 0:
         return images.to(torch.uint8)
     low, high = (float(bound) for bound in images.aminmax())
-    if not (low >= 0.0 and high <= 1.0):  # also NaN
-        advice = "augment before normalising (Normalize), or give bytes (torch.uint8)"
-        if 0.0 <= low and 2.0 < high <= 255.0:
-            advice = "divide them by 255, or give bytes (tensor.round().to(torch.uint8))"
+    if advice := out_of_range(low, high, 1.0, "tensor.clamp(0, 1)", "tensor.round().to(torch.uint8)"):
         raise InputError(
-            f"an image tensor of {images.dtype} holds numbers from 0 to 1, got {low:g} to {high:g}: {advice}"
+            f"an image tensor of {images.dtype} holds numbers from 0 to 1, got {low:.6g} to {high:.6g}: {advice}"
         )
-    return (images.float() * 255.0).round_().to(torch.uint8)
+    numbers = images.float() * 255.0
+    if low < 0.0 or high > 1.0:  # by less than half a level
+        numbers = numbers.clamp_(0.0, 255.0)
+    return numbers.round_().to(torch.uint8)
 
 
 def to_tensor(planes: np.ndarray, like: "torch.Tensor") -> "torch.Tensor":

@@ -69,6 +69,25 @@ def check_channels_first(shape: Sequence[int]) -> None:
     )
 
 
+HALF_A_LEVEL = 0.5 / 255
+"""How far beyond [0, 1] a number may lie and still be taken for its end: a blur or a resize rounds to just above 1."""
+
+
+def out_of_range(low: float, high: float, top: float, clamp: str, to_bytes: str) -> str:
+    """What to do with numbers from ``low`` to ``high`` where 0 to ``top`` is expected; "" where they are well.
+
+    ``clamp`` and ``to_bytes`` are what to call for it.
+    """
+    slack = HALF_A_LEVEL * top
+    if -slack <= low and high <= top + slack:  # not so for NaN
+        return ""
+    if top == 1.0 and low >= 0.0 and 2.0 < high <= 255.0:
+        return f"divide them by 255, or give bytes ({to_bytes})"
+    if -0.5 * top <= low and high <= 1.5 * top:
+        return f"a resize or a blur before it goes beyond the ends: {clamp} behind that, or augment before it"
+    return "augment before normalising (Normalize), or give bytes (uint8)"
+
+
 def advice(value: Any, name: str, *, batch: bool) -> str:
     """What to do with ``value``, called ``name``, to have uint8[H, W, C] of it, or uint8[N, H, W, C] for a ``batch``.
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ipmix.core.checking import check_int64
+from ipmix.integrations.method_data import method_as_data, method_of_data
 from ipmix.integrations.sharing import augment_array, made_ready, needed, refuse_following, settled
 from ipmix.methods.protocol import Method
 from ipmix.recipe.mixing_images import MixingImages
@@ -45,6 +46,10 @@ class AlbumentationsTransform(albumentations.ImageOnlyTransform):
         own_seed: Any
         boxes: Any
 
+        def model_dump(self, **_: Any) -> dict[str, Any]:
+            """The settings as they are: a method that was made would become a dict of its options."""
+            return {name: getattr(self, name) for name in type(self).model_fields}
+
     def __init__(
         self,
         method: Method | str = "ipmix",
@@ -54,12 +59,21 @@ class AlbumentationsTransform(albumentations.ImageOnlyTransform):
         p: float = 1.0,
     ) -> None:
         super().__init__(p=p)
+        method = method_of_data(method)
         if own_seed is not None:
             check_int64("own_seed", own_seed)
         self.method, self.mixing, self.own_seed, self.boxes = method, mixing, own_seed, boxes
         self._method, images = settled(method, mixing, boxes)
         self._augmenter = made_ready(self._method, images)
         self._own = None if own_seed is None else np.random.default_rng(own_seed % 2**64)
+
+    def get_transform_init_args(self) -> dict[str, Any]:
+        """The settings for a saved pipeline: the method by its name, or by its name and options; no mixing images.
+
+        Raises:
+            InputError: a method of one's own that was given as an object.
+        """
+        return {**super().get_transform_init_args(), "method": method_as_data(self.method), "mixing": None}
 
     def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
         """The key of this call."""

@@ -67,7 +67,7 @@ class AugmentedColumn:
         self.method, self.mixing = settled(method, mixing, boxes)
         self.image, self.key, self.before, self.after = image, key, before, after
         self.into, self.seed = into or image, int(seed)
-        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # workers see it change, persistent ones too
+        self._epoch = torch.zeros((), dtype=torch.int64, device="cpu").share_memory_()  # workers see it change
         self._moves = moves_pixels(self.method)
         self._augmenter = made_ready(self.method, self.mixing, self.seed)
 

@@ -3,9 +3,6 @@
 >>> model.fit(AugmentedPyDataset(images, labels, "ipmix-k3-t3", batch_size=128, threads=2))  # doctest: +SKIP
 """
 
-import dataclasses
-import json
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,10 +11,9 @@ from ipmix.augmentation.batches import augment
 from ipmix.core.checking import check_positive
 from ipmix.core.errors import InputError
 from ipmix.core.image_forms import looks_channels_first, looks_channels_last
+from ipmix.integrations.method_data import method_as_data, method_of_data
 from ipmix.integrations.numpy import AugmentedBatches
 from ipmix.integrations.sharing import from_bytes, needed, settled, to_bytes
-from ipmix.methods import METHODS
-from ipmix.methods.choosing import chosen_method
 from ipmix.methods.protocol import Method
 from ipmix.recipe.mixing_images import MixingImages
 
@@ -104,7 +100,7 @@ class AugmentationLayer(keras.layers.Layer):
         method: such as ``ipmix.IPMix()``, or its name such as "ipmix-k3-t3".
         mixing: a mixing set, or uint8[M, h, w, C]; by default, where the method needs one, ``MixingSet.sample()``.
         value_range: the largest value that floats may have: 1, or 255 for floats of 0 to 255. Bytes (uint8) are 0 to
-            255 by their type, whatever it says.
+            255 by their type, whatever it says; ``fit`` makes floats of 0 to 255 of them before any layer.
         data_format: "channels_last" or "channels_first"; Keras's own setting if left out.
         seed: of the layer's generator, which begins with it again in a loaded model; a random one if left out.
 
@@ -161,6 +157,12 @@ class AugmentationLayer(keras.layers.Layer):
 
     def _bytes_of(self, images: np.ndarray) -> np.ndarray:
         """The batch as uint8; InputError for other dtypes and ranges, with the setting that is meant."""
+        small = images.dtype.kind == "f" and self.value_range > 2 and images.size and 0 < images.max() <= 1
+        if small and (images != np.rint(images)).any():  # of 0 to 255 they would be black but for rounding
+            raise InputError(
+                f"images of {images.dtype} go up to {images.max():g} in fractions, and value_range is "
+                f"{self.value_range:g}: leave value_range out for numbers from 0 to 1"
+            )
         if images.dtype.kind == "f" and self.value_range < 2 and images.size and 2 < images.max() <= 255:
             raise InputError(
                 f"images of {images.dtype} go up to {images.max():g}, and value_range is {self.value_range:g}: pass "
@@ -178,10 +180,9 @@ class AugmentationLayer(keras.layers.Layer):
         Raises:
             InputError: a method of one's own that was given as an object.
         """
-        method = self.given if isinstance(self.given, str) else _as_data(self.method)
         return {
             **super().get_config(),
-            "method": method,
+            "method": method_as_data(self.given if isinstance(self.given, str) else self.method),
             "value_range": self.value_range,
             "data_format": self.data_format,
             "seed": self.seed,
@@ -190,10 +191,7 @@ class AugmentationLayer(keras.layers.Layer):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "AugmentationLayer":
         """The layer of :meth:`get_config`'s settings."""
-        method = config["method"]
-        if isinstance(method, Mapping):
-            method = chosen_method(method["name"], None, method["options"])
-        return cls(**{**config, "method": method})
+        return cls(**{**config, "method": method_of_data(config["method"])})
 
 
 def _check_order(shape: tuple[int, ...], first: bool) -> None:
@@ -206,21 +204,3 @@ def _check_order(shape: tuple[int, ...], first: bool) -> None:
             f"the layer's data_format is {set_to}, and images {list(shape)} look like {other}: pass "
             f"data_format={other!r}"
         )
-
-
-def _as_data(method: Any) -> dict[str, Any]:
-    """A method of the library's as JSON data: its name and options."""
-    options = {}
-    known = METHODS.get(method.name) is type(method)
-    try:
-        if known and dataclasses.is_dataclass(method):
-            fields = {field.name: getattr(method, field.name) for field in dataclasses.fields(method)}
-            options = json.loads(json.dumps(fields))  # its tuples as lists, which Keras's files hold
-        if type(method) is METHODS["vanilla"] or (known and chosen_method(method.name, None, options) == method):
-            return {"name": method.name, "options": options}
-    except TypeError:
-        pass  # an option that is no data
-    raise InputError(
-        f"a saved model names its layers' methods, and {method.name} as it was made has no name: give it as a text, "
-        "such as 'ipmix-k3-t3', or 'module:Name' of your own"
-    )

@@ -11,7 +11,7 @@ from ipmix.augmentation.inputs import check_mixing
 from ipmix.augmentation.single import Augmenter
 from ipmix.core.checking import described
 from ipmix.core.errors import InputError
-from ipmix.core.image_forms import advice
+from ipmix.core.image_forms import advice, out_of_range
 from ipmix.methods.choosing import named_method
 from ipmix.methods.moving import moves_pixels, photometric
 from ipmix.methods.protocol import Method
@@ -97,14 +97,14 @@ def to_bytes(images: np.ndarray, top: float = 1.0) -> np.ndarray:
     if not np.issubdtype(images.dtype, np.floating):
         words = advice(images, "image", batch=False)
         raise InputError(f"images are of uint8 or of floats from 0 to {top:g}, got {images.dtype}: {words}")
-    if images.size and not (images.min() >= 0 and images.max() <= top):  # also NaN
-        how = "augment before normalising"
-        if top == 1.0 and images.min() >= 0 and 2.0 < images.max() <= 255.0:
-            how = "divide them by 255, or give bytes (image.round().astype(numpy.uint8))"
-        raise InputError(
-            f"images of {images.dtype} hold numbers from 0 to {top:g}, got {images.min():g} to {images.max():g}: {how}"
-        )
-    return np.rint(images.astype(np.float32) * np.float32(255 / top)).astype(np.uint8)
+    if images.size:
+        low, high = float(images.min()), float(images.max())
+        clip, rounded = f"numpy.clip(image, 0, {top:g})", "image.round().astype(numpy.uint8)"
+        if how := out_of_range(low, high, top, clip, rounded):
+            raise InputError(
+                f"images of {images.dtype} hold numbers from 0 to {top:g}, got {low:.6g} to {high:.6g}: {how}"
+            )
+    return np.rint(images.astype(np.float32) * np.float32(255 / top)).clip(0, 255).astype(np.uint8)
 
 
 def from_bytes(images: np.ndarray, dtype: Any, top: float = 1.0) -> np.ndarray:

@@ -58,7 +58,7 @@ class AugmentedSample:
         self.method, mixing = settled(method, mixing, boxes)
         self._moves = moves_pixels(self.method)
         self.endings = ENDINGS if image is None else tuple(image.split(";"))
-        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # workers see it change, persistent ones too
+        self._epoch = torch.zeros((), dtype=torch.int64, device="cpu").share_memory_()  # workers see it change
         self._augmenter = made_ready(self.method, mixing, seed)
 
     def set_epoch(self, epoch: int) -> None:

@@ -25,13 +25,16 @@ class PixelMethod:
     function: PixelFunction
     """(images uint8[N, H, W, C], keys) -> uint8[N, H, W, C]; it draws from ``keys.seeds()`` or ``keys.uniform()``, so
     that each image depends on its own key alone, and may be called from several threads."""
-    moves_pixels: bool = True
-    """Whether boxes and masks would have to follow."""
+    moves_pixels: bool | None = None
+    """Whether boxes and masks would have to follow; None asks the function (``darker.moves_pixels = False``), and is
+    True where that doesn't say."""
 
     mixes_labels = False
     needs_mixing_images = False
 
     def __post_init__(self) -> None:
+        if self.moves_pixels is None:
+            object.__setattr__(self, "moves_pixels", bool(getattr(self.function, "moves_pixels", True)))
         if isinstance(self.function, type) or not callable(self.function):
             raise InputError(f"a method of pixels is a function (images, keys) -> images, got {shown(self.function)}")
         try:

@@ -98,6 +98,17 @@ class AugmentedDataset(Dataset[Any]):
         """The epoch of the pass that runs, or of the one that was set; 0 where items count each for itself."""
         return self._epoch.epoch
 
+    def __getattr__(self, name: str) -> Any:
+        """What the data set has besides items, such as ``classes`` and ``targets``."""
+        if name.startswith("_") or "dataset" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__} has no {name!r}")
+        return getattr(self.dataset, name)
+
+    def __repr__(self) -> str:
+        images = "" if self.mixing is None else f", {len(self.mixing)} mixing images"
+        views = f", {self.views} views{' behind the clean image' if self.clean else ''}"
+        return f"<AugmentedDataset of {len(self.dataset)} items: {self.method}{images}{views}, seed {self.seed}>"
+
     def set_epoch(self, epoch: int) -> None:
         """The pass that begins next is epoch ``epoch``; the ones behind it count on from there."""
         self._epoch.give(epoch)
@@ -128,7 +139,7 @@ class AugmentedDataset(Dataset[Any]):
             self._refuse_several(item, image)
         if self.before is not None:
             image = self.before(image)
-        made = [image] if self.clean else []
+        made = [_copy(image)] if self.clean else []  # ``after`` may change it, and the data set's must stay
         for view in range(self.views):
             made.append(augment_item(image, self._augmenter, index=number, epoch=epoch, view=view))
         if self.after is not None:
@@ -157,6 +168,12 @@ class AugmentedDataset(Dataset[Any]):
         if isinstance(item, tuple | list):
             return 0 if self.image is None else self.image
         return None
+
+
+def _copy(image: Any) -> Any:
+    """Pillow's images and arrays have a ``copy``, torch's tensors a ``clone``."""
+    copy = getattr(image, "copy", None) or getattr(image, "clone", None)
+    return image if copy is None else copy()
 
 
 def _replaced(item: Any, place: Any, image: Any) -> Any:

@@ -74,6 +74,13 @@ def _number(label: Any) -> int:
 
 def _stacked(images: list[Any]) -> tuple[np.ndarray, torch.Tensor | None]:
     """The images as uint8[N, H, W, C], and where they are tensors, those as one batch."""
+    kinds = {type(image).__name__ if not isinstance(image, Image.Image) else f"Pillow image of mode {image.mode}"
+             for image in images}  # fmt: skip
+    if len(kinds) > 1:
+        raise InputError(
+            f"the images of a batch must be of one kind, got {' and '.join(sorted(kinds))}: convert them, such as by "
+            "image.convert('RGB') or numpy.asarray(image)"
+        )
     shapes = {tuple(getattr(image, "shape", ())) or getattr(image, "size", None) for image in images}
     if len(shapes) > 1:
         raise InputError(

@@ -13,6 +13,9 @@ from ipmix.core.errors import InputError
 
 UNKNOWN, COUNTED, GIVEN = range(3)
 
+ITEMS = 4
+"""Numbers of :class:`SharedEpoch` before those of the items."""
+
 
 class EpochIndex(int):
     """An index that carries the epoch it was drawn for."""
@@ -65,11 +68,14 @@ class EpochSampler(Sampler[int]):
 class SharedEpoch:
     """The epoch of a data set, in memory that it shares with its copies in worker processes.
 
-    Until an epoch is given or a pass was seen to begin, an item's epoch is how often it was made before.
+    Until an epoch is given or a pass was seen to begin, an item's epoch is how often it was made before. A pass that
+    begins twice before any item was made is one: without batches, a DataLoader with workers asks its sampler two times.
     """
 
     def __init__(self, count: int) -> None:
-        self._memory = torch.zeros(3 + count, dtype=torch.int64).share_memory_()
+        # The epoch, how it is known, whether it was given since a pass began, whether an item was made since, and the
+        # items' own counts.
+        self._memory = torch.zeros(ITEMS + count, dtype=torch.int64, device="cpu").share_memory_()
         self._numbers: np.ndarray = self._memory.numpy()
 
     def __getstate__(self) -> torch.Tensor:
@@ -91,19 +97,20 @@ class SharedEpoch:
 
     def begin_pass(self) -> None:
         """A pass begins: the next epoch, but for the first pass and the first after :meth:`give`."""
-        state, fresh = self._numbers[1], self._numbers[2]
-        if state != UNKNOWN and not fresh:
+        _, state, fresh, made = self._numbers[:ITEMS]
+        if state != UNKNOWN and made and not fresh:
             self._numbers[0] += 1
-        self._numbers[1:3] = state or COUNTED, 0
+        self._numbers[1:ITEMS] = state or COUNTED, 0, 0
 
     def of(self, index: int) -> int:
         """The epoch that an item is made for."""
         if isinstance(index, EpochIndex):
             return index.epoch
+        self._numbers[3] = 1
         if self._numbers[1] != UNKNOWN:
             return int(self._numbers[0])
-        self._numbers[3 + index] += 1
-        return int(self._numbers[3 + index]) - 1
+        self._numbers[ITEMS + index] += 1
+        return int(self._numbers[ITEMS + index]) - 1
 
 
 def asked_by_a_sampler() -> bool:

@@ -38,8 +38,10 @@ def from_pil(image: Image.Image) -> np.ndarray:
 
 
 def to_pil(pixels: np.ndarray, like: Image.Image) -> Image.Image:
-    """uint8[H, W, C] as a Pillow image of the same mode."""
-    return Image.frombytes(like.mode, (pixels.shape[1], pixels.shape[0]), np.ascontiguousarray(pixels))
+    """uint8[H, W, C] as a Pillow image of the same mode, with what is known of it (color profile, EXIF)."""
+    made = Image.frombytes(like.mode, (pixels.shape[1], pixels.shape[0]), np.ascontiguousarray(pixels))
+    made.info = like.info.copy()
+    return made
 
 
 def to_tensor(planes: np.ndarray, like: torch.Tensor) -> torch.Tensor:
@@ -73,6 +75,7 @@ def augment_item(image: Any, augmenter: Augmenter, *, index: int, epoch: int, vi
             made = blank_rgb(*image.size)
             if (target := rgb_memory(made)) is not None:
                 augmenter.augment_rgbx(memory.pixels, target.pixels, index=index, epoch=epoch, view=view)
+                made.info = image.info.copy()
                 return made
         return to_pil(augmenter(from_pil(image), index=index, epoch=epoch, view=view), image)
     if isinstance(image, np.ndarray):
