@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -14,6 +15,9 @@ pytest.importorskip("torch", reason="the train extra is not installed")
 from tests.evaluation.words import BRIEF, measures, words
 
 from ipmix.cli.main import main
+from ipmix.core.errors import InputError
+from ipmix.evaluation.card import Scorecard
+from ipmix.report.exports import rendered
 
 
 def test_changed_images_are_not_given_the_old_answers(folder, network, tmp_path, capsys, small_chunks):
@@ -61,9 +65,47 @@ def test_an_interrupted_evaluation_is_scored_in_part_only_when_asked(folder, net
     assert capsys.readouterr().out.startswith("Not finished: only 21 of 24 images are scored.\n")
     card = json.loads((tmp_path / "scored" / "scorecard.json").read_text())
     assert card["partial"] == {"images": 21, "of": 24}
-    assert "Not finished: 21 of 24 images" in (tmp_path / "scored" / "report.html").read_text(encoding="utf-8")
+    for name in ("report.html", "scorecard.csv"):
+        assert UNFINISHED in (tmp_path / "scored" / name).read_text(encoding="utf-8"), name
     assert main(words(network, folder, "--out", out, *BRIEF)) == 0
     assert (out / "scorecard.json").read_bytes() == whole
+
+
+UNFINISHED = "Not finished: only 21 of 24 images are scored"
+
+
+def test_every_report_of_an_unfinished_evaluation_says_so(folder, network, tmp_path, capsys, small_chunks):
+    """In each form, alone and beside a finished one; on the terminal, in Python, and where it is a bound's or another
+    run's measure."""
+    out, part = tmp_path / "out", tmp_path / "part"
+    assert main(words(network, folder, "--out", out, *BRIEF)) == 0
+    shutil.copytree(out, tmp_path / "whole")
+    sorted((out / "predictions").glob("part-*"))[3].unlink()
+    assert main(["score", str(out), "--partial", "--out", str(part)]) == 0
+    for name, more in FORMS:
+        capsys.readouterr()
+        for runs in ([part],) if "model-card" in more else ([part], [part, tmp_path / "whole"]):
+            file = tmp_path / f"{len(runs)}-{name}"
+            assert main(["report", *map(str, runs), "--out", str(file), *more]) == 0
+            assert file.read_text(encoding="utf-8").count(UNFINISHED) == 1 or name == "r.csv", (file, runs)
+            assert UNFINISHED in capsys.readouterr().out, name
+    whole = tmp_path / "w.md"
+    assert main(["report", str(tmp_path / "whole"), "--out", str(whole)]) == 0
+    assert "ot finished" not in whole.read_text() + capsys.readouterr().out, "what is whole is not called unfinished"
+    assert "(21 of them scored: not finished)" in (tmp_path / "1-m.md").read_text(), "nor does it speak of 24 images"
+    card = Scorecard.of_folder(part)
+    told = [str(card), repr(card), str(card.check({"clean_error": "<= 100"})), card.to_pandas()["reason"].iloc[0]]
+    assert all(UNFINISHED in text for text in told), told
+    for option, other in (("--baseline", part), ("--anomalies", out)):
+        assert main(["score", str(tmp_path / "whole"), "--partial", option, str(other)]) == 0
+        text = capsys.readouterr().out
+        assert f"he {option[2:]}" in text
+        assert UNFINISHED in text
+    with pytest.raises(InputError, match=r"a claim is about a whole evaluation. Not finished: only 21 of 24"):
+        rendered([card.card], "robustbench")
+
+
+FORMS = [("r.html", ()), ("r.md", ()), ("r.csv", ()), ("m.md", ("--format", "model-card"))]
 
 
 def test_broken_images_are_named_and_counted(folder, network, tmp_path, capsys, small_chunks):

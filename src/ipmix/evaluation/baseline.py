@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ipmix.core.errors import InputError
+from ipmix.report.numbers import unfinished
 
 
 @dataclass(frozen=True)
@@ -18,12 +19,14 @@ class Baseline:
         errors: corruption -> severity ("1" to "5") -> error, a fraction.
         flips: perturbation -> flip rate, a fraction.
         clean: error on clean images, a fraction; None if it isn't known.
+        unfinished: that its evaluation did not come to its end, in words; else empty.
     """
 
     name: str
     errors: Mapping[str, Mapping[str, float]]
     flips: Mapping[str, float]
     clean: float | None = None
+    unfinished: str = ""
 
     @classmethod
     def of_card(cls, card: Mapping[str, Any]) -> "Baseline":
@@ -33,6 +36,7 @@ class Baseline:
             errors=card["corruptions"],
             flips={name: float(np.mean(rates)) for name, rates in card["flips"].items()},
             clean=(card["measures"].get("clean_error") or {}).get("value"),
+            unfinished=unfinished(card),
         )
 
     def corruption_errors(self, wanted: Mapping[str, list[int]]) -> list[float]:

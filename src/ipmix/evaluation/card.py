@@ -15,9 +15,9 @@ from ipmix.measures.comparing import PerImage
 from ipmix.measures.table import HEADLINE, measure_named
 from ipmix.report.comparison import Comparison, Scored, compare
 from ipmix.report.gates import Check, Checked, checked
-from ipmix.report.numbers import figure_of, measure_names, title_of, unanswered, written, written_interval
+from ipmix.report.numbers import figure_of, measure_names, title_of, unanswered, unfinished, written, written_interval
 from ipmix.report.page import render_page
-from ipmix.report.tables import comparison, notes, plain, to_csv
+from ipmix.report.tables import comparison, notes, plain, to_csv, unfinished_runs
 
 if TYPE_CHECKING:
     import pandas
@@ -80,21 +80,23 @@ class Scorecard:
     def to_pandas(self) -> "pandas.DataFrame":
         """A row for each measure: title, value, low, high, unit, better, images, reason; needs pandas.
 
-        The reason says why there is no value, or that images count as wrong because the model gave no valid answer.
+        The reason says why there is no value, that images count as wrong because the model gave no valid answer, or
+        that the evaluation did not come to its end.
         """
         try:
             import pandas
         except ModuleNotFoundError:
             raise InputError('to_pandas needs pandas, which is not installed: pip install "ipmix[pandas]"') from None
-        rows = []
+        rows, part = [], unfinished(self.card)
         for name in measure_names([self.card]):
             figure, measure = figure_of(self.card, name), measure_named(name)
             low, high = figure["interval"] or (None, None)
+            told = figure["reason"] or unanswered(name, self.card) or part or None
             rows.append(
                 {
                     "measure": name, "title": title_of(name, [self.card]), "value": figure["value"],
                     "low": low, "high": high, "unit": measure.unit, "better": measure.better,
-                    "images": figure["pictures"], "reason": figure["reason"] or unanswered(name, self.card) or None,
+                    "images": figure["pictures"], "reason": told,
                 }
             )  # fmt: skip
         return pandas.DataFrame(rows).set_index("measure")
@@ -162,6 +164,7 @@ class Scorecard:
 
     def __repr__(self) -> str:
         lines = [f"Scorecard of {self.card['run'].get('name')}, {self.card['pictures']} images"]
+        lines += unfinished_runs([self.card])
         for name in (name for name in HEADLINE if name in self.card["measures"]):
             figure = figure_of(self.card, name)
             interval = f" ({written_interval(name, figure['interval'])})" if figure["interval"] else ""
@@ -171,7 +174,8 @@ class Scorecard:
     def __str__(self) -> str:
         header, rows = comparison([self.card])
         told = notes([self.card], measure_names([self.card]))
-        return plain(header, rows) + "".join(f"{note}\n" for note in told)
+        first = "".join(f"{line}\n" for line in unfinished_runs([self.card]))
+        return first + plain(header, rows) + "".join(f"{note}\n" for note in told)
 
     def _repr_html_(self) -> str:
         """The page in a frame of its own: its style can't reach the notebook's, nor the notebook's it."""

@@ -22,7 +22,7 @@ from ipmix.evaluation.predictions import PredictionFile, PredictionFolder
 from ipmix.measures.comparing import PerImage
 from ipmix.measures.table import BINNED, measure_named
 from ipmix.report.comparison import Scored
-from ipmix.report.numbers import written
+from ipmix.report.numbers import unfinished, written
 from ipmix.report.scorecards import SCHEMA
 
 SAMPLES = 1000
@@ -106,7 +106,7 @@ def scored(
         "scores": found.scores,
         "frost": kept.run.get("frost", "not known") if "frost" in levels else None,
         "made": made,
-        "hints": _hints(measures["clean_error"]["value"], made),
+        "hints": [*_hints(measures["clean_error"]["value"], made), *_unfinished(anomalies, baseline)],
         "without_answer": beside.without_answer(found),
         "measures": measures,
         "corruptions": {
@@ -161,6 +161,16 @@ def _conformal(found: RunOutcomes, intervals: Intervals) -> dict[str, Any]:
         return conformal_entry(found.held_out, {}, found.indices, intervals)
     sets = {name: [(o.whole("covered"), o.whole("set_size")) for o in each] for name, each in by_severity.items()}
     return conformal_entry(found.held_out, sets, found.indices, intervals)
+
+
+def _unfinished(anomalies: PredictionFolder | PredictionFile | None, baseline: Baseline | None) -> list[str]:
+    """Of what else stands behind the figures, what did not come to its end."""
+    found = [f"The baseline {baseline.name}: {baseline.unfinished}"] if baseline and baseline.unfinished else []
+    if isinstance(anomalies, PredictionFolder):
+        done, count = anomalies.progress()
+        part = unfinished({"partial": {"images": done, "of": count}}) if done < count else ""
+        found += [f"The anomalies of {anomalies.path}: {part}"] if part else []
+    return found
 
 
 def _hints(clean_error: float | None, made: Mapping[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ from ipmix.measures.table import HEADLINE
 from ipmix.report import robustbench, tables
 from ipmix.report.comparison import Comparison, Scored, compare_runs
 from ipmix.report.facts import facts_of, facts_of_runs
-from ipmix.report.numbers import figure_of, measure_names, run_names, title_of
+from ipmix.report.numbers import figure_of, measure_names, run_names, title_of, unfinished
 from ipmix.report.page import render_page
 
 ENDINGS = {".html": "html", ".htm": "html", ".md": "markdown", ".csv": "csv", ".json": "json"}
@@ -74,6 +74,7 @@ def model_card(card: Mapping[str, Any], *, title: str | None = None) -> str:
     """A Hugging Face model card: its metadata block, the scorecard as a table, and how it was measured."""
     name = title or str(card["run"].get("name", "model"))
     data = card["run"].get("data", {}).get("name", "unknown data")
+    part = unfinished(card).lower()
     metrics = []
     for measure in HEADLINE:
         value = figure_of(card, measure)["value"]
@@ -89,7 +90,7 @@ def model_card(card: Mapping[str, Any], *, title: str | None = None) -> str:
                 "results": [
                     {
                         "task": {"type": "image-classification"},
-                        "dataset": {"name": data, "type": data},
+                        "dataset": {"name": f"{data} ({part})" if part else data, "type": data},
                         "metrics": metrics,
                     }
                 ],

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ipmix.core.versions import versions
-from ipmix.report.numbers import among, plainly, run_names
+from ipmix.report.numbers import among, plainly, run_names, unfinished
 
 FROST = {
     "published": "the published photographs",
@@ -22,7 +22,9 @@ def facts_of(card: Mapping[str, Any]) -> list[tuple[str, str]]:
         facts.append(("model", f"{model['name']}{counted}"))
         facts.append(("weights", f"sha256 {model['sha256'][:16]}…"))
     if data := run.get("data"):
-        facts.append(("data", f"{data['name']}, {data['pictures']} images, {len(data['classes'])} classes"))
+        part = f" ({card['partial']['images']} of them scored: not finished)" if unfinished(card) else ""
+        counted = f"{data['pictures']} images{part}, {len(data['classes'])} classes"
+        facts.append(("data", f"{data['name']}, {counted}"))
         if digest := data.get("sha256"):
             facts.append(("data's hash", f"sha256 {digest[:16]}…{digest[64:]}"))
     competing = card.get("among", {}).get("outputs")

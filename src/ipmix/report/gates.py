@@ -154,7 +154,7 @@ class Checked:
 
 def checked(card: Mapping[str, Any], checks: Sequence[Check]) -> Checked:
     """Hold a scorecard to bounds; a figure that could not be had fails, with the reason."""
-    rows = []
+    rows, part = [], f". {numbers.unfinished(card)}" if numbers.unfinished(card) else ""
     for check in checks:
         figure, title = numbers.figure_of(card, check.measure), numbers.title_of(check.measure, [card])
         asked = f"fails if {check.text}" if check.fails else f"must be {check.text}"
@@ -162,7 +162,7 @@ def checked(card: Mapping[str, Any], checks: Sequence[Check]) -> Checked:
             rows.append(CheckedRow(title, asked, f"not given: {figure['reason']}", False))
             continue
         interval = f" ({numbers.written_interval(check.measure, figure['interval'])})" if figure["interval"] else ""
-        told = f"{numbers.written(check.measure, figure['value'])}{interval}"
+        told = f"{numbers.written(check.measure, figure['value'])}{interval}{part}"
         rows.append(CheckedRow(title, asked, told, check.passes(figure["value"])))
     return Checked(tuple(rows))
 

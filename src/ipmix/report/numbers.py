@@ -133,6 +133,12 @@ def figure_of(card: Mapping[str, Any], name: str) -> dict[str, Any]:
     return found
 
 
+def unfinished(card: Mapping[str, Any]) -> str:
+    """ "Not finished: only 256 of 1,500 images are scored"; empty for an evaluation that came to its end."""
+    part = card.get("partial")
+    return f"Not finished: only {part['images']:,} of {part['of']:,} images are scored" if part else ""
+
+
 def unanswered_under(condition: str, count: int) -> str:
     """ "12 images have no valid answer (NaN or infinite logits) under clean"."""
     images = "1 image has" if count == 1 else f"{count:,} images have"

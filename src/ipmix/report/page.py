@@ -311,7 +311,8 @@ def _warnings(cards: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[
     """What readers must know first; what holds for several runs is said once."""
     found: dict[str, list[str]] = {}
     for card, name in zip(cards, names):
-        told = [
+        told = [f"{text}." for text in filter(None, [numbers.unfinished(card)])]
+        told += [
             f"{numbers.unanswered_under(condition, count)}. "
             "They count as wrong; measures that need a probability are not given."
             for condition, count in card["without_answer"].items()

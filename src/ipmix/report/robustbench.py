@@ -6,7 +6,7 @@ from typing import Any
 from ipmix.core.errors import InputError
 from ipmix.core.json_text import json_text
 from ipmix.measures.corruption import ALEXNET
-from ipmix.report.numbers import figure_of
+from ipmix.report.numbers import figure_of, unfinished
 from ipmix.report.tables import inline
 
 DATASETS = {"cifar10": 10, "cifar100": 100, "imagenet": 1000}
@@ -30,11 +30,14 @@ def model_info(card: Mapping[str, Any], about: Mapping[str, str] | None = None) 
             footnote, and dataset where the card's own can't be told. What is left out stays empty.
 
     Raises:
-        InputError: an unknown key, a data set without a leaderboard, or neither threat was measured.
+        InputError: an unknown key, a data set without a leaderboard, an evaluation that did not come to its end, or
+            neither threat was measured.
     """
     given = dict(about or {})
     if unknown := given.keys() - {*TO_FILL, "dataset", "footnote"}:
         raise InputError(f"a claim has no {', '.join(sorted(unknown))}; it has {', '.join(TO_FILL)}, dataset, footnote")
+    if part := unfinished(card):
+        raise InputError(f"a claim is about a whole evaluation. {part}: run the same ipmix evaluate again to finish it")
     error = figure_of(card, "clean_error")["value"]
     entry: dict[str, Any] = {key: given.get(key, "") for key in TO_FILL}
     entry["additional_data"] = _yes_or_no(given.get("additional_data", "false"))

@@ -82,6 +82,8 @@ def print_comparison(
     """
     stream = sys.stdout if out is None else out
     shown = [*names, *(name for name in measure_names(cards) if name not in MEASURES and name not in names)]
+    for line in unfinished_runs(cards):
+        stream.write(wrapped(f"{line}\n", stream))
     header, rows = comparison(cards, shown)
     _print(header, [*rows, *_own_corruptions(cards)], title, stream)
     for note in notes(cards, shown):
@@ -119,6 +121,13 @@ def _print(
         except ImportError:
             pass
     stream.write(plain(header, rows, title))
+
+
+def unfinished_runs(cards: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Which evaluations did not come to their end, a line each: it stands before their figures."""
+    names = run_names(cards) if len(cards) > 1 else [""]
+    found = [(name, numbers.unfinished(card)) for name, card in zip(names, cards)]
+    return [f"{name}: {told}." if name else f"{told}." for name, told in found if told]
 
 
 def notes(cards: Sequence[Mapping[str, Any]], names: Sequence[str] = HEADLINE) -> list[str]:
@@ -163,7 +172,8 @@ def plain(header: Sequence[str], rows: Sequence[Sequence[str]], title: str = "")
 
 def markdown(cards: Sequence[Mapping[str, Any]], comparisons: Sequence[Comparison] = ()) -> str:
     """Markdown tables of every measure, and of what decides. Pipes and tags in run names are escaped."""
-    parts = [_markdown_table(*comparison(cards))]
+    parts = [f"{inline(line)}\n" for line in unfinished_runs(cards)]
+    parts.append(_markdown_table(*comparison(cards)))
     if noted := notes(cards, ()):
         parts.append("\n".join(f"- {inline(note)}" for note in noted) + "\n")
     for found in comparisons:
@@ -185,24 +195,28 @@ def inline(text: object) -> str:
 
 
 def to_csv(cards: Sequence[Mapping[str, Any]]) -> str:
-    """One line for each run and measure: value, low, high, images, reason, noise floor (fractions)."""
+    """One line for each run and measure: value, low, high, images, reason, noise floor (fractions).
+
+    The reason is why there is no value, or that the run did not come to its end.
+    """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(["run", "measure", "value", "low", "high", "pictures", "reason", "floor", "floor_high"])
     for run, card in zip(run_names(cards), cards):
+        unfinished = numbers.unfinished(card)
         for name in measure_names([card]):
             figure = figure_of(card, name)
             low, high = figure["interval"] or ("", "")
             value = "" if figure["value"] is None else figure["value"]
             floor = [figure["floor"][key] for key in ("mean", "high")] if "floor" in figure else ["", ""]
-            reason = cell(figure["reason"] or "")
+            reason = cell(figure["reason"] or unfinished)
             writer.writerow([cell(run), name, value, low, high, figure["pictures"], reason, *floor])
         bounds = card.get("corruption_intervals", {})
         for corruption, by_severity in card["corruptions"].items():
             for severity, error in by_severity.items():
                 low, high = bounds.get(corruption, {}).get(severity, ("", ""))
                 name = cell(f"corruption/{corruption}/{severity}")
-                writer.writerow([cell(run), name, error, low, high, card["pictures"], "", "", ""])
+                writer.writerow([cell(run), name, error, low, high, card["pictures"], unfinished, "", ""])
     return buffer.getvalue()
 
 

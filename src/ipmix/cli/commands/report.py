@@ -48,6 +48,7 @@ def report(
     from ipmix.report import exports, print_comparison
     from ipmix.report.comparison import compare_runs
     from ipmix.report.gates import Checked
+    from ipmix.report.tables import unfinished_runs
 
     runs = told_apart([(Path(path), run) for path in results for run in read_runs(path)])
     refuse_existing(out, force=force)
@@ -64,4 +65,6 @@ def report(
     sys.stdout.write(f"wrote {out}{': open it in a browser' if form == 'html' else ''}\n")
     if comparisons:
         print_comparison(cards, comparisons=comparisons)
+    elif part := unfinished_runs(cards):
+        sys.stdout.write("".join(f"{line}\n" for line in part))
     return told(checks, runs, junit, summary)

@@ -78,8 +78,6 @@ def score(
         card["broken"] = max(0, done - card["pictures"]) if count else 0
         if done < count:
             card["partial"] = {"images": done, "of": count}
-            lead = f"Not finished: {done:,} of {count:,} images. {lead}"
-            sys.stdout.write(f"Not finished: only {done:,} of {count:,} images are scored.\n")
     print_comparison([card])
     if predictions.is_file():
         sys.stdout.write(f"Taken as {card['scores']}{'' if scores != 'auto' else ', told from all rows'}.\n")
