@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from ipmix.core.errors import InputError, first_line, plain
+from ipmix.models.tensors import check_tensors
 
 EMA = "@ema"
 """Behind a file's name: of its weights take the moving average."""
@@ -40,7 +41,8 @@ def read_weights(path: str | Path, *, trust: bool = False) -> dict[str, torch.Te
     training code keeps in a checkpoint (``argparse.Namespace``, NumPy numbers, paths) are opened without.
 
     Raises:
-        InputError: there is no such file, it can't be opened or holds no weights.
+        InputError: there is no such file, it can't be opened or holds no weights, or a tensor of them is none that can
+            be computed with (:mod:`ipmix.models.tensors`).
     """
     file, average = split_ema(path)
     check_exists(file)
@@ -56,6 +58,7 @@ def read_weights(path: str | Path, *, trust: bool = False) -> dict[str, torch.Te
     if not tensors:
         names = plain(", ".join(found), most=200)
         raise InputError(f"{file} holds no weights (found: {names or 'nothing'})")
+    check_tensors(file, tensors)
     return tensors
 
 

@@ -34,6 +34,7 @@ from ipmix.models.exported import Program
 from ipmix.models.onnx_model import Onnx
 from ipmix.models.outputs import adapted
 from ipmix.models.own import own_network
+from ipmix.models.tensors import check_module
 
 PICKLES = (".pth", ".pt", ".pkl", ".pickle", ".bin", ".ckpt", ".tar")
 
@@ -71,7 +72,9 @@ def open_model(
             check_normalisation(mean, std)
         except InputError as error:
             raise InputError(f"--mean and --std: {error}") from None
-    model = adapted(_opened(spec, classes, mean, std, trust))
+    found = _opened(spec, classes, mean, std, trust)
+    check_module(spec, found)
+    model = adapted(found)
     if mean is not None and std is not None:
         if isinstance(model, models.Classifier):
             _check_same_normalisation(spec, model, mean, std)

@@ -14,6 +14,7 @@ from ipmix.core.files import replacing
 from ipmix.core.json_text import json_text
 from ipmix.models.checkpoints import bare, check_exists, name_in_utf8
 from ipmix.models.classifier import Classifier, check_classes
+from ipmix.models.tensors import check_tensors, is_finite
 
 FORMAT = 1
 METADATA = "ipmix"
@@ -56,7 +57,8 @@ def read(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     with _opened(path) as file:
         about = _about(path, file.metadata())
         state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
-    _check_tensors(path, state)
+    check_tensors(path, state)
+    _check_normalisation(path, state)
     return state, about
 
 
@@ -143,13 +145,13 @@ def fitting(
         )
     kept = dict(state)
     for key, value in state.items():
-        _check_finite(source, key, value)
         if value.dtype != expected[key].dtype and value.is_floating_point() != expected[key].is_floating_point():
             raise InputError(
                 f"{source} does not fit {classifier.name}: {plain(key)} is {value.dtype}, expected "
                 f"{expected[key].dtype}"
             )
         if value.shape == expected[key].shape:
+            _check_finite(source, key, value)  # not before: one of another shape may be of any size
             continue
         if new_head and expected[key].shape[0] == len(classifier.classes):
             kept[key] = expected[key]
@@ -218,7 +220,7 @@ def _about(path: str | Path, metadata: Mapping[str, str] | None) -> dict[str, An
     return about
 
 
-def _check_tensors(path: str | Path, state: Mapping[str, torch.Tensor]) -> None:
+def _check_normalisation(path: str | Path, state: Mapping[str, torch.Tensor]) -> None:
     """Raise InputError unless the normalisation is one, and every number is finite."""
     for key in ("mean", "std"):
         if key not in state:
@@ -227,13 +229,10 @@ def _check_tensors(path: str | Path, state: Mapping[str, torch.Tensor]) -> None:
         if len(shape) != 4 or shape[1] < 1 or shape != [1, shape[1], 1, 1] or not state[key].is_floating_point():
             raise InputError(f"{path}: {key} must be float[1, channels, 1, 1], got {state[key].dtype}{shape}")
         _check_finite(path, key, state[key])
-    if state["std"].min() <= 0:
+    if state["std"].float().min() <= 0:
         raise InputError(f"{path}: std must be above 0 in each channel, got {state['std'].flatten().tolist()}")
 
 
 def _check_finite(path: object, key: str, value: torch.Tensor) -> None:
-    if not value.is_floating_point():
-        return
-    numbers = value if value.dtype.itemsize > 1 else value.float()  # little is computed with floats of 8 bits
-    if not bool(torch.isfinite(numbers).all()):
+    if not is_finite(value):
         raise InputError(f"{path}: the tensor {plain(key)} holds numbers that are not finite: its training went wrong")

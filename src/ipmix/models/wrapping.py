@@ -27,6 +27,7 @@ from ipmix.models.classifier import Classifier, check_normalisation
 from ipmix.models.onnx_model import Onnx
 from ipmix.models.opaque import KerasModel, Layout, Opaque, Pipeline, ZeroShot, logs_of
 from ipmix.models.outputs import Logits, logits_of, normalises
+from ipmix.models.tensors import check_module
 
 
 def wrap(
@@ -173,6 +174,7 @@ def _of_module(
 ) -> nn.Module:
     if isinstance(model, Classifier) and mean is not None:
         raise InputError("this network normalises images itself: leave out mean and std")
+    check_module(type(model).__name__, model)
     made: nn.Module = model
     if layout == "nhwc" or reach not in (None, 1.0) or probabilities:
         made = _Arranged(model, layout or "nchw", reach or 1.0, probabilities)

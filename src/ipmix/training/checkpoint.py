@@ -23,10 +23,11 @@ from typing import Any
 
 import torch
 
-from ipmix.core.errors import InputError, first_line
+from ipmix.core.errors import InputError, first_line, plain
 from ipmix.core.files import FileLock, replacing, write_text
 from ipmix.core.json_text import json_text, read_json_object
 from ipmix.models import Classifier, save
+from ipmix.models.tensors import check_tensors
 from ipmix.models.weights import read as read_network
 from ipmix.training.run_record import difference
 from ipmix.training.saved_state import check_finite, check_form, check_log
@@ -249,8 +250,11 @@ def read_state(path: str | Path) -> dict[str, Any]:
         raise InputError(
             f"{path} can't be read as a saved run ({first_line(error)}); pass --force to start anew"
         ) from None
-    if version != STATE_FORMAT:
+    if type(version) is not int or version != STATE_FORMAT:
+        shown = version if isinstance(version, int | str) else f"a {type(version).__name__}"
         raise InputError(
-            f"{path} has format {version}, expected {STATE_FORMAT}: resume it with the version that wrote it"
+            f"{path} has format {plain(shown, most=40)}, expected {STATE_FORMAT}: resume it with the version that "
+            "wrote it"
         )
+    check_tensors(path, state)
     return state

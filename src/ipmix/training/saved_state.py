@@ -15,6 +15,7 @@ from torch import nn
 
 from ipmix.core.errors import InputError, first_line, plain
 from ipmix.core.json_text import parse_json
+from ipmix.models.tensors import is_finite
 
 ADVICE = "put the saved one back, or pass --force to start anew"
 
@@ -128,7 +129,7 @@ def load_network(path: str | Path, key: str, network: nn.Module, tensors: Any) -
 def check_finite(path: str | Path, tensors: Mapping[str, torch.Tensor], prefix: str = "") -> None:
     """Raise :class:`InputError` if a tensor holds NaN or infinite values."""
     for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+        if not is_finite(tensor):
             raise InputError(
                 f"{path}: {prefix}{plain(name, most=80)} holds values that are no numbers (NaN or infinite)"
             )
