@@ -95,10 +95,12 @@ def test_the_commands(images: np.ndarray, tmp_path: Path) -> None:
     np.save("data.npy", images)
     done = run("corrupt", "data.npy", "OUT", "--names", "weather:rain", "--severities", "1,5")
     assert done.returncode == 0, done.stderr
+    assert "OUT: 1 of your own, each of 12 images" in done.stdout
     made = np.load("OUT/weather.rain.npy")
     assert np.array_equal(made[12:], ipmix.corrupt(images, "weather:rain", 5, seed=0))
     done = run("corrupt", "data.npy", "OUT", "--names", "weather:rain,fog", "--severities", "1", "--force")
     assert done.returncode == 0, done.stderr
+    assert "OUT: 1 of the set c and 1 of your own, each of 12 images" in done.stdout
     assert np.load("OUT/weather.rain.npy").shape[0] == 12, "what stood there was written anew"
     done = run("corrupt", "data.npy", "OUT2", "--names", "weather:hail")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)

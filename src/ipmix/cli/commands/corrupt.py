@@ -63,6 +63,7 @@ def corrupt(
     from ipmix.core.bounds import SIDE_LEAST, SIDE_MOST
     from ipmix.core.checking import check_threads, parse_shard
     from ipmix.core.errors import InputError, refuse_idle
+    from ipmix.core.extensions import is_own
     from ipmix.core.ranges import SEED, Range, check_range
     from ipmix.corruptions.test_sets import beginning, planning, writing
     from ipmix.data.broken import list_broken
@@ -96,7 +97,11 @@ def corrupt(
         list_broken(broken, folder)
         write(plan, source, folder, scratch, part, threads, force)
     whole = f"shard {part[0]} of {part[1]} of " if part[1] > 1 else ""
-    sys.stdout.write(f"{out}: {whole}{len(plan.names)} of the set {set}, each of {plan.count} images\n")
+    own = sum(is_own(name) for name in plan.names)
+    ours = f"{len(plan.names) - own} of the set {set}" if own < len(plan.names) else ""
+    yours = f"{own} of your own" if own else ""
+    parts = " and ".join(filter(None, (ours, yours)))
+    sys.stdout.write(f"{out}: {whole}{parts}, each of {plan.count} images\n")
     if getattr(source, "labelled", True):
         # Arrays go with arrays and folders with folders: others are measured without their clean images.
         same = (plan.layout == "arrays") != isinstance(source, OnDisk)
