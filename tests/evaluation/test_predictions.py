@@ -1,4 +1,5 @@
 import json
+import re
 
 import numpy as np
 import pytest
@@ -86,7 +87,7 @@ def test_a_damaged_shard_is_named(tmp_path):
     with pytest.raises(InputError, match=r"part-00000-.*npz can't be read as predictions \(zip file version 12\.8"):
         list(kept.shards())
     (tmp_path / "run" / "run.json").write_text("{")
-    with pytest.raises(InputError, match=r"run\.json can't be read"):
+    with pytest.raises(InputError, match=r"run\.json is not readable JSON"):
         PredictionFolder.open(tmp_path / "run")
 
 
@@ -145,7 +146,7 @@ def test_an_attack_may_be_on_some_of_the_images(tmp_path):
     assert PredictionShard(tmp_path / "some.npz").predictions(Condition("attack")).labels.tolist() == [1, 4]
 
 
-ABOUT = {"name": "trial", "part": 4, "data": {"name": "photos", "pictures": 10, "sha256": "aa"}}
+ABOUT = {"name": "trial", "part": 4, "data": {"name": "photos", "pictures": 10, "classes": ["a", "b"], "sha256": "aa"}}
 
 
 def test_an_unfinished_run_is_not_scored_by_mistake(tmp_path):
@@ -179,3 +180,56 @@ def test_a_run_that_was_killed_in_its_first_write_goes_on(tmp_path):
     (tmp_path / "run.json").unlink()
     with pytest.raises(InputError, match="not empty and holds no predictions"):
         PredictionFolder.begin(tmp_path, RUN)
+
+
+BESIDE = [
+    ("made.json", '{"versions": 1e999}', r"made\.json is not readable JSON .it holds 1e999"),
+    ("made.json", '{"versions": null}', r"made\.json: versions must be an object, got None"),
+    ("made.json", '{"versions": {"torch": 2}}', r"made\.json: versions\.torch must be a text"),
+    ("made.json", '{"normalisation": 5}', r"made\.json: normalisation must be an object or null"),
+    ("made.json", '{"normalisation": {"mean": [NaN]}}', r"made\.json is not readable JSON .it holds NaN"),
+    ("made.json", '{"device": "cpu", "device": "cuda"}', r"made\.json .*the key 'device' stands twice"),
+    ("made.json", '{"then": ["cpu"]}', r"made\.json: then\[0\] must be an object"),
+    ("made.json", '{"then": [{"device": "cpu"}]}', r"made\.json: then\[0\] lacks precision"),
+    ("run.json", {"name": 5}, r"run\.json: name must be a text or null, got 5"),
+    ("run.json", {"data": {"name": "photos"}}, r"run\.json: data lacks pictures, classes"),
+    ("run.json", {"plan": {"corruptions": []}}, r"run\.json: plan lacks severities"),
+    ("run.json", {"model": "wrn"}, r"run\.json: model must be an object"),
+    ("run.json", {"form": {"size": "32"}}, r"run\.json: form\.size must be"),
+]
+"""What others may have written beside predictions: a scorecard would hold it, and no report would take that."""
+
+
+@pytest.mark.parametrize(("file", "content", "message"), BESIDE, ids=[str(content)[:40] for _, content, _ in BESIDE])
+def test_what_stands_beside_predictions_is_checked_before_anything_is_written(tmp_path, capsys, file, content, message):
+    pytest.importorskip("torch", reason="the train extra is not installed")
+    from ipmix.cli.main import main
+
+    run = {"name": "trial"} | (content if isinstance(content, dict) else {})
+    kept = PredictionFolder.begin(tmp_path / "run", run)
+    kept.write(0, arrays(4))
+    if isinstance(content, str):
+        (tmp_path / "run" / file).write_text(content)
+    assert main(["score", str(tmp_path / "run"), "--out", str(tmp_path / "out")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.search(message, line), line
+    assert not (tmp_path / "out").exists()
+
+
+def test_controls_in_a_recorded_command_are_shown_as_escapes(tmp_path, capsys):
+    """They come of files' names, so that they are no reason to refuse it."""
+    pytest.importorskip("torch", reason="the train extra is not installed")
+    from ipmix.cli.main import main
+
+    kept = PredictionFolder.begin(tmp_path / "run", {"name": "trial"})
+    kept.write(0, arrays(4))
+    kept.note_made({"command": "ipmix evaluate a\x1b[2J b\u202e", "device": "c\x07u", "precision": "float32"})
+    assert main(["score", str(tmp_path / "run"), "--out", str(tmp_path / "out"), "--samples", "0"]) == 0
+    for command in ("report.html", "a.md"):
+        if command == "a.md":
+            assert (
+                main(["report", str(tmp_path / "out"), "--format", "model-card", "--out", str(tmp_path / command)]) == 0
+            )
+        text = (tmp_path / ("out" if command == "report.html" else "") / command).read_text(encoding="utf-8")
+        assert not {"\x1b", "\u202e", "\x07"} & set(text)
+        assert "ipmix evaluate a" in text

@@ -42,10 +42,22 @@ def each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def _refused(word: str) -> float:
+    raise ValueError(f"it holds {word}, which is no JSON; figures that can't be had are null")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    return value if math.isfinite(value) else _refused(plain(digits, most=40))
+
+
 def parse_json(text: str | bytes, source: str | os.PathLike[str]) -> Any:
-    """What ``text`` holds; :class:`InputError` naming ``source`` for no JSON, or JSON that can't be read."""
+    """What ``text`` holds; :class:`InputError` naming ``source`` for no JSON, or JSON that can't be read.
+
+    Keys that stand twice, NaN and infinite numbers (also 1e999) are no JSON to go by.
+    """
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=each_key_once, parse_constant=_refused, parse_float=_finite)
     except RecursionError:
         raise InputError(f"{source} is nested too deeply to be read as JSON") from None
     except (ValueError, TypeError) as error:  # no JSON, no UTF-8, a number of 5,000 digits; no text at all

@@ -12,7 +12,6 @@ places in the shard under ``places/attack`` (int64[m]); without them it is taken
 """
 
 import hashlib
-import json
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -26,8 +25,9 @@ from numpy.typing import NDArray
 
 from ipmix.core.errors import InputError
 from ipmix.core.files import is_beside, no_file, refuse_links, replacing, write_text
-from ipmix.core.json_text import json_text
+from ipmix.core.json_text import json_text, read_json_object
 from ipmix.evaluation.conditions import Condition
+from ipmix.report.scorecards import check_part
 
 FORMAT = "ipmix predictions 2"
 OLDER = "ipmix predictions 1"
@@ -71,7 +71,7 @@ class PredictionFolder:
         """The folder as ``run`` would use it; nothing is written."""
         folder, manifest = Path(path), {"format": FORMAT, **run}
         described = folder / RUN
-        before = _read_json(described) if described.is_file() else {}
+        before = read_json_object(described) if described.is_file() else {}
         return cls(folder, manifest if _differing(before, manifest) else before)
 
     @classmethod
@@ -86,7 +86,7 @@ class PredictionFolder:
         manifest = {"format": FORMAT, **run}
         described = folder / RUN
         if described.exists():
-            before = _read_json(described)
+            before = read_json_object(described)
             differing = _differing(before, manifest)
             if not differing:
                 return cls(folder, before)
@@ -123,7 +123,10 @@ class PredictionFolder:
     def made(self) -> dict[str, Any]:
         """How the predictions were made (see :func:`ipmix.evaluation.made.how_made`); empty if that wasn't kept."""
         file = self.path / MADE
-        return _read_json(file) if file.is_file() else {}
+        if not file.is_file():
+            return {}
+        check_part(made := read_json_object(file), "made", str(file))
+        return made
 
     def note_made(self, made: Mapping[str, Any]) -> None:
         """Keep how they are made; where a run goes on in another way, the first way stays and the others are added."""
@@ -144,7 +147,7 @@ class PredictionFolder:
         folder = Path(path)
         if not (folder / RUN).is_file():
             raise InputError(f"{folder} holds no predictions (no run.json); expected what ipmix evaluate wrote")
-        manifest = _read_json(folder / RUN)
+        manifest = read_json_object(folder / RUN)
         if manifest.get("format") not in (FORMAT, OLDER):
             raise InputError(f"{folder}/run.json is of format {manifest.get('format')!r}; expected {FORMAT!r}")
         return cls(folder, manifest)
@@ -232,6 +235,7 @@ def open_predictions(path: str | Path, *, partial: bool = False) -> PredictionFo
         return PredictionFile(given)
     inside = given / "predictions"
     kept = PredictionFolder.open(inside if inside.is_dir() else given)
+    check_part(kept.run, "run", str(kept.path / RUN))
     done, count = kept.progress()
     if done < count and not partial:
         raise InputError(
@@ -358,13 +362,3 @@ def _unnamed(run: Mapping[str, Any], key: str) -> Any:
     if key != "data" or not isinstance(value, dict):
         return value
     return {name: each for name, each in value.items() if name != "name"}
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError, RecursionError) as error:
-        raise InputError(f"{path} can't be read ({error}); it should be a JSON file of ipmix evaluate") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path} should hold a JSON object, as ipmix evaluate writes it; got {type(content).__name__}")
-    return content

@@ -6,7 +6,6 @@ the same class folders and file names (folders).
 """
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from ipmix.core.errors import InputError
 from ipmix.corruptions.severities import ALL_CORRUPTIONS, PERTURBATIONS
-from ipmix.corruptions.test_sets.published import RECORD, ArraySet, open_set, recorded_severities, severity_folders
+from ipmix.corruptions.test_sets.published import ArraySet, open_set, recorded, recorded_severities, severity_folders
 from ipmix.data.contents import content_hashes
 from ipmix.data.datasets import ArrayDataset, FileDataset, scan_classes
 from ipmix.data.decoding import SUFFIXES, DecodeConfig
@@ -57,9 +56,9 @@ class ReadyMade:
     @property
     def frost(self) -> str:
         """Which frost is in it: published sets have that of the photographs, the record of others says it."""
-        record = self.folder / RECORD
-        written = json.loads(record.read_text(encoding="utf-8")).get("frost", "") if record.is_file() else "public"
-        return "published" if str(written).startswith("public") else "procedural"
+        record = recorded(self.folder)
+        written = "public" if record is None else str(record.get("frost", ""))
+        return "published" if written.startswith("public") else "procedural"
 
     def of_source(self, source: InMemory | OnDisk, size: int | None) -> "ReadyMade":
         """The set for the images as they are measured: some of them, their classes perhaps under other numbers."""

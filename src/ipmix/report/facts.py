@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ipmix.core.errors import plain_lines
 from ipmix.core.versions import versions
 from ipmix.report.numbers import among, plainly, run_names, unfinished
 
@@ -58,7 +59,8 @@ def facts_of(card: Mapping[str, Any]) -> list[tuple[str, str]]:
     facts += [(key, made[key]) for key in ("device", "precision", "command") if made.get(key)]
     if made.get("then"):
         facts.append(("gone on with", "; ".join(f"{one['device']}, {one['precision']}" for one in made["then"])))
-    return [*facts, *(made.get("versions") or versions()).items()]
+    facts += (made.get("versions") or versions()).items()
+    return [(plain_lines(key), plain_lines(value)) for key, value in facts]
 
 
 def facts_of_runs(cards: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:

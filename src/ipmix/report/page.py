@@ -12,7 +12,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from ipmix.core.errors import InputError
+from ipmix.core.errors import InputError, plain_lines
 from ipmix.core.files import write_text
 from ipmix.measures.table import HEADLINE, measure_named
 from ipmix.report import charts, drawings, numbers, sections, summary
@@ -94,6 +94,7 @@ def render_page(
     template = environment.from_string(folder.joinpath("page.html.j2").read_text(encoding="utf-8"))
     style = folder.joinpath("style.css").read_text(encoding="utf-8")
     script = folder.joinpath("page.js").read_text(encoding="utf-8")
+    title, lead = plain_lines(title), plain_lines(lead)
     names = numbers.run_names(cards)
     if comparisons is None:
         comparisons = compare_runs([Scored(card) for card in cards]) if len(cards) > 1 else ()

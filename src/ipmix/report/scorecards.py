@@ -62,6 +62,15 @@ def check_card(card: Any, where: str) -> None:
         raise InputError(f"{where}: risk_coverage must have as many entries in coverage as in risk")
 
 
+def check_part(content: Any, part: str, where: str) -> None:
+    """Raise :class:`InputError`, naming ``where`` and the key, unless this could be a scorecard's ``part``.
+
+    What an evaluation writes beside its predictions (``run``, ``made``) goes into scorecards: it is refused where it is
+    read, before anything is written that no report takes.
+    """
+    _check(content, schema()["properties"][part], where, "")
+
+
 def _check_whole(card: Mapping[str, Any], where: str) -> None:
     """Entries that are there with all that is shown of them, or with none of it but a reason."""
     needed = {

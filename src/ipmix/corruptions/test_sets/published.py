@@ -5,15 +5,16 @@ folder; five severities one after the other, or a sequence per image. Folders (I
 ``<corruption>/<severity>/<class>/<image>``.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ipmix.core.checking import check_count
+from ipmix.core.checking import check_count, shown
 from ipmix.core.errors import InputError
+from ipmix.core.json_text import read_json_object
 from ipmix.corruptions.severities import ALL_CORRUPTIONS, PERTURBATIONS
 from ipmix.data.decoding import decode
 from ipmix.data.folders import class_folders, image_files
@@ -160,14 +161,26 @@ def recorded_severities(folder: Path) -> tuple[int, ...] | None:
     Raises:
         InputError: the record is damaged.
     """
-    record = folder / RECORD
-    if not record.is_file():
+    record = recorded(folder)
+    if record is None:
         return None
-    try:
-        levels = tuple(int(severity) for severity in json.loads(record.read_text(encoding="utf-8"))["severities"])
-    except (ValueError, KeyError, TypeError):
-        raise InputError(f"{record} is damaged; expected the settings of ipmix corrupt") from None
-    return levels or None
+    levels = record.get("severities")
+    if not isinstance(levels, list) or not all(type(level) is int and 1 <= level <= SEVERITIES for level in levels):
+        raise InputError(
+            f"{folder / RECORD} is damaged: severities must be a list of 1 to {SEVERITIES}, got {shown(levels)}; "
+            "expected the settings of ipmix corrupt"
+        )
+    return tuple(levels) or None
+
+
+def recorded(folder: Path) -> dict[str, Any] | None:
+    """The settings of a set that ``ipmix corrupt`` wrote; None for published ones.
+
+    Raises:
+        InputError: the record is damaged.
+    """
+    record = folder / RECORD
+    return read_json_object(record) if record.is_file() else None
 
 
 def read_labels(folder: Path, name: str, severities: int = SEVERITIES) -> np.ndarray:
