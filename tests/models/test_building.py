@@ -169,3 +169,16 @@ def test_bad_requests(name: str, options: dict, message: str) -> None:
         models.build(name, 2, **options)
     with pytest.raises(InputError, match="at least one class"):
         models.build("wrn-10-1", 0)
+
+
+def test_a_hub_that_can_not_be_reached_is_no_lack_of_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    timm = pytest.importorskip("timm", reason="not installed")
+
+    def no_network(*_: object, **__: object) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr(timm, "create_model", no_network)
+    with pytest.raises(InputError, match=r"timm's settings of hf-hub:a/b can't be fetched \(no network\)"):
+        models.build("timm:hf-hub:a/b", 2)
+    with pytest.raises(InputError, match=r"timm's weights of resnet18 can't be fetched \(no network\)"):
+        models.build("timm:resnet18", 2, pretrained=True)

@@ -190,9 +190,15 @@ def test_a_damaged_program_is_told_once(tmp_path, capfd):
     assert capfd.readouterr().err == ""
 
 
-@pytest.mark.parametrize("kind", [torch.int64, torch.complex64])
-def test_weights_of_another_kind_of_number_are_refused(tmp_path, kind):
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        (torch.int64, r"does not fit wrn-10-1: .* is torch\.int64, expected torch\.float32"),
+        (torch.complex64, r": the tensor network\.\S+ holds numbers of the kind complex64"),
+    ],
+)
+def test_weights_of_another_kind_of_number_are_refused(tmp_path, kind, told):
     state = {name: tensor.to(kind) for name, tensor in models.build("wrn-10-1", 2).state_dict().items()}
     torch.save(state, tmp_path / "other.pt")
-    with pytest.raises(InputError, match=rf"other.pt does not fit wrn-10-1: .* is {kind}, expected torch.float32"):
+    with pytest.raises(InputError, match=rf"other\.pt ?{told}"):
         open_model(f"wrn-10-1:{tmp_path / 'other.pt'}", classes=2)

@@ -13,6 +13,7 @@ from safetensors.torch import save as serialise
 from tests.security.bomb import Bomb
 
 from ipmix import models
+from ipmix.cli.main import main
 from ipmix.core.errors import InputError
 from ipmix.experiment.config import ExperimentConfig
 from ipmix.experiment.config_file import read as read_settings
@@ -80,6 +81,36 @@ def test_metadata_asks_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         socket.create_connection(("127.0.0.1", 9))
 
 
+@pytest.mark.parametrize(
+    "name", ["hf-hub:a/b", "hf_hub:a/b", "HF-HUB:a/b", "local-dir:/tmp", "a/b", "resnet18:a/b", "hf-hub:a/b-dubin"]
+)
+def test_no_file_of_settings_asks_a_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    def no_network(*_: object, **__: object) -> None:
+        raise AssertionError("the network was asked")
+
+    monkeypatch.setattr(socket, "getaddrinfo", no_network)
+    monkeypatch.setattr(socket.socket, "connect", no_network)
+    monkeypatch.chdir(tmp_path)
+    Path("a.yaml").write_text(f"data: {{source: digits}}\ntraining: {{model: 'timm:{name}'}}\n")
+    told = r"training\.model names a network of a hub or a folder, 'timm:.*--trust"
+    assert main(["experiment", "a.yaml", "--out", "out"]) == 2
+    with pytest.raises(InputError, match=rf"a\.yaml: {told}"):
+        read_settings(ExperimentConfig, "a.yaml")
+    assert read_settings(ExperimentConfig, "a.yaml", trust=True).training.model == f"timm:{name}"
+    Path("a.yaml").write_text("data: {source: digits}\n")
+    named = {"training.model": f"'timm:{name}'"}  # on the command line
+    assert read_settings(ExperimentConfig, "a.yaml", named).training.model == f"timm:{name}"
+    for settings in (
+        f"base: {{training: {{model: 'timm:{name}'}}}}\ncells: {{a: {{}}}}\nscales: {{a: {{}}}}",
+        f"cells: {{a: {{training: {{model: 'timm:{name}'}}}}}}\nscales: {{a: {{}}}}",
+        f"cells: {{a: {{}}}}\nscales: {{a: {{changes: {{training: {{model: 'timm:{name}'}}}}}}}}",
+    ):
+        Path("study.yaml").write_text(f"title: a\n{settings}\n")
+        with pytest.raises(InputError, match=rf"study\.yaml: \S*{told}"):
+            open_study("study.yaml")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.yaml", "study.yaml"]
+
+
 def test_no_file_can_name_a_function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "theirs.py").write_text("from pathlib import Path\nPath('ran').touch()\ndef model(): ...\n")
     monkeypatch.chdir(tmp_path)
@@ -109,6 +140,24 @@ def test_no_file_can_name_a_function(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(InputError, match="returned a NoneType"):
         open_model("theirs:model", classes=1)
     assert Path("ran").exists(), "named on the command line, it runs"
+
+
+@pytest.mark.filterwarnings("ignore")  # PyTorch's nested and sparse tensors are in beta
+def test_odd_tensors_are_refused(tmp_path: Path) -> None:
+    for odd, told in (
+        (torch.zeros(2, device="meta"), "holds no numbers"),
+        (torch.zeros(2, 2).to_sparse(), "is sparse"),
+        (torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]), "is nested"),
+        (torch.quantize_per_tensor(torch.ones(3), 0.1, 0, torch.qint8), "is quantized"),
+        (torch.zeros(2, dtype=torch.complex64), "of the kind complex64"),
+        (torch.zeros(1).expand(10**6, 10**6), "claims 4,000,000,000,000 bytes"),
+    ):
+        torch.save({"head.weight": odd}, tmp_path / "a.pt")
+        with pytest.raises(InputError, match=rf"a\.pt: the tensor head\.weight .*{told}"):
+            open_model(f"wrn-10-1:{tmp_path / 'a.pt'}", classes=2)
+        torch.save({"format": 2, "network": {"head.weight": odd}}, tmp_path / "state.pt")
+        with pytest.raises(InputError, match=rf"state\.pt: the tensor network\.head\.weight .*{told}"):
+            read_state(tmp_path / "state.pt")
 
 
 def test_a_saved_run_runs_no_code(tmp_path: Path) -> None:

@@ -56,8 +56,8 @@ def read(
         kind: the dataclass to make; its fields may be dataclasses themselves.
         path: the YAML file.
         changes: values that replace the file's, by dotted key: ``{"training.epochs": "10"}``. Values are YAML.
-        trust: let the file name code (``module:Name``) for its method, network, corruptions and measures; ``changes``
-            may anyway.
+        trust: let the file name code (``module:Name``) for its method, network, corruptions and measures, and a network
+            of a hub (``timm:hf-hub:OWNER/MODEL``); ``changes`` may anyway.
 
     Raises:
         InputError: no such file, no YAML, or a key or value that does not fit.
@@ -82,7 +82,8 @@ def read(
 def refuse_code(content: Any, source: str, advice: str = TRUST) -> None:
     """Raise :class:`InputError` where settings name code that would be imported and run: ``module:Name``.
 
-    Of a method, a network, corruptions or measures, at any depth; a stranger's file must not decide what code runs.
+    Of a method, a network, corruptions or measures, at any depth; a stranger's file must not decide what code runs, nor
+    which hub is asked for a network.
     """
     waiting = [("", content)]
     while waiting:
@@ -91,8 +92,23 @@ def refuse_code(content: Any, source: str, advice: str = TRUST) -> None:
             waiting += [(f"{key}.{name}" if key else str(name), inner) for name, inner in value.items()]
         elif isinstance(value, list | tuple):
             waiting += [(key, inner) for inner in value]
-        elif isinstance(value, str) and is_own(value) and not value.startswith(_LIBRARIES) and _CODE.search(key):
-            raise InputError(f"{source}: {key} names code, {_shown(value)}, which would be run; {advice}")
+        elif isinstance(value, str) and _CODE.search(key):
+            if _of_a_hub(value):
+                raise InputError(
+                    f"{source}: {key} names a network of a hub or a folder, {_shown(value)}, which would be asked for; "
+                    f"expected one of timm's own names, or {advice}"
+                )
+            if is_own(value) and not value.startswith(_LIBRARIES):
+                raise InputError(f"{source}: {key} names code, {_shown(value)}, which would be run; {advice}")
+
+
+def _of_a_hub(name: str) -> bool:
+    """Whether timm would ask a hub (``timm:hf-hub:OWNER/MODEL``) or a folder for the network of this name.
+
+    Its own names have neither a colon nor a slash.
+    """
+    library, _, model = name.partition(":")
+    return library.strip() == "timm" and bool(set(model) & set(":/\\"))
 
 
 def made(kind: type[Settings], content: Any, source: str, key: str = "") -> Settings:

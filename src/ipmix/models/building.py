@@ -273,7 +273,8 @@ def _from_timm(model: str, classes: int, channels: int, pretrained: bool) -> nn.
     try:
         network: nn.Module = timm.create_model(model, pretrained=pretrained, num_classes=classes, in_chans=channels)
     except OSError as error:
-        raise InputError(f"timm's weights of {model} can't be fetched ({first_line(error)})") from None
+        what = "weights of" if pretrained else "settings of"
+        raise InputError(f"timm's {what} {plain(model, most=80)} can't be fetched ({first_line(error)})") from None
     except Exception as error:  # each architecture has checks of its own
         raise InputError(
             f"timm can't build {plain(repr(model), most=80)} with {classes} classes and {channels} channels "
