@@ -66,6 +66,7 @@ class Augmenter:
         self._shape = None if shape is None else check_shape(shape, "HWC")
         self._method, self._mixing = method, mixing
         self._form: dict[str, Any] = {"output": output, "mean": mean, "std": std, "layout": layout}
+        self._gives_pixels = output == "uint8" and layout == "nhwc"
         self._seed = int(seed)
         if mixing is not None and not hasattr(mixing, "planes"):
             images = contiguous_images(mixing, "mixing")
@@ -113,29 +114,37 @@ class Augmenter:
         ready.run(image if image.flags.c_contiguous else np.ascontiguousarray(image), out)
         return out
 
-    def augment_rgbx(self, image: np.ndarray, out: np.ndarray, *, index: int, epoch: int, view: int = 0) -> None:
+    def augment_rgbx(
+        self, image: np.ndarray, out: np.ndarray, size: tuple[int, int], *, index: int, epoch: int, view: int = 0
+    ) -> None:
         """One image of three channels as Pillow keeps it in memory: what a call gives, without copying it out and in.
 
         Args:
-            image: uint8[H, W, 4], C-contiguous; the fourth byte of a pixel counts for nothing.
-            out: the same shape, not the same memory; the fourth bytes become 255. Nothing checks the two.
+            image: uint8[H * W * 4]; the fourth byte of a pixel counts for nothing.
+            out: the same, not the same memory; the fourth bytes become 255. Nothing checks the two.
+            size: (H, W).
             index, epoch, view: as in a call.
 
         Raises:
             InputError: another shape was promised, or another output than ``uint8`` of ``nhwc``.
         """
-        if self._form["output"] != "uint8" or self._form["layout"] != "nhwc":
+        if not self._gives_pixels:
             raise InputError(f"augment_rgbx gives uint8 nhwc; this augmenter gives {self._form}")
-        shape = (*image.shape[:2], 3)
         ready = self._kept.ready
-        if ready.image != shape:
-            ready = self._changed(np.broadcast_to(_NO_PIXEL, shape))
-        index, epoch, view = _numbers(index, epoch, view)
+        if ready.image != (*size, 3):
+            ready = self._changed(np.broadcast_to(_NO_PIXEL, (*size, 3)))
+        if not (type(index) is type(epoch) is type(view) is int):
+            index, epoch, view = _numbers(index, epoch, view)
         if ready.draw is None:
-            ready.run(np.ascontiguousarray(image[..., :3]), plain := np.empty(shape, np.uint8), index, epoch, view)
-            out[..., :3], out[..., 3] = plain, 255
+            pixels, made = image.reshape(*size, 4), np.empty((*size, 3), np.uint8)
+            ready.run(np.ascontiguousarray(pixels[..., :3]), made, *_numbers(index, epoch, view))
+            out.reshape(*size, 4)[..., :3], out.reshape(*size, 4)[..., 3] = made, 255
             return
-        ready.draw(epoch, index, view)
+        try:
+            ready.draw(epoch, index, view)
+        except OverflowError:
+            _numbers(index, epoch, view)
+            raise
         ready.run(image, out)
 
     def _changed(self, image: Any) -> "_Ready":

@@ -74,7 +74,8 @@ def augment_item(image: Any, augmenter: Augmenter, *, index: int, epoch: int, vi
         if image.mode == "RGB" and (memory := rgb_memory(image)) is not None:
             made = blank_rgb(*image.size)
             if (target := rgb_memory(made)) is not None:
-                augmenter.augment_rgbx(memory.pixels, target.pixels, index=index, epoch=epoch, view=view)
+                size = image.height, image.width
+                augmenter.augment_rgbx(memory.pixels, target.pixels, size, index=index, epoch=epoch, view=view)
                 made.info = image.info.copy()
                 return made
         return to_pil(augmenter(from_pil(image), index=index, epoch=epoch, view=view), image)

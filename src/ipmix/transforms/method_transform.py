@@ -86,7 +86,9 @@ class MethodTransform(v2.Transform):
         At 32x32 that takes longer than augmenting it; the key, and so the result, are the same.
         """
         if len(inputs) == 1:
-            if isinstance(inputs[0], Image.Image) or type(inputs[0]) is torch.Tensor:
+            if isinstance(inputs[0], Image.Image):
+                return augment_item(inputs[0], self._augmenter, index=self.make_params([])["key"], epoch=0)
+            if type(inputs[0]) is torch.Tensor:
                 return self.transform(inputs[0], self.make_params([]))
             inputs = inputs[0]
         items, structure = tree_flatten(inputs)

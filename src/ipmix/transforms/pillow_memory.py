@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 _NUMBER = ctypes.c_int64.from_address
-_LENGTH, _OFFSET, _BUFFERS, _CHILDREN = 0, 16, 40, 48
+_LENGTH, _BUFFERS, _CHILDREN = 0, 40, 48
 """Where the members of a struct ArrowArray lie, in bytes: five numbers of 64 bits, then pointers of as many."""
 
 
@@ -36,7 +36,7 @@ class Memory(NamedTuple):
     """An image's memory; to be used only as long as this and the image are there."""
 
     pixels: np.ndarray
-    """uint8[H, W, 4]; the fourth byte of a pixel is 255 or anything."""
+    """uint8[H * W * 4]; the fourth byte of a pixel is 255 or anything."""
     keeper: Any
     """What holds the memory for the one who reads it."""
 
@@ -56,7 +56,8 @@ def rgb_memory(image: Image.Image) -> Memory | None:
 
 
 def _memory(image: Image.Image) -> Memory | None:
-    image.load()
+    if type(image) is not Image.Image:  # those of files are read when they are needed
+        image.load()
     core: Any = image.im
     try:
         keeper = core.__arrow_c_array__()
@@ -64,12 +65,11 @@ def _memory(image: Image.Image) -> Memory | None:
         return None
     array = _pointer_in(keeper, b"arrow_array")
     width, height = image.size
-    if _NUMBER(array + _LENGTH).value != width * height or _NUMBER(array + _OFFSET).value != 0:
+    if _NUMBER(array + _LENGTH).value != width * height:
         return None
     child = _NUMBER(_NUMBER(array + _CHILDREN).value).value  # the pixels' bytes, of which an element has four
     place = _NUMBER(_NUMBER(child + _BUFFERS).value + 8).value  # the first buffer would say which bytes are missing
-    flat = np.frombuffer(_at(place, 4 * width * height, _WRITEABLE), np.uint8)
-    return Memory(flat.reshape(height, width, 4), keeper)
+    return Memory(np.frombuffer(_at(place, 4 * width * height, _WRITEABLE), np.uint8), keeper)
 
 
 @cache
@@ -80,7 +80,7 @@ def _works() -> bool:
     if ctypes.sizeof(ctypes.c_void_p) != 8 or not hasattr(image.im, "__arrow_c_array__"):
         return False
     memory = _memory(image)
-    if memory is None or not np.array_equal(memory.pixels[..., :3], pixels):
+    if memory is None or not np.array_equal(memory.pixels.reshape(2, 3, 4)[..., :3], pixels):
         return False
-    memory.pixels[..., :3] += 100
+    memory.pixels.reshape(2, 3, 4)[..., :3] += 100
     return np.array_equal(np.asarray(image), pixels + 100)

@@ -57,7 +57,7 @@ def applier(table: RecipeTable, planes: np.ndarray, output: Output) -> Callable[
     """What :class:`~ipmix.augmentation.single.Augmenter` uses: a quick function of (image, out) for one recipe's table.
 
     image uint8[H, W, C] and out must be C-contiguous and fit the table and the output; nothing checks it. Of three
-    channels, both may be uint8[H, W, 4] where the output is bytes pixel by pixel.
+    channels, both may be uint8[H * W * 4] where the output is bytes pixel by pixel.
     """
     shape = (1, table.height, table.width, len(output.scale))
     image, out = np.zeros(shape, np.uint8), np.zeros(output.shape(*shape[:3]), output.kind)
