@@ -140,3 +140,42 @@ def test_names_control_no_terminal(tmp_path: Path, capsys: pytest.CaptureFixture
     for text in (out.getvalue(), capsys.readouterr().err, plain(NASTY)):
         assert text
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u200e\u200f]", text)
+
+
+CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u200e\u200f]")
+NAME = "a\x1b[2J\u202eg\nnp"
+"""Of a file or folder: it clears the screen, turns what follows and begins a line of its own."""
+
+
+@POSIX
+def test_names_of_files_control_no_terminal(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Whatever a command says of what it reads and writes, also into a pipe."""
+    from tests.reliability.writers import prepare
+
+    from ipmix.cli.main import main
+
+    prepare(tmp_path)
+    read, out = tmp_path / "data", tmp_path / NAME
+    brief = ("--corruptions", "none", "--no-attack", "--device", "cpu")
+    commands: list[tuple[object, ...]] = [
+        ("corrupt", read / "test", out / "c", "--names", "contrast", "--severities", "1"),
+        ("mixing-set", "make", out / "set", "--count", "2", "--size", "16", "--mix", "ifs=1"),
+        ("mixing-set", "info", out / "set"),
+        ("mixing-set", "verify", out / "set"),
+        ("mixing-set", "show", out / "set", "--out", out / f"{NAME}.png"),
+        ("augment", read / "train" / "a" / "00.png", "--out", out / "b.png", "--method", "augmix"),
+        ("score", tmp_path / "predictions.npz", "--out", out / "card", "--samples", "0"),
+        ("report", out / "card", "--out", out / f"{NAME}.md"),
+        ("train", out / "data", "--out", out / "run", "--model", "wrn-10-1", "--epochs", "1", "--batch-size", "6",
+         "--crop-size", "16", "--device", "cpu"),
+        ("evaluate", out / "run", out / "data", "--out", out / "measured", *brief),
+    ]  # fmt: skip
+    out.mkdir()
+    (out / "data").symlink_to(read)
+    for words in commands:
+        capfd.readouterr()
+        assert main(list(map(str, words))) == 0, capfd.readouterr()
+        said = "".join(capfd.readouterr())
+        assert not CONTROL.search(said), (words, said)
+        assert not any(line.startswith("np") for line in said.splitlines()), (words, said)
+    assert r"a\x1b[2J\u202eg\nnp" in said

@@ -16,6 +16,7 @@ from typing import Any
 
 from ipmix.core.errors import InputError
 from ipmix.core.ranges import Range, check_range
+from ipmix.core.terminal import tell
 from ipmix.core.threads import default_threads
 
 PROCESSES_MOST = 512
@@ -64,7 +65,7 @@ def in_processes(count: int, words: Sequence[str]) -> int:
         except ChildFailedError as error:
             return _told(error.failures, Path(logs))
         except SignalException as error:
-            sys.stderr.write(f"ipmix: stopped by {signal.Signals(error.sigval).name}\n")
+            tell(f"ipmix: stopped by {signal.Signals(error.sigval).name}\n")
             return 128 + int(error.sigval)
         finally:
             del os.environ[STARTER]
@@ -94,7 +95,7 @@ def _told(failures: dict[int, Any], logs: Path) -> int:
         if heard is None or heard.exitcode != code:  # the same refusal has been told once
             lines = said.splitlines()[-LAST_LINES:]
             ended = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-            sys.stderr.write("\n".join([f"ipmix: process {rank} {ended}", *lines]) + "\n")
+            tell("\n".join([f"ipmix: process {rank} {ended}", *lines]) + "\n", lines=True)
     return code if code >= 0 else 128 - code
 
 

@@ -16,7 +16,7 @@ from typing import Any, TextIO
 from ipmix.cli.launching import say_last
 from ipmix.core.errors import InputError, plain
 from ipmix.core.files import FULL
-from ipmix.core.terminal import wrapped
+from ipmix.core.terminal import say, tell
 
 SUMMARIES = {
     "quickstart": "train a plain and an IPMix network on small images, score both, write a page",
@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         return _complain(str(error), 2)
     except KeyboardInterrupt:
-        sys.stderr.write("\n")
+        tell("\n")
         return 130
     except BrokenPipeError:
         sys.stderr.close()  # the reader has left (`| head`): nothing to report, nobody to report to
@@ -128,7 +128,7 @@ def _dispatch(words: list[str]) -> int:
     if words[0] == "--version":
         from importlib.metadata import version
 
-        sys.stdout.write(f"ipmix {version('ipmix')}\n")
+        say(f"ipmix {version('ipmix')}\n")
         return 0
     if words[0] == "--print-completion":
         return _print_completion(words[1:])
@@ -197,7 +197,7 @@ def _module(name: str) -> str:
 
 def _complain(message: str, code: int) -> int:
     say_last()
-    sys.stderr.write(wrapped(f"ipmix: {plain(message, most=2000)}\n", sys.stderr))
+    tell(f"ipmix: {plain(message, most=2000)}\n", fold=True)
     return code
 
 

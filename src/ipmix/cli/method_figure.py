@@ -1,7 +1,6 @@
 """What the sheets of ``ipmix augment`` show of a method: versions of one image, and every method side by side."""
 
 import math
-import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from ipmix.augmentation.stages import stages
 from ipmix.cli.sheet import SheetRow
 from ipmix.core.errors import InputError
 from ipmix.core.extensions import full_name
-from ipmix.core.terminal import wrapped
+from ipmix.core.terminal import say
 from ipmix.methods import METHODS, IPMix, Vanilla
 from ipmix.methods.choosing import made_method, method_kind, method_name
 from ipmix.methods.protocol import Method
@@ -153,6 +152,6 @@ def taken_apart(
         raise InputError(f"--explain takes apart what becomes of single images; {method.name} mixes those of a batch")
     lines: list[SheetRow] = []
     for stage in stages(method, image, mixing, **where):
-        sys.stdout.write(wrapped(f"{name}: {stage.recipe}\n", sys.stdout))
+        say(f"{name}: {stage.recipe}\n", fold=True)
         lines += [SheetRow(row.label, row.images, row.boxes) for row in stage.rows]
     return lines

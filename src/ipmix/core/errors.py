@@ -28,13 +28,18 @@ def plain(text: object, *, most: int = 300) -> str:
     that turn the order of writing are shown as ``\\x07``, and what is longer than ``most`` characters is cut.
     """
     line = " ".join(_ESCAPES.sub("", str(text)).split())
-    line = "".join(map(_visible, line))
+    line = visible(line)
     return line if len(line) <= most else line[: most - 4] + " ..."
 
 
 def plain_lines(text: str) -> str:
     """Several lines, each as it may be shown on a terminal: what :func:`plain` escapes is escaped, nothing is cut."""
-    return "\n".join("".join(map(_visible, line)) for line in text.split("\n"))
+    return "\n".join(map(visible, text.split("\n")))
+
+
+def visible(text: str) -> str:
+    """The text with what controls how it is shown, line breaks too, as escapes; nothing is cut."""
+    return "".join(map(_visible, text))
 
 
 def _visible(character: str) -> str:

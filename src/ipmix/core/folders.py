@@ -5,12 +5,12 @@ import functools
 import os
 import shutil
 import stat
-import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 from ipmix.core.errors import InputError
+from ipmix.core.terminal import tell
 
 CACHE_VARIABLE = "IPMIX_CACHE_DIR"
 """The environment variable that names the folder for what ipmix keeps: mixing sets, resized ones, CIFAR."""
@@ -117,7 +117,7 @@ def _temporary(instead_of: str, process: int) -> Path:
 
     atexit.register(remove)
     os.environ[CACHE_VARIABLE] = str(folder)  # the processes that this one starts keep their things there too
-    sys.stderr.write(
+    tell(
         f"{instead_of} can't be written to: what is made is kept in {folder} until the end of this process; "
         f"{CACHE_VARIABLE} names a folder that stays\n"
     )

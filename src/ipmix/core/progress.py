@@ -9,6 +9,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
+from ipmix.core.errors import visible
+from ipmix.core.terminal import tell
+
 Item = TypeVar("Item")
 
 PLAIN_SECONDS = 10.0
@@ -32,6 +35,7 @@ def counting(description: str, total: int, *, quiet: bool = False) -> Iterator[C
     installed), elsewhere a plain line every :data:`PLAIN_SECONDS`; work that ends sooner prints nothing there. Yields a
     function to call after each item.
     """
+    description = visible(description)
     if quiet:
         yield lambda finished=1: None
     elif in_notebook() and importlib.util.find_spec("ipywidgets") is None:
@@ -129,5 +133,5 @@ class _PlainLines:
         if 100 * self._done >= self._total:  # before that the rate is mostly the start's
             left = (now - self._began) / self._done * (self._total - self._done)
             line += f", {duration(left)} left"
-        sys.stderr.write(line + "\n")
+        tell(line + "\n")
         sys.stderr.flush()

@@ -1,11 +1,38 @@
-"""Text on a terminal: broken at words, where the terminal would break it anywhere."""
+"""Text for a terminal: what is said goes through here, so that no name in it can steer the terminal.
+
+A file may be called anything, also what clears the screen or turns the order of writing (``\\x1b[2J``): such characters
+are shown as escapes, in a pipe as well, which may end on a terminal. Broken at words, where that is asked for.
+"""
 
 import shutil
+import sys
 import textwrap
 from typing import TextIO
 
+from ipmix.core.errors import plain_lines, visible
+
 LEAST = 40
 """Columns; a narrower terminal is written to as if it had these."""
+
+
+def say(text: str, *, lines: bool = False, fold: bool = False, out: TextIO | None = None) -> None:
+    """Write a line to standard output, as :func:`ipmix.core.errors.plain_lines` has it.
+
+    Args:
+        text: the line with its break; breaks before that one come of a name and are escaped too.
+        lines: it is several lines, put together without names that may hold breaks.
+        fold: break lines at words where the terminal is narrower.
+        out: another stream.
+    """
+    stream, end = sys.stdout if out is None else out, "\n" if text.endswith("\n") else ""
+    shown = plain_lines(text) if lines else visible(text.removesuffix("\n")) + end
+    shown = shown.encode(errors="backslashreplace").decode()  # names that are not UTF-8
+    stream.write(wrapped(shown, stream) if fold else shown)
+
+
+def tell(text: str, *, lines: bool = False, fold: bool = False) -> None:
+    """Write a line to standard error, as :func:`say`."""
+    say(text, lines=lines, fold=fold, out=sys.stderr)
 
 
 def wrapped(text: str, stream: TextIO) -> str:

@@ -1,12 +1,12 @@
 """Image files that were passed over because they can't be decoded: named in a file, counted on the terminal."""
 
 import os
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from ipmix.core.files import write_bytes
+from ipmix.core.terminal import tell
 
 LIST = "broken.txt"
 """In the folder of the results: a broken file's path a line."""
@@ -27,7 +27,7 @@ def list_broken(paths: Sequence[Path], folder: Path) -> None:
 
 def tell_broken(count: int, where: str) -> None:
     """Say on standard error how many images were passed over, and where they are named."""
-    sys.stderr.write(f"passed over {count:,} broken image{'s' * (count != 1)}; {where} names them\n")
+    tell(f"passed over {count:,} broken image{'s' * (count != 1)}; {where} names them\n")
 
 
 def _line(path: Path) -> bytes:

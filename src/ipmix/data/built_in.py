@@ -1,12 +1,12 @@
 """Data sets by name: scikit-learn's handwritten digits, which come with a dependency, and CIFAR."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
 
 from ipmix.core.errors import InputError
 from ipmix.core.folders import cache_folder
+from ipmix.core.terminal import tell
 from ipmix.data import fetching
 
 BUILT_IN = ("digits", "cifar10", "cifar100")
@@ -57,7 +57,7 @@ def _fetch_cifar(source: str, root: Path) -> None:
     name, size, sha256 = CIFAR_ARCHIVES[source]
     root.mkdir(parents=True, exist_ok=True)
     if not fetching.is_whole(root / name, sha256):
-        sys.stderr.write(f"fetching {source} ({size / 2**20:.0f} MiB) to {root}\n")
+        tell(f"fetching {source} ({size / 2**20:.0f} MiB) to {root}\n")
         fetching.fetch(CIFAR_URL + name, root / name, sha256=sha256, size=size)
     fetching.unpack(root / name, root, most=2 * size)
 

@@ -7,7 +7,6 @@ belong to the class (:mod:`ipmix.data.folders`).
 """
 
 import os
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,9 +15,10 @@ import numpy as np
 
 from ipmix.core.bounds import SIDE_MOST
 from ipmix.core.checking import check_count, check_folder_name, check_images, check_known, described
-from ipmix.core.errors import InputError, plain, plain_lines
+from ipmix.core.errors import InputError, plain
 from ipmix.core.image_sizes import width_by_height
 from ipmix.core.progress import counting
+from ipmix.core.terminal import tell
 from ipmix.core.threads import default_threads
 from ipmix.data.built_in import BUILT_IN, cifar, digits
 from ipmix.data.cropping import resize_and_crop
@@ -211,7 +211,7 @@ def scan_classes(top: Path, name: str, decoding: DecodeConfig = DEFAULT) -> File
 def tell_hidden(images: ArrayDataset | FileDataset) -> None:
     """Say on stderr how many hidden files and folders were left out, if any were."""
     if hidden := images.hidden:
-        sys.stderr.write(f"left out {len(hidden)} hidden files and folders, the first {plain_lines(str(hidden[0]))}\n")
+        tell(f"left out {len(hidden)} hidden files and folders, the first {hidden[0]}\n")
 
 
 def splits(source: str | Path) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ipmix.core.checking import described, shown
-from ipmix.core.errors import InputError
+from ipmix.core.errors import InputError, visible
 from ipmix.core.files import write_text
 from ipmix.core.json_text import json_text
 from ipmix.evaluation.per_image import FILE, write_per_image
@@ -15,7 +15,16 @@ from ipmix.measures.comparing import PerImage
 from ipmix.measures.table import HEADLINE, measure_named
 from ipmix.report.comparison import Comparison, Scored, compare
 from ipmix.report.gates import Check, Checked, checked
-from ipmix.report.numbers import figure_of, measure_names, title_of, unanswered, unfinished, written, written_interval
+from ipmix.report.numbers import (
+    figure_of,
+    measure_names,
+    run_names,
+    title_of,
+    unanswered,
+    unfinished,
+    written,
+    written_interval,
+)
 from ipmix.report.page import render_page
 from ipmix.report.tables import comparison, notes, plain, to_csv, unfinished_runs
 
@@ -163,7 +172,7 @@ class Scorecard:
         return target
 
     def __repr__(self) -> str:
-        lines = [f"Scorecard of {self.card['run'].get('name')}, {self.card['pictures']} images"]
+        lines = [f"Scorecard of {run_names([self.card])[0]}, {self.card['pictures']} images"]
         lines += unfinished_runs([self.card])
         for name in (name for name in HEADLINE if name in self.card["measures"]):
             figure = figure_of(self.card, name)
@@ -175,7 +184,7 @@ class Scorecard:
         header, rows = comparison([self.card])
         told = notes([self.card], measure_names([self.card]))
         first = "".join(f"{line}\n" for line in unfinished_runs([self.card]))
-        return first + plain(header, rows) + "".join(f"{note}\n" for note in told)
+        return first + plain(header, rows) + "".join(f"{visible(note)}\n" for note in told)
 
     def _repr_html_(self) -> str:
         """The page in a frame of its own: its style can't reach the notebook's, nor the notebook's it."""

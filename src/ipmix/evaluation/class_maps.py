@@ -12,7 +12,6 @@ a JSON file     ``{"folder": 5, "other folder": [7, 9]}``; folders that it doesn
 """
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache, partial
@@ -23,6 +22,7 @@ import numpy as np
 
 from ipmix.core.checking import shown
 from ipmix.core.errors import InputError, first_line, plain
+from ipmix.core.terminal import tell
 from ipmix.data.sources import InMemory, OnDisk
 from ipmix.evaluation.class_outputs import ClassOutputs, CompetingOutputs
 from ipmix.evaluation.request import EvaluationRequest
@@ -274,7 +274,7 @@ def _without_unknown(
     outputs = [found[source.classes[place]] for place in kept]
     if len(kept) < len(source.classes):
         if request.class_map is not None:
-            sys.stderr.write(
+            tell(
                 f"{len(source.classes) - len(kept)} of the data's {len(source.classes)} folders are not in the class "
                 f"map {request.class_map}: their images are left out.\n"
             )

@@ -1,7 +1,6 @@
 """From a model's name and a folder of images to predictions, a scorecard and a page: ``ipmix evaluate``."""
 
 import os
-import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -15,12 +14,12 @@ from torch import nn
 from ipmix.attacks.auto_attack import require
 from ipmix.core.bounds import BATCH_MOST
 from ipmix.core.checking import check_count, check_threads
-from ipmix.core.errors import InputError, plain, plain_lines
+from ipmix.core.errors import InputError, plain
 from ipmix.core.files import alone, refuse_links, write_text
 from ipmix.core.image_sizes import SMALL_SIDE
 from ipmix.core.json_text import json_text
 from ipmix.core.processes import Team
-from ipmix.core.terminal import wrapped
+from ipmix.core.terminal import say, tell
 from ipmix.data.broken import list_broken
 from ipmix.data.datasets import tell_hidden
 from ipmix.data.sources import ImageSource, InMemory, OnDisk
@@ -181,9 +180,9 @@ def measure(
             )  # fmt: skip
         check_beforehand(source, plan, folder, run)
         if (told := told_form(request, model, source)) is not None and not quiet:
-            sys.stderr.write(f"Images: {plain_lines(told)}.\n")
+            tell(f"Images: {told}.\n")
         if plan.attack is not None and (short := plan.attack.falls_short):
-            sys.stderr.write(f"{short}.\n")
+            tell(f"{short}.\n")
         PredictionFolder.begin(folder, run, force=force)
 
     team.first_does(begin)
@@ -225,11 +224,9 @@ def _without_attacks_that_cant_be(what: Measured) -> EvaluationPlan:
     if not (plan.attack or plan.auto_attack):
         return plan
     if not getattr(what.model, "differentiable", True):
-        sys.stderr.write("This kind of model has no gradients: the adversarial error is not measured.\n")
+        tell("This kind of model has no gradients: the adversarial error is not measured.\n")
     elif what.ready is not None and not what.ready.has_clean:
-        sys.stderr.write(
-            "Without clean images (--clean) there are none to attack: the adversarial error is left out.\n"
-        )
+        tell("Without clean images (--clean) there are none to attack: the adversarial error is left out.\n")
     else:
         return plan
     return replace(plan, attack=None, auto_attack=None)
@@ -239,7 +236,7 @@ def _tell_absent(source: ImageSource) -> None:
     """Say which classes compete without an image of theirs: of them nothing is measured."""
     there = set(np.unique(source.labels).tolist())
     if absent := [name for place, name in enumerate(source.classes) if place not in there]:
-        sys.stderr.write(
+        tell(
             f"{len(absent):,} of {len(source.classes):,} classes have no image in {source.name}, such as "
             f"{plain(absent[0], most=60)}: they compete, and how well they are known is not measured.\n"
         )
@@ -273,7 +270,7 @@ def _report(
         "In brackets: 95% intervals over the images. "
         f"All measures: {request.out / 'scorecard.json'}; open {request.out / 'report.html'}\n"
     )
-    sys.stdout.write(wrapped(told, sys.stdout))
+    say(told, fold=True)
 
 
 def _anomalies(request: EvaluationRequest, model: nn.Module, source: InMemory | OnDisk) -> InMemory | OnDisk:

@@ -1,7 +1,6 @@
 """The gate of a pipeline behind an evaluation: bounds, another run to be held to, and files that CI systems read."""
 
 import math
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from tempfile import TemporaryFile
 
 from ipmix.core.errors import InputError, first_line
 from ipmix.core.files import write_text
+from ipmix.core.terminal import say, tell
 from ipmix.corruptions.severities import CORRUPTIONS
 from ipmix.evaluation.foreseen import Foreseen
 from ipmix.evaluation.ready_made import is_ready_made
@@ -163,10 +163,10 @@ def told(found: Checked, runs: Sequence[Scored], junit: Path | None, summary: Pa
     """
     cards = [run.card for run in runs]
     for row in found.failed:
-        sys.stderr.write(f"ipmix: failed: {row.name}: {row.found} ({row.asked})\n")
+        tell(f"ipmix: failed: {row.name}: {row.found} ({row.asked})\n")
     if found.rows and found:
         count = len(found.rows)
-        sys.stdout.write(f"all {count} {what} hold\n" if count > 1 else f"the {what.removesuffix('s')} holds\n")
+        say(f"all {count} {what} hold\n" if count > 1 else f"the {what.removesuffix('s')} holds\n")
     try:
         for path, text in (
             (junit, lambda: ci.junit(found, run_names(cards)[-1])), (summary, lambda: ci.summary(found, cards)),
@@ -177,7 +177,7 @@ def told(found: Checked, runs: Sequence[Scored], junit: Path | None, summary: Pa
     except (InputError, OSError) as error:
         if found:
             raise
-        sys.stderr.write(f"ipmix: {first_line(error)}\n")
+        tell(f"ipmix: {first_line(error)}\n")
     return 0 if found else FAILED
 
 

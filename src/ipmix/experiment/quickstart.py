@@ -22,7 +22,7 @@ from ipmix.core.errors import InputError
 from ipmix.core.files import write_text
 from ipmix.core.json_text import json_text
 from ipmix.core.progress import duration
-from ipmix.core.terminal import wrapped
+from ipmix.core.terminal import say, tell
 from ipmix.core.versions import versions
 from ipmix.corruptions import CORRUPTIONS, corrupt
 from ipmix.data.datasets import ArrayDataset
@@ -95,12 +95,12 @@ def quickstart(
         settings, results, train_set, test_set, mixing_of(settings), out / "report.html", comparisons=comparisons
     )
     print_comparison([cards[name] for name in NAMES], comparisons=comparisons)
+    say("In brackets: 95% intervals over the test images; one training run each.\n", fold=True)
     told = (
-        "In brackets: 95% intervals over the test images; one training run each.\n"
         f"Done in {duration(time.monotonic() - began)}. Open {out / 'report.html'}; "
         f"all figures are in {out / 'results.json'}.\n"
     )
-    sys.stdout.write(wrapped(told, sys.stdout))
+    say(told, fold=True)
     return results
 
 
@@ -204,7 +204,7 @@ class _Display:
 
     def say(self, message: str) -> None:
         if not self._quiet:
-            sys.stderr.write(wrapped(message + "\n", sys.stderr))
+            tell(message + "\n", fold=True)
             sys.stderr.flush()
 
     def update(self) -> None:

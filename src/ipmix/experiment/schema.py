@@ -10,13 +10,13 @@ An editor that speaks YAML's language server reads it where a file begins with
 import ast
 import dataclasses
 import inspect
-import sys
 import textwrap
 import types
 import typing
 from typing import Any, Literal, Union
 
 from ipmix.core.json_text import json_text
+from ipmix.core.terminal import say
 from ipmix.experiment.config import ExperimentConfig
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
@@ -91,4 +91,4 @@ def _value(hint: Any) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json_text(schema(), indent=1) + "\n")
+    say(json_text(schema(), indent=1) + "\n", lines=True)

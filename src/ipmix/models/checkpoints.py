@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from ipmix.core.errors import InputError, first_line, plain
+from ipmix.core.terminal import tell
 from ipmix.models.tensors import check_tensors
 
 EMA = "@ema"
@@ -157,9 +158,9 @@ def _unwrapped(content: Any, path: Path, average: bool) -> Any:
             chosen = averages[0]
             content = content[chosen]
             if not average:
-                sys.stderr.write(f"{path}: its moving average, {chosen}, is taken: it holds no other weights\n")
+                tell(f"{path}: its moving average, {chosen}, is taken: it holds no other weights\n")
         elif averages:
-            sys.stderr.write(f"{path}: {plains[0]} is taken; for its moving average, {averages[0]}, say {path}{EMA}\n")
+            tell(f"{path}: {plains[0]} is taken; for its moving average, {averages[0]}, say {path}{EMA}\n")
     elif average:
         raise InputError(f"{path} holds no moving average; leave {EMA} out")
     for _ in range(8):  # deeper is no checkpoint

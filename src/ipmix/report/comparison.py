@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from ipmix.core.errors import InputError
+from ipmix.core.errors import InputError, visible
 from ipmix.measures import comparing
 from ipmix.measures.comparing import Arguments, PerImage
 from ipmix.measures.table import HEADLINE, MEASURES, Measure, mean, measure_named
@@ -112,7 +112,7 @@ class Comparison:
         from ipmix.report import tables  # it writes comparisons, and so stands above them
 
         header, rows = tables.differences(self)
-        return (tables.plain(header, rows) if rows else "") + explained(self)
+        return (tables.plain(header, rows) if rows else "") + visible(explained(self))
 
     __repr__ = __str__
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ipmix.core.errors import InputError, plain
+from ipmix.core.errors import InputError, plain, visible
 from ipmix.measures.table import MEASURES
 from ipmix.report import numbers
 from ipmix.report.comparison import NOT_KNOWN, Comparison, Differing
@@ -146,7 +146,8 @@ class Checked:
 
     def __str__(self) -> str:
         return "\n".join(
-            f"{'passed' if row.passed else 'FAILED'}: {row.name}: {row.found} ({row.asked})" for row in self.rows
+            visible(f"{'passed' if row.passed else 'FAILED'}: {row.name}: {row.found} ({row.asked})")
+            for row in self.rows
         )
 
     __repr__ = __str__

@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 from ipmix.core import errors
 from ipmix.core.extensions import is_own
-from ipmix.core.terminal import wrapped
+from ipmix.core.terminal import say
 from ipmix.measures.table import HEADLINE, MEASURES
 from ipmix.report import numbers
 from ipmix.report.comparison import Comparison, Scored, compare_runs, explained
@@ -83,11 +83,11 @@ def print_comparison(
     stream = sys.stdout if out is None else out
     shown = [*names, *(name for name in measure_names(cards) if name not in MEASURES and name not in names)]
     for line in unfinished_runs(cards):
-        stream.write(wrapped(f"{line}\n", stream))
+        say(f"{line}\n", fold=True, out=stream)
     header, rows = comparison(cards, shown)
     _print(header, [*rows, *_own_corruptions(cards)], title, stream)
     for note in notes(cards, shown):
-        stream.write(wrapped(f"{note}\n", stream))
+        say(f"{note}\n", fold=True, out=stream)
     if len(cards) > 1 and comparisons is None:
         comparisons = compare_runs([Scored(card) for card in cards], names=names)
     for found in comparisons or ():
@@ -95,7 +95,7 @@ def print_comparison(
         stream.write("\n")
         if rows:
             _print(header, rows, "", stream, verdict="verdict" in header)
-        stream.write(wrapped(f"{explained(found)}\n", stream))
+        say(f"{explained(found)}\n", fold=True, out=stream)
 
 
 def _own_corruptions(cards: Sequence[Mapping[str, Any]]) -> list[list[str]]:
@@ -114,6 +114,8 @@ def _own_corruptions(cards: Sequence[Mapping[str, Any]]) -> list[list[str]]:
 def _print(
     header: Sequence[str], rows: Sequence[Sequence[str]], title: str, stream: TextIO, verdict: bool = False
 ) -> None:
+    header, title = [errors.visible(cell) for cell in header], errors.visible(title)
+    rows = [[errors.visible(cell) for cell in row] for row in rows]
     if stream.isatty():
         try:
             _print_rich(header, rows, title, stream, verdict)
@@ -158,7 +160,7 @@ def notes(cards: Sequence[Mapping[str, Any]], names: Sequence[str] = HEADLINE) -
 
 def plain(header: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> str:
     """Aligned text: the first column to the left, the others to the right."""
-    table = [list(header), *map(list, rows)]
+    table = [[errors.visible(cell) for cell in row] for row in (header, *rows)]
     widths = [max(len(row[column]) for row in table) for column in range(len(header))]
 
     def line(row: Sequence[str]) -> str:
@@ -166,7 +168,7 @@ def plain(header: Sequence[str], rows: Sequence[Sequence[str]], title: str = "")
         return "  ".join(cells).rstrip()
 
     ruler = "-" * (sum(widths) + 2 * (len(widths) - 1))
-    lines = [title] if title else []
+    lines = [errors.visible(title)] if title else []
     return "\n".join([*lines, line(header), ruler, *map(line, rows)]) + "\n"
 
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from ipmix.core.progress import duration
+from ipmix.core.terminal import tell
 from ipmix.training.config import TrainingConfig
 
 Item = TypeVar("Item")
@@ -120,7 +121,7 @@ class TrainingDisplay:
             if self._bar is not None:
                 self._bar.console.print(line, highlight=False)
             else:
-                sys.stderr.write(line + "\n")
+                tell(line + "\n")
                 sys.stderr.flush()
 
 

@@ -8,6 +8,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
+from ipmix.core.terminal import tell
+
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name))
 
 
@@ -30,7 +32,7 @@ class Interruption:
             return
         if folder is not None and self._resumable:
             with suppress(OSError):  # the terminal may be what has ended
-                sys.stderr.write(f"stopped; the state is saved in {folder}: the same command with --resume goes on\n")
+                tell(f"stopped; the state is saved in {folder}: the same command with --resume goes on\n")
                 sys.stderr.flush()
         if self._signal == signal.SIGINT:
             raise KeyboardInterrupt

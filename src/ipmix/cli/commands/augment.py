@@ -1,7 +1,6 @@
 """``ipmix augment``: augmented versions of one's own images: by one method, by all of them, or taken apart."""
 
 import io
-import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,6 +9,7 @@ from tyro.conf import arg
 from ipmix.cli.commands.choosing import MethodWords
 from ipmix.core.errors import InputError, refuse_idle
 from ipmix.core.files import refuse_existing, refuse_no_folder, write_bytes
+from ipmix.core.terminal import say
 
 MIXING_COUNT = 64
 """Mixing images that are generated where none are given."""
@@ -134,6 +134,6 @@ def augment(
     buffer = io.BytesIO()
     draw_sheet(lines, cell=cell, title=f"{shown}, seed {seed}, epoch {epoch}").save(buffer, form)
     write_bytes(out, buffer.getvalue())
-    sys.stdout.write(f"wrote {out}: {len(images)} image{'s' if len(images) != 1 else ''}, seed {seed}, epoch {epoch}\n")
+    say(f"wrote {out}: {len(images)} image{'s' if len(images) != 1 else ''}, seed {seed}, epoch {epoch}\n")
     if not (explain or methods or mixes):
-        sys.stdout.write(f"Every step of the first version: the same command with --explain --seed {seed}\n")
+        say(f"Every step of the first version: the same command with --explain --seed {seed}\n")

@@ -1,8 +1,9 @@
 """``ipmix corrupt``: corrupted or perturbed copies of any images, in the public layouts."""
 
-import sys
 from pathlib import Path
 from typing import Literal
+
+from ipmix.core.terminal import say
 
 
 def corrupt(
@@ -101,11 +102,11 @@ def corrupt(
     ours = f"{len(plan.names) - own} of the set {set}" if own < len(plan.names) else ""
     yours = f"{own} of your own" if own else ""
     parts = " and ".join(filter(None, (ours, yours)))
-    sys.stdout.write(f"{out}: {whole}{parts}, each of {plan.count} images\n")
+    say(f"{out}: {whole}{parts}, each of {plan.count} images\n")
     if getattr(source, "labelled", True):
         # Arrays go with arrays and folders with folders: others are measured without their clean images.
         same = (plan.layout == "arrays") != isinstance(source, OnDisk)
         clean = f" --clean {quote(data)}" if same else ""
-        sys.stdout.write(f"Measure a model on it: ipmix evaluate MODEL {quote(out)}{clean} --out FOLDER\n")
+        say(f"Measure a model on it: ipmix evaluate MODEL {quote(out)}{clean} --out FOLDER\n")
     else:
-        sys.stdout.write("Without labels no model can be measured on it: --labels names a .npy file of them.\n")
+        say("Without labels no model can be measured on it: --labels names a .npy file of them.\n")

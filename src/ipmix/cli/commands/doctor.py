@@ -4,6 +4,8 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ipmix.core.terminal import say
+
 
 def doctor(*, checks: bool = True) -> int:
     """Print what this installation has and whether its parts agree; the exit code is 1 if something is wrong.
@@ -14,10 +16,10 @@ def doctor(*, checks: bool = True) -> int:
     wrong = 0
     parts = [("Versions", _versions), ("Extras", _extras), ("Machine", _machine), ("Folders", _folders)]
     for title, lines in [*parts, ("Checks", _checks)] if checks else parts:
-        sys.stdout.write(f"{title}\n")
+        say(f"{title}\n")
         for good, text in lines():
             wrong += not good
-            sys.stdout.write(f"  {'ok   ' if good else 'WRONG'} {text}\n")
+            say(f"  {'ok   ' if good else 'WRONG'} {text}\n")
     return 1 if wrong else 0
 
 

@@ -1,9 +1,10 @@
 """``ipmix mixing-set make | info | show | verify``: the images that IPMix mixes in."""
 
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any, Literal
+
+from ipmix.core.terminal import say
 
 
 def make(
@@ -111,8 +112,9 @@ def make(
     list_broken(broken, out)
     what = f"{made} images of {size} x {size}"
     where = f"shard {number} of {shards} of " if shards > 1 else ""
-    sys.stdout.write(f"{where}{out}: {what} from seed {seed}: {in_words(plan.mix)}\n")
-    sys.stdout.write(f"Look at it: ipmix mixing-set show {out}\nTrain with it: ipmix train DATA --mixing-set {out}\n")
+    say(f"{where}{out}: {what} from seed {seed}: {in_words(plan.mix)}\n")
+    say(f"Look at it: ipmix mixing-set show {out}\n")
+    say(f"Train with it: ipmix train DATA --mixing-set {out}\n")
 
 
 def info(path: Path, /) -> None:
@@ -121,7 +123,6 @@ def info(path: Path, /) -> None:
     Args:
         path: A folder made by 'ipmix mixing-set make', or any folder of images.
     """
-    from ipmix.core.errors import plain_lines
     from ipmix.mixing_set.mixing_set import MixingSet
 
     mixing = MixingSet.open(path)
@@ -138,7 +139,8 @@ def info(path: Path, /) -> None:
             f"drawn anew {retried} images whose first draft was dull or empty",
             *(f"{kind:<10} from {source}" for kind, source in plan.sources.items()),
         ]
-    sys.stdout.write(plain_lines("\n".join(lines)) + "\n")
+    for line in lines:
+        say(f"{line}\n")
 
 
 def show(
@@ -187,7 +189,7 @@ def show(
         numbers = [numbers[i * len(numbers) // count] for i in range(count)]
     numbers = numbers[:count]
     write_contact_sheet([mixing[number] for number in numbers], out, cell)
-    sys.stdout.write(f"wrote {out}: {len(numbers)} images\n")
+    say(f"wrote {out}: {len(numbers)} images\n")
 
 
 def verify(path: Path, /, *, sample: int = 100, threads: int | None = None) -> int:
@@ -201,7 +203,7 @@ def verify(path: Path, /, *, sample: int = 100, threads: int | None = None) -> i
         sample: How many images to paint again; 0 for all.
         threads: How many threads; by default all processors.
     """
-    from ipmix.core.errors import InputError, plain_lines
+    from ipmix.core.errors import InputError
     from ipmix.core.progress import counting
     from ipmix.mixing_set.mixing_set import MixingSet
     from ipmix.mixing_set.verifying import verify as verify_set
@@ -218,11 +220,11 @@ def verify(path: Path, /, *, sample: int = 100, threads: int | None = None) -> i
                 wrong.append(finding.complaint)
             advance(1)
     for complaint in wrong[:20]:
-        sys.stdout.write(f"{plain_lines(complaint)}\n")
+        say(f"{complaint}\n")
     if wrong:
-        sys.stdout.write(f"{path}: {len(wrong)} of {len(mixing)} images are not what the manifest says\n")
+        say(f"{path}: {len(wrong)} of {len(mixing)} images are not what the manifest says\n")
         return 1
-    sys.stdout.write(f"{path}: {len(mixing)} images read, {painted} painted again, all as the manifest says\n")
+    say(f"{path}: {len(mixing)} images read, {painted} painted again, all as the manifest says\n")
     return 0
 
 

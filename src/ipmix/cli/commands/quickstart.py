@@ -1,8 +1,9 @@
 """``ipmix quickstart``: a plain and an IPMix network, trained alike, measured alike, on one page."""
 
-import sys
 from pathlib import Path
 from typing import Literal
+
+from ipmix.core.terminal import tell
 
 
 def quickstart(
@@ -55,5 +56,6 @@ def quickstart(
     try:
         run(settings, out, force=force, device=device, quiet=quiet)
     except KeyboardInterrupt:
-        sys.stderr.write(f"\nstopped; what is in {out} is unfinished, and --force starts anew\n")
+        tell("\n")
+        tell(f"stopped; what is in {out} is unfinished, and --force starts anew\n")
         raise

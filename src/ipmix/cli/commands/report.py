@@ -1,12 +1,12 @@
 """``ipmix report``: one page from the results of one or several evaluations."""
 
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 from tyro.conf import arg
 
 from ipmix.cli.words import Assignment, once
+from ipmix.core.terminal import say
 
 
 def report(
@@ -62,9 +62,10 @@ def report(
         refuse_idle({"--title": title is not None}, f"{form} has no heading")
     text = exports.rendered(cards, form, title=title, about=once(about, "--about") or None, comparisons=comparisons)
     write_text(out, text)
-    sys.stdout.write(f"wrote {out}{': open it in a browser' if form == 'html' else ''}\n")
+    say(f"wrote {out}{': open it in a browser' if form == 'html' else ''}\n")
     if comparisons:
         print_comparison(cards, comparisons=comparisons)
-    elif part := unfinished_runs(cards):
-        sys.stdout.write("".join(f"{line}\n" for line in part))
+    else:
+        for line in unfinished_runs(cards):
+            say(f"{line}\n")
     return told(checks, runs, junit, summary)

@@ -1,10 +1,11 @@
 """``ipmix reproduce list | show | run | status | table``: the paper's tables, from nothing or from results."""
 
-import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ipmix.cli.words import Assignment, once
+from ipmix.core.terminal import say, tell
 
 if TYPE_CHECKING:
     from ipmix.experiment.studies.carrying_out import Manner
@@ -24,9 +25,7 @@ def list_studies() -> None:
     width = max(map(len, study_names()))
     for name in study_names():
         study = open_study(name)
-        sys.stdout.write(
-            f"{name:<{width}}  {study.config.title} ({len(study.config.cells)} cells; {', '.join(study.scales)})\n"
-        )
+        say(f"{name:<{width}}  {study.config.title} ({len(study.config.cells)} cells; {', '.join(study.scales)})\n")
 
 
 def show(name: str, /, *, markdown: bool = False, trust: bool = False) -> None:
@@ -43,7 +42,7 @@ def show(name: str, /, *, markdown: bool = False, trust: bool = False) -> None:
     from ipmix.experiment.studies.study import open_study
 
     study = open_study(name, trust=trust)
-    write = sys.stdout.write
+    write = partial(say, lines=True)
     write(f"{study.name}: {study.config.title}\n")
     if study.config.text:
         write(f"\n{study.config.text}\n")
@@ -79,7 +78,10 @@ def status(name: str | None = None, /, *, out: Path = OUT, trust: bool = False) 
     study = None if name is None else open_study(name, trust=trust).name
     lines = states(out, Results([out]), study)
     nothing = f"{out} holds no results {'yet' if study is None else f'of {study} yet'}\n"
-    sys.stdout.write("".join(f"{line}\n" for line in lines) or nothing)
+    for line in lines:
+        say(f"{line}\n")
+    if not lines:
+        say(nothing)
 
 
 def table(
@@ -128,7 +130,7 @@ def table(
     comparison = compare(study, scale, seeds, results, cells)
     if plot is not None:
         draw(comparison, plot)
-    sys.stdout.write(rendered(comparison, format, paper=paper))
+    say(rendered(comparison, format, paper=paper), lines=True)
 
 
 def run(
@@ -201,7 +203,7 @@ def run(
     study = open_study(name, trust=trust)
     here = here or int(os.environ.get("WORLD_SIZE", "1")) > 1
     if study.config.kind == "epoch_time" and jobs > 1:
-        sys.stderr.write(f"{study.name} measures time: one cell at a time\n")
+        tell(f"{study.name} measures time: one cell at a time\n")
         jobs = 1
     manner = _manner(study, scale, data, folder, download, device, threads, keep_weights, force, quiet)
     every = jobs_of(study, scale, seeds, cells)[part - 1 :: parts]
@@ -221,7 +223,7 @@ def run(
             carry_out(job, out, manner)
         return 0
     if first and not quiet:
-        sys.stderr.write(
+        tell(
             f"{study.name} at scale {scale}: {len(every)} cells"
             f"{f' (part {shard})' if parts > 1 else ''}, {len(every) - len(todo)} done, {len(todo)} to do\n"
         )
@@ -235,10 +237,10 @@ def run(
     try:
         failed = run_jobs(todo, out, words, jobs=jobs, threads=threads, quiet=quiet)
     except Stopped:
-        sys.stderr.write("stopped; the same command goes on\n")
+        tell("stopped; the same command goes on\n")
         return 130
     for ended in failed:
-        sys.stderr.write(f"{ended.job.name}: {ended.reason}\n")
+        tell(f"{ended.job.name}: {ended.reason}\n")
     return 1 if failed else _finish(study, every, out, manner)
 
 
@@ -247,7 +249,7 @@ def _finish(study: "Study", every: "list[Job]", out: Path, manner: "Manner") -> 
     if study.config.kind == "attention":
         from ipmix.experiment.studies.attention import write_attention
 
-        sys.stdout.write(f"open {write_attention(study, every, out, manner)}\n")
+        say(f"open {write_attention(study, every, out, manner)}\n")
     return 0
 
 
@@ -306,11 +308,11 @@ def _announce(todo: "list[Job]", manner: "Manner", device: str, jobs: int, out: 
     finally:
         torch.set_num_threads(before)
     for job, one in zip(todo, found, strict=True):
-        sys.stderr.write(f"  {job.name}: about {long_words(one.seconds)}\n")
+        tell(f"  {job.name}: about {long_words(one.seconds)}\n")
     total = sum(one.seconds for one in found) / min(jobs, len(todo))
     most = max(one.seconds for one in found)
     largest = sorted((one.bytes for one in found), reverse=True)[:jobs]
-    sys.stderr.write(
+    tell(
         f"about {long_words(total)} in all with {jobs} at a time on this machine "
         f"({'processor' if device == 'cpu' or not torch.cuda.is_available() else torch.cuda.get_device_name()}), "
         f"about {sum(largest) / 2**20:.0f} MB on the disk while they run\n"
@@ -320,9 +322,7 @@ def _announce(todo: "list[Job]", manner: "Manner", device: str, jobs: int, out: 
     if free < sum(largest):
         raise InputError(f"{out}: {free / 2**20:.0f} MB are free, and the cells need {sum(largest) / 2**20:.0f} MB")
     if most > LONG_SECONDS and not yes:
-        sys.stderr.write(
-            f"about {long_words(most)} a run: pass --yes to begin all the same, or choose another --scale\n"
-        )
+        tell(f"about {long_words(most)} a run: pass --yes to begin all the same, or choose another --scale\n")
         return False
     return True
 

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Literal
 
+from ipmix.core.terminal import say
+
 
 def score(
     predictions: Path,
@@ -38,7 +40,6 @@ def score(
         partial: Score the predictions of an evaluation that was interrupted; the results say so.
         force: Replace what is in --out.
     """
-    import sys
 
     from ipmix.core.checking import check_run_name
     from ipmix.core.errors import InputError, refuse_idle
@@ -80,7 +81,7 @@ def score(
             card["partial"] = {"images": done, "of": count}
     print_comparison([card])
     if predictions.is_file():
-        sys.stdout.write(f"Taken as {card['scores']}{'' if scores != 'auto' else ', told from all rows'}.\n")
+        say(f"Taken as {card['scores']}{'' if scores != 'auto' else ', told from all rows'}.\n")
     if out is None:
         return
     out.mkdir(parents=True, exist_ok=True)
@@ -92,4 +93,4 @@ def score(
         out / "report.html", [card], title=f"How safe is {card['run']['name']}?", facts=facts_of(card),
         lead=lead,
     )  # fmt: skip
-    sys.stdout.write(f"All measures: {out / 'scorecard.json'}; open {out / 'report.html'}\n")
+    say(f"All measures: {out / 'scorecard.json'}; open {out / 'report.html'}\n")

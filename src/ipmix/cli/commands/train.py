@@ -1,7 +1,6 @@
 """``ipmix train``: a classifier from a folder of images, CIFAR or digits."""
 
 import os
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from tyro.conf import Positional, arg
 from ipmix.cli.commands.choosing import MethodWords
 from ipmix.cli.words import with_defaults
 from ipmix.core.errors import refuse_idle
+from ipmix.core.terminal import say, tell
 from ipmix.core.threads import default_threads
 from ipmix.experiment.config import DataConfig, ExecutionConfig, ExperimentConfig, MixingConfig
 from ipmix.training.config import TrainingConfig
@@ -86,10 +86,10 @@ def train(
         for label, row in (("last", outcome.last), ("best", outcome.best)):
             where = out / f"{label}.safetensors"
             if label == "best" and not where.exists():
-                sys.stdout.write("best: none, since no epoch's test loss was a number\n")
+                say("best: none, since no epoch's test loss was a number\n")
                 continue
-            sys.stdout.write(f"{label}: epoch {row['epoch']}, test error {row['test_error']:.2f}%  ({where})\n")
-    sys.stdout.write(f"Measure it: ipmix evaluate {out} {data.source} --out FOLDER\n")
+            say(f"{label}: epoch {row['epoch']}, test error {row['test_error']:.2f}%  ({where})\n")
+    say(f"Measure it: ipmix evaluate {out} {data.source} --out FOLDER\n")
     if processes == 1 and not execution.quiet:
         _suggest_processes()
 
@@ -100,7 +100,7 @@ def _suggest_processes() -> None:
 
     cores = default_threads()
     if cores > 1 and int(os.environ.get("WORLD_SIZE", "1")) == 1 and not torch.accelerator.is_available():
-        sys.stderr.write(f"one process trained; with --processes {cores} this machine is faster (docs/training.md)\n")
+        tell(f"one process trained; with --processes {cores} this machine is faster (docs/training.md)\n")
 
 
 def _refuse_idle_mixing(mixing: MixingWords, method: MethodWords) -> None:

@@ -16,8 +16,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from ipmix.core.errors import visible
 from ipmix.core.files import LOCK, FileLock
 from ipmix.core.progress import duration
+from ipmix.core.terminal import tell
 from ipmix.experiment.studies.results import Job
 
 ONE_THREAD = (
@@ -170,7 +172,7 @@ def _told(ended: Ended) -> str:
 def _stop(running: Sequence[Running], quiet: bool) -> None:
     """Let every process save its state and end."""
     if running and not quiet:
-        sys.stderr.write("\nstopping: each cell saves its state; the same command goes on\n")
+        tell("\nstopping: each cell saves its state; the same command goes on\n", lines=True)
         sys.stderr.flush()
     for one in running:
         with suppress(OSError):
@@ -240,11 +242,11 @@ class _Display:
     def line(self, text: str) -> None:
         if self._quiet:
             return
-        text = f"[{self._done}/{self._total}] {text}"
+        text = visible(f"[{self._done}/{self._total}] {text}")
         if self._live is not None:
             self._live.console.print(text, markup=False, highlight=False)
         else:
-            sys.stderr.write(text + "\n")
+            tell(text + "\n")
             sys.stderr.flush()
 
     def done(self) -> None:
