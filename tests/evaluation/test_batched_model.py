@@ -201,3 +201,36 @@ def test_evaluate_takes_a_model_that_returns_a_dict(tmp_path, monkeypatch):
     assert main(["evaluate", "dict_model_trial:small", "data", "--out", "out", *words]) == 0
     assert "Where it looks" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert os.listdir(tmp_path / "out" / "predictions")
+
+
+def test_a_model_whose_outputs_vary_in_number():
+    """Their rows can't be put beside each other."""
+
+    class Varying(Net):
+        def forward(self, images):
+            found = super().forward(images)
+            return found if len(images) == 2 else found[:, :3]
+
+    target = batched(Varying())
+    with pytest.raises(InputError, match="gave 3 outputs an image for one batch and 4 for another"):
+        target.logits(images_of(), quiet)
+    target = batched(Varying())
+    target.check(images_of(count=1), 3)
+    with pytest.raises(InputError, match="gave 4 outputs an image for one batch and 3 for another"):
+        target.logits(images_of(count=2), quiet)
+
+
+def test_a_model_with_two_rows_for_an_image():
+    with pytest.raises(InputError, match=r"got shape \[2, 4\] for one image: a row for each"):
+        batched(Net(wrap=lambda logits: torch.cat([logits, logits]))).check(images_of(count=1), 4)
+    with pytest.raises(InputError, match="4 rows of logits for a batch of 2 images"):
+        batched(Net(wrap=lambda logits: torch.cat([logits, logits]))).logits(images_of(), quiet)
+
+
+@pytest.mark.parametrize("kind", [complex, object, str, "M8[s]"])
+def test_a_function_that_gives_other_things_than_numbers(kind):
+    from ipmix.models import wrap
+
+    module = wrap(lambda images: np.zeros((len(images), 4)).astype(kind), name="theirs")
+    with pytest.raises(InputError, match=r"theirs gives an array of .*; expected scores \[images, classes\]"):
+        batched(module).check(images_of(count=1), 4)

@@ -134,7 +134,7 @@ def test_shapes_of_inputs(shape: list, expected: tuple) -> None:
 
 
 def onnx_model(
-    path: Path, shape: list, kind: str = "FLOAT", location: str | None = None, outputs: int = 1
+    path: Path, shape: list, kind: str = "FLOAT", location: str | None = None, outputs: int = 1, rows: int = 1
 ) -> nn.Linear:
     onnx = pytest.importorskip("onnx", reason="onnx is not installed")
     pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
@@ -151,13 +151,14 @@ def onnx_model(
     nodes = [
         helper.make_node("Cast", ["images"], ["float"], to=types.FLOAT),
         helper.make_node("Flatten", ["float"], ["flat"]),
-        helper.make_node("Gemm", ["flat", "w", "b"], ["logits"], transB=1),
+        helper.make_node("Gemm", ["flat", "w", "b"], ["row"], transB=1),
+        helper.make_node("Concat", ["row"] * rows, ["logits"], axis=0),
     ]
     graph = helper.make_graph(
         nodes,
         "linear",
         [helper.make_tensor_value_info("images", getattr(types, kind), shape)],
-        [helper.make_tensor_value_info("logits", types.FLOAT, [shape[0], 5])],
+        [helper.make_tensor_value_info("logits", types.FLOAT, [shape[0] if rows == 1 else None, 5])],
         [weight, onnx.numpy_helper.from_array(linear.bias.detach().numpy(), "b")],
     )
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
@@ -175,6 +176,24 @@ def test_onnx_for_a_fixed_number_of_images(tmp_path: Path, count: int, batch: ob
     assert model.size == 8
     with pytest.raises(InputError, match="takes 8x8 images, got 5x7; pass --size 8"):
         model(torch.rand(1, 3, 7, 5))
+
+
+@pytest.mark.parametrize("batch", [4, "batch"])
+def test_onnx_that_gives_two_rows_for_an_image(tmp_path: Path, batch: object) -> None:
+    """Half of them were taken for the answers of other images."""
+    onnx_model(tmp_path / "m.onnx", [batch, 3, 8, 8], rows=2)
+    model = open_model(str(tmp_path / "m.onnx"), classes=5)
+    count = 4 if batch == 4 else 3
+    with pytest.raises(InputError, match=rf"m\.onnx gives float32\[{2 * count}, 5\] for {count} images; expected"):
+        model(torch.rand(3, 3, 8, 8))
+
+
+@pytest.mark.parametrize(("rows", "told"), [(8, r"\[8, 5\] for 4 images"), (3, r"\[3, 5\] for 4 images")])
+def test_an_exported_model_gives_a_row_for_each_image(rows: int, told: str) -> None:
+    taken = ExportedInput.of("m", [4, 3, 8, 8], torch.float32)
+    assert taken.ask(torch.rand(3, 3, 8, 8), lambda batch: torch.zeros(len(batch), 5)).shape == (3, 5)
+    with pytest.raises(InputError, match=told):
+        taken.ask(torch.rand(3, 3, 8, 8), lambda batch: torch.zeros(rows, 5))
 
 
 def test_onnx_that_takes_bytes_with_the_channels_last(tmp_path: Path) -> None:

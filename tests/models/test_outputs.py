@@ -7,7 +7,7 @@ from torch import nn
 
 from ipmix.core.errors import InputError
 from ipmix.models.hashing import weights_hash
-from ipmix.models.outputs import Logits, adapted, logits_of
+from ipmix.models.outputs import Logits, adapted, logits_of, scores_of
 
 TABLE = torch.arange(6.0).reshape(2, 3)
 
@@ -67,6 +67,35 @@ class Named(nn.Module):
     def forward(self, images: torch.Tensor) -> Answer:
         assert images.dtype == self.layer.weight.dtype
         return Answer(self.layer(images.flatten(1)))
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        (TABLE.to(torch.complex64), r"complex64\[2, 3\], which holds numbers of the kind complex64"),
+        ({"logits": TABLE.to_sparse()}, r"which is sparse"),
+        (TABLE.to("meta"), r"which holds no numbers"),
+    ],
+)
+def test_scores_are_real_numbers_in_memory(output: object, message: str) -> None:
+    assert torch.equal(scores_of(TABLE.half()), TABLE)
+    with pytest.raises(InputError, match=f"the model must give logits .*{message}"):
+        scores_of(output)
+    with pytest.raises(InputError, match=message):
+        Logits(Gives(output))(torch.zeros(2, 3, 8, 8))
+    with pytest.raises(InputError, match=message):
+        adapted(Gives(output))(torch.zeros(2, 3, 8, 8))
+
+
+class Gives(nn.Module):
+    """A model that always answers the same."""
+
+    def __init__(self, output: object) -> None:
+        super().__init__()
+        self.output = output
+
+    def forward(self, images: torch.Tensor) -> object:
+        return self.output
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16, torch.float64])

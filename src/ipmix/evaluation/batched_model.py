@@ -25,6 +25,7 @@ class BatchedModel:
         self.model = Logits(model.to(device, memory_format=torch.channels_last).eval())  # type: ignore[call-overload]
         self.device, self.batch_size, self.class_outputs = device, batch_size, class_outputs
         self._checked = False
+        self._width: int | None = None  # how many outputs it gave first
         self.unchecked = False
         """Whether the next logits are to be held to :meth:`check_scores`."""
 
@@ -64,9 +65,13 @@ class BatchedModel:
         except (Exception, SystemExit) as error:  # a model of somebody else's may fail in any way
             raise failure(self.model, pixels, error) from error
         found = logits.cpu().numpy()
-        if found.ndim != 2:
-            raise InputError(f"the model must give logits [images, classes], got shape {list(found.shape)}")
+        if found.ndim != 2 or len(found) != len(pixels):
+            raise InputError(
+                f"the model must give logits [images, classes], got shape {list(found.shape)} for one image: a row for "
+                "each is expected"
+            )
         refuse_probabilities(found)
+        self._width = found.shape[1]
         return int(found.shape[1])
 
     def check_scores(self, scores: NDArray[np.float32]) -> None:
@@ -119,14 +124,18 @@ class BatchedModel:
                     f"the model failed on a batch of {shown(pixels)} ({told}); if it takes fewer images at once, "
                     f"lower --batch-size ({self.batch_size})"
                 ) from error
+            if logits.ndim != 2 or len(logits) != len(pixels):
+                gave = f"{len(logits)} rows of logits" if logits.ndim == 2 else shown(logits)
+                raise InputError(f"the model gave {gave} for a batch of {len(pixels)} images; expected one for each")
+            self._width = logits.shape[1] if self._width is None else self._width
+            if logits.shape[1] != self._width:
+                raise InputError(
+                    f"the model gave {logits.shape[1]} outputs an image for one batch and {self._width} for another; "
+                    "expected one for each class, always"
+                )
             if restrict and self.class_outputs is not None:
                 logits = restricted(logits, self.class_outputs)
             array: NDArray[np.float32] = logits.cpu().numpy()
-            if len(array) != len(pixels):
-                raise InputError(
-                    f"the model gave {len(array)} rows of logits for a batch of {len(pixels)} images; expected one for "
-                    "each"
-                )
             return array
 
     def logits(self, images: NDArray[np.uint8], advance: Counter, restrict: bool = True) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from ipmix.core.errors import InputError, first_line
-from ipmix.models.outputs import logits_of
+from ipmix.models.outputs import check_rows, scores_of
 
 CHANNELS = (1, 3, 4)
 """Numbers that are taken for channels when the order of an input's dimensions must be guessed."""
@@ -78,7 +78,7 @@ class ExportedInput:
             count = len(batch)
             if count < self.least:
                 batch = torch.cat([batch, batch[-1:].expand(self.least - count, *batch.shape[1:])])
-            found.append(logits_of(run(batch.contiguous()))[:count])
+            found.append(check_rows(scores_of(run(batch.contiguous())), len(batch), self.name)[:count])
         return found[0] if len(found) == 1 else torch.cat(found)
 
     def _check(self, images: torch.Tensor) -> None:
@@ -122,7 +122,7 @@ class Program(nn.Module):
         return self
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.input.ask(images, self.program[0]).float()
+        return self.input.ask(images, self.program[0])
 
 
 @contextmanager

@@ -85,7 +85,7 @@ class Onnx(nn.Module):
         self.size = self.input.size  # the side of image that it was exported for
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.input.ask(images.detach().cpu(), self._run).float()
+        return self.input.ask(images.detach().cpu(), self._run)
 
     def _run(self, batch: torch.Tensor) -> list[torch.Tensor]:
         found = self.session.run(None, {self.input_name: batch.numpy()})

@@ -15,7 +15,7 @@ from torch import nn
 
 from ipmix.core.errors import InputError, plain
 from ipmix.models.classifier import check_normalisation
-from ipmix.models.outputs import logits_of, shown
+from ipmix.models.outputs import scores_of, shown
 
 Layout = Literal["nchw", "nhwc"]
 
@@ -141,7 +141,7 @@ class KerasModel(nn.Module):
         else:
             pixels = pixels * self.reach
         if self.differentiable:
-            found = logits_of(self._model[0](pixels.contiguous(), training=False)).float()
+            found = scores_of(self._model[0](pixels.contiguous(), training=False))
         else:
             answer = self._model[0](pixels.detach().cpu().contiguous().numpy(), training=False)
             array = as_table(self._keras.ops.convert_to_numpy(answer), len(images), self.name)
@@ -248,13 +248,20 @@ def _features_of(output: Any) -> torch.Tensor:
 def as_table(found: Any, count: int, name: str) -> NDArray[np.floating]:
     """The scores [count, K] of what a classifier gave; InputError if it is something else."""
     if isinstance(found, torch.Tensor) or hasattr(found, "logits"):
-        found = logits_of(found).detach().float().cpu().numpy()
+        found = scores_of(found).detach().cpu().numpy()
     elif isinstance(found, tuple | list) and len(found) == 1 and np.ndim(found[0]) == 2:
         found = found[0]
     try:
-        array = np.asarray(found, np.float32)
+        array = np.asarray(found)
+        if array.dtype.kind not in "cOSUMm":  # a complex number would lose a part, and texts would be read as numbers
+            array = array.astype(np.float32, copy=False)
     except (TypeError, ValueError):
         raise InputError(f"{plain(name)} gives {shown(found)}; expected scores [images, classes]") from None
+    if array.dtype != np.float32:
+        raise InputError(
+            f"{plain(name)} gives an array of {array.dtype.name}, which are no real numbers; expected scores [images, "
+            "classes]"
+        )
     if array.ndim != 2 or len(array) != count:
         raise InputError(
             f"{plain(name)} gives an array {list(array.shape)} for {count} images; expected scores [images, classes]"

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from ipmix.core.errors import InputError, plain
+from ipmix.models.tensors import fault_of
 
 LOGITS_KEYS = ("logits", "output", "outputs", "out", "scores")
 """Where in a dict logits are looked for, if several of its values could be logits."""
@@ -39,6 +40,28 @@ def logits_of(output: Any) -> torch.Tensor:
             if _is_table(value):
                 return logits_of(value)
     raise InputError(f"the model must give logits [images, classes], alone or as .logits; it gives {shown(output)}")
+
+
+def scores_of(output: Any) -> torch.Tensor:
+    """The logits float32[B, K] in what a network returned (:func:`logits_of`); gradients pass.
+
+    Raises:
+        InputError: there are none, or they are no real numbers in memory: of complex ones a part would be dropped.
+    """
+    found = logits_of(output)
+    if fault := fault_of(found):
+        raise InputError(f"the model must give logits [images, classes]; it gives {shown(found)}, which {fault}")
+    return found.float()
+
+
+def check_rows(scores: torch.Tensor, count: int, name: str) -> torch.Tensor:
+    """The scores [count, K] as they are; InputError where a model gives not one row for each image."""
+    if scores.ndim != 2 or len(scores) != count:
+        raise InputError(
+            f"{plain(name, most=60)} gives {shown(scores)} for {count} image{'s' * (count != 1)}; expected logits "
+            f"[{count}, classes], a row for each image"
+        )
+    return scores
 
 
 def shown(value: Any) -> str:
@@ -75,7 +98,7 @@ class Logits(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         taken = images if normalises(self.model) else as_taken(self.model, images)
-        return logits_of(self.model(taken)).float()
+        return scores_of(self.model(taken))
 
 
 def adapted(model: nn.Module) -> nn.Module:
@@ -103,7 +126,7 @@ def _cast(model: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _take(model: nn.Module, inputs: tuple[Any, ...], output: Any) -> torch.Tensor:
-    return logits_of(output).float()
+    return scores_of(output)
 
 
 def _is_table(value: Any) -> bool:

@@ -26,7 +26,7 @@ from ipmix.core.errors import InputError, plain
 from ipmix.models.classifier import Classifier, check_normalisation
 from ipmix.models.onnx_model import Onnx
 from ipmix.models.opaque import KerasModel, Layout, Opaque, Pipeline, ZeroShot, logs_of
-from ipmix.models.outputs import Logits, logits_of, normalises
+from ipmix.models.outputs import Logits, normalises, scores_of
 from ipmix.models.tensors import check_module
 
 
@@ -160,7 +160,7 @@ class _Arranged(nn.Module):
         found = self.model(images.permute(0, 2, 3, 1).contiguous() if self.layout == "nhwc" else images)
         if not self.probabilities:
             return found
-        return logs_of(logits_of(found).float())
+        return logs_of(scores_of(found))
 
 
 def _of_module(
