@@ -216,6 +216,44 @@ evaluation: {{corruptions: [gaussian_noise], severities: [1], attack: false, lim
     assert "did you mean 'epochs'" in capsys.readouterr().err
 
 
+def settings_file(folder: Path, data: Path) -> Path:
+    file = folder / "a.yaml"
+    training = json.dumps(TRAINING)
+    evaluation = "{corruptions: [contrast], severities: [1], attack: false}"
+    file.write_text(f"data: {{source: {json.dumps(str(data))}}}\ntraining: {training}\nevaluation: {evaluation}\n"
+                    "method: {name: none}\n")  # fmt: skip
+    return file
+
+
+@pytest.mark.parametrize(("name", "called"), [("r\u202ex", "r\\u202ex"), ("a\nb", "a\\nb"), ("\x1b[2J", "\\x1b[2J")])
+def test_a_folder_of_any_name_is_measured(folder: Path, tmp_path: Path, name: str, called: str) -> None:
+    """It is not refused when the training is over: the run is called by the name as it can be shown."""
+    file, out = settings_file(tmp_path, folder), tmp_path / name
+    words = ("--device", "cpu", "--quiet", "--set", "data.size=16")
+    assert main(["experiment", str(file), "--out", str(out), *words]) == 0
+    card = json.loads((out / "measured-last" / "scorecard.json").read_text())
+    assert card["run"]["name"] == f"{called} (last epoch)"
+
+
+def test_what_can_not_be_measured_is_refused_before_the_training(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, out = settings_file(tmp_path, folder), tmp_path / "out"
+    words = ["experiment", str(file), "--out", str(out), "--device", "cpu", "--quiet", "--set", "data.size=16"]
+    out.mkdir()
+    (out / "measured-best").symlink_to(tmp_path)
+    assert main(words) == 2
+    assert "measured-best is a link" in capsys.readouterr().err
+    (out / "measured-best").unlink()
+    (folder / "test").rename(tmp_path / "val")
+    assert main(words) == 2
+    assert "has only train and nothing to measure the network on" in capsys.readouterr().err
+    assert not list(out.iterdir())
+    (tmp_path / "val").rename(folder / "val")
+    assert main(words) == 0, "what training tests on is what the network is measured on"
+    assert json.loads((out / "measured-last" / "scorecard.json").read_text())["pictures"] == 8
+
+
 def test_a_limit_of_no_images_is_refused() -> None:
     with pytest.raises(InputError, match="limit is at least 1, got 0"):
         EvaluationConfig(limit=0)

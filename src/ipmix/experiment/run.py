@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ipmix.core.checking import shown
-from ipmix.core.errors import InputError
+from ipmix.core.errors import InputError, visible
 from ipmix.core.extensions import is_own
 from ipmix.data import datasets
 from ipmix.data.broken import LIST, list_broken
@@ -141,6 +141,8 @@ def run_experiment(
 
     how = execution or ExecutionConfig()
     check(experiment)
+    if names:
+        _refuse_unmeasurable(experiment, out, names)
     outcome = train(experiment, out, how)
     cards = {}
     same = outcome.best["epoch"] == outcome.last["epoch"]
@@ -152,7 +154,7 @@ def run_experiment(
             continue
         cards[name] = measure(
             experiment, experiment.evaluation, out / f"{name}.safetensors", out / f"measured-{name}", how,
-            name=f"{out.name} ({name} epoch)",
+            name=visible(f"{out.name} ({name} epoch)"),
         )  # fmt: skip
     if not team.first:
         return {}
@@ -167,6 +169,19 @@ def run_experiment(
     sweep(out)
     write_text(out / "results.json", json_text(results, indent=1) + "\n")
     return results
+
+
+def _refuse_unmeasurable(experiment: ExperimentConfig, out: Path, names: Sequence[str]) -> None:
+    """Refuse before the training, which may take days, what would be refused behind it."""
+    from ipmix.core.files import refuse_links
+
+    refuse_links(out, [f"measured-{name}" for name in names])
+    source = experiment.data.source
+    if _test_split(experiment.data) is None and (there := datasets.splits(source)):
+        raise InputError(
+            f"data.source: {shown(source)} has only {', '.join(there)} and nothing to measure the network on; add a "
+            "folder test or val, or pass --no-evaluate"
+        )
 
 
 def measure(
@@ -196,7 +211,7 @@ def measure(
     from ipmix.evaluation.request import EvaluationRequest
 
     resized = experiment.data.crop == "resized"
-    about: dict[str, Any] = {"data": experiment.data.source, "split": experiment.data.test_split, **other_images}
+    about: dict[str, Any] = {"data": experiment.data.source, "split": _test_split(experiment.data), **other_images}
     request = EvaluationRequest(
         model=str(weights),
         out=out,
