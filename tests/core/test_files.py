@@ -16,7 +16,9 @@ from ipmix.core.errors import InputError
 from ipmix.core.files import (
     FileLock,
     alone,
+    leads_nowhere,
     make_within,
+    real,
     refuse_existing,
     refuse_links,
     replacing,
@@ -369,3 +371,29 @@ def test_what_a_killed_writer_left_of_a_file_goes_when_it_is_written_next(tmp_pa
     left, kept = names(tmp_path)
     assert (left.split(".")[1], kept) == ("b", "a[1].png"), "another file's is left alone"
     let_go(other)
+
+
+def test_links_that_lead_nowhere_are_told_as_such(tmp_path: Path) -> None:
+    """The system says of them that a file exists, or that there are too many levels."""
+    loop, dangling = tmp_path / "loop", tmp_path / "dangling"
+    loop.symlink_to("loop")
+    dangling.symlink_to("nothing")
+    (tmp_path / "fine").symlink_to(tmp_path)
+    for link, where in ((loop, "to itself"), (dangling, "nowhere")):
+        told = f"{link} is a link that leads {where}"
+        for path in (link, link / "below", str(link)):
+            assert leads_nowhere(path) == told
+            assert real(path).is_absolute()
+            with pytest.raises(InputError, match=told), alone(path):
+                pass
+    assert names(tmp_path) == ["dangling", "fine", "loop"]
+    assert leads_nowhere(tmp_path / "fine" / "x") == leads_nowhere("x") == ""
+    assert real(tmp_path / "fine" / "x") == real(tmp_path) / "x"
+
+
+def test_a_zero_byte_is_in_no_name(tmp_path: Path) -> None:
+    name = str(tmp_path / "a\0b")
+    for call in (lambda: write_text(name, ""), lambda: alone(name).__enter__(), lambda: real(name)):
+        with pytest.raises(InputError, match="holds a zero byte"):
+            call()
+    assert names(tmp_path) == []

@@ -67,6 +67,15 @@ def test_links_that_lead_back_are_not_followed(tree: Path) -> None:
     assert ours(tree) == before
 
 
+def test_a_link_that_leads_to_itself(tree: Path) -> None:
+    before = ours(tree)
+    (tree / "b" / "round").symlink_to("round")  # no image by its name
+    assert ours(tree) == before
+    (tree / "b" / "round.png").symlink_to("round.png")
+    with pytest.raises(InputError, match=r"round\.png is a link to round\.png, which is not there"):
+        ours(tree)
+
+
 def test_two_links_to_one_folder_count_twice_as_in_imagefolder(tree: Path) -> None:
     (tree / "b" / "again").symlink_to(tree.parent / "elsewhere", target_is_directory=True)
     (tree / "b" / "once more").symlink_to(tree.parent / "elsewhere", target_is_directory=True)

@@ -150,6 +150,8 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.save({"conv.weight": torch.full((1,), torch.nan)}, folder / "nan.pt")
     torch.save([1, 2, 3], folder / "list.pt")
     torch.save({"state_dict": None}, folder / "none.pt")
+    (folder / "loop").symlink_to("loop")
+    (folder / "dangling").symlink_to("nothing")
     assert main(["mixing-set", "make", str(folder / "set"), "--count", "4", "--size", "16", "--mix", "ifs=1"]) == 0
     for name, change in MANIFESTS.items():
         shutil.copytree(folder / "set", folder / name)
@@ -305,6 +307,11 @@ COMMANDS: list[tuple[str, str]] = [
     (CORRUPT.replace("data/test", "broken/test"), "12.png"), (CORRUPT.replace("data/test", "hollow/train"), "train"),
     (f"{PERTURB} --difficulty 9", "difficulty"), (f"{PERTURB} --severities 2", "severities"),
     (CORRUPT.replace("IN/data/test", "IN/images.npy") + " --labels IN/text.npz", "text.npz"),
+    # Links that lead nowhere, in the place of the output.
+    *((command.replace("OUT", f"IN/{link}"), f"{link} is a link that leads {where}")
+        for link, where in (("loop", "to itself"), ("dangling", "nowhere"))
+        for command in (CORRUPT, EVALUATE, SCORE, MAKE, TRAIN, EXPERIMENT, QUICK, REPRODUCE)),
+    (CORRUPT.replace("OUT", "IN/loop/below"), "loop is a link that leads to itself"),
     # Sheets, mixing sets, reports, and what is left.
     *((f"{AUGMENT} {words}", word) for words, word in (
         ("--count 0", "count"), ("--count=-1", "count"), ("--count 1000000000000", "count"), ("--cell 0", "cell"),

@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 from ipmix.cli.launching import say_last
 from ipmix.core.errors import InputError, plain
-from ipmix.core.files import FULL
+from ipmix.core.files import FULL, leads_nowhere
 from ipmix.core.terminal import say, tell
 
 SUMMARIES = {
@@ -98,7 +98,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(f"not enough memory ({asked}); {advice}", 1)
     except OSError as error:
         if error.errno in NO_SUCH_PLACE and error.filename:
-            return _complain(f"{error.filename}: {error.strerror}; choose another path", 2)
+            there = leads_nowhere(error.filename)
+            return _complain(f"{there or f'{error.filename}: {error.strerror}'}; choose another path", 2)
         if error.errno not in FULL_OR_FORBIDDEN:
             raise
         return _complain(f"{error.filename or 'writing'}: {error.strerror}", 1)

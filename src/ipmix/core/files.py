@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from ipmix.core.errors import InputError
+from ipmix.core.errors import InputError, plain
 
 FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG)
 """Of errors that say that a file finds no room."""
@@ -113,9 +113,42 @@ def refuse_existing(path: str | os.PathLike[str], *, force: bool) -> None:
 
 def refuse_no_folder(path: str | os.PathLike[str]) -> None:
     """Raise :class:`InputError` if the folder in which ``path`` is to be written does not exist."""
+    refuse_zero_byte(path)
     folder = Path(path).parent
     if not folder.is_dir():
         raise InputError(f"can't write {path}: the folder {folder} does not exist; create it first")
+
+
+def refuse_zero_byte(path: str | os.PathLike[str]) -> None:
+    """Raise :class:`InputError` if a path can't be one: the system's names end at a zero byte."""
+    if "\0" in os.fspath(path):
+        raise InputError(f"{plain(repr(os.fspath(path)), most=80)} holds a zero byte, which no name has")
+
+
+def real(path: str | os.PathLike[str]) -> Path:
+    """The path without links, absolute; of one that leads round in a circle as far as it goes (no error)."""
+    refuse_zero_byte(path)
+    return Path(os.path.realpath(path))
+
+
+def leads_nowhere(path: str | os.PathLike[str]) -> str:
+    """The link in a path that leads to nothing or back to itself, as the middle of a message; empty if there is none.
+
+    The system says "File exists" or "Too many levels of symbolic links" of one.
+    """
+    for place in (Path(path), *Path(path).parents):
+        with suppress(OSError, ValueError):
+            if place.is_symlink() and not os.path.exists(place):
+                return f"{place} is a link that leads {'to itself' if _is_loop(place) else 'nowhere'}"
+    return ""
+
+
+def _is_loop(link: Path) -> bool:
+    try:
+        os.stat(link)
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return False
 
 
 def no_file(path: str | os.PathLike[str]) -> str:
@@ -197,6 +230,7 @@ def alone(folder: str | os.PathLike[str], *, within: str | os.PathLike[str] | No
     Raises:
         InputError: another process holds it, or it is no folder.
     """
+    refuse_zero_byte(folder)
     folder = Path(folder)
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
@@ -206,13 +240,16 @@ def alone(folder: str | os.PathLike[str], *, within: str | os.PathLike[str] | No
             make_within(within, folder)
         lock = FileLock(folder / LOCK, wait=False)
     except (FileExistsError, NotADirectoryError):
-        raise InputError(f"{folder} can't be a folder, for there is a file; choose another name") from None
+        there = leads_nowhere(folder)
+        reason = there or f"{folder} can't be a folder, for there is a file"
+        raise InputError(f"{reason}; {'remove it, or ' if there else ''}choose another name") from None
     except BlockingIOError:
         raise InputError(
             f"another process is writing to {folder}; wait until it has ended, or choose another folder"
         ) from None
     except OSError as error:
-        raise InputError(f"can't write to the folder {folder} ({error.strerror}); choose another") from None
+        reason = leads_nowhere(folder) or str(error.strerror)
+        raise InputError(f"can't write to the folder {folder} ({reason}); choose another") from None
     try:
         sweep(folder)
         yield

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ipmix.core.errors import InputError
+from ipmix.core.files import real, refuse_zero_byte
 from ipmix.core.terminal import tell
 
 CACHE_VARIABLE = "IPMIX_CACHE_DIR"
@@ -30,11 +31,11 @@ def why_unsafe(folder: Path) -> str:
     while not path.exists():
         path = path.parent
     owners = {0, os.getuid(), Path(__file__).stat().st_uid}
-    for place in (path.resolve(), *path.resolve().parents):
+    for place in (real(path), *real(path).parents):
         found = place.stat()
         if found.st_uid not in owners:
             return f"{place} belongs to another user (number {found.st_uid})"
-        if place != path.resolve() and found.st_mode & stat.S_ISVTX:
+        if place != real(path) and found.st_mode & stat.S_ISVTX:
             continue
         if found.st_mode & stat.S_IWOTH or (found.st_mode & stat.S_IWGRP and not _is_own_group(found.st_gid)):
             return f"others may write to {place} (chmod go-w {place})"
@@ -51,6 +52,7 @@ def cache_folder(cache: str | os.PathLike[str] | None = None) -> Path:
         InputError: there is no place for a temporary folder either.
     """
     if cache is not None:
+        refuse_zero_byte(cache)
         return Path(cache)
     folder = lasting_cache_folder()
     if folder is not None and not os.environ.get(CACHE_VARIABLE):

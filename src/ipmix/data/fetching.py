@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
 from ipmix.core.errors import InputError, first_line, plain
-from ipmix.core.files import replacing
+from ipmix.core.files import real, replacing
 
 _AT_ONCE = 2**20
 _SECONDS = 60.0
@@ -71,7 +71,7 @@ def unpack(archive: Path, folder: Path, *, most: int) -> None:
             for member, name in list(_checked(archive, opened, most)):
                 target = folder.joinpath(*name.parts)
                 target.parent.mkdir(parents=True, exist_ok=True)
-                if not target.parent.resolve().is_relative_to(folder.resolve()):
+                if not real(target.parent).is_relative_to(real(folder)):
                     raise InputError(f"{target.parent} leads out of {folder}; nothing is unpacked through a link")
                 source = cast(BinaryIO, opened.extractfile(member))
                 with source, replacing(target) as file:

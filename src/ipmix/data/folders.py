@@ -61,7 +61,7 @@ def _walk(folder: Path, within: tuple[tuple[int, int], ...], found: list[Path], 
         return
     for entry in entries:
         path = folder / entry.name
-        if entry.is_dir():
+        if _is_folder(entry):
             if entry.name.startswith("."):
                 hidden.append(path)
             else:
@@ -72,3 +72,11 @@ def _walk(folder: Path, within: tuple[tuple[int, int], ...], found: list[Path], 
             found.append(path)
         elif entry.name.startswith(".") and path.suffix.lower() in SUFFIXES:
             hidden.append(path)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder, or a link to one; a link that leads to itself is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ipmix.core.checking import described, shown
 from ipmix.core.errors import InputError, visible
-from ipmix.core.files import write_text
+from ipmix.core.files import leads_nowhere, refuse_zero_byte, write_text
 from ipmix.core.json_text import json_text
 from ipmix.evaluation.per_image import FILE, write_per_image
 from ipmix.evaluation.results import read_runs
@@ -154,13 +154,15 @@ class Scorecard:
         """
         if not isinstance(folder, str | Path) or not str(folder).strip():
             raise InputError(f"save needs a folder's name, got {shown(folder)}")
+        refuse_zero_byte(folder)
         target = Path(folder)
         if target.exists() and not target.is_dir():
             raise InputError(f"{target} is a file; expected a folder to save the scorecard in")
         try:
             target.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(f"{target} can't be made ({error.strerror}): choose another folder") from None
+            reason = leads_nowhere(target) or error.strerror
+            raise InputError(f"{target} can't be made ({reason}): choose another folder") from None
         file, text = target / "scorecard.json", json_text(self.card, indent=1) + "\n"
         if file.exists() and not force and file.read_bytes() != text.encode():
             raise InputError(f"{target} holds another scorecard: choose another folder, or pass force=True")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ipmix.core.errors import InputError, first_line, plain
-from ipmix.core.files import no_file
+from ipmix.core.files import no_file, real
 from ipmix.core.json_text import each_key_once
 from ipmix.evaluation.baseline import Baseline
 from ipmix.evaluation.per_image import FILE, read_per_image
@@ -45,7 +45,7 @@ def told_apart(found: Sequence[tuple[Path, Scored]]) -> list[Scored]:
     runs = []
     for (path, run), name in zip(found, names, strict=True):
         folder = path if path.is_dir() else path.parent
-        place = folder.resolve().name
+        place = real(folder).name
         if names.count(name) > 1 and place and place != name:
             run = replace(run, card={**run.card, "run": {**run.card["run"], "name": f"{name} in {place}".strip()}})
         runs.append(run)

@@ -19,7 +19,18 @@ import numpy as np
 
 from ipmix.core.checking import check_count, check_int64, check_shard, check_threads, shown
 from ipmix.core.errors import InputError, plain
-from ipmix.core.files import FULL, FileLock, is_beside, refuse_links, replacing, reserve, sweep, write_bytes, write_text
+from ipmix.core.files import (
+    FULL,
+    FileLock,
+    is_beside,
+    leads_nowhere,
+    refuse_links,
+    replacing,
+    reserve,
+    sweep,
+    write_bytes,
+    write_text,
+)
 from ipmix.core.json_text import json_text
 from ipmix.core.threads import default_threads
 from ipmix.fractals.kinds import KINDS, SIZE_LEAST, SIZE_MOST, Painting, paint
@@ -96,10 +107,11 @@ def make(
     except OSError as error:
         full = error.errno in FULL
         advice = "free some space and run the same again to go on" if full else "choose a folder that can be written to"
-        reason = error.strerror or error
-        raise InputError(
-            f"can't write the mixing set to {folder}: {reason}; what is there is kept and valid: {advice}"
-        ) from error
+        reason = leads_nowhere(folder) or str(error.strerror or error)
+        if error.filename and Path(error.filename) != folder:
+            reason += f" (writing {Path(error.filename).name})"
+        kept = "; what is there is kept and valid" if folder.is_dir() and any(folder.iterdir()) else ""
+        raise InputError(f"can't write the mixing set to {folder}: {reason}{kept}: {advice}") from error
 
 
 def _refuse_others(folder: Path) -> None:

@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from ipmix.core.errors import InputError, first_line, plain
+from ipmix.core.files import real
 from ipmix.core.terminal import tell
 from ipmix.models.tensors import check_tensors
 
@@ -180,7 +181,7 @@ def _unwrapped(content: Any, path: Path, average: bool) -> Any:
 @contextmanager
 def _folder_of(path: Path) -> Iterator[None]:
     """Within, Python also finds modules that lie beside a file."""
-    place = str(path.resolve().parent)
+    place = str(real(path).parent)
     sys.path.insert(0, place)
     try:
         yield

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from ipmix.core.errors import InputError, first_line, plain
+from ipmix.core.files import real
 from ipmix.models.exported import ExportedInput, file_hash
 
 DTYPES = {
@@ -98,7 +99,7 @@ def external_files(path: Path) -> list[Path]:
     Raises:
         InputError: one would lie outside the model's folder (by its name or through a link), or the file is damaged.
     """
-    folder = path.resolve().parent
+    folder = real(path).parent
     found: dict[Path, None] = {}
     with path.open("rb") as file:
         if path.stat().st_size == 0:
@@ -109,7 +110,7 @@ def external_files(path: Path) -> list[Path]:
             except (IndexError, ValueError):
                 raise InputError(f"{path} can't be opened as ONNX (it is damaged or of another kind)") from None
     for name in names:
-        target = (folder / name).resolve() if "\0" not in name else Path()
+        target = real(folder / name) if "\0" not in name else Path()
         if "\\" in name or ":" in name or Path(name).is_absolute() or not target.is_relative_to(folder):
             raise InputError(
                 f"{path} wants to read weights from {plain(name)!r}, outside its own folder: it is not opened. "

@@ -24,7 +24,7 @@ from typing import Any
 import torch
 
 from ipmix.core.errors import InputError, first_line, plain
-from ipmix.core.files import FileLock, replacing, write_text
+from ipmix.core.files import FileLock, leads_nowhere, replacing, write_text
 from ipmix.core.json_text import json_text, read_json_object
 from ipmix.models import Classifier, save
 from ipmix.models.tensors import check_tensors
@@ -223,6 +223,8 @@ def _naming(path: Path) -> Iterator[None]:
 def refuse_taken(path: str | Path, *, resume: bool = False, force: bool = False) -> None:
     """Raise :class:`InputError` if a run's folder can't be used: a file, or full without leave to go on."""
     path = Path(path)
+    if there := leads_nowhere(path):
+        raise InputError(f"{there}; remove it, or choose another --out")
     if path.exists() and not path.is_dir():
         raise InputError(f"{path} is a file; expected a folder for the run")
     above = next(folder for folder in path.absolute().parents if os.path.lexists(folder))

@@ -65,6 +65,7 @@ def corrupt(
     from ipmix.core.checking import check_threads, parse_shard
     from ipmix.core.errors import InputError, refuse_idle
     from ipmix.core.extensions import is_own
+    from ipmix.core.files import real
     from ipmix.core.ranges import SEED, Range, check_range
     from ipmix.corruptions.test_sets import beginning, planning, writing
     from ipmix.data.broken import list_broken
@@ -91,7 +92,7 @@ def corrupt(
         source, broken = source.whole(skip_broken=skip_broken)
     plan = planning.of_images(plan, source, len(broken))
     folder = Path(out)
-    if Path(data).is_dir() and folder.resolve().is_relative_to(Path(data).resolve()):
+    if Path(data).is_dir() and real(folder).is_relative_to(real(data)):
         raise InputError(f"{out} lies in {data}, whose images are read: choose a folder outside of it")
     write = writing.write_arrays if plan.layout == "arrays" else writing.write_folders
     with beginning.begun(plan, source, folder, part, force=force) as scratch:

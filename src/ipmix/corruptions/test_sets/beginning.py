@@ -16,7 +16,7 @@ from typing import Any
 
 from ipmix.core.errors import InputError
 from ipmix.core.extensions import is_own
-from ipmix.core.files import FULL, LOCK, FileLock, alone, is_beside, refuse_links, sweep, write_text
+from ipmix.core.files import FULL, LOCK, FileLock, alone, is_beside, real, refuse_links, sweep, write_text
 from ipmix.core.json_text import json_text
 from ipmix.corruptions.own import disk_name
 from ipmix.corruptions.severities import ALL_CORRUPTIONS, PERTURBATIONS
@@ -130,8 +130,8 @@ def _remove_old(source: InMemory | OnDisk, out: Path) -> None:
     """Remove a set of other settings; its record last, so that a half-removed one is never taken for another's."""
     written = list(_written(out))
     if isinstance(source, OnDisk) and source.files.root is not None:
-        inside = source.files.root.resolve()
-        if any(path.resolve() in (inside, *inside.parents) for path in written):
+        inside = real(source.files.root)
+        if any(real(path) in (inside, *inside.parents) for path in written):
             raise InputError(f"the images in {source.files.root} lie in {out}, which is to be written anew; move them")
     for path in written:
         if path.is_dir() and not path.is_symlink():
