@@ -42,7 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "integrations": {"augmentation", "core", "methods", "mixing_set", "recipe", "transforms"},
     "training": {"attacks", "augmentation", "core", "data", "methods", "models", "recipe"},
     # Written on the public names besides (``import ipmix``), as a program of anybody's would be.
-    "explore": {"augmentation", "data", "evaluation", "report"},
+    "explore": {"core", "augmentation", "data", "evaluation", "report"},
     # 6
     "experiment": {
         *("augmentation", "core", "corruptions", "data", "evaluation", "methods", "mixing_set", "recipe", "report"),
