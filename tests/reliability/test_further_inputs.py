@@ -7,6 +7,7 @@ nothing is left behind; of a call :class:`ipmix.InputError` says the word.
 import io
 import json
 import os
+import shlex
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -35,7 +36,9 @@ from tests.reliability.test_listed_inputs import (
 )
 from tests.reliability.writers import prepare, small_images
 
+import ipmix
 from ipmix.cli.main import main
+from ipmix.data.sources import open_images
 
 __all__ = ["Hangs", "never_waiting"]  # the fixture that ends what waits for ever
 
@@ -370,3 +373,42 @@ def test_a_command_names_what_is_wrong(
         pytest.importorskip("streamlit", reason="the explore extra is not installed")
     told = refused(command, inputs, tmp_path, capsys)
     assert word in told.replace(str(inputs), "IN"), told
+
+
+EMPTY = [
+    ("corrupt IN/data/test ''", "OUT"), ("corrupt '' OUT", "DATA"), (f"{CORRUPT} --labels=", "--labels"),
+    ("mixing-set make ''", "OUT"), ("mixing-set verify ''", "PATH"), ("augment '' --out OUT.png", "FILE"),
+    (f"{AUGMENT} --mixing-set=", "--mixing-set"), ("score '' --out OUT", "PREDICTIONS"), (f"{SCORE} --name=", "--name"),
+    ("report IN/predictions.npz --out=", "--out"), ("experiment '' --out OUT", "FILE"), (EXPERIMENT.replace("--out OUT", "--out="), "--out"),
+    ("evaluate '' IN/data --out OUT", "MODEL"), ("evaluate IN/model.safetensors '' --out OUT", "DATA"),
+    *((f"{EVALUATE} {option}=", option) for option in (
+        "--clean", "--split", "--class-map", "--subset", "--anomalies", "--baseline", "--junit", "--root",
+    )),
+    *((f"{TRAIN} {option}=", option) for option in ("--mixing-set", "--weights", "--model", "--test-split")),
+    ("train '' --out OUT", "DATA"), ("quickstart --out=", "--out"), (f"{QUICK} --data=", "--data"),
+    ("reproduce show ''", "NAME"), (f"{REPRODUCE} --data=", "--data"), ("explore --host=", "--host"),
+]  # fmt: skip
+"""Words without a letter, as a shell's variable that isn't set leaves them, and the option or place that is named."""
+
+
+@pytest.mark.parametrize(("command", "place"), EMPTY, ids=[command for command, _ in EMPTY])
+def test_an_empty_word_is_no_name(
+    inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: str,
+    place: str,
+) -> None:  # fmt: skip
+    """Not of a file, and not of the folder that one works in."""
+    if command.startswith("explore"):
+        pytest.importorskip("streamlit", reason="the explore extra is not installed")
+    monkeypatch.chdir(tmp_path)
+    words = shlex.split(command.replace("IN/", f"{inputs}/").replace("OUT", "out"))
+    assert main(words) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert place in line
+    assert "empty" in line or "''" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("call", [ipmix.MixingSet.open, ipmix.MixingSet.folder, open_images])
+def test_an_empty_name_in_a_call(call: Callable[[str], Any]) -> None:
+    with pytest.raises(ipmix.InputError, match="must be the name of a file or folder, got ''"):
+        call("")

@@ -297,6 +297,8 @@ def _assignment(word: str) -> Assignment:
 
 
 def _text(word: str) -> str:
+    if not word:  # an empty name of a folder would mean the one that one works in
+        raise InputError("it is empty; expected a text")
     if "\0" in word:
         raise InputError(f"{_short(word)} holds a zero byte, which no name has")
     return word

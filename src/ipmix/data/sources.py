@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ipmix.core.checking import check_folder_name
 from ipmix.core.errors import InputError
 from ipmix.core.image_sizes import width_by_height
 from ipmix.core.threads import default_threads
@@ -274,6 +275,7 @@ def open_images(
     Raises:
         InputError: nothing there, not images, labels of another length, two files of one name but for the ending.
     """
+    check_folder_name("data", data)
     data = Path(data)
     if size is not None and size < 1:
         raise InputError(f"size is at least 1 pixel, got {size}")

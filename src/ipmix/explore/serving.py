@@ -20,7 +20,6 @@ from starlette.routing import Route
 from streamlit.web import bootstrap
 
 import ipmix
-from ipmix.core.terminal import say
 from ipmix.explore import scorecards
 
 ADDRESS = "127.0.0.1"
@@ -158,7 +157,7 @@ def serve(host: str, port: int, *, browser: bool) -> None:
     server = uvicorn.Server(
         uvicorn.Config(application(), log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE)
     )
-    say(f"{address}  (Ctrl+C ends it)\n")
+    sys.stdout.write(f"{address}  (Ctrl+C ends it)\n")
     sys.stdout.flush()
     if browser and has_screen():
         webbrowser.open(address)

@@ -18,7 +18,15 @@ from pathlib import Path
 import numpy as np
 
 from ipmix.core.bounds import MIXING_MOST, SHAPE_MOST
-from ipmix.core.checking import check_count, check_images, check_indices, check_int64, check_shape, described
+from ipmix.core.checking import (
+    check_count,
+    check_folder_name,
+    check_images,
+    check_indices,
+    check_int64,
+    check_shape,
+    described,
+)
 from ipmix.core.errors import InputError
 from ipmix.core.folders import cache_folder
 from ipmix.core.image_forms import channels_advice
@@ -314,6 +322,7 @@ class MixingSet:
 def _folder_named(path: str | os.PathLike[str]) -> Path:
     if not isinstance(path, str | os.PathLike):
         raise InputError(f"a mixing set is opened by its folder's name, got {described(path)}")
+    check_folder_name("a mixing set's folder", path)
     return Path(path)
 
 
