@@ -1,5 +1,8 @@
 import json
 import re
+import shlex
+import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -252,6 +255,35 @@ def test_what_can_not_be_measured_is_refused_before_the_training(
     (tmp_path / "val").rename(folder / "val")
     assert main(words) == 0, "what training tests on is what the network is measured on"
     assert json.loads((out / "measured-last" / "scorecard.json").read_text())["pictures"] == 8
+
+
+def test_a_run_that_went_on_is_recorded_like_one_that_did_not(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the byte, with the command that made it in the record."""
+    file, out = settings_file(tmp_path, folder), tmp_path / "out"
+    words = ["experiment", str(file), "--out", str(out), "--device", "cpu", "--quiet", "--set", "data.size=16"]
+
+    def run(*more: str) -> None:
+        monkeypatch.setattr(sys, "argv", ["/usr/bin/ipmix", *words, *more])
+        assert main([*words, *more]) == 0
+
+    def record() -> dict[str, bytes]:
+        measured = (out / "measured-last").rglob("*")
+        return {path.name: path.read_bytes() for path in (out / "results.json", *measured) if path.is_file()}
+
+    run()
+    whole = record()
+    told = json.loads(whole["made.json"])["command"]
+    assert told == shlex.join(["ipmix", *words])
+    (out / "results.json").unlink()
+    shutil.rmtree(out / "measured-last")
+    run("--resume")  # measures anew
+    assert record() == whole
+    (out / "results.json").unlink()
+    (out / "measured-last" / "scorecard.json").unlink()
+    run("--resume")  # goes on with its predictions
+    assert record() == whole
 
 
 def test_a_limit_of_no_images_is_refused() -> None:

@@ -379,7 +379,8 @@ EMPTY = [
     ("corrupt IN/data/test ''", "OUT"), ("corrupt '' OUT", "DATA"), (f"{CORRUPT} --labels=", "--labels"),
     ("mixing-set make ''", "OUT"), ("mixing-set verify ''", "PATH"), ("augment '' --out OUT.png", "FILE"),
     (f"{AUGMENT} --mixing-set=", "--mixing-set"), ("score '' --out OUT", "PREDICTIONS"), (f"{SCORE} --name=", "--name"),
-    ("report IN/predictions.npz --out=", "--out"), ("experiment '' --out OUT", "FILE"), (EXPERIMENT.replace("--out OUT", "--out="), "--out"),
+    ("report IN/predictions.npz --out=", "--out"), ("experiment '' --out OUT", "FILE"),
+    (EXPERIMENT.replace("--out OUT", "--out="), "--out"),
     ("evaluate '' IN/data --out OUT", "MODEL"), ("evaluate IN/model.safetensors '' --out OUT", "DATA"),
     *((f"{EVALUATE} {option}=", option) for option in (
         "--clean", "--split", "--class-map", "--subset", "--anomalies", "--baseline", "--junit", "--root",

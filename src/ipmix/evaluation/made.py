@@ -14,6 +14,9 @@ from ipmix.evaluation.shaping import ShapedFiles
 
 MOST_CHANNELS = 32
 
+RESUMING = ("--resume", "--no-resume")
+"""Words that say how a run goes on, and nothing of what it is."""
+
 
 def how_made(model: nn.Module, device: torch.device, source: ImageSource) -> dict[str, Any]:
     """What a reader needs to make the predictions again, as JSON: the same model, data and plan go without saying.
@@ -74,8 +77,11 @@ def _side(source: ImageSource) -> int | None:
 
 
 def _command() -> str | None:
-    """The command of ``ipmix`` that runs; None in a program of somebody else's."""
+    """The command of ``ipmix`` that runs; None in a program of somebody else's.
+
+    Without ``--resume``: a run that was interrupted and went on is the same run, its record the same to the byte.
+    """
     program = Path(sys.argv[0]) if sys.argv and sys.argv[0] else None
     if program is None or not (program.stem == "ipmix" or program.parent.name == "ipmix"):
         return None
-    return shlex.join(["ipmix", *sys.argv[1:]])
+    return shlex.join(["ipmix", *(word for word in sys.argv[1:] if word not in RESUMING)])
