@@ -1,6 +1,6 @@
 import pytest
 
-from ipmix.core.errors import first_line, plain
+from ipmix.core.errors import first_line, hidden, plain, visible
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,9 @@ def test_foreign_text_becomes_one_line_without_controls(text: str, expected: str
 def test_the_first_line_of_an_error() -> None:
     assert first_line(ValueError("\n\n \x1b[31mone\x1b[0m\ntwo")) == "one"
     assert first_line(KeyError()) == "KeyError"
+
+
+def test_a_name_that_shows_as_it_is() -> None:
+    assert visible("r\u202ex\nb\x1b[2J") == r"r\u202ex\nb\x1b[2J"
+    assert not any(map(hidden, visible("".join(map(chr, range(0x3000))))))
+    assert visible("two  blanks, é, \u05d0") == "two  blanks, é, \u05d0"

@@ -171,9 +171,11 @@ training: {model: wrn-10-1, epochs: 1, batch_size: 256, flip: false}
 evaluation: {corruptions: [gaussian_noise], severities: [1], attack: false, limit: 4}
 """
     )
-    command = ["experiment", str(tmp_path / "mine.yaml"), "--out", str(tmp_path / "run"), "--quiet", "--device", "cpu"]
+    out = tmp_path / "r\u202eun"  # was refused as a run's name, when the training was over
+    command = ["experiment", str(tmp_path / "mine.yaml"), "--out", str(out), "--quiet", "--device", "cpu"]
     assert main(command) == 0
-    results: dict[str, Any] = json.loads((tmp_path / "run" / "results.json").read_text())
+    results: dict[str, Any] = json.loads((out / "results.json").read_text())
+    assert results["measured"]["last"]["run"]["name"] == r"r\u202eun (last epoch)"
     assert results["measured"]["last"]["measures"]["clean_error"]["value"] is not None
 
 

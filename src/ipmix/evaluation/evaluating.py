@@ -14,7 +14,7 @@ from torch import nn
 from ipmix.attacks.auto_attack import require
 from ipmix.core.bounds import BATCH_MOST
 from ipmix.core.checking import check_count, check_threads
-from ipmix.core.errors import InputError, plain
+from ipmix.core.errors import InputError, plain, visible
 from ipmix.core.files import alone, refuse_links, write_text
 from ipmix.core.image_sizes import SMALL_SIDE
 from ipmix.core.json_text import json_text
@@ -156,7 +156,7 @@ def measure(
     """Predict, score and report what is already open; as :func:`evaluate`, ``show`` prints the table."""
     model, source, class_outputs, strange = what.model, what.source, what.class_outputs, what.strange
     plan = _without_attacks_that_cant_be(what)
-    name = request.name or str(getattr(model, "name", Path(request.model).stem))
+    name = request.name or visible(str(getattr(model, "name", Path(request.model).stem)))
     team = Team(device)
     options: dict[str, Any] = {
         "name": name, "class_outputs": class_outputs, "batch_size": batch_size, "device": team.device,

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
-from ipmix.core.errors import InputError
+from ipmix.core.errors import InputError, visible
 from ipmix.core.files import is_beside, no_file, refuse_links, replacing, write_text
 from ipmix.core.json_text import json_text, read_json_object
 from ipmix.evaluation.conditions import Condition
@@ -209,7 +209,7 @@ class PredictionFile:
                 f"{self.path} holds {there or 'nothing'}; expected arrays 'logits' [images, classes] and 'labels' "
                 "[images]"
             )
-        self.run: dict[str, Any] = {"format": FORMAT, "name": self.path.stem}
+        self.run: dict[str, Any] = {"format": FORMAT, "name": visible(self.path.stem)}
         self.made: dict[str, Any] = {}
 
     def shards(self) -> Iterator["PredictionShard"]:
