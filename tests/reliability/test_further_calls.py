@@ -12,6 +12,7 @@ import torch
 from tests.reliability.writers import small_images
 
 import ipmix
+from ipmix.training.config import TrainingConfig
 
 IMAGES = small_images(4)
 MIXING = ipmix.MixingSet.array(small_images(3, 20, seed=1))
@@ -160,6 +161,21 @@ CALLS: dict[str, tuple[Callable[[], Any], str]] = {
     "plan corruptions": (lambda: ipmix.EvaluationPlan(corruptions=("nope",)), "nope"),
     "attack epsilon": (lambda: ipmix.AttackConfig(epsilon=-1), "epsilon"),
     "attack steps": (lambda: ipmix.AttackConfig(steps=1.5), "steps"),  # type: ignore[arg-type]
+    "plan difficulty": (lambda: ipmix.EvaluationPlan(difficulty=9), "difficulty"),
+    "plan seed": (lambda: ipmix.EvaluationPlan(seed=-1), "seed"),
+    "plan form": (lambda: ipmix.EvaluationPlan(form="other"), "form"),  # type: ignore[arg-type]
+    "training bias factor": (lambda: TrainingConfig(norm_bias_factor=1e20), "norm_bias_factor"),
+    "Augmenter output": (lambda: augmenter(output="x"), "output"),
+    "Augmenter layout": (lambda: augmenter(layout="x"), "layout"),
+    "Augmenter std": (lambda: augmenter(output="float32", mean=[0.5] * 3, std=0), "std"),
+    "Augmenter mean and std": (lambda: augmenter(output="float32", mean=[0.5] * 3, std=[0.5] * 2), "std"),
+    "Augmenter mean of bytes": (lambda: augmenter(mean=0.5), "mean"),
+    "evaluate out zero byte": (lambda: evaluate(zeros, out="a\0b"), "zero byte"),
+    "wrap zero byte": (lambda: ipmix.models.wrap("a\0b.onnx"), "onnx"),
+    "save zero byte": (lambda: ipmix.models.save("a\0b", ipmix.models.build("wrn-10-1", 2)), "zero byte"),
+    "generate cache zero byte": (
+        lambda: ipmix.MixingSet.generate(count=2, size=16, seed=0, cache="a\0b"), "zero byte",
+    ),
     "Augmenter shape 2": (lambda: augmenter(shape=(16, 16)), "shape"),
     "Augmenter shape -1": (lambda: augmenter(shape=(-1, 16, 3)), "-1"),
     "Augmenter seed": (lambda: augmenter(seed="a"), "seed"),

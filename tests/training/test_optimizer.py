@@ -146,8 +146,9 @@ def test_adam_and_adamw_are_at_hand() -> None:
         ({"schedule": "triangle", "triangle_climb": 0.0}, "triangle_climb is between 0 and 1"),
         ({"schedule": "triangle", "triangle_climb": 1.0}, "triangle_climb is between 0 and 1"),
         ({"schedule": "triangle", "triangle_climb": math.nan}, "triangle_climb is between 0 and 1"),
-        ({"norm_bias_factor": 0.0}, "norm_bias_factor is a finite number above 0"),
-        ({"norm_bias_factor": math.inf}, "norm_bias_factor is a finite number above 0"),
+        ({"norm_bias_factor": 0.0}, "norm_bias_factor is a number above 0 and at most 1e"),
+        ({"norm_bias_factor": math.inf}, "norm_bias_factor is a number above 0 and at most 1e"),
+        ({"norm_bias_factor": 1e20}, "norm_bias_factor is a number above 0 and at most 1e"),
     ],
 )
 def test_settings_are_checked(options: dict, message: str) -> None:

@@ -14,7 +14,7 @@ from ipmix.core.checking import check_int64, check_out, check_shape, described
 from ipmix.core.errors import InputError
 from ipmix.core.image_forms import advice, check_channels_last
 from ipmix.engines import engine as find_engine
-from ipmix.engines.output import make_output
+from ipmix.engines.output import check_output, make_output
 from ipmix.methods.protocol import Method
 from ipmix.recipe.mixing_images import MixingImages
 from ipmix.recipe.recipe import ImageSpec
@@ -64,6 +64,7 @@ class Augmenter:
         check_int64("seed", seed)
         check_mixing(mixing)
         self._shape = None if shape is None else check_shape(shape, "HWC")
+        check_output(output, layout, mean, std)  # now, and not at the first image
         self._method, self._mixing = method, mixing
         self._form: dict[str, Any] = {"output": output, "mean": mean, "std": std, "layout": layout}
         self._gives_pixels = output == "uint8" and layout == "nhwc"

@@ -39,6 +39,9 @@ VIEWS_MOST = 64
 BINS_MOST = 2**24
 """Bins of confidence: beyond it, there is no image a bin."""
 
+BIAS_FACTOR_MOST = 1e6
+"""Times that biases learn at the others' rate (64 are usual): beyond it, no rate is left that trains."""
+
 SHARDS_MOST = 2**20
 """Parts of a work, each for a machine of its own."""
 

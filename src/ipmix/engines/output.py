@@ -50,6 +50,17 @@ def make_output(
     return _make_output(kind, layout, channels, _key("mean", mean), _key("std", std))
 
 
+def check_output(
+    kind: str,
+    layout: str,
+    mean: float | Sequence[float] | None = None,
+    std: float | Sequence[float] | None = None,
+) -> None:
+    """Raise :class:`InputError` where :func:`make_output` would for images of any number of channels."""
+    channels = max(len(_key(name, value) or (0,)) for name, value in (("mean", mean), ("std", std)))
+    make_output(kind, layout, channels, mean, std)
+
+
 def _key(name: str, value: float | Sequence[float] | None) -> tuple[float, ...] | None:
     """The value in a form that the cache below can hold."""
     if value is None:

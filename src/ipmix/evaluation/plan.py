@@ -11,7 +11,7 @@ from torch import nn
 from ipmix.core.bounds import ATTACK_STEPS_MOST, REACH_MOST
 from ipmix.core.checking import check_choice, shown
 from ipmix.core.errors import InputError
-from ipmix.core.ranges import INT64, Range, check_range, numbers
+from ipmix.core.ranges import INT64, SEED, Range, check_range, numbers
 from ipmix.corruptions import CORRUPTIONS, frost_comparable
 from ipmix.corruptions.own import check_perturbation, known_corruption
 from ipmix.data.sources import ImageSource
@@ -111,6 +111,9 @@ class EvaluationPlan:
         for severity in self.severities:
             if isinstance(severity, bool) or not isinstance(severity, int | np.integer) or severity not in range(1, 6):
                 raise InputError(f"a severity is 1 to 5, got {shown(severity)}")
+        check_range("difficulty", self.difficulty, Range(1, 3))
+        check_range("seed", self.seed, SEED)
+        check_choice("form", self.form, ("original", "corrected"))
         if self.corruptions and not self.severities:
             raise InputError("severities is empty; give at least one of 1 to 5")
 

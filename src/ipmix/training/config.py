@@ -4,7 +4,7 @@ import typing
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ipmix.core.bounds import BATCH_MOST, CROP_MOST, EPOCHS_MOST, PAD_MOST, SIDE_LEAST
+from ipmix.core.bounds import BATCH_MOST, BIAS_FACTOR_MOST, CROP_MOST, EPOCHS_MOST, PAD_MOST, SIDE_LEAST
 from ipmix.core.errors import InputError, plain
 from ipmix.core.ranges import INT64, SEED, Range, check_ranges, numbers
 
@@ -183,7 +183,7 @@ RANGES = {
     "label_smoothing": numbers(0, 1, below=True),
     "dropout": numbers(0, 1, below=True),
     "triangle_climb": numbers(0, 1, above=True, below=True),
-    "norm_bias_factor": numbers(0, above=True),
+    "norm_bias_factor": numbers(0, BIAS_FACTOR_MOST, above=True),
     "accumulate": Range(1, BATCH_MOST),
     "clip_norm": numbers(0, above=True),
     "ema_decay": numbers(0, 1, above=True, below=True),
