@@ -40,6 +40,7 @@ def test_kernels_come_from_own_folders(tmp_path: Path, monkeypatch: pytest.Monke
         unkept = kernel_cache.kept(twice)
     assert unkept(4) == 8
     assert not list(tmp_path.rglob("*.nbi"))
+    assert [path.name for path in (tmp_path / "open").iterdir()] == ["inner"], "nor is an empty folder left there"
     assert kernel_cache.where_kept()[0] is None
     (tmp_path / "open").chmod(0o755)
     kernel_cache._problem.cache_clear()

@@ -12,7 +12,7 @@ from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.registry import cpu_target
 
 from ipmix.core import numba_parts
-from ipmix.core.kernel_cache import kept
+from ipmix.core.kernel_cache import are_kept, kept
 
 
 def compiled(function: Callable[..., Any]) -> Any:
@@ -196,7 +196,8 @@ class _Announcer(event.Listener):
         if top != "ipmix" or package not in ANNOUNCED or package in self._announced:
             return
         self._announced.add(package)
-        sys.stderr.write(f"ipmix: compiling {ANNOUNCED[package]} for this processor (once; kept on disk)\n")
+        kept_or_not = "once; kept on disk" if are_kept() else "not kept: by every process anew"
+        sys.stderr.write(f"ipmix: compiling {ANNOUNCED[package]} for this processor ({kept_or_not})\n")
         sys.stderr.flush()
 
     def on_end(self, event: Any) -> None:

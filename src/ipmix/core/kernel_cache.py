@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numba
+from numba.core import config
 
 from ipmix.core.folders import why_unsafe
 
@@ -35,6 +36,9 @@ def kept(function: Callable[..., Any], **options: Any) -> Any:
 
     Not kept where there is no folder for it that only this user may write to.
     """
+    if problem := _problem(getattr(config, "CACHE_DIR", "") or ""):  # before Numba makes folders in it
+        _tell_once(problem)
+        return numba.njit(**options)(function)
     try:
         made = numba.njit(cache=True, **options)(function)
     except RuntimeError as error:
@@ -58,6 +62,8 @@ def where_kept() -> tuple[Path | None, str]:
 
     def sample() -> None: ...
 
+    if problem := _problem(getattr(config, "CACHE_DIR", "") or ""):
+        return None, problem
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -66,6 +72,11 @@ def where_kept() -> tuple[Path | None, str]:
             return None, "no folder can be written to"
     problem = _problem(folder)
     return (None, problem) if problem else (Path(folder), "")
+
+
+def are_kept() -> bool:
+    """Whether no kernel has been refused a folder so far."""
+    return not _tell_once.cache_info().currsize
 
 
 @functools.cache
