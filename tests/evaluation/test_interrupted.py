@@ -15,7 +15,10 @@ pytest.importorskip("torch", reason="the train extra is not installed")
 from tests.evaluation.words import BRIEF, measures, words
 
 from ipmix.cli.main import main
+from ipmix.core import files
 from ipmix.core.errors import InputError
+from ipmix.core.files import replacing
+from ipmix.evaluation import per_image, predictions
 from ipmix.evaluation.card import Scorecard
 from ipmix.report.exports import rendered
 
@@ -106,6 +109,26 @@ def test_every_report_of_an_unfinished_evaluation_says_so(folder, network, tmp_p
 
 
 FORMS = [("r.html", ()), ("r.md", ()), ("r.csv", ()), ("m.md", ("--format", "model-card"))]
+
+
+@pytest.mark.parametrize("moment", range(8))
+def test_a_folder_that_is_removed_is_not_made_anew(
+    folder, network, tmp_path, capsys, small_chunks, monkeypatch, moment
+):
+    """Before any of the files that are written: its rest would look like a whole evaluation."""
+    out, written = tmp_path / "out", []
+
+    def removed(path, **options):
+        written.append(path)
+        if len(written) == moment + 1:
+            shutil.rmtree(out)
+        return replacing(path, **options)
+
+    for module in (files, predictions, per_image):
+        monkeypatch.setattr(module, "replacing", removed)
+    assert main(words(network, folder, "--out", out, *BRIEF)) == 2
+    assert f"{out} was removed while it was written to" in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_broken_images_are_named_and_counted(folder, network, tmp_path, capsys, small_chunks):

@@ -228,7 +228,7 @@ def alone(folder: str | os.PathLike[str], *, within: str | os.PathLike[str] | No
     holds it has a file ``.lock`` in it. One ``within`` another folder is only made where that is there.
 
     Raises:
-        InputError: another process holds it, or it is no folder.
+        InputError: another process holds it, or it is no folder; or what the block did failed since it was removed.
     """
     refuse_zero_byte(folder)
     folder = Path(folder)
@@ -253,6 +253,12 @@ def alone(folder: str | os.PathLike[str], *, within: str | os.PathLike[str] | No
     try:
         sweep(folder)
         yield
+    except (InputError, OSError):
+        # Whatever was missed first: this is why, and made anew it would hold the rest of a work without its beginning.
+        for place in (folder if within is None else Path(within), folder):
+            if not place.is_dir():
+                raise InputError(f"{place} was removed while it was written to; the same command begins anew") from None
+        raise
     finally:
         lock.release(remove=True)
         for path in made:

@@ -161,6 +161,7 @@ def measure(
     options: dict[str, Any] = {
         "name": name, "class_outputs": class_outputs, "batch_size": batch_size, "device": team.device,
         "threads": threads, "shard": (team.rank, team.count), "quiet": quiet or not team.first, "logits": what.logits,
+        "within": request.out,
     }  # fmt: skip
     folder = request.out / "predictions"
     fresh = not folder.exists()  # what a refused model leaves behind would stand in the way of the mended command
@@ -183,7 +184,7 @@ def measure(
             tell(f"Images: {told}.\n")
         if plan.attack is not None and (short := plan.attack.falls_short):
             tell(f"{short}.\n")
-        PredictionFolder.begin(folder, run, force=force)
+        PredictionFolder.begin(folder, run, force=force, within=request.out)
 
     team.first_does(begin)
     try:
@@ -216,7 +217,7 @@ def measure(
 
 
 def _begin(folder: Path, run: dict[str, Any], force: bool) -> None:
-    PredictionFolder.begin(folder, run, force=force)
+    PredictionFolder.begin(folder, run, force=force, within=folder.parent)
 
 
 def _without_attacks_that_cant_be(what: Measured) -> EvaluationPlan:

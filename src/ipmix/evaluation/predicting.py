@@ -67,6 +67,7 @@ def predict(
     ready: ReadyMade | None = None,
     told: Callable[[int, int], None] | None = None,
     logits: bool = True,
+    within: str | Path | None = None,
 ) -> PredictionFolder:
     """Put every image of ``source`` through ``model`` under every condition of ``plan``; keep the logits.
 
@@ -91,6 +92,7 @@ def predict(
         ready: corrupted images and sequences that lie on the disk and stand in for those that would be made.
         logits: whether the model is known to give logits; where not, its first answers are held to the rule of
             ``ipmix score``.
+        within: a folder; the predictions' is only made where that one is there.
         told: called with how many passes of images are done and how many there are, as they are done.
 
     Raises:
@@ -104,8 +106,8 @@ def predict(
     batched.unchecked = not logits
     rank, processes = shard
     # Processes of one run share the folder: the first holds it for all of them.
-    with alone(folder) if rank == 0 else nullcontext():
-        kept = PredictionFolder.begin(folder, run, force=force and processes == 1)
+    with alone(folder, within=within) if rank == 0 else nullcontext():
+        kept = PredictionFolder.begin(folder, run, force=force and processes == 1, within=within)
         if rank == 0:
             kept.note_made(how_made(batched.model, batched.device, source))
         count = len(source.labels)

@@ -24,7 +24,7 @@ from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from ipmix.core.errors import InputError, visible
-from ipmix.core.files import is_beside, no_file, refuse_links, replacing, write_text
+from ipmix.core.files import is_beside, make_within, no_file, refuse_links, replacing, write_text
 from ipmix.core.json_text import json_text, read_json_object
 from ipmix.evaluation.conditions import Condition
 from ipmix.report.scorecards import check_part
@@ -75,10 +75,15 @@ class PredictionFolder:
         return cls(folder, manifest if _differing(before, manifest) else before)
 
     @classmethod
-    def begin(cls, path: str | Path, run: Mapping[str, Any], *, force: bool = False) -> "PredictionFolder":
+    def begin(
+        cls, path: str | Path, run: Mapping[str, Any], *, force: bool = False, within: str | Path | None = None
+    ) -> "PredictionFolder":
         """A folder for the run that ``run`` describes: new, or one that the same run has begun.
 
+        One ``within`` another folder is only made where that is there.
+
         Raises:
+            FileNotFoundError: that is gone.
             InputError: the folder holds another run's predictions and ``force`` is not set.
         """
         folder = Path(path)
@@ -105,7 +110,10 @@ class PredictionFolder:
                 shard.unlink()
         elif folder.is_dir() and not all(map(is_beside, folder.iterdir())) and not force:
             raise InputError(f"{folder} is not empty and holds no predictions; choose another folder")
-        folder.mkdir(parents=True, exist_ok=True)
+        if within is None:
+            folder.mkdir(parents=True, exist_ok=True)
+        else:
+            make_within(within, folder)
         write_text(described, json_text(manifest, indent=1))
         return cls(folder, manifest)
 
