@@ -1,4 +1,5 @@
 import errno
+import os
 import subprocess
 import sys
 import time
@@ -234,3 +235,14 @@ def test_too_little_memory_names_what_lowers_it(monkeypatch, capsys, error):
     monkeypatch.setattr("ipmix.cli.main._dispatch", lambda words: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main.main(["train", "DATA"])
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
+def test_a_full_disk_behind_standard_output_is_named():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "ipmix", "reproduce", "show", "headline"], stdout=full, stderr=subprocess.PIPE,
+            text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.startswith("ipmix: standard output: No space left on device")

@@ -208,3 +208,14 @@ def test_labels_that_will(dtype: type) -> None:
     assert found.dtype == np.int64
     assert found.tolist() == [2, 0, 1]
     assert checked_labels(np.zeros(3, int) + 2**20 - 1, 3, "here").max() == 2**20 - 1
+
+
+@pytest.mark.parametrize("shape", ["(1+2, 4)", "f(1)", "(" * 2000 + ")" * 2000, "[" * 150 + "]" * 150])
+def test_a_header_that_is_none_is_told_in_a_few_words(tmp_path: Path, shape: str) -> None:
+    text = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(64))
+    with pytest.raises(InputError, match=r"a\.npy can't be read as an array") as caught:
+        read_npy(tmp_path / "a.npy")
+    assert " object at 0x" not in str(caught.value)
+    assert "((((" not in str(caught.value)
+    assert len(str(caught.value)) < 400

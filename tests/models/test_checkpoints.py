@@ -3,6 +3,7 @@
 import argparse
 import os
 import pathlib
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -219,3 +220,18 @@ def test_file_and_flag_of_the_average_are_told_apart(tmp_path: Path, state: dict
     assert is_first(opened(tmp_path / "odd@ema"))
     with pytest.raises(InputError, match="there is no file of weights"):
         opened(tmp_path / "absent.pt@ema")
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+def test_a_pickle_is_refused_without_torch_s_advice(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder, protocol: int
+) -> None:
+    """It says that another setting "will likely succeed", and warns of the pickle's protocol."""
+    (tmp_path / "a.pt").write_bytes(pickle.dumps({"a": subprocess.Popen}, protocol=protocol))
+    with pytest.raises(InputError, match=r"a\.pt can't be read as weights \(.*--trust") as caught:
+        models.read_weights(tmp_path / "a.pt")
+    assert "weights_only" not in str(caught.value)
+    assert not recwarn.list
+    (tmp_path / "a.pt").write_bytes(b"hello")
+    with pytest.raises(InputError, match=r"a\.pt can't be read as weights \(it is no file of torch\.save, or damaged"):
+        models.read_weights(tmp_path / "a.pt")

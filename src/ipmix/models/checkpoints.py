@@ -3,10 +3,12 @@
 import _codecs
 import argparse
 import pathlib
+import pickle
 import re
 import shutil
 import sys
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -82,12 +84,12 @@ def read_checkpoint(path: Path, *, trust: bool = False) -> Any:
             with _folder_of(path):
                 return torch.load(path, map_location="cpu", weights_only=False)
         with torch.serialization.safe_globals(_harmless()):
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return load_plain(path)
     except Exception as error:  # torch raises many kinds for damaged files
         if trust:
-            raise InputError(f"{path} can't be opened ({_told(error)})") from None
+            raise InputError(f"{path} can't be opened ({told(error)})") from None
         raise InputError(
-            f"{path} can't be read as weights ({_told(error)}). If it holds more than tensors, pass --trust if you "
+            f"{path} can't be read as weights ({told(error)}). If it holds more than tensors, pass --trust if you "
             "know where it comes from, or load it yourself and save its state_dict: opening files that may run code "
             "is left to you"
         ) from None
@@ -190,8 +192,20 @@ def _folder_of(path: Path) -> Iterator[None]:
             sys.path.remove(place)
 
 
-def _told(error: BaseException) -> str:
+def load_plain(path: Path | str) -> Any:
+    """What ``torch.save`` wrote, tensors and plain values alone; torch's warnings about odd pickles go unsaid."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def told(error: BaseException) -> str:
     """What a failed loading says, without torch's advice to switch its checks off."""
+    if isinstance(error, pickle.UnpicklingError):
+        reason = str(error).rpartition("WeightsUnpickler error:")[2].strip()
+        error = pickle.UnpicklingError("" if reason.startswith("Weights only load failed") else reason)
+    elif isinstance(error, KeyError):  # a byte that begins no part of a pickle
+        return "it is no file of torch.save, or damaged"
     named = _GLOBAL.search(str(error))
     if named:
         return f"it holds {named[1] or named[2]}, and opening that could run code"

@@ -67,6 +67,7 @@ class Onnx(nn.Module):
         beside = external_files(path)
         try:
             options = onnxruntime.SessionOptions()
+            options.log_severity_level = 4  # what it says in lines of its own, it also raises
             # Waiting threads that spin take the processor from those that make corruptions meanwhile.
             options.add_session_config_entry("session.intra_op.allow_spinning", "0")
             self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -23,10 +23,11 @@ from typing import Any
 
 import torch
 
-from ipmix.core.errors import InputError, first_line, plain
+from ipmix.core.errors import InputError, plain
 from ipmix.core.files import FileLock, leads_nowhere, replacing, write_text
 from ipmix.core.json_text import json_text, read_json_object
 from ipmix.models import Classifier, save
+from ipmix.models.checkpoints import load_plain, told
 from ipmix.models.tensors import check_tensors
 from ipmix.models.weights import read as read_network
 from ipmix.training.run_record import difference
@@ -244,14 +245,12 @@ def read_state(path: str | Path) -> dict[str, Any]:
         InputError: the file is damaged or of another version.
     """
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        state: dict[str, Any] = load_plain(path)
         version = state["format"]
     except FileNotFoundError:
         raise InputError(f"there is no saved run {path}") from None
     except Exception as error:  # torch raises many kinds for damaged files
-        raise InputError(
-            f"{path} can't be read as a saved run ({first_line(error)}); pass --force to start anew"
-        ) from None
+        raise InputError(f"{path} can't be read as a saved run ({told(error)}); pass --force to start anew") from None
     if type(version) is not int or version != STATE_FORMAT:
         shown = version if isinstance(version, int | str) else f"a {type(version).__name__}"
         raise InputError(
