@@ -188,6 +188,25 @@ def test_onnx_that_gives_two_rows_for_an_image(tmp_path: Path, batch: object) ->
         model(torch.rand(3, 3, 8, 8))
 
 
+def test_onnx_that_fails_is_told_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """onnxruntime writes colored lines of its own, and raises the same."""
+    onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    graph = helper.make_graph(
+        [helper.make_node("Flatten", ["images"], ["flat"]), helper.make_node("Reshape", ["flat", "shape"], ["logits"])],
+        "wrong",
+        [helper.make_tensor_value_info("images", kind, ["b", 3, 8, 8])],
+        [helper.make_tensor_value_info("logits", kind, ["b", 3])],
+        [helper.make_tensor("shape", onnx.TensorProto.INT64, [2], [5, 3])],
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    (tmp_path / "m.onnx").write_bytes(made.SerializeToString())
+    with pytest.raises(Exception, match="Reshape"):
+        open_model(str(tmp_path / "m.onnx"), classes=3)(torch.rand(1, 3, 8, 8))
+    assert capfd.readouterr().err == ""
+
+
 @pytest.mark.parametrize(("rows", "told"), [(8, r"\[8, 5\] for 4 images"), (3, r"\[3, 5\] for 4 images")])
 def test_an_exported_model_gives_a_row_for_each_image(rows: int, told: str) -> None:
     taken = ExportedInput.of("m", [4, 3, 8, 8], torch.float32)
