@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from ipmix.core.errors import InputError
+from ipmix.evaluation import predictions
 from ipmix.evaluation.conditions import Condition
 from ipmix.evaluation.predictions import PredictionFile, PredictionFolder, PredictionShard, open_predictions
 
@@ -233,3 +234,11 @@ def test_controls_in_a_recorded_command_are_shown_as_escapes(tmp_path, capsys):
         text = (tmp_path / ("out" if command == "report.html" else "") / command).read_text(encoding="utf-8")
         assert not {"\x1b", "\u202e", "\x07"} & set(text)
         assert "ipmix evaluate a" in text
+
+
+def test_a_full_disk_is_told_in_numbers_that_differ_from_none(tmp_path, monkeypatch):
+    free = predictions.shutil.disk_usage(tmp_path)._replace(free=512)
+    monkeypatch.setattr(predictions.shutil, "disk_usage", lambda _: free)
+    with pytest.raises(InputError, match=r"need 2\.0 KiB and the disk of .* has 512 bytes free"):
+        predictions.check_space(tmp_path / "out", 2048)
+    predictions.check_space(tmp_path / "out", 512)
