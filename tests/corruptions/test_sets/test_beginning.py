@@ -76,6 +76,31 @@ def test_a_folder_that_is_removed_meanwhile_is_not_begun_in_its_middle(folder, t
     assert contents(out) == contents(tmp_path / "fresh")
 
 
+def test_a_set_whose_record_was_changed_is_not_gone_on_with(array, tmp_path):
+    """Each of its keys in turn: without it, of another value, of the same value but another kind; and one more."""
+    out = tmp_path / "out"
+    command(str(array), str(out), names=NAMES, severities=[1])
+    whole = json.loads((out / "settings.json").read_text())
+    assert whole["size"] is None
+    for key, value in [*whole.items(), ("more", None)]:
+        others = ["x", None, 7, True, [], {}, float(value) if type(value) is int else "y"]
+        changed = [{**whole, key: other} for other in others if key == "more" or repr(other) != repr(value)]
+        if key != "more":
+            changed.append({name: each for name, each in whole.items() if name != key})
+        for content in changed:
+            (out / "settings.json").write_text(json.dumps(content))
+            if key == "data" and isinstance(content.get(key), str):
+                continue  # its folder may be renamed
+            with pytest.raises(InputError, match=rf"{key}.* differ"):
+                command(str(array), str(out), names=NAMES, severities=[1])
+    for text in ("[]", "{", '{"seed": 0, "seed": 0}', '{"seed": NaN}'):
+        (out / "settings.json").write_text(text)
+        with pytest.raises(InputError, match=r"settings\.json .*--force"):
+            command(str(array), str(out), names=NAMES, severities=[1])
+    (out / "settings.json").write_text(json.dumps({**whole, "data": "elsewhere"}))
+    command(str(array), str(out), names=NAMES, severities=[1])
+
+
 @pytest.mark.parametrize("layout", ["arrays", "folders"])
 def test_other_images_of_the_same_name_and_number_are_refused(folder, tmp_path, layout):
     options = {"names": NAMES, "severities": [1], "layout": layout}

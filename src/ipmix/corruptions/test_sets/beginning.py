@@ -8,16 +8,16 @@ was killed, the next run removes it with all it holds.
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ipmix.core.errors import InputError
+from ipmix.core.errors import InputError, plain
 from ipmix.core.extensions import is_own
 from ipmix.core.files import FULL, LOCK, FileLock, alone, is_beside, real, refuse_links, sweep, write_text
-from ipmix.core.json_text import json_text
+from ipmix.core.json_text import json_text, read_json_object
 from ipmix.corruptions.own import disk_name
 from ipmix.corruptions.severities import ALL_CORRUPTIONS, PERTURBATIONS
 from ipmix.corruptions.test_sets.writing import RECORD, TestSetPlan
@@ -94,13 +94,12 @@ def _check(plan: TestSetPlan, out: Path, force: bool) -> bool:
             )
         return False
     try:
-        before: dict[str, Any] = dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError):
+        before = read_json_object(path)
+    except InputError as error:
         if force:
             return True
-        raise InputError(f"{path} is damaged; choose another folder, or pass --force to write it anew") from None
-    now = json.loads(json_text(asdict(plan)))
-    changed = [key for key in now if key != "data" and before.get(key) != now[key]]  # its folder may be renamed
+        raise InputError(f"{error}; choose another folder, or pass --force to write it anew") from None
+    changed = _changed(before, json.loads(json_text(asdict(plan))))
     if changed and not force:
         what = "images" if set(changed) <= {"count", "sha256", "broken"} else "settings"
         raise InputError(
@@ -108,6 +107,21 @@ def _check(plan: TestSetPlan, out: Path, force: bool) -> bool:
             "choose another folder, or pass --force to write it anew"
         )
     return bool(changed)
+
+
+def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """The keys in which a record differs from what would be written: lacking, more, of another value or kind.
+
+    What its data is called may be anything: that folder may be renamed.
+    """
+
+    def told(record: Mapping[str, Any], key: str) -> str:
+        value = record.get(key)
+        if key == "data" and isinstance(value, str):
+            return "a name"
+        return json_text(value, sort_keys=True) if key in record else "nothing"  # as text, 1 is no 1.0 and no true
+
+    return [plain(key, most=60) for key in {**now, **before} if told(before, key) != told(now, key)]
 
 
 def _remove_leftovers(out: Path) -> set[Path]:
