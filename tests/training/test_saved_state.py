@@ -132,6 +132,45 @@ def test_an_experiment_file_of_garbage(folder: Path, content: bytes) -> None:
     refused(folder, r"experiment\.json")
 
 
+def paths_in(value: Any, *before: str) -> list[tuple[str, ...]]:
+    """The way to each entry of an object, at any depth."""
+    found = [before] if before else []
+    for key, inner in value.items() if isinstance(value, dict) else ():
+        found += paths_in(inner, *before, key)
+    return found
+
+
+@pytest.mark.parametrize("change", ["without", "x", None, True, 1e999, "more"])
+def test_an_experiment_file_that_was_changed(folder: Path, change: Any) -> None:
+    """Each key of it in turn; but what a set of images is called may be anything."""
+    file = folder / "experiment.json"
+    whole = json.loads(file.read_bytes())
+    ways = paths_in(whole) if change in ("without", "x") else paths_in(whole)[::7]
+    for way in ways:
+        changed = json.loads(json.dumps(whole))
+        place = changed
+        for key in way[:-1]:
+            place = place[key]
+        if change == "without":
+            del place[way[-1]]
+        elif change == "more":
+            place[f"{way[-1]}2"] = 1
+        else:
+            place[way[-1]] = change
+        text = json.dumps(changed)
+        if text == json.dumps(whole):
+            continue
+        file.write_text(text)
+        if way in (("data", "name"), ("test", "name")) and change != 1e999:
+            continue
+        with pytest.raises(InputError, match=r"experiment\.json (was changed since|is not readable)"):
+            RunFolder(folder, whole, resume=True)
+        assert file.read_text() == text
+    file.unlink()
+    with RunFolder(folder, whole, resume=True):
+        assert json.loads(file.read_bytes()) == whole, "one that is missing is written again"
+
+
 @pytest.mark.parametrize("name", ["metrics.jsonl", "speed.jsonl", "run.lock"])
 def test_links_are_not_written_through(folder: Path, tmp_path: Path, name: str) -> None:
     other = tmp_path / "other"

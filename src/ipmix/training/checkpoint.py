@@ -23,15 +23,15 @@ from typing import Any
 
 import torch
 
-from ipmix.core.errors import InputError, plain
+from ipmix.core.errors import InputError, first_line, plain
 from ipmix.core.files import FileLock, leads_nowhere, replacing, write_text
 from ipmix.core.json_text import json_text, read_json_object
 from ipmix.models import Classifier, save
 from ipmix.models.checkpoints import load_plain, told
 from ipmix.models.tensors import check_tensors
 from ipmix.models.weights import read as read_network
-from ipmix.training.run_record import difference
-from ipmix.training.saved_state import check_finite, check_form, check_log
+from ipmix.training.run_record import changes, difference
+from ipmix.training.saved_state import ADVICE, check_finite, check_form, check_log
 
 STATE_FORMAT = 2
 LOGS = ("metrics.jsonl", "speed.jsonl")
@@ -144,19 +144,24 @@ class RunFolder:
                 )
             return None
         state = read_state(path)
-        lines = difference(self.experiment, check_form(path, state, LOGS))
+        saved = check_form(path, state, LOGS)
+        lines = difference(self.experiment, saved)
         if lines:
             raise InputError(
                 f"the run in {self.path} is another experiment (there -> now):\n  " + "\n  ".join(lines) + "\n"
                 "Set these back, choose another --out, or pass --force to start anew"
             )
-        if (self.path / "experiment.json").exists():
-            read_json_object(self.path / "experiment.json")
+        record = self.path / "experiment.json"
+        if record.exists() and (changed := changes(read_json_object(record), saved)):
+            told = plain(changed[0], most=200)
+            raise InputError(f"{record} was changed since the run was begun ({told}); remove it, or {ADVICE}")
         for name in LOGS:
             check_log(self.path / name, state["log_lengths"][name])
         for name in ("last", "best"):
             if (self.path / f"{name}.safetensors").exists():
                 check_finite(self.path / f"{name}.safetensors", read_network(self.path / f"{name}.safetensors")[0])
+        if not record.exists():
+            write_text(record, json_text(self.experiment, indent=2) + "\n")
         return state
 
     def _refuse_links(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ipmix.core.json_text import json_text
 from ipmix.data.contents import digest_of
 from ipmix.data.datasets import ArrayDataset, FileDataset
 from ipmix.data.sources import OnDisk
@@ -85,6 +86,16 @@ def _mixing(mixing: MixingImages | None) -> dict[str, Any] | None:
 def difference(ours: dict[str, object], theirs: dict[str, object]) -> list[str]:
     """Where two experiments differ, one line a key: ``key: theirs -> ours``; what sets of images are called is none."""
     return _difference(_without_names(ours), _without_names(theirs))
+
+
+def changes(there: dict[str, object], saved: dict[str, object]) -> list[str]:
+    """As :func:`difference`, to the letter: a key that is missing is no null, and 1 no true; empty if there is none."""
+    one, other = _without_names(there), _without_names(saved)
+    if json_text(one, sort_keys=True) == json_text(other, sort_keys=True):
+        return []
+    keys = [key for key in sorted({*one, *other}) if json_text(one.get(key)) != json_text(other.get(key))]
+    missing = sorted({*one} ^ {*other})
+    return _difference(one, other) or [f"{key}: missing, or of another kind" for key in missing or keys]
 
 
 def _without_names(record: dict[str, object]) -> dict[str, object]:
