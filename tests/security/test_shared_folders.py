@@ -3,9 +3,13 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+from image_bytes import png
 
 from ipmix.core import folders, kernel_cache
+from ipmix.core.errors import InputError
+from ipmix.mixing_set.mixing_set import MixingSet
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="permissions and links of POSIX")
 
@@ -68,6 +72,36 @@ def test_without_a_cache_everything_works(
     with pytest.warns(UserWarning, match="no folder can be written to"):
         assert kernel_cache.kept(lambda number: number + 1)(2) == 3
     assert kernel_cache.where_kept() == (None, "no folder can be written to")
+
+
+@pytest.mark.parametrize("named", ["/proc/x", "/etc/passwd", "/etc/passwd/below"])
+def test_a_named_cache_that_can_be_no_folder_is_refused_by_the_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], named: str
+) -> None:
+    if not Path("/proc/self").exists():
+        pytest.skip("needs Linux's /proc")
+    from ipmix.cli.main import main
+
+    monkeypatch.setenv("IPMIX_CACHE_DIR", named)
+    image = tmp_path / "a.png"
+    image.write_bytes(png(np.zeros((16, 16, 3), np.uint8)))
+    assert main(["augment", str(image), "--out", str(tmp_path / "b.png"), "--mixing-count", "2"]) == 2
+    said = capsys.readouterr().err
+    (told,) = [line for line in said.splitlines() if line.startswith("ipmix: IPMIX")]
+    assert f"IPMIX_CACHE_DIR names {named}, which can't be made a folder (" in told
+    assert "kept" not in told, "there is nothing"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png"]
+
+
+def test_a_named_cache_that_takes_nothing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not Path("/proc/self").exists():
+        pytest.skip("needs Linux's /proc")
+    monkeypatch.setenv("IPMIX_CACHE_DIR", "/proc")
+    with pytest.raises(
+        InputError, match=r"can't write the mixing set to /proc/.*IPMIX_CACHE_DIR names /proc"
+    ) as caught:
+        MixingSet.generate(2, 16, 0, mix={"ifs": 1})
+    assert "kept and valid" not in str(caught.value)
 
 
 def without_a_locator(real):  # type: ignore[no-untyped-def]

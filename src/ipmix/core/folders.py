@@ -49,13 +49,23 @@ def cache_folder(cache: str | os.PathLike[str] | None = None) -> Path:
     folder of this process, which is gone when it ends; a line on stderr says so once.
 
     Raises:
-        InputError: there is no place for a temporary folder either.
+        InputError: there is no place for a temporary folder either, or :data:`CACHE_VARIABLE` names what is no folder
+            and can't be made one. A folder that others filled and this user only reads will do.
     """
     if cache is not None:
         refuse_zero_byte(cache)
         return Path(cache)
     folder = lasting_cache_folder()
-    if folder is not None and not os.environ.get(CACHE_VARIABLE):
+    if named := os.environ.get(CACHE_VARIABLE):
+        try:
+            Path(named).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            reason = "there is a file" if isinstance(error, FileExistsError) else error.strerror
+            raise InputError(
+                f"{CACHE_VARIABLE} names {named}, which can't be made a folder ({reason}): name another there, or "
+                "unset it"
+            ) from None
+    elif folder is not None:
         try:  # what the permissions say is not all: some places (/proc) take nothing from anybody
             folder.mkdir(parents=True, exist_ok=True)
         except OSError:

@@ -110,8 +110,9 @@ def make(
         reason = leads_nowhere(folder) or str(error.strerror or error)
         if error.filename and Path(error.filename) != folder:
             reason += f" (writing {Path(error.filename).name})"
-        kept = "; what is there is kept and valid" if folder.is_dir() and any(folder.iterdir()) else ""
-        raise InputError(f"can't write the mixing set to {folder}: {reason}{kept}: {advice}") from error
+        there = [each for each in folder.iterdir() if not is_beside(each)] if folder.is_dir() else []
+        kept = "what is there is kept and valid: " if there else ""
+        raise InputError(f"can't write the mixing set to {folder}: {reason}; {kept}{advice}") from error
 
 
 def _refuse_others(folder: Path) -> None:

@@ -28,7 +28,7 @@ from ipmix.core.checking import (
     described,
 )
 from ipmix.core.errors import InputError
-from ipmix.core.folders import cache_folder
+from ipmix.core.folders import CACHE_VARIABLE, cache_folder
 from ipmix.core.image_forms import channels_advice
 from ipmix.core.progress import counting
 from ipmix.core.randomness import Key, below
@@ -109,9 +109,14 @@ class MixingSet:
         )
         with counting(f"painting {count} mixing images", count) as advance:
             done = 0
-            for ready in make(plan, folder, threads):
-                advance(ready - done)
-                done = ready
+            try:
+                for ready in make(plan, folder, threads):
+                    advance(ready - done)
+                    done = ready
+            except InputError as error:
+                if cache is not None or not os.environ.get(CACHE_VARIABLE):
+                    raise
+                raise InputError(f"{error} ({CACHE_VARIABLE} names {cache_folder()})") from None
         return cls.open(folder, cache=cache)
 
     @classmethod

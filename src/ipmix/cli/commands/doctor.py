@@ -146,9 +146,9 @@ def _machine() -> Iterator[SheetRow]:
 def _folders() -> Iterator[SheetRow]:
     import warnings
 
-    from ipmix.core.folders import CACHE_VARIABLE, cache_folder, takes_files
+    from ipmix.core.folders import CACHE_VARIABLE, cache_folder, lasting_cache_folder, takes_files
 
-    folder = cache_folder()
+    folder = lasting_cache_folder() or cache_folder()
     good = takes_files(folder)
     advice = "" if good else f": it can't be written to; {CACHE_VARIABLE} names another"
     yield good, f"cache {folder}{advice or ('' if folder.exists() else ' (not made yet)')}"
