@@ -102,18 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _complain(f"{there or f'{error.filename}: {error.strerror}'}; choose another path", 2)
         if error.errno not in FULL_OR_FORBIDDEN:
             raise
-        return _complain(f"{error.filename or _stream_of(error) or 'writing'}: {error.strerror}", 1)
-
-
-def _stream_of(error: BaseException) -> str:
-    """That it is standard output that can't be written to, if so: its errors name no file.
-
-    Told by the line that failed; files are written through :mod:`ipmix.core.files`, which names them.
-    """
-    import traceback
-
-    line = (traceback.extract_tb(error.__traceback__)[-1].line or "") if error.__traceback__ else ""
-    return "standard output" if "stdout" in line or line.startswith(("write(", "stream.write(")) else ""
+        return _complain(f"{error.filename or 'standard output'}: {error.strerror}", 1)
 
 
 def _out_of_memory(error: BaseException) -> bool:

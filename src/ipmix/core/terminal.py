@@ -27,7 +27,11 @@ def say(text: str, *, lines: bool = False, fold: bool = False, out: TextIO | Non
     stream, end = sys.stdout if out is None else out, "\n" if text.endswith("\n") else ""
     shown = plain_lines(text) if lines else visible(text.removesuffix("\n")) + end
     shown = shown.encode(errors="backslashreplace").decode()  # names that are not UTF-8
-    stream.write(wrapped(shown, stream) if fold else shown)
+    try:
+        stream.write(wrapped(shown, stream) if fold else shown)
+    except OSError as error:  # such as of a full disk that it is sent to
+        error.filename = error.filename or ("standard output" if out is None else "standard error")
+        raise
 
 
 def tell(text: str, *, lines: bool = False, fold: bool = False) -> None:

@@ -23,7 +23,7 @@ from typing import Any
 
 import torch
 
-from ipmix.core.errors import InputError, first_line, plain
+from ipmix.core.errors import InputError, plain
 from ipmix.core.files import FileLock, leads_nowhere, replacing, write_text
 from ipmix.core.json_text import json_text, read_json_object
 from ipmix.models import Classifier, save
