@@ -4,8 +4,10 @@ import subprocess
 import sys
 import time
 import types
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from ipmix.cli import main
 from ipmix.core.errors import InputError
@@ -246,3 +248,17 @@ def test_a_full_disk_behind_standard_output_is_named():
         )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr.startswith("ipmix: standard output: No space left on device")
+
+
+def test_a_damaged_tag_of_an_image_is_passed_over(tmp_path: Path) -> None:
+    """Pillow would warn, without the file's name."""
+    image = tmp_path / "photo.jpg"
+    tags = b"Exif\0\0II*\0\x08\0\0\0\x02\0" + b"\x12\x01\x03\0\x01\0\0\0\x06\0\0\0" + b"\x01"
+    Image.new("RGB", (16, 16)).save(image, exif=tags)
+    with pytest.warns(UserWarning, match="Corrupt EXIF data"):
+        Image.open(image).getexif()
+    words = ["augment", str(image), "--out", str(tmp_path / "grid.png"), "--method", "augmix"]
+    done = subprocess.run([sys.executable, "-m", "ipmix", *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "EXIF" not in done.stderr
+    assert (tmp_path / "grid.png").exists()

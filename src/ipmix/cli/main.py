@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
@@ -68,6 +69,8 @@ NO_SUCH_PLACE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the process's exit code: 0 done, 2 bad input, 130 interrupted, 1 anything else."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    # A damaged tag is no damaged image, and Pillow's line does not say of which file it speaks.
+    warnings.filterwarnings("ignore", "Corrupt EXIF data", module=r"PIL\.")
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by whoever started this: what is said is for nobody
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 (until the process ends)
