@@ -255,8 +255,8 @@ def test_a_damaged_tag_of_an_image_is_passed_over(tmp_path: Path) -> None:
     image = tmp_path / "photo.jpg"
     tags = b"Exif\0\0II*\0\x08\0\0\0\x02\0" + b"\x12\x01\x03\0\x01\0\0\0\x06\0\0\0" + b"\x01"
     Image.new("RGB", (16, 16)).save(image, exif=tags)
-    with pytest.warns(UserWarning, match="Corrupt EXIF data"):
-        Image.open(image).getexif()
+    with pytest.warns(UserWarning, match="Corrupt EXIF data"), Image.open(image) as opened:
+        opened.getexif()
     words = ["augment", str(image), "--out", str(tmp_path / "grid.png"), "--method", "augmix"]
     done = subprocess.run([sys.executable, "-m", "ipmix", *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
