@@ -135,7 +135,8 @@ def test_a_method_s_name_that_sets_an_option_twice(name: str) -> None:
 @pytest.mark.parametrize("command", [EVALUATE, "score predictions.npz"])
 @pytest.mark.parametrize("name", ["\0", "a\nb", "", " ", "\x1b[31mred"])
 def test_names_of_runs(here: Path, command: str, name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    message = "holds a zero byte" if name == "\0" else "a run's name is a text of one line"
+    told = {"\0": "holds a zero byte", "": "--name: it is empty; expected a text"}
+    message = told.get(name, "a run's name is a text of one line")
     refused(here, command, message, capsys, ("--name", name))
 
 

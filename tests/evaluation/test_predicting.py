@@ -248,7 +248,7 @@ def test_a_full_disk_is_noticed_before_any_work(source, tmp_path, monkeypatch):
         free = needed - 1
 
     monkeypatch.setattr("ipmix.evaluation.predictions.shutil.disk_usage", lambda path: Usage)
-    with pytest.raises(InputError, match=r"predictions need .* MiB and the disk .* has .* free"):
+    with pytest.raises(InputError, match=r"predictions need .*[KM]iB and the disk .* has .* free"):
         run(source, tmp_path / "new" / "run")
     assert not (tmp_path / "new").exists()
     Usage.free = needed

@@ -58,6 +58,8 @@ def read_per_image(path: Path, card: Mapping[str, Any]) -> PerImage:
             arrays["indices"],
             arrays["labels"],
         )
+    except MemoryError:
+        raise
     except Exception as error:  # zipfile, its decompressors, NumPy's headers and JSON raise a dozen kinds
         raise InputError(
             f"{path} can't be read as outcomes ({first_line(error)}); delete it, and score the predictions again"

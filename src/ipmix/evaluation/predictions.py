@@ -261,6 +261,8 @@ class PredictionShard:
         try:
             with path.open("rb") as opened, _archive(opened) as file:
                 names = file.files
+        except MemoryError:
+            raise
         except Exception as error:  # zipfile, its decompressors and NumPy's headers raise a dozen kinds
             raise InputError(f"{path} can't be read as predictions ({_reason(error)})") from None
         if {"logits", "clean"} <= set(names):
@@ -299,6 +301,8 @@ class PredictionShard:
         try:
             with self._path.open("rb") as opened, _archive(opened) as file:
                 array: NDArray[Any] = file[self._names[name]]
+        except MemoryError:  # the one who asks knows what the array should be
+            raise
         except Exception as error:  # as above
             raise InputError(f"{self._path}: {name} can't be read ({_reason(error)})") from None
         return array
