@@ -120,7 +120,7 @@ class AugmentedColumn:
         if indices is not None:
             return [(int(index), epoch) for index in indices]
         if self.key is None:
-            return [(int(number), 0) for number in torch.empty(count, dtype=torch.int64).random_()]
+            return [(number, 0) for number in torch.empty(count, dtype=torch.int64).random_().tolist()]
         if self.key not in batch:
             raise InputError(f"a batch has no column {self.key!r}, only {', '.join(map(repr, batch))}: see key=...")
         return [(one if isinstance(one, int) else key_of(one), epoch) for one in batch[self.key]]
