@@ -15,8 +15,9 @@ from ipmix.core.errors import InputError
 from ipmix.core.files import alone
 from ipmix.data.datasets import load
 from ipmix.experiment.config import ExecutionConfig
+from ipmix.experiment.studies import carrying_out
 from ipmix.experiment.studies.attention import write_attention
-from ipmix.experiment.studies.carrying_out import Manner, carry_out, sweep_finished
+from ipmix.experiment.studies.carrying_out import Manner, carry_out, sweep_finished, sweep_killed
 from ipmix.experiment.studies.places import Places
 from ipmix.experiment.studies.results import Job, Results, jobs
 from ipmix.experiment.studies.running import Stopped, run_jobs, stage
@@ -202,6 +203,43 @@ def test_what_a_killed_process_left_behind_its_result_is_removed(study: Study, w
     os.utime(work / "clock.json", ns=(path.stat().st_mtime_ns - 10**9,) * 2)
     sweep_finished(job, tmp_path)
     assert [each.name for each in path.parent.iterdir()] == [path.name]
+    (work / "measured-clean").mkdir(parents=True)  # killed while it removed them
+    sweep_finished(job, tmp_path)
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+    (work / "run").mkdir(parents=True)  # of other settings, not measured yet
+    sweep_finished(job, tmp_path)
+    assert (work / "run").exists()
+
+
+def test_a_half_written_result_of_a_killed_process_is_removed(study: Study, whole: Path, tmp_path: Path) -> None:
+    job = jobs(study, "laptop", [0], ["plain"])[0]
+    path = job.path(tmp_path)
+    sweep_killed([], [job], tmp_path)  # nothing is there yet
+    path.parent.mkdir(parents=True)
+    half = path.with_name(f".{path.name}.0a1b2c3d.part")
+    half.write_text("{")
+    path.write_bytes(job.path(whole).read_bytes())
+    sweep_killed([job], [job], tmp_path)
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+def test_what_is_known_of_the_work_is_removed_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("run", "measured-clean"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text("")
+    (tmp_path / "clock.json").write_text("{}")
+    removed: list[str] = []
+    real = carrying_out.shutil.rmtree
+
+    def rmtree(path: Path, **options: Any) -> None:
+        removed.append(path.name)
+        assert (tmp_path / "clock.json").exists()
+        real(path, **options)
+
+    monkeypatch.setattr(carrying_out.shutil, "rmtree", rmtree)
+    carrying_out._clear(tmp_path)
+    assert sorted(removed) == ["measured-clean", "run"]
+    assert not list(tmp_path.iterdir())
 
 
 def test_processes_make_the_same_results(study: Study, data: Path, whole: Path, tmp_path: Path) -> None:

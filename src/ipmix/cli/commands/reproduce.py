@@ -189,7 +189,7 @@ def run(
 
     from ipmix.core.checking import check_count, check_threads, parse_shard
     from ipmix.core.errors import InputError
-    from ipmix.experiment.studies.carrying_out import carry_out, sweep_finished
+    from ipmix.experiment.studies.carrying_out import carry_out, sweep_killed
     from ipmix.experiment.studies.results import Results, refuse_other
     from ipmix.experiment.studies.results import jobs as jobs_of
     from ipmix.experiment.studies.running import Stopped, run_jobs
@@ -215,9 +215,7 @@ def run(
         manner.places.experiment(job.experiment, manner.sources)
     first = os.environ.get("RANK", "0") == "0"
     if first and not dry:
-        for job in every:
-            if job not in todo:
-                sweep_finished(job, out)
+        sweep_killed([job for job in every if job not in todo], every, out)
     if here:
         for job in todo:
             carry_out(job, out, manner)

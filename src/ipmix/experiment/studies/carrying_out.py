@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Iterable
 from contextlib import nullcontext, redirect_stdout, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ipmix.core.errors import InputError
-from ipmix.core.files import alone, write_text
+from ipmix.core.files import alone, sweep, write_text
 from ipmix.core.json_text import json_text, read_json_object
 from ipmix.experiment.config import ExecutionConfig
 from ipmix.experiment.run import measure, train
@@ -114,17 +115,28 @@ def carry_out(job: Job, out: Path, manner: Manner) -> Path:
     return path
 
 
+def sweep_killed(finished: Iterable[Job], every: Iterable[Job], out: Path) -> None:
+    """Remove what killed processes left: half-written results, and the work of cells that are finished."""
+    for folder in dict.fromkeys(job.path(out).parent for job in every):
+        if folder.is_dir():
+            sweep(folder)
+    for job in finished:
+        sweep_finished(job, out)
+
+
 def sweep_finished(job: Job, out: Path) -> None:
     """Remove what a process that was killed right after it had written a cell's result left of its work.
 
     Only what is older than the result: a folder of later work is that of other settings (``--force``), and goes on.
     """
     path, work = job.path(out), job.work(out)
+    if not path.exists() or not work.is_dir() or work.is_symlink():
+        return
     try:
         left = path.stat().st_mtime_ns >= (work / CLOCK_FILE).lstat().st_mtime_ns
-    except OSError:
-        return
-    if not left or work.is_symlink():
+    except OSError:  # killed at its very end, or before anything was trained: nothing to lose
+        left = not (work / RUN).exists()
+    if not left:
         return
     with suppress(InputError), alone(work):  # another process may be at the removing itself
         _clear(work)
@@ -167,7 +179,8 @@ def _clock(speed: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _clear(work: Path) -> None:
     """Remove the run and the predictions: dozens of cells would fill the disk."""
-    for path in work.iterdir():
+    # The clock last: by it, what is left where this is killed is known to be older than the result.
+    for path in sorted(work.iterdir(), key=lambda path: path.name == CLOCK_FILE):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         elif path.name != ".lock":
