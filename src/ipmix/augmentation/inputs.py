@@ -54,10 +54,8 @@ class OneByOne:
         image: np.ndarray = self._mixing[index]
         return image
 
-    def planes(self, height: int, width: int, channels: int = 3) -> np.ndarray:
-        """Those of the whole set."""
-        planes: np.ndarray = self._mixing.planes(height, width, channels)
-        return planes
+    def planes(self, height: int, width: int, channels: int = 3) -> None:
+        """None of the whole set: they are what isn't made."""
 
     def gather(self, numbers: np.ndarray, height: int, width: int, channels: int = 3) -> np.ndarray:
         """Those of some images."""
@@ -66,7 +64,7 @@ class OneByOne:
 
 
 def mixing_planes(
-    table: RecipeTable, images: np.ndarray, mixing: MixingImages | None
+    table: RecipeTable, images: np.ndarray, mixing: MixingImages | OneByOne | None
 ) -> tuple[RecipeTable, np.ndarray]:
     """The mixing images as planes uint8[M, C, h, w], and the table with its image numbers fitting them."""
     height, width, channels = images.shape[1:]
@@ -78,10 +76,10 @@ def mixing_planes(
     if len(used) and used.max(initial=NO_MIXING_IMAGE) >= len(mixing):
         raise InputError(f"a recipe uses mixing image {used.max()}, and the set has {len(mixing)}")
     if not isinstance(mixing, np.ndarray) and hasattr(mixing, "planes"):
-        planes = None if isinstance(mixing, OneByOne) else mixing.planes(height, width, channels)
+        planes = mixing.planes(height, width, channels)
         if planes is not None and not isinstance(planes, np.memmap):
             return table, planes
-        # A set larger than memory: only this batch's images are read.
+        # A set larger than memory, or a size of few images: only this batch's are read, or resized.
         table, chosen = _renumbered(table)
         return table, mixing.gather(chosen, height, width, channels)
     return _gather(table, contiguous_images(mixing, "mixing"), height, width, channels)
