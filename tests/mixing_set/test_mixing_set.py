@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from tests.mixing_set.small_sets import MIX, made, write_images
 
 from ipmix.core.errors import InputError
 from ipmix.core.randomness import Key
@@ -19,24 +20,11 @@ from ipmix.mixing_set import manifest
 from ipmix.mixing_set.making import make
 from ipmix.mixing_set.manifest import MixingSetPlan
 from ipmix.mixing_set.mixing_set import MixingSet, margin
-from ipmix.mixing_set.planes import Planes
-
-MIX = {"ifs": 3, "julia": 2}
 
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory):
     return tmp_path_factory.mktemp("cache")
-
-
-def write_images(folder, sizes):
-    (folder / "class").mkdir(parents=True)
-    rng = np.random.default_rng(0)
-    arrays = []
-    for i, (height, width) in enumerate(sizes):
-        arrays.append(rng.integers(0, 256, (height, width, 3)).astype(np.uint8))
-        Image.fromarray(arrays[-1]).save(folder / "class" / f"{i}.png")
-    return arrays
 
 
 def test_generate(cache):
@@ -114,21 +102,6 @@ def test_images_that_are_not_square_are_cropped_in_the_middle(tmp_path):
     np.testing.assert_array_equal(planes[0].transpose(1, 2, 0), image[:, 32:68])
 
 
-def test_planes_too_large_for_memory_are_mapped(tmp_path, monkeypatch):
-    write_images(tmp_path / "set", [(50, 40), (40, 50), (64, 64)])
-    in_memory = MixingSet.folder(tmp_path / "set").planes(32, 32)
-    monkeypatch.setattr("ipmix.mixing_set.planes.MEMORY_MOST", 1000)
-    mapped = MixingSet.folder(tmp_path / "set", cache=tmp_path / "cache").planes(32, 32)
-    assert isinstance(mapped, np.memmap)
-    assert not isinstance(in_memory, np.memmap)
-    np.testing.assert_array_equal(mapped, in_memory)
-    (file,) = (tmp_path / "cache" / "planes").iterdir()
-    written = file.stat().st_mtime_ns
-    again = MixingSet.folder(tmp_path / "set", cache=tmp_path / "cache").planes(32, 32)
-    np.testing.assert_array_equal(again, in_memory)
-    assert file.stat().st_mtime_ns == written
-
-
 def test_arrays():
     images = np.random.default_rng(0).integers(0, 256, (5, 36, 36, 8)).astype(np.uint8)
     mixing = MixingSet.array(images)
@@ -195,31 +168,12 @@ def test_a_set_is_known_by_its_images(tmp_path, monkeypatch):
     assert MixingSet.generate(4, 16, 1, mix=MIX, cache=tmp_path / "there").identity != shards
 
 
-def test_planes_in_the_cache_are_of_these_very_images(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr("ipmix.mixing_set.planes.MEMORY_MOST", 0)
-    write_images(tmp_path / "own", [(9, 9)])
-    path = tmp_path / "own" / "class" / "0.png"
-    pixels = np.zeros((9, 9, 3), np.uint8)
-    for fill in (10, 200):
-        before = path.stat()
-        Image.fromarray(pixels + np.uint8(fill)).save(path, compress_level=0)
-        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-        assert MixingSet.folder(tmp_path / "own", cache=tmp_path / "planes").planes(8, 8).max() == fill
-
-
 def test_folders_that_are_none(tmp_path):
     with pytest.raises(InputError, match="is not a folder"):
         MixingSet.folder(tmp_path / "nowhere")
     (tmp_path / "notes.txt").write_text("no images here")
     with pytest.raises(InputError, match="holds no images"):
         MixingSet.folder(tmp_path)
-
-
-def made(folder, files="png", shard=1, shards=1):
-    plan = MixingSetPlan(seed=0, size=16, mix={"ifs": 9, "julia": 9}, files=files, shard=shard, shards=shards)
-    for _ in make(plan, folder, 2):
-        pass
 
 
 def test_open_finds_out_what_is_there(tmp_path):
@@ -379,25 +333,6 @@ def test_a_large_array_goes_to_another_process_as_a_mapped_file(tmp_path, monkey
     assert len(pickle.dumps(got)) < 5_000
     assert len(list((tmp_path / "arrays").iterdir())) == 1
     assert len(pickle.dumps(MixingSet.array(images[:3]))) > 90_000, "not worth a file"
-
-
-def test_planes_are_made_once_for_all_processes(tmp_path, monkeypatch):
-    mixing = MixingSet.generate(20, 36, 0, mix=MIX, cache=tmp_path)
-    right = mixing.planes(40, 40)
-    monkeypatch.setattr(Planes, "_blocks", lambda *_: 1 / 0)
-    again = MixingSet.generate(20, 36, 0, mix=MIX, cache=tmp_path)
-    np.testing.assert_array_equal(again.planes(40, 40), right)
-    assert not isinstance(again.planes(40, 40), np.memmap), "read where it lies, not image by image"
-    with pytest.raises(ZeroDivisionError):
-        again.planes(41, 41)
-
-
-def test_without_a_place_for_planes_they_stay_in_memory(tmp_path):
-    made(tmp_path / "set", "png")
-    (tmp_path / "file").write_text("")
-    mixing = MixingSet.open(tmp_path / "set", cache=tmp_path / "file")
-    mapped = MixingSet.open(tmp_path / "set", cache=tmp_path)
-    np.testing.assert_array_equal(mixing.planes(20, 20), mapped.planes(20, 20))
 
 
 def test_an_intact_manifest_is_taken_apart_only_for_its_entries(tmp_path, monkeypatch):

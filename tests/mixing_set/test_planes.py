@@ -1,13 +1,17 @@
 """When planes of a size are made for all images of a set, and when only single images are resized."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+from tests.mixing_set.small_sets import MIX, made, write_images
 
 import ipmix
 from ipmix import Augmenter, MixingSet
 from ipmix.mixing_set import planes as module
+from ipmix.mixing_set.planes import Planes
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (7, 20, 20, 3), dtype=np.uint8)
 SETTINGS = {"seed": 3}
@@ -28,8 +32,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def mixing(folder: Path, tmp_path: Path) -> MixingSet:
-    from PIL import Image
-
     (tmp_path / "images").mkdir()
     for number, image in enumerate(IMAGES):
         Image.fromarray(image).save(tmp_path / "images" / f"{number}.png")
@@ -91,3 +93,50 @@ def test_planes_come_when_as_many_images_had_that_size_as_the_set_has(mixing: Mi
 def test_a_promised_shape_has_its_planes_at_once(mixing: MixingSet, folder: Path) -> None:
     Augmenter(ipmix.IPMix(), mixing, shape=(30, 24, 3), **SETTINGS)
     assert len(kept(folder)) == 1
+
+
+def test_planes_too_large_for_memory_are_mapped(tmp_path, monkeypatch):
+    write_images(tmp_path / "set", [(50, 40), (40, 50), (64, 64)])
+    in_memory = MixingSet.folder(tmp_path / "set").planes(32, 32)
+    monkeypatch.setattr("ipmix.mixing_set.planes.MEMORY_MOST", 1000)
+    mapped = MixingSet.folder(tmp_path / "set", cache=tmp_path / "cache").planes(32, 32)
+    assert isinstance(mapped, np.memmap)
+    assert not isinstance(in_memory, np.memmap)
+    np.testing.assert_array_equal(mapped, in_memory)
+    (file,) = (tmp_path / "cache" / "planes").iterdir()
+    written = file.stat().st_mtime_ns
+    again = MixingSet.folder(tmp_path / "set", cache=tmp_path / "cache").planes(32, 32)
+    np.testing.assert_array_equal(again, in_memory)
+    assert file.stat().st_mtime_ns == written
+
+
+def test_planes_in_the_cache_are_of_these_very_images(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("ipmix.mixing_set.planes.MEMORY_MOST", 0)
+    write_images(tmp_path / "own", [(9, 9)])
+    path = tmp_path / "own" / "class" / "0.png"
+    pixels = np.zeros((9, 9, 3), np.uint8)
+    for fill in (10, 200):
+        before = path.stat()
+        Image.fromarray(pixels + np.uint8(fill)).save(path, compress_level=0)
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        assert MixingSet.folder(tmp_path / "own", cache=tmp_path / "planes").planes(8, 8).max() == fill
+
+
+def test_planes_are_made_once_for_all_processes(tmp_path, monkeypatch):
+    mixing = MixingSet.generate(20, 36, 0, mix=MIX, cache=tmp_path)
+    right = mixing.planes(40, 40)
+    monkeypatch.setattr(Planes, "_blocks", lambda *_: 1 / 0)
+    again = MixingSet.generate(20, 36, 0, mix=MIX, cache=tmp_path)
+    np.testing.assert_array_equal(again.planes(40, 40), right)
+    assert not isinstance(again.planes(40, 40), np.memmap), "read where it lies, not image by image"
+    with pytest.raises(ZeroDivisionError):
+        again.planes(41, 41)
+
+
+def test_without_a_place_for_planes_they_stay_in_memory(tmp_path):
+    made(tmp_path / "set", "png")
+    (tmp_path / "file").write_text("")
+    mixing = MixingSet.open(tmp_path / "set", cache=tmp_path / "file")
+    mapped = MixingSet.open(tmp_path / "set", cache=tmp_path)
+    np.testing.assert_array_equal(mixing.planes(20, 20), mapped.planes(20, 20))
