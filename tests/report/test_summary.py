@@ -1,4 +1,5 @@
 import copy
+import dataclasses
 
 import pytest
 
@@ -6,6 +7,7 @@ from ipmix.measures.corruption import ALEXNET
 from ipmix.report import render_page
 from ipmix.report.comparison import NOT_KNOWN, Compared, Comparison, Differing, Scored, compare_runs, explained
 from ipmix.report.numbers import written
+from ipmix.report.page import _against
 from ipmix.report.summary import against_the_first, in_a_sentence
 
 
@@ -192,6 +194,21 @@ def test_many_comparisons_are_one_table(cards, count):
     assert page.count('class="verdict"') == (2 if count == 3 else 0)
     assert page.count("measures against") == (1 if count == 5 else 0)
     assert page.count("▼ better") > 0
+
+
+def test_the_table_of_comparisons_says_whether_they_are_paired(cards):
+    runs = [cards[place % 2] for place in range(5)]
+    page = render_page(runs, title="T")
+    assert "paired differences" not in page
+    assert page.count("Not paired: a scorecard alone") == 1
+    found = compare_runs([Scored(card) for card in runs])
+    paired = [dataclasses.replace(each, paired=True) for each in found]
+    assert _against(found)["kind"] == "differences"
+    assert _against(paired)["kind"] == "paired differences"
+    mixed = _against([paired[0], *found[1:]])
+    assert mixed["kind"] == "differences"
+    assert "paired 95% intervals" in mixed["explained"]
+    assert "Not paired" in mixed["explained"]
 
 
 def test_settings_of_several_runs_are_said_once(cards):

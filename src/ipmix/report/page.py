@@ -237,7 +237,8 @@ def _against(comparisons: Sequence[Comparison]) -> dict[str, Any] | None:
         lines.append({"run": found.second, "cells": cells})
     return {
         "first": judged[0].first, "titles": [titles[name] for name in measures], "lines": lines,
-        "explained": explained(judged[0]),
+        "kind": "paired differences" if all(found.paired for found in judged) else "differences",
+        "explained": " ".join(dict.fromkeys(map(explained, judged))),
     }  # fmt: skip
 
 
