@@ -13,8 +13,12 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from ipmix.engines.compiled import beginning
+
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
+
+beginning.wait_from_now_on()  # what is tested as the compiled engine is that, also where nothing lies compiled on disk
 
 ImageMaker = Callable[..., np.ndarray]
 

@@ -10,7 +10,11 @@ from types import ModuleType
 from ipmix.core.checking import shown
 from ipmix.core.errors import InputError
 
-ENGINES = {"reference": "ipmix.engines.reference", "compiled": "ipmix.engines.compiled"}
+ENGINES = {
+    "reference": "ipmix.engines.reference",
+    "compiled": "ipmix.engines.compiled",
+    "numpy": "ipmix.engines.numpy_engine",
+}
 
 
 def engine(name: str) -> ModuleType:

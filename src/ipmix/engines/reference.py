@@ -6,6 +6,7 @@ a grey version, which is ITU-R 601 luma for three channels and the rounded mean 
 """
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
@@ -21,6 +22,15 @@ BILINEAR = Image.Resampling.BILINEAR
 AFFINE = Image.Transform.AFFINE
 
 
+class Arithmetic(NamedTuple):
+    """What one engine in NumPy may do otherwise than another: how a step's operation and the mixers are computed."""
+
+    operate: Callable[[Step, np.ndarray], np.ndarray]
+    """(step, uint8[H, W, C]) -> uint8[H, W, C]: the step's operation on a whole image."""
+    mix: Callable[[Step, np.ndarray, np.ndarray, str], np.ndarray]
+    """(step, uint8[h, w, C], uint8[h, w, C], overflow) -> uint8[h, w, C]: two boxes mixed."""
+
+
 def apply(
     table: RecipeTable, images: np.ndarray, planes: np.ndarray, output: Output, threads: int, out: np.ndarray
 ) -> None:
@@ -28,9 +38,16 @@ def apply(
 
     images uint8[N, H, W, C]; planes uint8[M, C, h, w], the mixing images, h >= H and w >= W.
     """
+    carry_out(table, images, planes, output, out, DEFINITION)
+
+
+def carry_out(
+    table: RecipeTable, images: np.ndarray, planes: np.ndarray, output: Output, out: np.ndarray, by: Arithmetic
+) -> None:
+    """:func:`apply`, with the arithmetic of ``by``."""
     for i, recipe in enumerate(table):
         partner = None if recipe.partner == NO_PARTNER else images[recipe.partner]
-        total = combine(recipe, images[i], crop(recipe, planes), partner)
+        total = combine(recipe, images[i], crop(recipe, planes), partner, by)
         if output.kind == "uint8":
             result = (total + WHOLE // 2) // WHOLE
         else:
@@ -49,12 +66,12 @@ def crop(recipe: Recipe, planes: np.ndarray) -> np.ndarray | None:
 
 
 def combine(
-    recipe: Recipe, clean: np.ndarray, image: np.ndarray | None, partner: np.ndarray | None = None
+    recipe: Recipe, clean: np.ndarray, image: np.ndarray | None, partner: np.ndarray | None, by: Arithmetic
 ) -> np.ndarray:
     """The sum of shares times images, int64[H, W, C] in 0 .. 255 * 32768."""
     total = recipe.clean * clean.astype(np.int64)
     for chain in recipe.chains:
-        *_, result = (clean, *run(recipe, chain, clean, image, partner))
+        *_, result = (clean, *run(recipe, chain, clean, image, partner, by))
         total += chain.share * result.astype(np.int64)
     return total
 
@@ -65,27 +82,30 @@ def run(
     clean: np.ndarray,
     image: np.ndarray | None,
     partner: np.ndarray | None = None,
+    by: Arithmetic | None = None,
 ) -> Iterator[np.ndarray]:
-    """The chain's image after each of its steps, uint8[H, W, C]."""
+    """The chain's image after each of its steps, uint8[H, W, C]; ``by`` is :data:`DEFINITION` if left out."""
+    by = by or DEFINITION
     current = clean
     for step in chain.steps:
         if not step.mixer:
-            if step.operation in prime_reference.OPERATIONS:
-                current = prime_reference.operate(step, current)
-            elif step.operation in filled_reference.OPERATIONS:
-                current = filled_reference.operate(step, current)
-            else:
-                current = operate(step.operation, current, step.level)
+            current = by.operate(step, current)
         else:
-            other = other_of(step, clean, image, partner)
+            other = other_of(step, clean, image, partner, by)
             box = (slice(step.top, step.bottom), slice(step.left, step.right))
-            mixed = mix(step, current[box], other[box], recipe.overflow)
+            mixed = by.mix(step, current[box], other[box], recipe.overflow)
             current = current.copy()
             current[box] = mixed
         yield current
 
 
-def other_of(step: Step, clean: np.ndarray, image: np.ndarray | None, partner: np.ndarray | None = None) -> np.ndarray:
+def other_of(
+    step: Step,
+    clean: np.ndarray,
+    image: np.ndarray | None,
+    partner: np.ndarray | None = None,
+    by: Arithmetic | None = None,
+) -> np.ndarray:
     """The whole image that a mixing step takes its box from, uint8[H, W, C]."""
     if step.mixer == "fill":
         color = [(step.a, step.b, step.level)[min(c, 2)] for c in range(clean.shape[2])]
@@ -94,7 +114,7 @@ def other_of(step: Step, clean: np.ndarray, image: np.ndarray | None, partner: n
         assert partner is not None, "the edge checks that a recipe's partner exists"
         return partner
     if step.source == "original":
-        return operate(step.operation, clean, step.level) if step.operation else clean
+        return (by or DEFINITION).operate(step, clean) if step.operation else clean
     assert image is not None, "the edge checks that a recipe's image exists"
     return image
 
@@ -147,7 +167,7 @@ def keep_mask(step: Step, shape: tuple[int, ...]) -> np.ndarray:
     planes = channels if step.mixer == "random_elements" else 1
     # A row takes whole hashes of two positions each, so that it can be computed by itself.
     pairs = (width + 1) // 2
-    hashes = np.array([mask_hash(step.seed, i) for i in range(planes * height * pairs)], np.uint32)
+    hashes = mask_hash.py_func(np.uint32(step.seed), np.arange(planes * height * pairs, dtype=np.uint32))
     halves = np.stack([hashes & np.uint32(0xFFFF), hashes >> np.uint32(16)], axis=-1)
     numbers = halves.reshape(planes, height, 2 * pairs)[:, :, :width]
     keep = numbers < int(np.float32(step.a) * np.float32(65536))
@@ -155,6 +175,15 @@ def keep_mask(step: Step, shape: tuple[int, ...]) -> np.ndarray:
 
 
 # --- operations -------------------------------------------------------------------------------------------
+
+
+def operate_step(step: Step, image: np.ndarray) -> np.ndarray:
+    """The step's operation on a whole image: uint8[H, W, C] -> uint8[H, W, C]."""
+    if step.operation in prime_reference.OPERATIONS:
+        return prime_reference.operate(step, image)
+    if step.operation in filled_reference.OPERATIONS:
+        return filled_reference.operate(step, image)
+    return operate(step.operation, image, step.level)
 
 
 def operate(name: str, image: np.ndarray, level: float) -> np.ndarray:
@@ -205,3 +234,7 @@ def _without_luma(name: str, image: np.ndarray, level: float) -> np.ndarray:
 
 def _bands(image: np.ndarray) -> list[np.ndarray]:
     return [np.ascontiguousarray(image[:, :, c]) for c in range(image.shape[2])]
+
+
+DEFINITION = Arithmetic(operate_step, mix)
+"""This module's own."""

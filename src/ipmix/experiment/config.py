@@ -148,7 +148,7 @@ class ExecutionConfig:
     threads: int = 1
     """Threads of augmentation and corruptions; they don't change the result."""
 
-    engine: Literal["compiled", "reference"] = "compiled"
+    engine: Literal["compiled", "numpy", "reference"] = "compiled"
     """What augments."""
 
     device: Literal["auto", "cpu"] = "auto"

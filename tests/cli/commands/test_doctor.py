@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ipmix.augmentation import self_check
 from ipmix.cli.commands import doctor
 from ipmix.cli.main import main
 
@@ -13,7 +14,7 @@ from ipmix.cli.main import main
 def test_a_sound_installation(capsys):
     assert main(["doctor"]) == 0
     text = capsys.readouterr().out
-    for part in ("python", "numba", "processors", "cache", "both engines agree"):
+    for part in ("python", "numba", "processors", "cache", "all engines agree"):
         assert part in text
     assert "WRONG" not in text
 
@@ -25,7 +26,7 @@ def test_what_is_wrong_is_said_and_the_code_is_1(monkeypatch, capsys, problem):
             raise problem
         return problem
 
-    monkeypatch.setattr(doctor, "_engines_agree", check)
+    monkeypatch.setattr(self_check, "engines_agree", check)
     monkeypatch.setattr(doctor, "_corruptions_run", lambda: "")
     assert main(["doctor"]) == 1
     assert "WRONG" in capsys.readouterr().out

@@ -30,7 +30,7 @@ def augment(
     epoch: int = 0,
     explain: bool = False,
     cell: int = 144,
-    engine: Literal["compiled", "reference"] = "compiled",
+    engine: Literal["compiled", "numpy", "reference"] = "compiled",
     exif: bool = True,
     skip_broken: bool = False,
     force: bool = False,

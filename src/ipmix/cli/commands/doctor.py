@@ -164,9 +164,11 @@ def _folders() -> Iterator[SheetRow]:
 
 
 def _checks() -> Iterator[SheetRow]:
+    from ipmix.augmentation import self_check
+
     checks: dict[str, Callable[[], str]] = {
-        "augmentation: both engines agree": _engines_agree,
-        "augmentation: an image is the same alone and in a batch": _batch_is_no_matter,
+        "augmentation: all engines agree": self_check.engines_agree,
+        "augmentation: an image is the same alone and in a batch": self_check.batch_is_no_matter,
         "corruptions: all run": _corruptions_run,
     }
     for name, check in checks.items():
@@ -177,46 +179,10 @@ def _checks() -> Iterator[SheetRow]:
         yield not problem, name + (f": {problem}" if problem else "")
 
 
-def _engines_agree() -> str:
-    import numpy as np
-
-    from ipmix.augmentation.batches import augment
-    from ipmix.methods import IPMix
-
-    images, mixing = _samples()
-    # Without the operations that may be a level apart, which a later step of a chain could magnify.
-    exact = ("equalize", "posterize", "solarize", "translate_x", "translate_y", "mirror", "invert", "sharpness")
-    method = IPMix(operations=exact, mixers=("add", "random_pixels", "random_elements"))
-    results = [augment(images, method, mixing, seed=1, engine=engine) for engine in ("compiled", "reference")]
-    apart = np.abs(results[0].astype(int) - results[1].astype(int)).max()
-    return "" if apart == 0 else f"they differ by {apart} levels"
-
-
-def _batch_is_no_matter() -> str:
-    import numpy as np
-
-    from ipmix.augmentation.batches import augment
-    from ipmix.methods import IPMix
-
-    images, mixing = _samples()
-    whole = augment(images, IPMix(), mixing, seed=1)
-    alone = augment(images[5:6], IPMix(), mixing, seed=1, indices=[5])
-    return "" if np.array_equal(whole[5:6], alone) else "it differs"
-
-
 def _corruptions_run() -> str:
+    from ipmix.augmentation.self_check import samples
     from ipmix.corruptions import CORRUPTIONS, corrupt
 
-    images, _ = _samples()
+    images, _ = samples()
     unchanged = [name for name in CORRUPTIONS if (corrupt(images, name, 5, seed=0) == images).all()]
     return f"unchanged images: {', '.join(unchanged)}" if unchanged else ""
-
-
-def _samples() -> tuple[Any, Any]:
-    import numpy as np
-
-    from ipmix.mixing_set.mixing_set import MixingSet
-
-    random = np.random.Generator(np.random.Philox(key=0))
-    images = random.integers(0, 256, (16, 32, 32, 3), dtype=np.uint8)
-    return images, MixingSet.array(random.integers(0, 256, (4, 36, 36, 3), dtype=np.uint8))

@@ -12,6 +12,8 @@ import numpy as np
 
 from ipmix.core.compiling import direct
 from ipmix.core.threads import in_ranges
+from ipmix.engines import numpy_engine
+from ipmix.engines.compiled.beginning import Parts, goes_in_numpy
 from ipmix.engines.compiled.blending import OutputForm
 from ipmix.engines.compiled.kernel import apply_range
 from ipmix.engines.compiled.pasting import only_pastes, paste_range
@@ -35,9 +37,12 @@ def apply(
     rare = _rare_for(table, images.shape[3])
     if Needed.operations is None or Needed.boxes is None:
         Needed.by(table)
+    parts = Needed.operations, Needed.boxes, rare
+    if goes_in_numpy(table, lambda: (_kept_workspace(table, output), 0, 0, *arguments), parts):
+        return numpy_engine.apply(table, images, planes, output, threads, out)
 
     def carry_out(begin: int, end: int) -> None:
-        apply_range(_kept_workspace(table, output), begin, end, *arguments, Needed.operations, Needed.boxes, rare)
+        apply_range(_kept_workspace(table, output), begin, end, *arguments, *parts)
 
     in_ranges(carry_out, len(table), threads, table.height * table.width)
 
@@ -64,15 +69,19 @@ def applier(table: RecipeTable, planes: np.ndarray, output: Output) -> Callable[
     arguments = _arguments(table, image, planes, output, out)
     space = make_workspace(*_workspace_size(table, output))
     entry: Any = None
-    parts: tuple[Part, Part, Part] = None, None, _rare_for(table, shape[3])
+    parts: Parts = None, None, _rare_for(table, shape[3])
 
-    def compile_for_table() -> None:
-        """For what the table has now, and has had: in time all that the method draws."""
+    def compile_for_table() -> bool:
+        """For what the table has now, and has had: in time all that the method draws. False: it is being compiled."""
         nonlocal entry, parts
         Needed.by(table)
-        parts = Needed.operations, Needed.boxes, _rare_for(table, shape[3]) if parts[2] is None else COMPILED
+        wanted = Needed.operations, Needed.boxes, _rare_for(table, shape[3]) if parts[2] is None else COMPILED
+        if goes_in_numpy(table, lambda: (space, 0, 0, *arguments), wanted):
+            return False
+        parts = wanted
         apply_range(space, 0, 1, *arguments, *parts)
         entry = direct(apply_range, space, 0, 1, *arguments, *parts)
+        return True
 
     compile_for_table()
     before, between, unused = arguments[:3], arguments[4:7], arguments[8 if output.kind == "uint8" else 7]
@@ -81,11 +90,25 @@ def applier(table: RecipeTable, planes: np.ndarray, output: Output) -> Callable[
     def run(image: np.ndarray, out: np.ndarray) -> None:
         flat = out.reshape(1, -1)
         targets = (flat, unused) if as_bytes else (unused, flat)
-        while entry(space, 0, 1, *before, image.reshape(1, -1), *between, *targets, *parts) == 0:
+        while entry is None or entry(space, 0, 1, *before, image.reshape(1, -1), *between, *targets, *parts) == 0:
             # The table was filled anew, with the first part of its kind. Looking each time would take 3 % longer.
-            compile_for_table()
+            if not compile_for_table():
+                return _one_in_numpy(table, image, planes, output, out)
 
     return run
+
+
+def _one_in_numpy(table: RecipeTable, image: np.ndarray, planes: np.ndarray, output: Output, out: np.ndarray) -> None:
+    """What :func:`applier`'s function does."""
+    channels = len(output.scale)
+    pixels = image.reshape(1, table.height, table.width, -1)[..., :channels]
+    made = np.empty(output.shape(*pixels.shape[:3]), output.kind)
+    numpy_engine.apply(table, pixels, planes, output, 1, made)
+    if out.size == made.size:
+        out[...] = made.reshape(out.shape)
+    else:
+        target = out.reshape(*pixels.shape[:3], -1)
+        target[..., :channels], target[..., channels:] = made, 255
 
 
 def _rare_for(table: RecipeTable, channels: int) -> Part:
