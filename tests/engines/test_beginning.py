@@ -107,10 +107,14 @@ def test_so_many_pixels_and_no_more_go_another_way(
     assert len(compiling.threads) == 1
 
 
-def test_prime_waits(compiling: Any, in_numpy: list[int], images: np.ndarray) -> None:
+def test_fewer_of_primes_images_go_another_way(
+    compiling: Any, in_numpy: list[int], images: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(beginning, "MOST", 12 * images[..., 0].size)
     apply(draw(PRIME(), images.shape, seed=0), images)
     assert in_numpy == []
-    assert compiling.threads == {}
+    apply(draw(PRIME(), images[:3].shape, seed=0), images[:3])
+    assert in_numpy == [3]
 
 
 def test_what_is_told_to_wait_waits(

@@ -170,8 +170,8 @@ def augment(
         mixing: a :class:`~ipmix.mixing_set.mixing_set.MixingSet`, or images as uint8[M, h, w, C], h >= H and w >= W.
         seed, epoch, view: integers; view tells apart several versions of an image in one step.
         indices: int[N], the images' own numbers in their data set; 0 .. N-1 if left out.
-        engine: "compiled"; "numpy" (the same bytes, slower, nothing to compile; PRIME's may be a level beside); or
-            "reference" (slow: the definition).
+        engine: "compiled"; "numpy" (the same bytes, slower, nothing to compile); or "reference" (slow: the
+            definition).
         output: "uint8", or "float32": in [0, 1], normalised if mean and std are given.
         mean, std: one number, or one a channel, in the unit of [0, 1] images.
         layout: "nhwc" or "nchw".

@@ -2,15 +2,14 @@
 
 The first images go this way while the kernel is being compiled (``compiled/beginning.py``), so that a program does not
 wait for it and its images do not depend on when it is ready. What both engines have in common with the reference is
-the reference's; here is what isn't: moved pixels, the multiplying mixer. PRIME's operations are the reference's, which
-may be a level beside the kernel's (:func:`covers`).
+the reference's; here is what isn't: moved pixels, the multiplying mixer, PRIME's operations.
 """
 
 import math
 
 import numpy as np
 
-from ipmix.engines import numpy_moves, prime_reference, reference
+from ipmix.engines import numpy_moves, numpy_prime, prime_reference, reference
 from ipmix.engines.output import Output
 from ipmix.recipe.operations import CODES
 from ipmix.recipe.recipe import Step
@@ -29,16 +28,22 @@ def apply(
 
 _OTHERS = bytes(sorted(set(range(256)) - {CODES[name] for name in prime_reference.OPERATIONS}))
 
+PRIME_TIMES = 16
+"""How many times as long recipes with PRIME's operations take, about."""
 
-def covers(table: RecipeTable) -> bool:
-    """Whether all of the table's operations are those of the compiled engine, byte for byte."""
-    return not table.steps["operation"].tobytes().translate(None, _OTHERS)
+
+def cost(table: RecipeTable) -> int:
+    """The work of a table in pixels, each of which takes about a microsecond where images are small."""
+    is_prime = bool(table.steps["operation"].tobytes().translate(None, _OTHERS))
+    return len(table) * table.height * table.width * (PRIME_TIMES if is_prime else 1)
 
 
 def operate(step: Step, image: np.ndarray) -> np.ndarray:
     """The step's operation on a whole image: uint8[H, W, C] -> uint8[H, W, C]."""
     if step.operation in numpy_moves.OPERATIONS:
         return numpy_moves.move(step, image)
+    if step.operation in prime_reference.OPERATIONS:
+        return numpy_prime.operate(step, image)
     return reference.operate_step(step, image)
 
 

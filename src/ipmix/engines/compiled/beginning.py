@@ -1,8 +1,8 @@
 """A program's first images while the kernel is being compiled: in NumPy, the same bytes.
 
-A thread compiles; the images meanwhile, up to :data:`MOST` pixels in all, go through ``numpy_engine.py``. Whatever
-comes after them waits for the thread, as everything had to before: it is then quicker to wait. Nothing of this happens
-where the machine code lies on disk, as it does from the second process on.
+A thread compiles; the images meanwhile, up to :data:`MOST` pixels in all (fewer of PRIME's), go through
+``numpy_engine.py``. Whatever comes after them waits for the thread, as everything had to before: it is then quicker to
+wait. Nothing of this happens where the machine code lies on disk, as it does from the second process on.
 """
 
 import os
@@ -13,7 +13,7 @@ from typing import Any
 from ipmix.core.kernel_cache import lies_on_disk
 from ipmix.engines.compiled.kernel import apply_range
 from ipmix.engines.compiled.rare import Part
-from ipmix.engines.numpy_engine import covers
+from ipmix.engines.numpy_engine import cost
 from ipmix.recipe.table import RecipeTable
 
 MOST = 2**20
@@ -53,8 +53,8 @@ def goes_in_numpy(table: RecipeTable, arguments: Callable[[], tuple[Any, ...]], 
         elif not thread.is_alive():  # done; should it have failed, the next call says why
             _now.ready.add(parts)
             return False
-        pixels = len(table) * table.height * table.width
-        if _now.spent + pixels > MOST or not covers(table):
+        pixels = cost(table)
+        if _now.spent + pixels > MOST:
             return False
         _now.spent += pixels
         if thread is None:
