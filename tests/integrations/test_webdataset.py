@@ -92,3 +92,20 @@ def test_what_would_have_to_move_with_the_pixels_is_refused(part: dict[str, Any]
         AugmentedSample("ipmix-k3-t3")(sample)
     assert AugmentedSample("ipmix-k3-t3", boxes="photometric")(sample)["cls"] == 3
     assert AugmentedSample("cutout")({"__key__": "a", "jpg": sample["jpg"], "cls": 3})["cls"] == 3
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_second_pass_without_its_epoch_is_told(shard: str, workers: int, recwarn: pytest.WarningsRecorder) -> None:
+    """Also where each pass has workers of its own, which say it on their standard error."""
+    augmented = AugmentedSample("augmix", image="png")
+    for epoch in range(3):
+        augmented.set_epoch(epoch)
+        read(shard, "pil", augmented, workers)
+    met = [warning for warning in recwarn if "set_epoch" in str(warning.message)]
+    assert met == []
+    assert int(augmented._met[1]) == 1
+    read(shard, "pil", augmented, workers)
+    assert int(augmented._met[1]) == 2, "the sample came again"
+    met = [str(warning.message) for warning in recwarn if "set_epoch" in str(warning.message)]
+    expected = "a sample has come a second time in epoch 2, and is augmented as before: call set_epoch(n) before each "
+    assert workers or (len(met) == 1 and met[0].startswith(expected))

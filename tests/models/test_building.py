@@ -182,3 +182,25 @@ def test_a_hub_that_can_not_be_reached_is_no_lack_of_weights(monkeypatch: pytest
         models.build("timm:hf-hub:a/b", 2)
     with pytest.raises(InputError, match=r"timm's weights of resnet18 can't be fetched \(no network\)"):
         models.build("timm:resnet18", 2, pretrained=True)
+
+
+def test_weights_of_a_hubs_network_are_trained_and_opened_by_who_trusts_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The hub is played by a network of timm's own."""
+    timm = pytest.importorskip("timm", reason="not installed")
+    create, asked = timm.create_model, []
+
+    def hub(name: str, *rest: object, **settings: object) -> torch.nn.Module:
+        asked.append(name)
+        return create("resnet18", *rest, **settings)
+
+    monkeypatch.setattr(timm, "create_model", hub)
+    models.save(tmp_path / "a.safetensors", models.build("timm:hf-hub:a/b", 2))
+    assert set(asked) == {"hf-hub:a/b"}
+    asked.clear()
+    with pytest.raises(InputError, match=r"a\.safetensors: .*'timm:hf-hub:a/b': one of a hub.*pass --trust"):
+        models.load(tmp_path / "a.safetensors")
+    assert asked == []
+    loaded = models.load(tmp_path / "a.safetensors", trust=True)
+    assert (loaded.name, set(asked)) == ("timm:hf-hub:a/b", {"hf-hub:a/b"})

@@ -20,6 +20,15 @@ def is_own(name: str) -> bool:
     return bool(_SPELLING.fullmatch(name))
 
 
+def is_of_a_hub(name: str) -> bool:
+    """Whether timm would ask a hub (``timm:hf-hub:OWNER/MODEL``) or a folder for the network of this name.
+
+    Its own names have neither a colon nor a slash.
+    """
+    library, _, model = name.partition(":")
+    return library.strip() == "timm" and bool(set(model) & set(":/\\"))
+
+
 @cache
 def installed(kind: str) -> dict[str, str]:
     """The names that installed packages give to things of this kind -> ``module:Name``; nothing is imported."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, Union
 
 from ipmix.core.errors import InputError
-from ipmix.core.extensions import is_own
+from ipmix.core.extensions import is_of_a_hub, is_own
 from ipmix.core.files import no_file
 
 Settings = TypeVar("Settings")
@@ -93,22 +93,13 @@ def refuse_code(content: Any, source: str, advice: str = TRUST) -> None:
         elif isinstance(value, list | tuple):
             waiting += [(key, inner) for inner in value]
         elif isinstance(value, str) and _CODE.search(key):
-            if _of_a_hub(value):
+            if is_of_a_hub(value):
                 raise InputError(
                     f"{source}: {key} names a network of a hub or a folder, {_shown(value)}, which would be asked for; "
                     f"expected one of timm's own names, or {advice}"
                 )
             if is_own(value) and not value.startswith(_LIBRARIES):
                 raise InputError(f"{source}: {key} names code, {_shown(value)}, which would be run; {advice}")
-
-
-def _of_a_hub(name: str) -> bool:
-    """Whether timm would ask a hub (``timm:hf-hub:OWNER/MODEL``) or a folder for the network of this name.
-
-    Its own names have neither a colon nor a slash.
-    """
-    library, _, model = name.partition(":")
-    return library.strip() == "timm" and bool(set(model) & set(":/\\"))
 
 
 def made(kind: type[Settings], content: Any, source: str, key: str = "") -> Settings:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ipmix.core.checking import shown
 from ipmix.core.errors import InputError, visible
-from ipmix.core.extensions import is_own
+from ipmix.core.extensions import is_of_a_hub, is_own
 from ipmix.data import datasets
 from ipmix.data.broken import LIST, list_broken
 from ipmix.data.built_in import BUILT_IN
@@ -222,7 +222,7 @@ def measure(
         root=how.root,
         skip_broken=experiment.data.skip_broken,
         limit=wanted.limit,
-        trust=is_own(experiment.training.model),  # whose training ran it
+        trust=is_own(experiment.training.model) or is_of_a_hub(experiment.training.model),  # training ran, or asked, it
         **about,
     )
     refuse_links(out.parent, (out.name,))

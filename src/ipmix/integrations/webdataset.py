@@ -6,6 +6,7 @@ A stream has no numbers: what a sample becomes is a pure function of the seed, t
 :func:`ipmix.key_of`, whatever shard, worker or order it comes in.
 """
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -59,12 +60,27 @@ class AugmentedSample:
         self._moves = moves_pixels(self.method)
         self.endings = ENDINGS if image is None else tuple(image.split(";"))
         self._epoch = torch.zeros((), dtype=torch.int64, device="cpu").share_memory_()  # workers see it change
+        # The number of one sample of this epoch, and whether there is one: seen by all workers, also by later ones.
+        self._met = torch.zeros(2, dtype=torch.int64, device="cpu").share_memory_()
         self._augmenter = made_ready(self.method, mixing, seed)
 
     def set_epoch(self, epoch: int) -> None:
-        """Which pass over the data begins: to be told before it, also where workers stay."""
+        """Which pass over the data begins: to be told before it, also where workers stay; a warning says if not."""
         check_int64("epoch", epoch)
         self._epoch.fill_(int(epoch))
+        self._met.fill_(0)
+
+    def _meet(self, index: int) -> None:
+        """Warn where a sample comes again in one epoch: its image would be the same in every pass."""
+        if not int(self._met[1]):
+            self._met[0], self._met[1] = index, 1
+        elif int(self._met[1]) == 1 and int(self._met[0]) == index:
+            self._met[1] = 2  # said
+            warnings.warn(
+                f"a sample has come a second time in epoch {int(self._epoch)}, and is augmented as before: call "
+                "set_epoch(n) before each pass over the data",
+                stacklevel=3,
+            )
 
     def __call__(self, sample: dict[str, Any]) -> dict[str, Any]:
         """The sample with its image augmented."""
@@ -95,4 +111,5 @@ class AugmentedSample:
         if self._moves:
             refuse_following(self.method, {key: part for key, part in sample.items() if key != place}, image)
         index, epoch = key_of(sample["__key__"]), int(self._epoch)
+        self._meet(index)
         return {**sample, place: augment_item(image, self._augmenter, index=index, epoch=epoch)}

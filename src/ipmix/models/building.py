@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from ipmix.core.errors import InputError, first_line, plain
-from ipmix.core.extensions import is_own
+from ipmix.core.extensions import is_of_a_hub, is_own
 from ipmix.models import fast_cifar, resnet, resnext, vision_transformer, wide_resnet
 from ipmix.models.checkpoints import read_weights
 from ipmix.models.classifier import MOST_CLASSES, Classifier, check_classes
@@ -149,7 +149,8 @@ def load(path: str | Path, *, trust: bool = False) -> Classifier:
 
     The file may come from a stranger: only networks of this library, timm and torchvision are built, by names that
     they know, and nothing is fetched. The network is built without memory first, so that it is never larger than
-    the file. A network of one's own (``module:Name``) is code that would be imported and run: only with ``trust``.
+    the file. A network of one's own (``module:Name``) is code that would be imported and run, one of a hub
+    (``timm:hf-hub:OWNER/MODEL``) would be asked for there: only with ``trust``.
 
     Raises:
         InputError: no such file, not one of ours (then build the network and pass ``weights=``), or damaged.
@@ -157,7 +158,7 @@ def load(path: str | Path, *, trust: bool = False) -> Classifier:
     state, about = read(path)
     name, source = about["name"], str(path)
     try:
-        if not (trust and is_own(name.removesuffix(SUFFIX))):
+        if not (trust and (is_own(name.removesuffix(SUFFIX)) or is_of_a_hub(name))):
             check_known(name)
     except InputError as error:
         raise InputError(f"{path}: name in its metadata: {error}") from None
@@ -181,15 +182,17 @@ def load(path: str | Path, *, trust: bool = False) -> Classifier:
 
 
 def check_known(name: str) -> None:
-    """Raise InputError unless :func:`build` can build the network from its name alone, fetching nothing.
-
-    timm also takes names such as ``hf-hub:OWNER/MODEL``, whose architecture it asks a hub for.
-    """
+    """Raise InputError unless :func:`build` can build the network from its name alone, fetching nothing."""
+    if is_of_a_hub(name):
+        raise InputError(
+            f"unknown model {plain(repr(name), most=80)}: one of a hub or a folder, which would be asked for; pass "
+            "--trust if you know where the file comes from"
+        )
     library, colon, model = name.removesuffix(SUFFIX).partition(":")
     if library == "timm" and colon:
         import timm
 
-        known = ":" not in model and "/" not in model and timm.is_model(model)
+        known = timm.is_model(model)
     elif library == "torchvision" and colon:
         known = model in _of_torchvision()
     else:
@@ -205,11 +208,11 @@ def check_known(name: str) -> None:
 
 def check_name(name: str) -> None:
     """Raise InputError where :func:`build` would refuse the name; nothing is fetched, and no memory taken."""
-    library, _, model = name.removesuffix(SUFFIX).partition(":")
+    library = name.removesuffix(SUFFIX).partition(":")[0]
     if library not in ("timm", "torchvision"):
         with torch.device("meta"):
             build(name, 2)
-    elif library == "torchvision" or not (":" in model or "/" in model):  # of others, a hub knows
+    elif not is_of_a_hub(name):
         check_known(name)
 
 
