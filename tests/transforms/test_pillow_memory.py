@@ -12,7 +12,7 @@ import ipmix
 from ipmix.core.errors import InputError
 from ipmix.transforms import images, pillow_memory
 from ipmix.transforms.images import augment_item
-from ipmix.transforms.pillow_memory import blank_rgb, rgb_memory
+from ipmix.transforms.pillow_memory import rgb_pair
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (13, 9, 3), dtype=np.uint8)
 MIXING = ipmix.MixingSet.array(np.random.default_rng(1).integers(0, 256, (5, 24, 24, 3), dtype=np.uint8))
@@ -23,29 +23,36 @@ has_memory = pytest.mark.skipif(not pillow_memory._works(), reason="this Pillow 
 @has_memory
 def test_memory_is_read_and_written_in_place() -> None:
     image = Image.fromarray(PIXELS)
-    memory = rgb_memory(image)
-    assert memory is not None
-    pixels = memory.pixels.reshape(13, 9, 4)
+    image.info["note"] = "kept"
+    pair = rgb_pair(image)
+    assert pair is not None
+    source, target, made, _keepers = pair
+    pixels = source.reshape(13, 9, 4)
     assert np.array_equal(pixels[..., :3], PIXELS)
     pixels[2, 5] = (7, 8, 9, 255)
     assert image.getpixel((5, 2)) == (7, 8, 9)
     image.putpixel((1, 1), (3, 2, 1))
     assert pixels[1, 1, :3].tolist() == [3, 2, 1]
+    target[:] = 255 - source
+    assert np.array_equal(np.asarray(made), 255 - np.asarray(image))
+    assert (made.mode, made.size, made.info) == ("RGB", (9, 13), {"note": "kept"})
+    assert made.info is not image.info
 
 
 @has_memory
 def test_an_image_in_several_blocks_has_no_memory_to_give() -> None:
-    assert rgb_memory(blank_rgb(2100, 2100)) is None
-    assert rgb_memory(blank_rgb(2000, 2000)) is not None
+    assert rgb_pair(Image.new("RGB", (2100, 2100))) is None
+    assert rgb_pair(Image.new("RGB", (2000, 2000))) is not None
 
 
 @has_memory
 def test_a_file_is_loaded_first(tmp_path: Any) -> None:
     Image.fromarray(PIXELS).save(tmp_path / "a.png")
     with Image.open(tmp_path / "a.png") as image:
-        memory = rgb_memory(image)
-        assert memory is not None
-        assert np.array_equal(memory.pixels.reshape(13, 9, 4)[..., :3], PIXELS)
+        pair = rgb_pair(image)
+        assert pair is not None
+        assert np.array_equal(pair[0].reshape(13, 9, 4)[..., :3], PIXELS)
+        assert type(pair[2]) is Image.Image
 
 
 @has_memory
@@ -54,9 +61,9 @@ def test_what_lies_elsewhere_is_found_out_before_any_use(monkeypatch: pytest.Mon
     pillow_memory._works.cache_clear()
     with monkeypatch.context() as patched:
         patched.setattr(pillow_memory, "_LENGTH", pillow_memory._LENGTH + 8)
-        assert rgb_memory(Image.fromarray(PIXELS)) is None
+        assert rgb_pair(Image.fromarray(PIXELS)) is None
     pillow_memory._works.cache_clear()
-    assert rgb_memory(Image.fromarray(PIXELS)) is not None
+    assert rgb_pair(Image.fromarray(PIXELS)) is not None
 
 
 @pytest.mark.parametrize("method", [ipmix.IPMix(), ipmix.AugMix(), ipmix.PRIME(), ipmix.CutOut(), ipmix.IPMix(k=7)])
@@ -65,7 +72,7 @@ def test_an_image_in_its_memory_becomes_what_an_array_becomes(
     method: Any, in_memory: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not in_memory:
-        monkeypatch.setattr(images, "rgb_memory", lambda image: None)
+        monkeypatch.setattr(images, "rgb_pair", lambda image: None)
     augmenter = ipmix.Augmenter(method, MIXING if method.needs_mixing_images else None, seed=3)
     image = Image.fromarray(PIXELS)
     made = [augment_item(image, augmenter, index=i, epoch=2, view=1) for i in range(40)]

@@ -16,7 +16,7 @@ from ipmix.augmentation.tensors import to_tensor as to_plain_tensor
 from ipmix.core.checking import described
 from ipmix.core.errors import InputError
 from ipmix.core.image_forms import advice, check_channels_last, pillow_advice
-from ipmix.transforms.pillow_memory import blank_rgb, rgb_memory
+from ipmix.transforms.pillow_memory import rgb_pair
 
 MODES = ("L", "LA", "RGB", "RGBA", "CMYK")
 """Pillow's modes whose channels are light, or ink, of 8 bits: the engine takes them as they are."""
@@ -71,13 +71,11 @@ def augment_item(image: Any, augmenter: Augmenter, *, index: int, epoch: int, vi
         InputError: no image, or one whose samples the engine doesn't take.
     """
     if isinstance(image, Image.Image):
-        if image.mode == "RGB" and (memory := rgb_memory(image)) is not None:
-            made = blank_rgb(*image.size)
-            if (target := rgb_memory(made)) is not None:
-                size = image.height, image.width
-                augmenter.augment_rgbx(memory.pixels, target.pixels, size, index=index, epoch=epoch, view=view)
-                made.info = image.info.copy()
-                return made
+        if image.mode == "RGB" and (pair := rgb_pair(image)) is not None:
+            source, target, made, _keepers = pair
+            width, height = image.size
+            augmenter.augment_rgbx(source, target, (height, width), index=index, epoch=epoch, view=view)
+            return made
         return to_pil(augmenter(from_pil(image), index=index, epoch=epoch, view=view), image)
     if isinstance(image, np.ndarray):
         if image.ndim == 2:
