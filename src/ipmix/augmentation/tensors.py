@@ -7,6 +7,7 @@ import numpy as np
 
 from ipmix.core.errors import InputError
 from ipmix.core.image_forms import check_channels_first, out_of_range
+from ipmix.core.recycling import recycled_array
 
 if TYPE_CHECKING:
     import torch
@@ -36,7 +37,7 @@ def from_tensor(tensor: "torch.Tensor") -> np.ndarray:
     count, channels, height, width = images.shape
     if images.numel() <= SMALL or images.device.type != "cpu":  # from elsewhere bytes travel, in one transfer
         return np.ascontiguousarray(_bytes_of(images).cpu().numpy().transpose(0, 2, 3, 1))
-    pixels = np.empty((count, height, width, channels), np.uint8)
+    pixels = recycled_array((count, height, width, channels), np.uint8)
     step = max(1, PIECE // (channels * height * width))  # pieces stay in the caches
     for begin in range(0, count, step):
         piece = images[begin : begin + step]
@@ -97,5 +98,10 @@ def to_tensor(planes: np.ndarray, like: "torch.Tensor") -> "torch.Tensor":
     import torch
 
     tensor = torch.from_numpy(planes).reshape(like.shape).to(like.device)
+    if not like.is_floating_point():
+        return tensor
     # Divided in float32: the quotient rounded to half precision, not a quotient of rounded numbers.
-    return tensor.float().div_(255.0).to(like.dtype) if like.is_floating_point() else tensor
+    if tensor.device.type != "cpu":
+        return tensor.float().div_(255.0).to(like.dtype)
+    numbers = torch.from_numpy(recycled_array(tensor.shape, np.float32))
+    return numbers.copy_(tensor).div_(255.0).to(like.dtype)
