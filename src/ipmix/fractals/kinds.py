@@ -1,7 +1,8 @@
 """The kinds of images by name, and how a set is composed of them.
 
 Image ``index`` of a kind is a pure function of (seed, kind, index, size): it is the same in every set,
-whatever the set's count and composition, on any number of threads.
+whatever the set's count and composition, on any number of threads. What paints is loaded when the first image of its
+kind is: whoever only mixes images that are there starts a tenth sooner.
 """
 
 import threading
@@ -9,8 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-
-from ipmix.fractals import escape_time, flame, ifs
 
 PAINTINGS_VERSION = 2
 """Raised whenever a change to this package changes an image; a manifest names the version that made it."""
@@ -53,6 +52,8 @@ def _workspace(make: Callable[[int], tuple[np.ndarray, ...]], size: int) -> tupl
 
 def _paint_ifs(plain: bool) -> Callable[[int, int, int, int], Painting]:
     def paint(seed: int, salt: int, index: int, size: int) -> Painting:
+        from ipmix.fractals import ifs
+
         pixels = np.empty((size, size, 3), np.uint8)
         parameters = np.zeros(ifs.PARAMETERS)
         attempts = ifs.paint(seed, salt, index, plain, pixels, parameters, _workspace(ifs.make_workspace, size))
@@ -63,6 +64,8 @@ def _paint_ifs(plain: bool) -> Callable[[int, int, int, int], Painting]:
 
 def _paint_escape_time(julia: bool) -> Callable[[int, int, int, int], Painting]:
     def paint(seed: int, salt: int, index: int, size: int) -> Painting:
+        from ipmix.fractals import escape_time
+
         pixels = np.empty((size, size, 3), np.uint8)
         parameters = np.zeros(escape_time.PARAMETERS)
         space = _workspace(escape_time.make_workspace, size)
@@ -73,6 +76,8 @@ def _paint_escape_time(julia: bool) -> Callable[[int, int, int, int], Painting]:
 
 
 def _paint_flame(seed: int, salt: int, index: int, size: int) -> Painting:
+    from ipmix.fractals import flame
+
     pixels = np.empty((size, size, 3), np.uint8)
     parameters = np.zeros(flame.PARAMETERS)
     attempts = flame.paint(seed, salt, index, pixels, parameters, _workspace(flame.make_workspace, size))
