@@ -132,7 +132,7 @@ def main() -> None:
     elif arguments.structure:
         structures(arguments.structure)
     else:
-        per_kind(arguments.mixing)
+        per_kind(arguments.images)
         if arguments.make:
             whole_set(arguments.make, arguments.files)
 
