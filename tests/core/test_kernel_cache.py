@@ -74,6 +74,16 @@ def test_numba_still_has_what_this_leans_on() -> None:
     assert own == stream._cache._impl.locator.get_source_stamp()
 
 
+def test_a_numba_that_compiles_nothing_is_told_in_a_line(tmp_path: Path) -> None:
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
+    command = [sys.executable, "-m", "ipmix", "mixing-set", "make", str(tmp_path / "set"), "--count", "2"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "NUMBA_DISABLE_JIT is set" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 # --- what kernels are made from ---------------------------------------------------------------------------
 
 DECORATORS = {"compiled", "compiled_disjoint", "inlined", "embedded", "helper", "separate"}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from numba.core import config, event, types
+from numba.core import event, types
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.registry import cpu_target
 
@@ -77,7 +77,7 @@ def separate(function: Callable[..., Any]) -> Any:
 
 
 def _embed(function: Callable[..., Any], inline: bool | None, disjoint: bool) -> Any:
-    if numba_parts.AVAILABLE and not getattr(config, "DISABLE_JIT", False):
+    if numba_parts.AVAILABLE:
         return numba_parts.EmbeddedFunction(function, inline, disjoint)
     return compiled_disjoint(function) if disjoint else inlined(function) if inline else compiled(function)
 

@@ -23,6 +23,7 @@ from typing import Any
 import numba
 from numba.core import config
 
+from ipmix.core.errors import InputError
 from ipmix.core.folders import why_unsafe
 
 PACKAGE = Path(__file__).parents[1]
@@ -36,6 +37,10 @@ def kept(function: Callable[..., Any], **options: Any) -> Any:
 
     Not kept where there is no folder for it that only this user may write to.
     """
+    if getattr(config, "DISABLE_JIT", False):
+        raise InputError(
+            "NUMBA_DISABLE_JIT is set, and kernels of ipmix say what only compiled code can do: unset it for ipmix"
+        )
     if problem := _problem(getattr(config, "CACHE_DIR", "") or ""):  # before Numba makes folders in it
         _tell_once(problem)
         return numba.njit(**options)(function)
