@@ -11,7 +11,7 @@ from ipmix.augmentation.batches import apply, augment, draw
 from ipmix.augmentation.explain import cropped
 from ipmix.augmentation.stages import stages
 from ipmix.cli.sheet import SheetRow
-from ipmix.core.errors import InputError
+from ipmix.core.errors import InputError, visible
 from ipmix.core.extensions import full_name
 from ipmix.core.terminal import say
 from ipmix.methods import METHODS, IPMix, Vanilla
@@ -152,6 +152,6 @@ def taken_apart(
         raise InputError(f"--explain takes apart what becomes of single images; {method.name} mixes those of a batch")
     lines: list[SheetRow] = []
     for stage in stages(method, image, mixing, **where):
-        say(f"{name}: {stage.recipe}\n", fold=True)
+        say(f"{visible(name)}: {stage.recipe}\n", lines=True, fold=True)  # a recipe takes several lines
         lines += [SheetRow(row.label, row.images, row.boxes) for row in stage.rows]
     return lines

@@ -167,3 +167,16 @@ def test_refusals(options: dict[str, Any], text: str, files: list[Path], tmp_pat
 def test_methods_by_their_names() -> None:
     assert list(methods_named(("vanilla",)).values()) == [Vanilla()]
     assert list(methods_named(("all",))) == list(METHODS)
+
+
+def test_what_was_done_is_said_in_lines_and_a_name_breaks_none(
+    files: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = files[0].rename(tmp_path / "two\nlines.png")
+    command([odd], out=tmp_path / "a.png", explain=True, seed=4, **QUICK)
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("two\\nlines.png: 24x32 image, mixing image ")
+    assert said[1].endswith("%  clean")
+    assert len(said) > 3
+    assert said[-1].startswith("wrote ")
+    assert not any("\\n" in line for line in said[1:-1])
