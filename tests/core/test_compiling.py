@@ -35,3 +35,34 @@ def test_what_is_not_kept_is_not_said_to_be(tmp_path: Path) -> None:
     assert "compiling what draws the recipes for this processor (not kept: by every process anew)\n" in told
     assert "kept on disk" not in told
     assert list(tmp_path.iterdir()) == []
+
+
+FORKING = """
+import os, threading
+from numba.core.compiler_lock import global_compiler_lock
+import ipmix.core.compiling
+
+held, let_go = threading.Event(), threading.Event()
+
+def compiles():
+    with global_compiler_lock:
+        held.set()
+        let_go.wait(1)
+
+thread = threading.Thread(target=compiles)
+thread.start()
+held.wait()
+child = os.fork()
+if child == 0:
+    taken = global_compiler_lock._lock.acquire(timeout=10)
+    os._exit(0 if taken else 1)
+let_go.set()
+thread.join()
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), global_compiler_lock._lock.acquire(timeout=10))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
+def test_a_process_forked_while_another_thread_compiles_can_compile() -> None:
+    done = subprocess.run([sys.executable, "-c", FORKING], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "0 True\n"

@@ -74,6 +74,36 @@ def test_numba_still_has_what_this_leans_on() -> None:
     assert own == stream._cache._impl.locator.get_source_stamp()
 
 
+def test_what_can_not_be_kept_is_said_and_works(tmp_path: Path) -> None:
+    """A full disk, or a folder that has gone: the machine code is there for this process."""
+
+    def full(signature: object, code: object) -> None:
+        raise OSError(28, "No space left on device", str(tmp_path / "kernel.nbc"))
+
+    kernel_cache._tell_once.cache_clear()
+    with pytest.warns(UserWarning, match=r"not kept: No space left on device \(.*kernel\.nbc\)"):
+        kernel_cache._save(full, (), object())
+    assert not kernel_cache.are_kept()
+    kernel_cache._tell_once.cache_clear()
+    with pytest.raises(ValueError, match="another"):
+        kernel_cache._save(lambda *_: (_ for _ in ()).throw(ValueError("another")), (), object())
+
+
+def test_a_kernel_lies_on_disk_only_with_its_machine_code() -> None:
+    """Numba writes an index first, which may be all that there is."""
+    from ipmix.core.randomness import stream
+
+    stream(1, 2, 3, 4)
+    assert kernel_cache.lies_on_disk(stream, (1, 2, 3, 4))
+    assert not kernel_cache.lies_on_disk(stream, (1.5, 2, 3, 4))
+    files = stream._cache._cache_file
+    found, files._data_path = files._data_path, lambda name: str(Path(found(name)).with_suffix(".gone"))
+    try:
+        assert not kernel_cache.lies_on_disk(stream, (1, 2, 3, 4))
+    finally:
+        del files._data_path
+
+
 def test_a_numba_that_compiles_nothing_is_told_in_a_line(tmp_path: Path) -> None:
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
     command = [sys.executable, "-m", "ipmix", "mixing-set", "make", str(tmp_path / "set"), "--count", "2"]

@@ -58,7 +58,8 @@ def test_the_first_images_come_before_the_kernel_and_are_the_same(tmp_path: Path
     child = ["child 0"] if hasattr(os, "fork") else []
     assert said[: len(child)] == child
     assert said[len(child)] == "before 0 1 after 1 True"
-    assert "ipmix: compiling the engine for this processor (once; kept on disk)\n" in told
+    kept = "once; kept on disk; the first images don't wait for it, the program's end does"
+    assert f"ipmix: compiling the engine for this processor ({kept})\n" in told
     again, told = run(tmp_path)
     assert told == ""
     assert again[len(child)] == "before 1 0 after 1 True"
@@ -67,6 +68,24 @@ def test_the_first_images_come_before_the_kernel_and_are_the_same(tmp_path: Path
 
 
 START = beginning._start
+
+
+AT_EXIT = """
+import atexit
+import numpy as np
+import ipmix
+images = np.zeros((2, 16, 16, 3), np.uint8)
+atexit.register(lambda: print(ipmix.augment(images, ipmix.AugMix(), seed=0).shape, flush=True))
+"""
+
+
+def test_a_program_that_begins_at_its_end_waits_for_the_kernel(tmp_path: Path) -> None:
+    """No thread that is started then would be waited for, and the interpreter would go while LLVM is at work."""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", AT_EXIT]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment, timeout=120)
+    assert done.stdout == "(2, 16, 16, 3)\n"
+    assert "compiling the engine for this processor (once; kept on disk)\n" in done.stderr
 
 
 class Still:
@@ -186,3 +205,16 @@ def test_many_threads_start_one(
     for thread in threads:
         thread.join()
     assert (started, wrong) == ([1], [])
+
+
+def test_where_no_thread_can_be_started_images_wait(
+    compiling: Any, in_numpy: list[int], images: np.ndarray, mixing_images: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(beginning, "_start", START)
+    monkeypatch.setattr(threading.Thread, "start", refuses)
+    apply(draw(IPMix(), images.shape, len(mixing_images), seed=0), images, mixing_images)
+    assert in_numpy == []
+    assert compiling.threads == {}

@@ -113,6 +113,23 @@ def test_primes_steps(height: int, width: int, channels: int, make_images: Any) 
             assert same(table_of(height, width, step), image[None]), step
 
 
+@pytest.mark.parametrize(
+    "step",
+    [
+        Step(operation="spatial", level=0.5, a=0.0),
+        Step(operation="spatial", level=0.5, a=1.0),
+        Step(operation="color_curve", level=0.5, a=3.0, b=3.0),
+        Step(operation="color_curve", level=0.5, a=3.0, b=1.0),
+        Step(operation="color_curve", level=0.5, a=3.0, b=0.0),
+        Step(operation="color_curve", level=0.5, a=0.0, b=0.0),
+    ],
+    ids=str,
+)
+def test_no_waves_and_single_ones(step: Step, make_images: Any) -> None:
+    for height, width in ((8, 8), (3, 5), (2, 9)):
+        assert same(table_of(height, width, step), make_images(1, height, width, 3)), (height, width)
+
+
 def test_products_and_sums_are_rounded_once() -> None:
     """Beside exact fractions, near to where a sum in float64 lies half way between two float32 numbers."""
     draws = np.random.default_rng(0)

@@ -2,6 +2,7 @@
 
 import gc
 import operator
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from typing import Any
 
 from numba.core import event, types
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 
 from ipmix.core import numba_parts
@@ -204,11 +206,21 @@ class _Announcer(event.Listener):
             return
         self._announced.add(package)
         kept_or_not = "once; kept on disk" if are_kept() else "not kept: by every process anew"
-        sys.stderr.write(f"ipmix: compiling {ANNOUNCED[package]} for this processor ({kept_or_not})\n")
+        aside = threading.current_thread() is not threading.main_thread()
+        meanwhile = "; the first images don't wait for it, the program's end does" if aside else ""
+        sys.stderr.write(f"ipmix: compiling {ANNOUNCED[package]} for this processor ({kept_or_not}{meanwhile})\n")
         sys.stderr.flush()
 
     def on_end(self, event: Any) -> None:
         """It has been compiled."""
 
+
+if hasattr(os, "register_at_fork"):
+    # A child would have Numba's lock as it is, and nobody to release it where another thread is compiling.
+    os.register_at_fork(
+        before=global_compiler_lock.acquire,
+        after_in_parent=global_compiler_lock.release,
+        after_in_child=global_compiler_lock.release,
+    )
 
 event.register("numba:compile", _Announcer())

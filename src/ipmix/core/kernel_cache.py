@@ -62,7 +62,17 @@ def kept(function: Callable[..., Any], **options: Any) -> Any:
         file._source_stamp = file._source_stamp, sources_stamp(own)
     if options.get("_nrt") is False and all(hasattr(cache, name) for name in _LOADING):
         cache.load_overload = functools.partial(_load, cache)
+    if hasattr(cache, "save_overload"):
+        cache.save_overload = functools.partial(_save, cache.save_overload)
     return made
+
+
+def _save(save: Callable[[Any, Any], None], signature: Any, code: Any) -> None:
+    """Keep machine code, or say once that it can't be: it is there for this process all the same."""
+    try:
+        save(signature, code)
+    except OSError as error:  # a full disk, a folder that has gone
+        _tell_once(f"{error.strerror or error} ({error.filename})" if error.filename else str(error))
 
 
 _LOADING = "load_overload", "_load_overload", "_guard_against_spurious_io_errors"
@@ -84,10 +94,11 @@ def lies_on_disk(function: Any, arguments: Sequence[Any]) -> bool:
     """
     try:
         cache, signature = function._cache, tuple(function.typeof_pyval(argument) for argument in arguments)
-        found: bool = cache._index_key(signature, function.targetctx.codegen()) in cache._cache_file._load_index()
+        files = cache._cache_file
+        name = files._load_index().get(cache._index_key(signature, function.targetctx.codegen()))
+        return name is not None and os.path.exists(files._data_path(name))  # Numba writes the index first
     except (AttributeError, TypeError, OSError):
         return False
-    return found
 
 
 def where_kept() -> tuple[Path | None, str]:

@@ -122,7 +122,7 @@ _SINES = np.sin(np.pi * np.arange(510) / 255)
 def _curves(step: Step, channels: int) -> np.ndarray:
     """The step's color curves as tables: uint8[256, C]."""
     first, last = int(step.a), int(step.b)
-    base, pairs = _base(step), (last - first + 2) // 2
+    base, pairs = _base(step), max((last - first + 2) // 2, 0)
     spread = np.full(pairs, 255.0 * 255.0 * step.level).astype(F)
     v = np.arange(128)
     twice = 2.0 - 4.0 * _SINES[v] * _SINES[v]
@@ -130,7 +130,7 @@ def _curves(step: Step, channels: int) -> np.ndarray:
     out = np.empty((256, channels), np.uint8)
     for c in range(channels):
         factors = _pairs(base, c * pairs, spread)
-        if (last - first) % 2 == 0:  # an odd number of frequencies: the last one's partner is not used
+        if pairs and (last - first) % 2 == 0:  # an odd number of frequencies: the last one's partner is not used
             factors[1][-1] = 0
         sums = []
         for series, numbers in zip(waves, factors):
@@ -155,7 +155,7 @@ def _waves(twice: np.ndarray, before: np.ndarray, current: np.ndarray, count: in
 
 def _displace(step: Step, image: np.ndarray) -> np.ndarray:
     height, width, _ = image.shape
-    if min(height, width) < 3:  # all waves vanish
+    if min(height, width) < 3 or int(step.a) == 0:  # all waves vanish, or there are none
         return image
     across, down = _fields(step, height, width)
     far_x, far_y = np.clip(-across, F(-width), F(width)), np.clip(-down, F(-height), F(height))

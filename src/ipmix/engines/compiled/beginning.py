@@ -6,6 +6,7 @@ wait. Nothing of this happens where the machine code lies on disk, as it does fr
 """
 
 import os
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -56,9 +57,12 @@ def goes_in_numpy(table: RecipeTable, arguments: Callable[[], tuple[Any, ...]], 
         pixels = cost(table)
         if _now.spent + pixels > MOST:
             return False
-        _now.spent += pixels
         if thread is None:
-            _now.threads[parts] = _start(signature)
+            thread = _start(signature)
+            if thread is None:
+                return False
+            _now.threads[parts] = thread
+        _now.spent += pixels
         return True
 
 
@@ -66,7 +70,11 @@ def _is_loaded(signature: tuple[Any, ...]) -> bool:
     return tuple(apply_range.typeof_pyval(argument) for argument in signature) in apply_range.overloads
 
 
-def _start(signature: tuple[Any, ...]) -> threading.Thread:
+def _start(signature: tuple[Any, ...]) -> threading.Thread | None:
+    """A thread that compiles the kernel; None where there can't be one."""
+    if _is_ending():  # no more threads are waited for
+        return None
+
     def compile_kernel() -> None:
         try:
             apply_range(*signature)
@@ -75,8 +83,26 @@ def _start(signature: tuple[Any, ...]) -> threading.Thread:
 
     # No daemon: the interpreter must not end while LLVM is at work.
     thread = threading.Thread(target=compile_kernel, name="ipmix compiling", daemon=False)
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError:  # the machine has no more threads to give, or the program is at its end
+        return None
     return thread
+
+
+def _is_ending() -> bool:
+    """Whether the program itself is done, and this is called by what Python calls at its end (``atexit``).
+
+    Python says so nowhere. While the main thread runs a program, the outermost of its calls is a module's.
+    """
+    if not threading.main_thread().is_alive():
+        return True
+    if threading.current_thread() is not threading.main_thread():
+        return False
+    frame = sys._getframe()
+    while frame.f_back is not None:
+        frame = frame.f_back
+    return frame.f_code.co_name != "<module>"
 
 
 def wait_from_now_on() -> None:
