@@ -21,7 +21,7 @@ def made(words: str, table_alone: bool, capsys: pytest.CaptureFixture[str]) -> s
     assert main(shlex.split(words)) == 0
     text = capsys.readouterr().out
     if table_alone:
-        text = "\n".join(line for line in text.splitlines() if line.startswith("|"))
+        text = next(part for part in text.split("\n\n") if part.startswith("|"))  # differences are another table
     return re.sub(r"^#+ .*\n+", "", text).strip()
 
 
