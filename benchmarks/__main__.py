@@ -36,11 +36,10 @@ def main(words: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(words)
     machine.one_thread()
     from benchmarks import images, report, yardstick
+    from benchmarks.timing import FULL, QUICK
     from ipmix.engines.compiled import beginning
 
     beginning.wait_from_now_on()  # the first call compiles, and is the warm-up
-    from benchmarks.timing import FULL, QUICK
-
     effort = QUICK if arguments.quick else FULL
     folder = arguments.out or Path("runs" if arguments.quick else "results", "benchmarks")
     source = images.find()

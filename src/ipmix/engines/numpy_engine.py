@@ -58,17 +58,20 @@ def mix(step: Step, a: np.ndarray, b: np.ndarray, overflow: str) -> np.ndarray:
         return reference.to_bytes(left[a] * right[b], overflow)
 
 
-_LOG2 = np.log2(np.maximum(np.arange(256) * (2 / 255), 1e-37))
-_TERMS = [math.log(2.0) ** n / math.factorial(n) for n in range(9, -1, -1)]
+LOG2 = np.log2(np.maximum(np.arange(256) * (2 / 255), 1e-37))
+"""The logarithm of every byte as a number in [0, 2]."""
+
+TERMS = np.array([math.log(2.0) ** n / math.factorial(n) for n in range(9, -1, -1)])
+"""The series of 2**x, highest power first: its error is under 1e-11 for x in [-1/2, 1/2], far under float32's."""
 
 
 def _powers(exponent: float, factor: float) -> np.ndarray:
     """``factor`` times a power of every byte as a number in [0, 2], float32[256]: 2**(exponent * log2), by a series."""
-    x = exponent * _LOG2
+    x = exponent * LOG2
     whole = np.floor(x + 0.5)
     rest = x - whole
-    total = np.full(256, _TERMS[0])
-    for term in _TERMS[1:]:
+    total = np.full(256, TERMS[0])
+    for term in TERMS[1:]:
         total = total * rest + term
     with np.errstate(over="ignore"):
         return np.ldexp(total * factor, whole.astype(np.int64)).astype(np.float32)

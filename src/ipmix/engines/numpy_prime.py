@@ -44,15 +44,21 @@ def _fused(a: Numbers, b: Numbers, c: Numbers) -> np.ndarray:
 
 # --- normal numbers ---------------------------------------------------------------------------------------
 
-_LOGARITHM = [
+LOGARITHM = [
     F(c)
     for c in (
         *(7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1),
         *(-1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1),
     )
 ]
-_SINE = [F(c) for c in (-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)]
-_COSINE = [F(c) for c in (2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)]
+"""ln(1 + f) is f - f**2 / 2 + f**3 times this polynomial, highest power first, from sqrt(1/2) to sqrt(2) (Moshier,
+Cephes, logf)."""
+
+SINE = [F(c) for c in (-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)]
+COSINE = [F(c) for c in (2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)]
+"""sin and cos from -pi/4 to pi/4 (Moshier, Cephes, sinf and cosf)."""
+
+LN2 = F(math.log(2.0))
 _ROOT_OF_HALF = U32(0x3F3504F3)
 
 
@@ -71,14 +77,14 @@ def _pairs(base: np.ndarray, first: int, spread: np.ndarray) -> tuple[np.ndarray
     word = ((upper.astype(F) + F(0.5)) * F(2.0**-32)).view(U32) - _ROOT_OF_HALF
     exponent = (word.view(I32) >> 23).astype(F)
     f = ((word & U32(0x7FFFFF)) + _ROOT_OF_HALF).view(F) - F(1)
-    inner = _fused(_polynomial(_LOGARITHM, f), f, F(-0.5))
-    logarithm = _fused(exponent, F(math.log(2.0)), _fused(f * f, inner, f))
+    inner = _fused(_polynomial(LOGARITHM, f), f, F(-0.5))
+    logarithm = _fused(exponent, LN2, _fused(f * f, inner, f))
     radius = np.sqrt(np.maximum(F(-2) * logarithm, F(0)) * spread)
     rest = (lower + U32(1 << 29)) & U32((1 << 30) - 1)
     t = (rest - U32(1 << 29)).view(I32).astype(F) * F(1.4629180792671596e-09)
     z = t * t
-    sine = _fused(t * z, _polynomial(_SINE, z), t)
-    cosine = _fused(z * z, _polynomial(_COSINE, z), _fused(F(-0.5), z, F(1)))
+    sine = _fused(t * z, _polynomial(SINE, z), t)
+    cosine = _fused(z * z, _polynomial(COSINE, z), _fused(F(-0.5), z, F(1)))
     return radius * _turned(lower, 0, cosine, sine), radius * _turned(lower, 1, cosine, sine)
 
 
@@ -116,7 +122,8 @@ def _filter(step: Step, image: np.ndarray) -> np.ndarray:
     return _to_bytes(rows[0] + rows[1] + rows[2])
 
 
-_SINES = np.sin(np.pi * np.arange(510) / 255)
+SINES = np.sin(np.pi * np.arange(510) / 255)
+"""All that a wave can be at a byte: float64[510], of sin(pi m / 255)."""
 
 
 def _curves(step: Step, channels: int) -> np.ndarray:
@@ -125,8 +132,8 @@ def _curves(step: Step, channels: int) -> np.ndarray:
     base, pairs = _base(step), max((last - first + 2) // 2, 0)
     spread = np.full(pairs, 255.0 * 255.0 * step.level).astype(F)
     v = np.arange(128)
-    twice = 2.0 - 4.0 * _SINES[v] * _SINES[v]
-    waves = [_waves(twice, _SINES[(first - 2 + k) * v % 510], _SINES[(first + k) * v % 510], pairs) for k in range(2)]
+    twice = 2.0 - 4.0 * SINES[v] * SINES[v]
+    waves = [_waves(twice, SINES[(first - 2 + k) * v % 510], SINES[(first + k) * v % 510], pairs) for k in range(2)]
     out = np.empty((256, channels), np.uint8)
     for c in range(channels):
         factors = _pairs(base, c * pairs, spread)

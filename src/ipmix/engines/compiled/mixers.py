@@ -11,6 +11,7 @@ import numpy as np
 from ipmix.core.compiling import helper, separate
 from ipmix.core.randomness import mask_hash
 from ipmix.engines.compiled.fixed_point import power_of_two
+from ipmix.engines.numpy_engine import LOG2, TERMS
 from ipmix.recipe.format import ADD, FILL, MULTIPLY, PASTE, RANDOM_ELEMENTS, ROUND, WRAP
 
 U = np.uintp
@@ -77,13 +78,6 @@ def _add(a_weight, b_weight, overflow, current, other, across, down, a0, width, 
                     )
 
 
-_LOG2 = np.log2(np.maximum(np.arange(256) * (2 / 255), 1e-37))
-"""The logarithm of every byte as a number in [0, 2]."""
-
-_TERMS = np.array([math.log(2.0) ** n / math.factorial(n) for n in range(9, -1, -1)])
-"""The series of 2**x, highest power first: its error is under 1e-11 for x in [-1/2, 1/2], far under float32's."""
-
-
 @separate
 def _make_powers(a_power, b_power, powers, exponents, series):
     """Both factors of multiply for every byte, float32[2, 256]; their product is the mixed value.
@@ -96,12 +90,12 @@ def _make_powers(a_power, b_power, powers, exponents, series):
         exponent = a_power if row == 0 else b_power
         factor = 127.5 if row == 0 else 1.0
         for v in range(256):
-            x = exponent * _LOG2[U(v)]
+            x = exponent * LOG2[U(v)]
             whole = math.floor(x + 0.5)
             rest = x - whole
-            total = _TERMS[0]
+            total = TERMS[0]
             for n in range(1, 10):
-                total = total * rest + _TERMS[n]
+                total = total * rest + TERMS[n]
             series[U(v)] = total * factor
             exponents[U(v)] = np.int64(whole)
         for v in range(256):

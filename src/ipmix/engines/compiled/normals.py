@@ -11,24 +11,14 @@ import numpy as np
 from ipmix.core.compiling import helper, separate
 from ipmix.core.randomness import GOLDEN, mix
 from ipmix.engines.compiled.float_bits import angle, cosine_of, fused, sine_of, unit_exponent, unit_factor
+from ipmix.engines.numpy_prime import COSINE, LN2, LOGARITHM, SINE
 
 U = np.uintp
 F = np.float32
 
-LOGARITHM = [
-    F(c)
-    for c in (
-        *(3.3333331174e-1, -2.4999993993e-1, 2.0000714765e-1, -1.6668057665e-1, 1.4249322787e-1),
-        *(-1.2420140846e-1, 1.1676998740e-1, -1.1514610310e-1, 7.0376836292e-2),
-    )
-]
-"""ln(1 + f) is f - f**2 / 2 + f**3 times this polynomial, from sqrt(1/2) to sqrt(2) (Moshier, Cephes, logf)."""
-
-L0, L1, L2, L3, L4, L5, L6, L7, L8 = LOGARITHM
-S0, S1, S2 = F(-1.6666654611e-1), F(8.3321608736e-3), F(-1.9515295891e-4)
-C0, C1, C2 = F(4.166664568298827e-2), F(-1.388731625493765e-3), F(2.443315711809948e-5)
-"""sin and cos from -pi/4 to pi/4 (Moshier, Cephes, sinf and cosf)."""
-LN2 = F(math.log(2.0))
+L8, L7, L6, L5, L4, L3, L2, L1, L0 = LOGARITHM
+S2, S1, S0 = SINE
+C2, C1, C0 = COSINE
 
 
 @helper

@@ -11,6 +11,7 @@ from ipmix.core.randomness import start
 from ipmix.engines.compiled.displacement import displace, sizes_needed
 from ipmix.engines.compiled.normals import fill_pairs
 from ipmix.engines.compiled.sines import AT_ONCE, add_products, next_waves
+from ipmix.engines.numpy_prime import SINES
 from ipmix.recipe.operations import SPECTRAL
 
 U = np.uintp
@@ -20,9 +21,6 @@ SALT = np.int64(0x7072696D65)
 
 HALF = 128
 """The values of a byte up to the middle; a wave's values for the others are the same, or their negatives."""
-
-SINES = np.sin(np.pi * np.arange(510) / 255)
-"""All that a wave can be at a byte: float64[510], of sin(pi m / 255)."""
 
 
 def scratch_sizes(height: int, width: int, channels: int) -> tuple[int, int]:
