@@ -1,8 +1,10 @@
 """Several processes, really started: slow to start, so one start serves several checks."""
 
 import json
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -71,13 +73,14 @@ def start(script: Path, out: Path, processes: int, stopped: Path | None = None) 
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[int, Path]]:
     """The same trainings in one process and in two."""
     folder = tmp_path_factory.mktemp("processes")
     (folder / "script.py").write_text(SCRIPT)
     start(folder / "script.py", folder / "1", 1)
     start(folder / "script.py", folder / "2", 2, folder / "1" / "stopped")
-    return {processes: folder / str(processes) for processes in (1, 2)}
+    yield {processes: folder / str(processes) for processes in (1, 2)}
+    shutil.rmtree(folder)  # some 700 MB of networks, which each worker would keep to the end
 
 
 def rows(folder: Path) -> list[dict[str, float]]:

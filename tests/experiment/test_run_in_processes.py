@@ -1,8 +1,10 @@
 """Whole commands started by torchrun, in one process and in two: the same results, written by the first alone."""
 
 import json
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +51,7 @@ def data_in(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[int, Path]]:
     """The same commands in one process and in two: experiment, the same resumed, train, evaluate, evaluate again."""
     folder = tmp_path_factory.mktemp("processes")
     data = data_in(folder / "data")
@@ -73,7 +75,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
         )  # fmt: skip
         assert done.returncode == 0, "\n".join(line for line in done.stderr.splitlines() if line.startswith("ipmix"))
         (out / "printed").write_text(done.stdout)
-    return {count: folder / str(count) for count in (1, 2)}
+    yield {count: folder / str(count) for count in (1, 2)}
+    shutil.rmtree(folder)  # some 700 MB of networks, which each worker would keep to the end
 
 
 def read(path: Path) -> Any:
