@@ -1,4 +1,4 @@
-"""Operations that move pixels, in NumPy, with the arithmetic of ``compiled/geometry.py``: the same bytes.
+"""Operations that move pixels, in NumPy, with the arithmetic of ``compiled/{geometry,rotation}.py``: the same bytes.
 
 Pillow, by which these operations are defined, finds values between pixels in another precision: it may be one level
 beside. Here as there fractions are counted in 65536ths, and so are products of two 16-bit numbers cut.

@@ -1,7 +1,7 @@
 """Operations that move pixels, with a fill and an interpolation of the step's own (see ``filled_reference.py``).
 
 Nearest pixels are found with whole numbers, in 65536ths of a pixel as in Pillow, so that they are exactly the
-reference's. Bilinear values are those of ``geometry.py``.
+reference's. Bilinear values are those of ``interpolation.py``.
 """
 
 import math
@@ -9,7 +9,9 @@ import math
 import numpy as np
 
 from ipmix.core.compiling import helper, separate
-from ipmix.engines.compiled.geometry import rotate, shear_columns, shift_rows, translate_columns, whole_lanes
+from ipmix.engines.compiled.geometry import shear_columns, shift_rows, translate_columns
+from ipmix.engines.compiled.interpolation import whole_lanes
+from ipmix.engines.compiled.rotation import rotate
 from ipmix.recipe.format import BILINEAR
 from ipmix.recipe.operations import (
     ROTATE_FILLED,
@@ -33,7 +35,7 @@ def is_filled(code):
 
 
 @helper
-def move_filled(code, step, source, target, height, width, padded, fractions, runs):
+def move_filled(code, step, source, target, height, width, scratch):
     """Carry out one of the five on a whole image; planes and scratch as for ``move`` in ``geometry.py``."""
     level, fill = np.float64(step.level), np.uint8(step.a)
     if code == TRANSLATE_X_FILLED:
@@ -42,11 +44,17 @@ def move_filled(code, step, source, target, height, width, padded, fractions, ru
         translate_columns(source, target, height, width, NONE, height, np.int64(level), fill)
     elif step.b == BILINEAR:
         if code == ROTATE_FILLED:
-            rotate(source, target, height, width, NONE, height, level, fill, padded, fractions, runs)
+            rotate(
+                source, target, height, width, NONE, height, level, fill,
+                scratch.padded, scratch.fractions, scratch.runs, scratch.taps,
+            )  # fmt: skip
         elif code == SHEAR_X_FILLED:
             shift_rows(True, source, target, width, NONE, height, level, fill)
         else:
-            shear_columns(source, target, height, width, NONE, height, level, fill, fractions, runs)
+            shear_columns(
+                source, target, height, width, NONE, height, level, fill,
+                scratch.padded, scratch.fractions, scratch.runs,
+            )  # fmt: skip
     elif code == SHEAR_X_FILLED:
         _shift_rows(source, target, height, width, _fixed(level), _fixed(0.5 + level * 0.5) - HALF, fill)
     elif code == SHEAR_Y_FILLED:

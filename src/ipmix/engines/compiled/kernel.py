@@ -364,10 +364,7 @@ def _operate(space, code, level, source, target, box):
         make_table(code, level, work.counts[where], work.tables[1], work.cumulated)
         apply_table(work.tables[1], a, b, width, box.left, box.top, box.right, box.bottom)
     else:
-        scratch = space.moving
-        move(
-            code, level, a, b, space.height, width, box.top, box.bottom, scratch.padded, scratch.fractions, scratch.runs
-        )
+        move(code, level, a, b, space.height, width, box.top, box.bottom, space.moving)
 
 
 @helper
@@ -385,8 +382,7 @@ def _operate_rarely(space, code, step, source, target, box):
         contrast_table(a, space.height * width, step.level, table)
         apply_table(table, a, b, width, box.left, box.top, box.right, box.bottom)
     elif is_filled(code):
-        scratch = space.moving
-        move_filled(code, step, a, b, space.height, width, scratch.padded, scratch.fractions, scratch.runs)
+        move_filled(code, step, a, b, space.height, width, space.moving)
     else:
         return False
     return True

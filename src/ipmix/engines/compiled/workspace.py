@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ipmix.engines.compiled.geometry import SLACK
+from ipmix.engines.compiled.interpolation import LANES, SLACK
 from ipmix.engines.compiled.prime import scratch_sizes
 
 CLEAN, OTHER, SPARE, FIRST = 0, 1, 2, 3
@@ -62,11 +62,13 @@ class MovingScratch(NamedTuple):
     """Arrays for :func:`~ipmix.engines.compiled.geometry.move`."""
 
     padded: np.ndarray
-    """uint8[C, *]: an image with a border, for rotations; PRIME's filter uses it too."""
+    """uint8[C, *]: an image with a border, for rotations, or with columns shifted; PRIME's filter uses it too."""
     fractions: np.ndarray
     """uint16[2, *]: a row's fractions of positions between pixels."""
     runs: np.ndarray
     """int32[2, W + 1]: where a row is cut."""
+    taps: np.ndarray
+    """uint8[4, *]: the four pixels that each of a row lies between."""
 
 
 class MixingScratch(NamedTuple):
@@ -148,9 +150,10 @@ def make_workspace(height: int, width: int, channels: int, chains: int) -> Works
             cumulated=np.empty(256, np.int32),
         ),
         moving=MovingScratch(
-            padded=np.empty((channels, (height + 2) * (width + 2) + SLACK), np.uint8),
+            padded=np.empty((channels, (height + 2) * (width + LANES) + SLACK), np.uint8),
             fractions=np.empty((2, width + SLACK), np.uint16),
             runs=np.empty((2, width + 1), np.int32),
+            taps=np.empty((4, width + SLACK), np.uint8),
         ),
         mixing=MixingScratch(
             masks=np.empty(max(2 * width + SLACK, 2048), np.uint8),
