@@ -8,7 +8,7 @@ through the name of an image.
 import os
 import stat
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -57,7 +57,7 @@ _READERS = {
 _EIGHT_BITS = frozenset(("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV"))
 
 _ORIENTATION = 0x0112
-_TURNS = {
+TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -81,7 +81,8 @@ class DecodeConfig:
         exif: turn images upright as their EXIF orientation says. False leaves them as they are stored, as
             torchvision's ImageFolder does. (Pillow itself always turns TIFF files.)
         grey: read images as one channel, ``uint8[H, W, 1]`` (ITU-R 601 luma of colored ones).
-        exact: decode JPEG files in full also for training's random parts (:func:`open_part`); all else always does.
+        exact: treat training's random parts (``ipmix.data.parts``) as torchvision treats Pillow images: JPEG files
+            decoded in full, and resized by Pillow. All else is always read so.
     """
 
     exif: bool = True
@@ -161,39 +162,6 @@ def open_image(path: str | Path, config: DecodeConfig = DEFAULT) -> Image.Image:
     return _opened(Path(path), config, "L" if config.grey else "RGB")
 
 
-def open_part(
-    path: str | Path, config: DecodeConfig, size: int, choose: Callable[[int, int], tuple[int, int, int, int]]
-) -> tuple[Image.Image, tuple[float, float, float, float]]:
-    """An image for a part of it that is to be brought to ``size``, and where the part lies in it.
-
-    ``choose`` is called with the width and the height of the whole and gives (left, top, width, height). A JPEG file
-    whose part is at least twice ``size`` either way is decoded at 1/2, 1/4 or 1/8 of its sides, by the mean of pixels
-    that its blocks of waves give without more ado, unless ``config.exact``. Errors as :func:`decode`.
-    """
-    path = Path(path)
-    box = (0, 0, 0, 0)
-    scale = 1
-
-    def shrink(image: Any) -> None:
-        nonlocal box, scale
-        turn = _orientation(image) if config.exif else 1
-        box = choose(*(image.size[::-1] if turn in (5, 6, 7, 8) else image.size))
-        fits = 1 if config.exact or image.format != "JPEG" else min(box[2:]) // size
-        # Half a pixel at the far end comes to lie at the near one where an image is turned.
-        whole = turn not in _TURNS
-        scale = next((s for s in SCALES if s <= fits and (whole or not any(side % s for side in image.size))), 1)
-        if scale > 1:
-            image.draft(None, (image.size[0] // scale, image.size[1] // scale))
-
-    image = _opened(path, config, "L" if config.grey else "RGB", shrink)
-    left, top, width, height = box
-    return image, (left / scale, top / scale, (left + width) / scale, (top + height) / scale)
-
-
-SCALES = (8, 4, 2)
-"""By what JPEG's decoder can shrink an image."""
-
-
 def is_grey(path: str | Path) -> bool:
     """Whether the file's header says that it holds one channel (and perhaps transparency); errors as :func:`decode`."""
     path = Path(path)
@@ -201,21 +169,33 @@ def is_grey(path: str | Path) -> bool:
         return _reader_of(path, file)(file).mode in ("1", "L", "LA")
 
 
-def _opened(
-    path: Path, config: DecodeConfig, mode: str, before: Callable[[Any], None] = lambda image: None
-) -> Image.Image:
+def _opened(path: Path, config: DecodeConfig, mode: str) -> Image.Image:
+    with header(path) as (image, _):
+        return loaded(image, config, mode)
+
+
+@contextmanager
+def header(path: Path) -> Iterator[tuple[Any, BinaryIO]]:
+    """A file's image in Pillow, of which only the header has been read and found good, and the file.
+
+    What goes wrong within is told as :func:`decode` tells it.
+    """
     with _file(path) as file, _naming(path), _WHOLE:
         limit = most_pixels()
         image = _reader_of(path, file)(file)
         _check(path, image, limit)
-        before(image)
-        image.load()
-        turn = _TURNS.get(_orientation(image)) if config.exif else None
-        # The palette's transparency is dropped with all other; Pillow would warn that it is.
-        image.info.pop("transparency", None)
-        same = image.mode == mode and image.format == "JPEG"  # for others, the copy is the plain image that is wanted
-        upright = image if same else image.convert(mode)
-        return upright if turn is None else upright.transpose(turn)
+        yield image, file
+
+
+def loaded(image: Any, config: DecodeConfig, mode: str) -> Image.Image:
+    """The pixels of what :func:`header` gave, in Pillow's ``mode``, upright where ``config`` says so."""
+    image.load()
+    turn = TURNS.get(orientation(image)) if config.exif else None
+    # The palette's transparency is dropped with all other; Pillow would warn that it is.
+    image.info.pop("transparency", None)
+    same = image.mode == mode and image.format == "JPEG"  # for others, the copy is the plain image that is wanted
+    upright = image if same else image.convert(mode)
+    return upright if turn is None else upright.transpose(turn)
 
 
 @contextmanager
@@ -347,7 +327,8 @@ def _bits(image: Any) -> int:
     return 8
 
 
-def _orientation(image: Any) -> int:
+def orientation(image: Any) -> int:
+    """EXIF's number for how the image lies; 1 where nothing is said."""
     try:
         return int(image.getexif().get(_ORIENTATION, 1))
     except Exception:  # a damaged tag is no damaged image

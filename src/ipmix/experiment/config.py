@@ -38,7 +38,8 @@ class DataConfig:
     EXIF tag, as torchvision does."""
 
     exact: bool = False
-    """With crop resized: decode JPEG files in full, also those of which a part is shrunk to half or less."""
+    """With crop resized: decode JPEG files in full, also those of which a part is shrunk to half or less, and resize
+    parts by Pillow (slower; the pixels of torchvision's transforms on Pillow images)."""
 
     skip_broken: bool = False
     """Pass over images that can't be decoded."""
