@@ -3,6 +3,7 @@
 import copy
 import multiprocessing
 import pickle
+import warnings
 from collections import namedtuple
 from pathlib import Path
 from typing import Any
@@ -144,7 +145,43 @@ def test_without_a_shared_epoch_it_would_show() -> None:
     assert epochs_of(loader) == {0}
     memory = dataset._epoch._memory.clone()
     dataset._epoch.__setstate__(memory)  # no longer what the workers see
-    assert epochs_of(loader) == {0}
+    with pytest.raises(UserWarning, match="second time in epoch 0"):
+        epochs_of(loader)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_passes_that_are_not_seen_after_one_that_was_are_told(workers: int) -> None:
+    """A look at a batch, then training on a Subset: each pass would be the same."""
+    dataset = augmented()
+    next(iter(DataLoader(dataset, 2)))
+    options: dict[str, Any] = {"num_workers": workers, "persistent_workers": bool(workers)}
+    loader = DataLoader(Subset(dataset, range(8)), 4, **options)
+    with pytest.raises(UserWarning, match=r"items \d+ and \d+ have come a second time in epoch 0.*EpochSampler"):
+        [list(loader) for _ in range(3)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert epochs_of(loader) == {0}, "as it says"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        epochs_of(loader)  # said once
+        for epoch in (4, 2):
+            dataset.set_epoch(epoch)
+            assert epochs_of(loader) == {epoch}
+        wrapped = DataLoader(Subset(dataset, range(8)), 4, sampler=EpochSampler(range(8)))
+        assert [len(epochs_of(wrapped)) for _ in range(2)] == [1, 1]
+
+
+def test_items_that_may_come_again_are_not_told() -> None:
+    dataset = augmented()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        dataset[3], dataset[3], dataset[5]
+        epochs_of(DataLoader(dataset, 5, sampler=RandomSampler(dataset, replacement=True, num_samples=90)))
+        assert epochs_of(DataLoader(dataset, 5)) == {1}
+        dataset[3], dataset[3]
+        dataset.set_epoch(2)
+        [dataset[i] for i in (1, 2, 1, 2)]
+    assert epochs_of(DataLoader(dataset, 5)) == {2}
 
 
 def test_views_and_the_clean_image_before_them() -> None:

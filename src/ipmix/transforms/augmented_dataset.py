@@ -16,7 +16,7 @@ from ipmix.methods.moving import moves_pixels, photometric
 from ipmix.methods.protocol import Method
 from ipmix.mixing_set import MixingSet
 from ipmix.recipe.mixing_images import MixingImages
-from ipmix.transforms.epochs import EpochIndex, SharedEpoch, asked_by_a_sampler
+from ipmix.transforms.epochs import EpochIndex, SharedEpoch, asking_sampler
 from ipmix.transforms.images import augment_item
 from ipmix.transforms.samples import BOXES, refuse_following
 
@@ -29,7 +29,7 @@ class AugmentedDataset(Dataset[Any]):
     :meth:`set_epoch` says it before the pass. With :class:`~ipmix.transforms.epochs.EpochSampler` every index carries
     its own, which also holds where the next pass is begun before this one has ended. A sampler that never asks for the
     data set's length (SubsetRandomSampler, WeightedRandomSampler) does not show where a pass begins: without either, an
-    item's epoch is then how often it was made before.
+    item's epoch is then how often it was made before; after a pass that was seen, a warning says so.
 
     Args:
         dataset: its items are an image, a tuple or list that begins with one, or a dict with one; an image is a Pillow
@@ -114,8 +114,8 @@ class AugmentedDataset(Dataset[Any]):
         self._epoch.give(epoch)
 
     def __len__(self) -> int:
-        if asked_by_a_sampler():
-            self._epoch.begin_pass()
+        if (sampler := asking_sampler()) is not None:
+            self._epoch.begin_pass(repeats=bool(getattr(sampler, "replacement", False)))
         return len(self.dataset)
 
     def __getitem__(self, index: int) -> Any:
