@@ -90,3 +90,25 @@ def test_a_network_that_can_not_be(change: dict[str, Any]) -> None:
     pytest.importorskip("torch", reason="the train extra is not installed")
     with pytest.raises(InputError, match=r"a network's name is a text|classes is how many there are, or their names"):
         ipmix.models.build(**{"name": "wrn-10-1", "classes": 2, **change})
+
+
+IMAGES = np.zeros((1, 8, 8, 3), np.uint8)
+
+
+def augmented(images: Any = IMAGES, method: Any = None, **named: Any) -> Any:
+    return ipmix.augment(images, ipmix.AugMix() if method is None else method, seed=0, **named)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: augmented(np.zeros((5, 8, 8), np.uint8)), r"a batch of grey images is images\[\.\.\., None\]"),
+        (lambda: augmented(IMAGES[0]), r"give one image as image\[None\]"),
+        (lambda: augmented(method="augmix"), "pass named_method of it"),
+        (lambda: augmented(method=ipmix.PRIME), r"pass PRIME\(\)"),
+        (lambda: augmented(epoch=np.array(2)), r"pass int\(\.\.\.\) of it"),
+    ],
+)
+def test_likely_mistakes_are_told_with_what_to_do(call: Any, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        call()

@@ -89,6 +89,23 @@ def test_what_can_not_be_kept_is_said_and_works(tmp_path: Path) -> None:
         kernel_cache._save(lambda *_: (_ for _ in ()).throw(ValueError("another")), (), object())
 
 
+@pytest.mark.parametrize("kind", ["file", "below a file", "of the system"])
+def test_a_named_folder_that_can_not_be_used_is_told(tmp_path: Path, kind: str) -> None:
+    """Numba would take a folder beside the source code, and say nothing."""
+    (tmp_path / "file").touch()
+    folder = {
+        "file": tmp_path / "file",
+        "below a file": tmp_path / "file" / "sub",
+        "of the system": Path("/proc/ipmix"),
+    }
+    if kind == "of the system" and not Path("/proc/self").exists():
+        pytest.skip("a system without /proc")
+    problem = kernel_cache._problem_of_named(str(folder[kind]))
+    assert problem.startswith(f"NUMBA_CACHE_DIR is {str(folder[kind])!r}, where no file can be written (")
+    assert not kernel_cache._problem_of_named(str(tmp_path / "new" / "folder"))
+    assert not kernel_cache._problem_of_named("")
+
+
 def test_a_kernel_lies_on_disk_only_with_its_machine_code() -> None:
     """Numba writes an index first, which may be all that there is."""
     from ipmix.core.randomness import stream

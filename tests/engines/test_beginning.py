@@ -88,6 +88,21 @@ def test_a_program_that_begins_at_its_end_waits_for_the_kernel(tmp_path: Path) -
     assert "compiling the engine for this processor (once; kept on disk)\n" in done.stderr
 
 
+DONE = """
+import sys, threading, time
+from ipmix.engines.compiled import beginning
+thread = threading.Thread(target=time.sleep, args=(float(sys.argv[1]),))
+thread.start()
+threading.Thread(target=beginning._say_at_the_end, args=(thread,), daemon=True).start()
+"""
+
+
+@pytest.mark.parametrize(("seconds", "said"), [("3", True), ("0.1", False)])
+def test_a_program_that_is_done_says_what_it_waits_for(seconds: str, said: bool) -> None:
+    done = subprocess.run([sys.executable, "-c", DONE, seconds], capture_output=True, text=True, check=True, timeout=60)
+    assert ("the program is done, and its end waits for the kernel" in done.stderr) == said
+
+
 class Still:
     """In place of a thread that compiles: one that has not come to an end."""
 

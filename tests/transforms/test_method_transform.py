@@ -375,3 +375,14 @@ def test_a_function_says_whether_it_moves_pixels() -> None:
     assert kept is mask
     with pytest.raises(InputError, match="darker moves pixels"):
         transforms.MethodTransform(ipmix.PixelMethod(darker, moves_pixels=True))(PIXELS, mask)
+
+
+@pytest.mark.parametrize("name", ["MixUp", "CutMix", "Combined"])
+def test_methods_that_mix_labels_point_to_collate(name: str) -> None:
+    with pytest.raises(AttributeError, match=rf"collate\(ipmix\.{name}\(\), classes=\.\.\.\) to the DataLoader"):
+        getattr(ipmix.transforms, name)
+
+
+def test_a_method_given_for_an_option_is_told() -> None:
+    with pytest.raises(InputError, match=r"the options of its method, got a method: take .*MethodTransform\(AugMix"):
+        ipmix.transforms.IPMix(ipmix.AugMix())

@@ -70,7 +70,12 @@ def _name_of(method: Any) -> str:
 def check_method(method: Any) -> None:
     """Raise :class:`InputError` unless this is an augmentation method, made: not its class, not its name."""
     if isinstance(method, type) or not (hasattr(method, "draw") and hasattr(method, "mixes_labels")):
-        raise InputError(f"method must be an augmentation method such as IPMix(), got {shown(method)}")
+        how = ""
+        if isinstance(method, str):
+            how = ": from ipmix.methods.choosing import named_method, and pass named_method of it"
+        elif isinstance(method, type) and hasattr(method, "draw"):
+            how = f": pass {method.__name__}()"
+        raise InputError(f"method must be an augmentation method such as IPMix(), got {shown(method)}{how}")
 
 
 def _keys_for(count: int, seed: int, epoch: int, indices: Any, view: int) -> Keys:

@@ -63,7 +63,8 @@ def check_out(out: Any, shape: tuple[int, ...], dtype: Any, images: np.ndarray) 
 def check_int64(name: str, value: Any) -> None:
     """Raise :class:`InputError` unless ``value`` is an integer of 64 bits with a sign, as seeds and keys are."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise InputError(f"{name} must be an integer of 64 bits, got {shown(value)} ({type(value).__name__})")
+        how = ": pass int(...) of it" if getattr(value, "ndim", None) == 0 else ""  # an array or a tensor of one number
+        raise InputError(f"{name} must be an integer of 64 bits, got {shown(value)} ({type(value).__name__}){how}")
     if not -(2**63) <= value < 2**63:
         raise InputError(f"{name} must fit 64 bits, got {shown(value)}")
 

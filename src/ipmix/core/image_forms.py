@@ -109,7 +109,10 @@ def advice(value: Any, name: str, *, batch: bool) -> str:
     if 0 in value.shape[-3:]:
         return "it is no image"
     if batch:
-        return {2: "a grey image is image[None, :, :, None]", 3: "give one image as image[None]"}.get(value.ndim, "")
+        one = "give one image as image[None]"
+        if value.ndim == 3 and value.shape[-1] not in CHANNELS:
+            one = f"a batch of grey images is {name}[..., None], one image image[None]"
+        return {2: "a grey image is image[None, :, :, None]", 3: one}.get(value.ndim, "")
     return {
         2: "a grey image is image[:, :, None]",
         4: "for a batch, ipmix.augment(images, method, mixing, seed=...)",

@@ -15,6 +15,7 @@ This leans on Numba from the inside; a version without what is needed compares t
 import functools
 import hashlib
 import os
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -41,7 +42,7 @@ def kept(function: Callable[..., Any], **options: Any) -> Any:
         raise InputError(
             "NUMBA_DISABLE_JIT is set, and kernels of ipmix say what only compiled code can do: unset it for ipmix"
         )
-    if problem := _problem(getattr(config, "CACHE_DIR", "") or ""):  # before Numba makes folders in it
+    if problem := _problem_of_named(getattr(config, "CACHE_DIR", "") or ""):  # before Numba makes folders in it
         _tell_once(problem)
         return numba.njit(**options)(function)
     try:
@@ -106,7 +107,7 @@ def where_kept() -> tuple[Path | None, str]:
 
     def sample() -> None: ...
 
-    if problem := _problem(getattr(config, "CACHE_DIR", "") or ""):
+    if problem := _problem_of_named(getattr(config, "CACHE_DIR", "") or ""):
         return None, problem
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -127,6 +128,21 @@ def are_kept() -> bool:
 def _problem(folder: str) -> str:
     """Why kernels must not be taken from a folder; empty if they may."""
     return why_unsafe(Path(folder)) if folder else ""
+
+
+@functools.cache
+def _problem_of_named(folder: str) -> str:
+    """The same for the folder of ``NUMBA_CACHE_DIR``; Numba takes another without a word where it can't be used."""
+    problem = _problem(folder)
+    if problem or not folder:
+        return problem
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        return f"NUMBA_CACHE_DIR is {folder!r}, where no file can be written ({error.strerror or error})"
+    return ""
 
 
 @functools.cache

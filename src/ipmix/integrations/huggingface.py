@@ -64,6 +64,11 @@ class AugmentedColumn:
                 raise InputError(f"{name} is the name of a column, got {shown(column)}")
         check_function("before", before)
         check_function("after", after)
+        if isinstance(mixing, str):
+            raise InputError(
+                f"mixing is a set, not its path: pass mixing=ipmix.MixingSet.folder({shown(mixing)}). A column is "
+                f"named by image={shown(mixing)}"
+            )
         self.method, self.mixing = settled(method, mixing, boxes)
         self.image, self.key, self.before, self.after = image, key, before, after
         self.into, self.seed = into or image, int(seed)

@@ -141,8 +141,8 @@ class AugmentationLayer(keras.layers.Layer):
                 "KERAS_BACKEND=torch, or take AugmentedPyDataset"
             )
         key = self.generator.next()
-        first, second = (int(number) for number in keras.ops.convert_to_numpy(key))
-        pixels = self._bytes_of(keras.ops.convert_to_numpy(images))
+        first, second = (int(number) for number in _numpy(key))
+        pixels = self._bytes_of(_numpy(images))
         channels_first = self.data_format == "channels_first"
         _check_order(pixels.shape, channels_first)
         if channels_first:
@@ -192,6 +192,12 @@ class AugmentationLayer(keras.layers.Layer):
     def from_config(cls, config: dict[str, Any]) -> "AugmentationLayer":
         """The layer of :meth:`get_config`'s settings."""
         return cls(**{**config, "method": method_of_data(config["method"])})
+
+
+def _numpy(tensor: Any) -> np.ndarray:
+    """The array of a torch tensor, past ``__array__``, by which Keras asks for it and NumPy warns each time."""
+    array: np.ndarray = tensor.detach().cpu().numpy()
+    return array
 
 
 def _check_order(shape: tuple[int, ...], first: bool) -> None:

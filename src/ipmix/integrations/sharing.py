@@ -52,7 +52,9 @@ def settled(
     check_method(method)
     if method.mixes_labels:
         raise InputError(
-            f"{method.name} mixes labels, and this gives images alone: take ipmix.transforms.collate(method, classes)"
+            f"{method.name} mixes labels, and this gives images alone: take a method that keeps them, or mix whole "
+            "batches, with ipmix.transforms.collate(method, classes=...) in PyTorch, elsewhere with ipmix.draw and "
+            "ipmix.apply"
         )
     if boxes == "photometric":
         method = photometric(method)

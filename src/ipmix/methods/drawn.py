@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Self
 
+from ipmix.core.errors import InputError
 from ipmix.core.randomness import Keys
 from ipmix.methods.drawing import DrawPlan, draw_table, make_drawer
 from ipmix.recipe.recipe import ImageSpec
@@ -17,6 +18,14 @@ class Configurable:
     def with_options(self, **options: Any) -> Self:
         """A copy with some options changed."""
         return replace(self, **options)  # type: ignore[type-var]
+
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        """Refused: a method is what others carry out; as a list of transforms calls what it holds, it says which."""
+        name = type(self).__name__
+        raise InputError(
+            f"{name}(...) holds the settings of a method and is not called: as a transform take "
+            f"ipmix.transforms.MethodTransform({name}(...)), for arrays ipmix.augment(images, {name}(...), seed=...)"
+        )
 
 
 class DrawnMethod(Configurable):

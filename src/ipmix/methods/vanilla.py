@@ -4,12 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ipmix.core.randomness import Keys
+from ipmix.methods.drawn import Configurable
 from ipmix.recipe.recipe import ImageSpec
 from ipmix.recipe.table import RecipeTable
 
 
 @dataclass(frozen=True)
-class Vanilla:
+class Vanilla(Configurable):
     """Recipes that leave every image as it is."""
 
     name = "vanilla"

@@ -57,6 +57,11 @@ def __getattr__(name: str) -> Any:
         return getattr(import_module("ipmix.transforms.method_transform"), _CLASSES[name])
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
+    if name in ("MixUp", "CutMix", "Combined"):
+        raise AttributeError(
+            f"{name} is no transform of single images, as it mixes labels: pass "
+            f"ipmix.transforms.collate(ipmix.{name}(), classes=...) to the DataLoader"
+        )
     raise AttributeError(f"module 'ipmix.transforms' has no attribute {name!r}")
 
 

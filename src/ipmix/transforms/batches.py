@@ -68,7 +68,8 @@ def _number(label: Any) -> int:
     except (TypeError, ValueError, RuntimeError, OverflowError):
         whole = False
     if not whole:
-        raise InputError(f"labels to collate are whole numbers of classes, got {shown(label)}")
+        several = " (of one-hot or soft labels, label.argmax())" if getattr(label, "ndim", 0) else ""
+        raise InputError(f"labels to collate are whole numbers of classes, got {shown(label)}{several}")
     return number
 
 

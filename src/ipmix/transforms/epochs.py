@@ -80,8 +80,8 @@ class SharedEpoch:
     """
 
     def __init__(self, count: int) -> None:
-        # The epoch, how it is known, whether it was given since a pass began, whether an item was made since, which item
-        # has come again in the pass; and of each item how often it was made, or one more than the epoch it was made for.
+        # The epoch, how it is known, whether it was given since a pass began, whether an item was made since, which
+        # item has come again in the pass; and of each item how often it was made, or one more than its epoch.
         self._memory = torch.zeros(ITEMS + count, dtype=torch.int64, device="cpu").share_memory_()
         self._numbers: np.ndarray = self._memory.numpy()
 
@@ -138,8 +138,8 @@ class SharedEpoch:
         elif before not in (REPEATS_MAY_COME, index + 1):
             self._numbers[4] = REPEATS_MAY_COME
             warnings.warn(
-                f"items {before - 1} and {index} have come a second time in epoch {epoch}, and are augmented as before. If "
-                "this is another pass, the data set could not see it begin: call set_epoch(n) before each, or pass "
+                f"items {before - 1} and {index} have come a second time in epoch {epoch} and are augmented as before: "
+                "if this is another pass, the data set could not see it begin: call set_epoch(n) before each, or pass "
                 "sampler=ipmix.transforms.EpochSampler(the sampler) to the DataLoader",
                 stacklevel=4,
             )

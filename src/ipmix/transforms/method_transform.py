@@ -183,6 +183,11 @@ class _NamedTransform(MethodTransform):
     kind: ClassVar[Any]
 
     def __init__(self, *options: Any, mixing: MixingImages | None = None, boxes: str = "refuse", **named: Any) -> None:
+        if options and hasattr(options[0], "draw"):
+            raise InputError(
+                f"{self.kind.__name__} takes the options of its method, got a method: take "
+                f"ipmix.transforms.MethodTransform({type(options[0]).__name__}(...))"
+            )
         try:
             method = self.kind(*options, **named)
         except TypeError as error:

@@ -85,9 +85,21 @@ def _start(signature: tuple[Any, ...]) -> threading.Thread | None:
     thread = threading.Thread(target=compile_kernel, name="ipmix compiling", daemon=False)
     try:
         thread.start()
+        threading.Thread(target=_say_at_the_end, args=(thread,), name="ipmix telling", daemon=True).start()
     except RuntimeError:  # the machine has no more threads to give, or the program is at its end
-        return None
+        return thread if thread.is_alive() else None
     return thread
+
+
+def _say_at_the_end(thread: threading.Thread) -> None:
+    """When the program is done, or has been stopped, and its end takes long: say why it doesn't come back."""
+    threading.main_thread().join()
+    thread.join(1.0)
+    if thread.is_alive():
+        # Not by sys.stderr: its lock must not be held by a thread that the interpreter's end cuts off.
+        os.write(
+            2, b"ipmix: the program is done, and its end waits for the kernel (seconds; the next start finds it)\n"
+        )
 
 
 def _is_ending() -> bool:
