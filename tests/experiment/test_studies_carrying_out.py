@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -87,7 +88,7 @@ def figures(path: Path) -> dict[str, Any]:
     return {key: content[key] for key in ("key", "settings", "passes", "last", "best", "data", "seed")}
 
 
-def test_a_cells_result_says_what_it_is_and_how_it_was_made(study: Study, whole: Path) -> None:
+def test_a_cells_result_says_what_it_is_and_how_it_was_made(study: Study, data: Path, whole: Path) -> None:
     plain = jobs(study, "laptop", [0])[0]
     content = json.loads(plain.path(whole).read_text())
     assert content["passes"]["clean"]["measures"]["clean_error"]["value"] is not None
@@ -100,10 +101,28 @@ def test_a_cells_result_says_what_it_is_and_how_it_was_made(study: Study, whole:
     assert content["versions"]["torch"]
     assert content["hardware"]["processor"]
     assert "commit" in content
-    assert content["command"] == "ipmix reproduce run tiny --scale laptop --cells plain --seeds 0"
+    words = ["ipmix", "reproduce", "run", study.source, "--scale", "laptop", "--cells", "plain", "--seeds", "0"]
+    assert shlex.split(content["command"]) == [*words, "--data", str(data), "--device", "cpu"]
     left = sorted(path.name for path in (whole / "tiny" / "laptop").iterdir())
     assert left == ["cutout-seed0.json", "plain-seed0.json"], "the network and the predictions are dropped"
     assert Results([whole]).of(plain) is not None
+
+
+def test_the_command_names_what_was_given_as_it_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("my studies").mkdir()
+    Path("my studies/tiny.yaml").write_text(TINY)
+    job = jobs(open_study("my studies/tiny.yaml"), "laptop", [3], ["plain"])[0]
+    places = Places(Path("images"), {"photos": Path("../photos")}, download=True)
+    given = Manner(places, execution=ExecutionConfig(threads=2), keep=True, force=True, trust=True)
+    assert carrying_out.command_of(job, given) == (
+        "ipmix reproduce run 'my studies/tiny.yaml' --scale laptop --cells plain --seeds 3 --data images "
+        "--folder photos=../photos --threads 2 --download --keep-weights --trust"
+    )
+    shipped = jobs(open_study("table10"), "laptop", [0], ["ipmix"])[0]
+    assert carrying_out.command_of(shipped, Manner()) == (
+        "ipmix reproduce run table10 --scale laptop --cells ipmix --seeds 0"
+    )
 
 
 def test_what_was_interrupted_goes_on_and_ends_the_same(
@@ -254,6 +273,11 @@ def test_processes_make_the_same_results(study: Study, data: Path, whole: Path, 
     for job, out in ((todo[0], tmp_path / "a"), (todo[1], tmp_path / "b")):
         assert figures(job.path(out)) == figures(job.path(whole))
         assert not job.path(out).with_suffix(".log").exists()
+        command = json.loads(job.path(out).read_text())["command"]
+        assert shlex.split(command)[3:] == [
+            *(study.source, "--scale", "laptop", "--cells", job.cell, "--seeds", "0"),
+            *("--data", str(data), "--device", "cpu"),
+        ]
     together = Results([tmp_path / "a", tmp_path / "b"])
     assert all(together.of(job) is not None for job in todo)
 

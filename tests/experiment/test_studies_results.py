@@ -11,7 +11,8 @@ from ipmix.core.errors import InputError
 from ipmix.experiment.studies.comparing import compare, disagreements
 from ipmix.experiment.studies.places import Places
 from ipmix.experiment.studies.rendering import COLUMNS, _grid, plot, rendered
-from ipmix.experiment.studies.results import SCHEMA, Job, Results, jobs, refuse_other, settings_of
+from ipmix.experiment.studies.result_files import SCHEMA, key_of
+from ipmix.experiment.studies.results import Job, Results, jobs, refuse_other, settings_of
 from ipmix.experiment.studies.study import Study, open_study
 
 
@@ -75,6 +76,7 @@ def test_the_result_of_other_settings_is_not_replaced(tmp_path: Path) -> None:
     refuse_other(job, tmp_path)
     content = json.loads(path.read_text())
     content["settings"]["training"]["epochs"] = 12
+    content["key"] = key_of(content["settings"])  # without it the file would contradict itself
     path.write_text(json.dumps(content))
     with pytest.raises(InputError, match=r"other settings \(settings.training.epochs: there 12, now 10\).*--force"):
         refuse_other(job, tmp_path)
@@ -90,6 +92,64 @@ def test_folders_of_several_machines_are_one(tmp_path: Path) -> None:
     (tmp_path / "0" / "broken-seed0.json").write_text("{")
     with pytest.raises(InputError, match=r"broken-seed0\.json is not readable JSON"):
         Results([tmp_path / "0"])
+
+
+def test_copies_are_one_and_what_differs_is_refused(tmp_path: Path) -> None:
+    job, study = job_of("table10", "ipmix"), open_study("table10")
+    first = write(job, tmp_path / "a", clean_error=0.1)
+    second = write(job, tmp_path / "b", clean_error=0.1)
+    assert len(Results([tmp_path / "a", tmp_path, tmp_path / "a"])) == 2, "a file in two of the folders counts once"
+    table = compare(study, "laptop", (), Results([tmp_path]))
+    assert table.figures["ipmix"]["clean_error"].by_seed == {0: pytest.approx(10.0)}
+    write(job, tmp_path / "b", clean_error=0.2)
+    results = Results([tmp_path / "a", tmp_path / "b"])
+    with pytest.raises(InputError, match="same settings and seed, with different figures") as refused:
+        compare(study, "laptop", (), results)
+    for part in (str(first), str(second), "passes.clean.measures.clean_error.value: 0.1 and 0.2"):
+        assert part in str(refused.value)
+    assert results.of(job) is not None, "what is done is done"
+
+
+def test_differences_say_over_which_seeds_they_are(tmp_path: Path) -> None:
+    study, figures = open_study("table10"), {"clean_error": 0.1, "mean_corruption_error": 0.2}
+
+    def text() -> str:
+        return rendered(compare(study, "laptop", (), Results([tmp_path])), "text")
+
+    write(job_of("table10", "ipmix"), tmp_path, **figures)
+    write(job_of("table10", "without-patch"), tmp_path, **figures)
+    assert "Ours less IPMix, seed by seed:" in text(), "all over the table's one seed"
+    write(job_of("table10", "without-patch", 1), tmp_path, **figures)
+    assert "Ours less IPMix, seed by seed (seed 0 alone):" in text()
+    write(job_of("table10", "ipmix", 1), tmp_path, **figures)
+    assert "Ours less IPMix, seed by seed:" in text()
+    write(job_of("table10", "without-pixel"), tmp_path, **figures)
+    assert "without patch (seeds 0, 1)" in text()
+    assert "without pixel (seed 0)" in text()
+    write(job_of("table10", "without-patch", 1), tmp_path, clean_error=0.1)
+    assert "without patch, mCE: seed 0 alone." in text()
+    table = compare(study, "laptop", (), Results([tmp_path]))
+    data = json.loads(rendered(table, "json"))
+    assert data["rows"]["without-patch"]["mean_corruption_error"]["less_reference_seeds"] == [0]
+    assert rendered(table, "csv").splitlines()[0].endswith(",seeds of that")
+
+
+def test_a_figure_that_a_result_lacks_is_named(tmp_path: Path) -> None:
+    study = open_study("table10")
+    whole = dict.fromkeys(study.config.measures, 0.1)
+    write(job_of("table10", "ipmix"), tmp_path, **whole)
+    path = write(job_of("table10", "ipmix", 1), tmp_path, **whole)
+    assert "No figure" not in rendered(compare(study, "laptop", (), Results([tmp_path])), "text")
+    content = json.loads(path.read_text())
+    content["passes"]["corruptions"]["measures"]["mean_corruption_error"] = {"value": None, "reason": "too few"}
+    del content["passes"]["clean"]["measures"]["clean_error"]
+    path.write_text(json.dumps(content))
+    table = compare(study, "laptop", (), Results([tmp_path]))
+    text = rendered(table, "text")
+    assert "No figure of mCE: IPMix (seed 1)." in text
+    assert "No figure of clean error: IPMix (seed 1)." in text
+    found = {one["measure"]: one["reason"] for one in json.loads(rendered(table, "json"))["missing_figures"]}
+    assert found == {"clean_error": None, "mean_corruption_error": "too few"}
 
 
 @pytest.fixture
@@ -187,7 +247,7 @@ def test_the_table_in_other_forms(table10: tuple[Study, Path]) -> None:
     assert len({line.count("|") for line in grid[:6]}) == 1
     assert set(grid[1]) <= set("|-: ")
     rows = [line.split(",") for line in rendered(table, "csv").splitlines()]
-    assert {len(row) for row in rows} == {10}
+    assert {len(row) for row in rows} == {11}
     by_name = {(row[0], row[1]): row for row in rows}
     assert by_name["ipmix", "attack_error"][2:5] == ["89.4", "0.18", "D18"]
     assert float(by_name["ipmix", "clean_error"][5]) == pytest.approx(12.5)

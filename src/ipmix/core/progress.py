@@ -57,6 +57,11 @@ def tracked(items: Sequence[Item], description: str, *, quiet: bool = False) -> 
             advance()
 
 
+def counted(count: int, what: str) -> str:
+    """A number of things in words: "1 cell", "2 cells"."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
 def duration(seconds: float) -> str:
     """A duration in words: ``"42 s"``, ``"3 min 20 s"``, ``"2 h 05 min"``."""
     whole = max(0, round(seconds))

@@ -1,6 +1,7 @@
 """``ipmix reproduce``: the studies from the command line."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +76,12 @@ def test_from_nothing_to_the_table(study: list[str], capsys: pytest.CaptureFixtu
     assert "tiny at scale laptop: 2 cells, 0 done, 2 to do" in told
     assert told.count("begun") == 2
     assert told.count("done in") == 2
+    lines = [line for line in told.splitlines() if " done in " in line]
+    assert [line.split("]")[0] for line in lines] == ["[1/2", "[2/2"], "it counts what is done"
     assert main(["reproduce", "run", *study, "--device", "cpu"]) == 0
     assert "2 done, 0 to do" in capsys.readouterr().err
+    assert main(["reproduce", "run", *study, "--device", "cpu", "--cells", "plain"]) == 0
+    assert "tiny at scale laptop: 1 cell, 1 done, 0 to do" in capsys.readouterr().err
     assert main(["reproduce", "table", name, "--out", out]) == 0
     text = capsys.readouterr().out
     assert "20 [D0]" in text
@@ -84,6 +89,19 @@ def test_from_nothing_to_the_table(study: list[str], capsys: pytest.CaptureFixtu
     assert "Missing" not in text
     assert main(["reproduce", "table", name, "--out", out, "--format", "json", "--cells", "plain"]) == 0
     assert list(json.loads(capsys.readouterr().out)["rows"]) == ["plain"]
+    command = json.loads(next(Path(out).rglob("plain-seed0.json")).read_text())["command"]
+    assert shlex.split(command)[2:6] == ["run", name, "--scale", "laptop"]
+    assert shlex.split(command)[-4:] == ["--data", study[2], "--device", "cpu"]
+    assert main(["reproduce", "table", name, "--out", out, "--seeds", "7"]) == 2
+    told = capsys.readouterr()
+    assert told.err == "ipmix: there are no results of tiny at scale laptop with seed 7; there are with seed 0\n"
+    assert not told.out
+    next(Path(out).rglob("cutout-seed0.json")).rename(Path(out, "aside.json"))
+    assert main(["reproduce", "status", "--out", out]) == 0
+    assert "tiny at scale laptop: 1 result, " in capsys.readouterr().out
+    assert main(["reproduce", "table", name, "--out", out, "--cells", "cutout"]) == 2
+    assert "there are no results of tiny at scale laptop of cell cutout yet" in capsys.readouterr().err
+    Path(out, "aside.json").rename(Path(out, "tiny", "laptop", "cutout-seed0.json"))
     assert main(["reproduce", "status", "--out", out]) == 0
     assert "tiny at scale laptop: 2 results" in capsys.readouterr().out
     # A scorecard kept beside a result (--keep-weights) is no result.
@@ -101,7 +119,50 @@ def test_before_it_starts_it_says_what_it_will_take(study: list[str], capsys: py
     told = capsys.readouterr().err
     assert "tiny plain seed 0: about 1 min" in told
     assert "MB on the disk" in told
+    assert "not counted: the first run on a machine compiles as well, about half a minute for the method" in told
+    assert main(["reproduce", "run", *study, "--device", "cpu", "--dry", "--cells", "plain"]) == 0
+    assert "compiles" not in capsys.readouterr().err, "plain training has no kernel of a method"
     assert not Path(study[-1]).exists(), "--dry leaves nothing behind"
+
+
+def test_no_results_are_told_by_table_and_what_is_no_folder_by_both(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "empty").mkdir()
+    assert main(["reproduce", "table", "table10", "--out", str(tmp_path / "empty")]) == 2
+    told = capsys.readouterr().err
+    assert "there are no results of table10 at scale laptop yet: ipmix reproduce run table10 makes them" in told
+    for words in (
+        ["table", "table10", "--out", str(tmp_path / "file")],
+        ["table", "table10", "--folders", str(tmp_path / "file")],
+        ["status", "--out", str(tmp_path / "file")],
+    ):
+        assert main(["reproduce", *words]) == 2
+        told = capsys.readouterr().err
+        assert f"{tmp_path / 'file'} is a file, not a folder" in told
+        assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [["table", "headline"], ["status"], ["run", "headline", "--dry", "--no-estimate"]])
+@pytest.mark.parametrize(
+    ("key", "value"), [("passes", None), ("seed", None), ("passes", {"clean": {"settings": {}, "measures": {"a": 5}}})]
+)
+def test_an_edited_result_is_refused_wherever_it_is_read(
+    words: list[str], key: str, value: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    committed = Path(__file__).parents[3] / "results" / "studies" / "headline" / "laptop" / "plain-seed0.json"
+    if not committed.exists():
+        pytest.skip("the results are not here")
+    content = json.loads(committed.read_text())
+    path = tmp_path / "headline" / "laptop" / committed.name
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({**content, key: value} if value else {k: v for k, v in content.items() if k != key}))
+    assert main(["reproduce", *words, "--out", str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"ipmix: {path}")
+    assert key in told
+    assert told.count("\n") == 1
 
 
 @pytest.mark.usefixtures("slow")

@@ -9,7 +9,7 @@ from ipmix.core.terminal import say, tell
 
 if TYPE_CHECKING:
     from ipmix.experiment.studies.carrying_out import Manner
-    from ipmix.experiment.studies.results import Job
+    from ipmix.experiment.studies.results import Job, Results
     from ipmix.experiment.studies.study import Study
 
 OUT = Path("studies")
@@ -20,12 +20,14 @@ LONG_SECONDS = 24 * 3600.0
 
 def list_studies() -> None:
     """The studies: the paper's tables and figures, and this project's own."""
+    from ipmix.core.progress import counted
     from ipmix.experiment.studies.study import open_study, study_names
 
     width = max(map(len, study_names()))
     for name in study_names():
         study = open_study(name)
-        say(f"{name:<{width}}  {study.config.title} ({len(study.config.cells)} cells; {', '.join(study.scales)})\n")
+        cells = counted(len(study.config.cells), "cell")
+        say(f"{name:<{width}}  {study.config.title} ({cells}; {', '.join(study.scales)})\n")
 
 
 def show(name: str, /, *, markdown: bool = False, trust: bool = False) -> None:
@@ -38,6 +40,7 @@ def show(name: str, /, *, markdown: bool = False, trust: bool = False) -> None:
     """
     import yaml  # type: ignore[import-untyped]
 
+    from ipmix.core.progress import counted
     from ipmix.experiment.studies.rendering import paper_table
     from ipmix.experiment.studies.study import open_study
 
@@ -57,7 +60,8 @@ def show(name: str, /, *, markdown: bool = False, trust: bool = False) -> None:
         write(f"  {cell}: {words}\n")
     write("\nScales:\n")
     for scale, at in study.scales.items():
-        write(f"  {scale}: {at.text} ({len(study.cells(scale))} cells; measures {', '.join(study.passes(scale))})\n")
+        cells = counted(len(study.cells(scale)), "cell")
+        write(f"  {scale}: {at.text} ({cells}; measures {', '.join(study.passes(scale))})\n")
 
 
 def status(name: str | None = None, /, *, out: Path = OUT, trust: bool = False) -> None:
@@ -74,7 +78,7 @@ def status(name: str | None = None, /, *, out: Path = OUT, trust: bool = False) 
     from ipmix.experiment.studies.study import open_study
 
     if not out.is_dir():
-        raise InputError(f"there is no folder {out} (--out); ipmix reproduce run makes it")
+        raise InputError(f"{_no_folder(out)} (--out); ipmix reproduce run makes it")
     study = None if name is None else open_study(name, trust=trust).name
     lines = states(out, Results([out]), study)
     nothing = f"{out} holds no results {'yet' if study is None else f'of {study} yet'}\n"
@@ -123,14 +127,33 @@ def table(
     study.cells(scale, cells)  # wrong names first
     for folder in (*folders, *([] if folders and out == OUT else [out])):
         if not folder.is_dir():
-            raise InputError(
-                f"there is no folder {folder} of results; ipmix reproduce run {name} --out {folder} makes it"
-            )
+            raise InputError(f"{_no_folder(folder)} of results; ipmix reproduce run {name} --out {folder} makes it")
     results = Results([out, *folders])
     comparison = compare(study, scale, seeds, results, cells)
+    if not comparison.found:
+        raise InputError(_no_results(study, scale, seeds, cells, results, name))
     if plot is not None:
         draw(comparison, plot)
     say(rendered(comparison, format, paper=paper), lines=True)
+
+
+def _no_folder(path: Path) -> str:
+    """Why there is no folder of this name, as the beginning of a message."""
+    return f"{path} is a file, not a folder" if path.exists() else f"there is no folder {path}"
+
+
+def _no_results(
+    study: "Study", scale: str, seeds: tuple[int, ...], cells: tuple[str, ...], results: "Results", name: str
+) -> str:
+    """That there is nothing to make a table of, and what there is."""
+    from ipmix.experiment.studies.comparing import seeds_of
+    from ipmix.experiment.studies.rendering import seed_words
+
+    what = f"there are no results of {study.name} at scale {scale}"
+    what += f" of {'cell' if len(cells) == 1 else 'cells'} {', '.join(cells)}" if cells else ""
+    if seeds and (there := seeds_of(study, scale, results, cells)):
+        return f"{what} with {seed_words(seeds)}; there are with {seed_words(there)}"
+    return f"{what} yet: ipmix reproduce run {name} makes them, and ipmix reproduce show {name} has the paper's figures"
 
 
 def run(
@@ -189,6 +212,7 @@ def run(
 
     from ipmix.core.checking import check_count, check_threads, parse_shard
     from ipmix.core.errors import InputError
+    from ipmix.core.progress import counted
     from ipmix.experiment.studies.carrying_out import carry_out, sweep_killed
     from ipmix.experiment.studies.results import Results, refuse_other
     from ipmix.experiment.studies.results import jobs as jobs_of
@@ -205,7 +229,7 @@ def run(
     if study.config.kind == "epoch_time" and jobs > 1:
         tell(f"{study.name} measures time: one cell at a time\n")
         jobs = 1
-    manner = _manner(study, scale, data, folder, download, device, threads, keep_weights, force, quiet)
+    manner = _manner(study, scale, data, folder, download, device, threads, keep_weights, force, trust, quiet)
     every = jobs_of(study, scale, seeds, cells)[part - 1 :: parts]
     there = Results([out])
     todo = [job for job in every if there.of(job, weights=job.needs_weights) is None]
@@ -222,7 +246,7 @@ def run(
         return 0
     if first and not quiet:
         tell(
-            f"{study.name} at scale {scale}: {len(every)} cells"
+            f"{study.name} at scale {scale}: {counted(len(every), 'cell')}"
             f"{f' (part {shard})' if parts > 1 else ''}, {len(every) - len(todo)} done, {len(todo)} to do\n"
         )
     if not todo:
@@ -253,7 +277,7 @@ def _finish(study: "Study", every: "list[Job]", out: Path, manner: "Manner") -> 
 
 def _manner(
     study: "Study", scale: str, data: Path | None, folder: tuple[Assignment, ...], download: bool,
-    device: Literal["auto", "cpu"], threads: int, keep: bool, force: bool, quiet: bool,
+    device: Literal["auto", "cpu"], threads: int, keep: bool, force: bool, trust: bool, quiet: bool,
 ) -> "Manner":  # fmt: skip
     from ipmix.core.errors import InputError
     from ipmix.experiment.config import ExecutionConfig
@@ -273,6 +297,7 @@ def _manner(
         ExecutionConfig(device=device, threads=threads, quiet=quiet),
         keep or study.config.kind == "attention",
         force,
+        trust,
     )
 
 
@@ -315,6 +340,11 @@ def _announce(todo: "list[Job]", manner: "Manner", device: str, jobs: int, out: 
         f"({'processor' if device == 'cpu' or not torch.cuda.is_available() else torch.cuda.get_device_name()}), "
         f"about {sum(largest) / 2**20:.0f} MB on the disk while they run\n"
     )
+    if compiling := {job.experiment.method.name for job in todo} - {"none"}:
+        tell(
+            "not counted: the first run on a machine compiles as well, about half a minute for "
+            f"{'the method' if len(compiling) == 1 else f'each of {len(compiling)} methods'}\n"
+        )
     where = next(path for path in (out, *out.absolute().parents) if path.exists())
     free = shutil.disk_usage(where).free
     if free < sum(largest):

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shlex
 import shutil
 import sys
 import time
@@ -21,7 +22,8 @@ from ipmix.experiment.run import measure, train
 from ipmix.experiment.studies.measuring import CLOCK
 from ipmix.experiment.studies.places import Places
 from ipmix.experiment.studies.provenance import provenance
-from ipmix.experiment.studies.results import SCHEMA, Job, Results, refuse_other, settings_of
+from ipmix.experiment.studies.result_files import SCHEMA
+from ipmix.experiment.studies.results import Job, Results, refuse_other, settings_of
 from ipmix.experiment.studies.study import PassConfig
 
 RUN = "run"
@@ -44,6 +46,7 @@ class Manner:
         execution: threads, device and the like.
         keep: keep the last network beside the result.
         force: replace the result of other settings.
+        trust: a study's file may name code.
     """
 
     places: Places = field(default_factory=Places)
@@ -51,6 +54,7 @@ class Manner:
     execution: ExecutionConfig = ExecutionConfig()
     keep: bool = False
     force: bool = False
+    trust: bool = False
 
 
 def carry_out(job: Job, out: Path, manner: Manner) -> Path:
@@ -100,7 +104,7 @@ def carry_out(job: Job, out: Path, manner: Manner) -> Path:
                 "measuring": round(measuring / 3600, 4),
             },
             "data": {"train": record["data"], "test": record["test"], "mixing": record["mixing"]},
-            "command": f"ipmix reproduce run {job.study} --scale {job.scale} --cells {job.cell} --seeds {job.seed}",
+            "command": command_of(job, manner),
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             **about,
         }
@@ -113,6 +117,24 @@ def carry_out(job: Job, out: Path, manner: Manner) -> Path:
     with suppress(OSError):
         work.rmdir()
     return path
+
+
+def command_of(job: Job, manner: Manner) -> str:
+    """What makes a job's result again, with the study and folders as they were given.
+
+    Not where results go: in the same folder, where the result is, it would do nothing.
+    """
+    places, how = manner.places, manner.execution
+    words = ["ipmix", "reproduce", "run", job.source or job.study, "--scale", job.scale, "--cells", job.cell,
+             "--seeds", str(job.seed)]  # fmt: skip
+    words += [] if places.data is None else ["--data", str(places.data)]
+    for name, folder in places.folders.items():
+        words += ["--folder", f"{name}={folder}"]
+    words += [] if how.device == "auto" else ["--device", how.device]
+    words += [] if how.threads == 1 else ["--threads", str(how.threads)]
+    for option, wanted in (("--download", places.download), ("--keep-weights", manner.keep), ("--trust", manner.trust)):
+        words += [option] if wanted else []
+    return shlex.join(words)
 
 
 def sweep_killed(finished: Iterable[Job], every: Iterable[Job], out: Path) -> None:

@@ -32,6 +32,16 @@ class Figures:
 
 
 @dataclass(frozen=True)
+class Lacking:
+    """A figure that a result doesn't have."""
+
+    cell: str
+    measure: str
+    seed: int
+    reason: str | None
+
+
+@dataclass(frozen=True)
 class Comparison:
     """A study's table: the paper's figures and ours.
 
@@ -40,6 +50,7 @@ class Comparison:
         figures: cell -> measure -> ours.
         found: the results behind it.
         missing: the jobs that have no result.
+        lacking: cell, measure, seed of each figure that a result doesn't have, and its reason where it gives one.
     """
 
     study: Study
@@ -48,6 +59,7 @@ class Comparison:
     figures: Mapping[str, Mapping[str, Figures]]
     found: Sequence[Mapping[str, Any]]
     missing: Sequence[Job]
+    lacking: Sequence["Lacking"] = ()
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -86,15 +98,19 @@ class Disagreement:
 
 
 def compare(study: Study, scale: str, seeds: Iterable[int], results: Results, cells: Iterable[str] = ()) -> Comparison:
-    """The table of a study at a scale, from the results that there are; over all their seeds if none are named."""
+    """The table of a study at a scale, from the results that there are; over all their seeds if none are named.
+
+    Raises:
+        InputError: two results of the same settings and seed hold different figures.
+    """
     names = study.cells(scale, cells)
-    seeds = tuple(seeds) or _seeds_of(study, scale, results, names) or (0,)
+    seeds = tuple(seeds) or seeds_of(study, scale, results, names) or (0,)
     figures: dict[str, dict[str, dict[int, float]]] = {
         cell: {measure: {} for measure in study.config.measures} for cell in study.cells(scale)
     }
-    found, missing = [], []
+    found, missing, lacking = [], [], []
     for job in jobs(study, scale, seeds):
-        result = results.of(job)
+        result = results.agreed(job)
         if result is None:
             if job.cell in names:
                 missing.append(job)
@@ -105,16 +121,18 @@ def compare(study: Study, scale: str, seeds: Iterable[int], results: Results, ce
             value = figure(result, measure)
             if value is not None:
                 figures[job.cell][measure][job.seed] = value
+            elif job.cell in names:
+                lacking.append(Lacking(job.cell, measure, job.seed, _reason(result, measure)))
     shown = {
         cell: {measure: Figures(values) for measure, values in row.items()}
         for cell, row in figures.items()
         if cell in names or (cell == study.reference and any(row.values()))
     }
-    return Comparison(study, scale, seeds, shown, found, missing)
+    return Comparison(study, scale, seeds, shown, found, missing, lacking)
 
 
-def _seeds_of(study: Study, scale: str, results: Results, cells: Iterable[str]) -> tuple[int, ...]:
-    """The seeds that there is any result of."""
+def seeds_of(study: Study, scale: str, results: Results, cells: Iterable[str] = ()) -> tuple[int, ...]:
+    """The seeds that there is any result of these cells of; of all, if none are named."""
     return tuple(
         seed
         for seed in results.seeds()
@@ -131,6 +149,13 @@ def figure(result: Mapping[str, Any], measure: str) -> float | None:
         return None if error is None else 100.0 * (1.0 - error)
     value = measures.get(name, {}).get("value")
     return None if value is None else column.factor * value
+
+
+def _reason(result: Mapping[str, Any], measure: str) -> str | None:
+    """Why a result has no figure of a measure, where it says so."""
+    measures = result["passes"].get(pass_of(measure), {}).get("measures", {})
+    reason = measures.get("clean_error" if measure_of(measure) == "accuracy" else measure_of(measure), {}).get("reason")
+    return None if reason is None else str(reason)
 
 
 def disagreements(table: Comparison) -> list[Disagreement]:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ def paper_table(study: Study, *, markdown: bool = False) -> str:
 def _prose(table: Comparison, *, markdown: bool, paper: bool) -> str:
     study, measures = table.study, table.study.config.measures
     lines = [f"{'## ' if markdown else ''}{study.config.title}", ""]
-    lines += [f"Ours: {study.scale(table.scale).text or table.scale}; {_seeds(table)}."]
+    lines += [f"Ours: {study.scale(table.scale).text or table.scale}; {seed_words(table.seeds)}."]
     published = study.config.paper if paper else None
     if published is not None:
         lines += [f"The paper's ({published.where}): {published.measured_on}."]
@@ -70,25 +70,39 @@ def _prose(table: Comparison, *, markdown: bool, paper: bool) -> str:
     lines += _paired(table, markdown)
     if published is not None:
         lines += _order(table)
-    lines += _missing(table)
+    lines += _missing(table) + _lacking(table)
     if published is not None and published.notes:
         lines += ["", "Of the paper's figures:", *(f"- {note}" for note in published.notes)]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def _paired(table: Comparison, markdown: bool) -> list[str]:
-    """Differences to the reference cell, seed by seed."""
+    """Differences to the reference cell, seed by seed, and over which seeds where not over all of the table's."""
     study, reference = table.study, table.study.reference
     rows = [["", *map(_title, study.config.measures)]]
+    shown = {}
     for cell in table.cells:
-        gaps = [table.paired(cell, measure) for measure in study.config.measures]
-        if cell != reference and any(gap.by_seed for gap in gaps):
-            digits = [column_of(measure).digits for measure in study.config.measures]
-            words = [_words(gap, digit, "+") for gap, digit in zip(gaps, digits, strict=True)]
+        gaps = {measure: table.paired(cell, measure) for measure in study.config.measures}
+        if cell != reference and any(gap.by_seed for gap in gaps.values()):
+            words = [_words(gap, column_of(measure).digits, "+") for measure, gap in gaps.items()]
             rows.append([study.called(cell), *words])
+            shown[cell] = gaps
     if len(rows) == 1:
         return []
-    return [f"Ours less {study.called(reference)}, seed by seed:", "", _grid(rows, markdown), ""]
+    title, notes = f"Ours less {study.called(reference)}, seed by seed", []
+    everywhere = {tuple(gap.by_seed) for row in shown.values() for gap in row.values() if gap.by_seed}
+    if len(everywhere) > 1:  # then each row says its own, and a line below what differs within a row
+        for row, cell in zip(rows[1:], shown, strict=True):
+            own = sorted({seed for gap in shown[cell].values() for seed in gap.by_seed})
+            row[0] += f" ({seed_words(own)})"
+            notes += [
+                f"{study.called(cell)}, {_title(measure)}: {seed_words(gap.by_seed)} alone."
+                for measure, gap in shown[cell].items()
+                if gap.by_seed and len(gap.by_seed) < len(own)
+            ]
+    elif (of_all := everywhere.pop()) != table.seeds:
+        title += f" ({seed_words(of_all)} alone)"
+    return [f"{title}:", "", _grid(rows, markdown), "", *notes, *([""] if notes else [])]
 
 
 def _order(table: Comparison) -> list[str]:
@@ -118,6 +132,17 @@ def _disagreement(study: Study, one: Disagreement) -> str:
     )
 
 
+def _lacking(table: Comparison) -> list[str]:
+    """Figures that results don't have: a mean beside them is over other seeds than the row's other means."""
+    seeds: dict[tuple[str, str], list[int]] = {}
+    for one in table.lacking:
+        seeds.setdefault((one.measure, one.cell), []).append(one.seed)
+    words: dict[str, list[str]] = {}
+    for (measure, cell), of in seeds.items():
+        words.setdefault(measure, []).append(f"{table.study.called(cell)} ({seed_words(of)})")
+    return ["", *(f"No figure of {_title(key)}: {'; '.join(of)}." for key, of in words.items())] if words else []
+
+
 def _missing(table: Comparison) -> list[str]:
     if not table.missing:
         return []
@@ -134,14 +159,14 @@ def _csv(table: Comparison) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
         ("cell", "measure", "paper", "paper deviation", "paper mark", "mean", "deviation", "seeds", "less reference",
-         "deviation of that")
+         "deviation of that", "seeds of that")
     )  # fmt: skip
     for cell in table.cells:
         for measure in table.study.config.measures:
             paper = table.paper(cell, measure) or PaperValue(None)
             ours, gap = table.figures[cell][measure], table.paired(cell, measure)
             row = (paper.value, paper.deviation, paper.mark, ours.mean, ours.deviation, len(ours.by_seed), gap.mean,
-                   gap.deviation)  # fmt: skip
+                   gap.deviation, len(gap.by_seed))  # fmt: skip
             writer.writerow((cell, measure, *("" if value is None else value for value in row)))
     return text.getvalue()
 
@@ -158,6 +183,7 @@ def _data(table: Comparison) -> dict[str, Any]:
                 "deviation": ours.deviation,
                 "by_seed": {str(seed): value for seed, value in ours.by_seed.items()},
                 "less_reference": table.paired(cell, measure).mean,
+                "less_reference_seeds": list(table.paired(cell, measure).by_seed),
             }
     return {
         "study": table.study.name,
@@ -168,6 +194,7 @@ def _data(table: Comparison) -> dict[str, Any]:
         "rows": rows,
         "disagreements": [vars(one) for one in disagreements(table)],
         "missing": [{"cell": job.cell, "seed": job.seed} for job in table.missing],
+        "missing_figures": [vars(one) for one in table.lacking],
         "results": [
             {key: one.get(key) for key in ABOUT}
             for one in table.found
@@ -218,8 +245,9 @@ def _has_paper(table: Comparison, measure: str) -> bool:
     return any(table.paper(cell, measure) is not None for cell in table.cells)
 
 
-def _seeds(table: Comparison) -> str:
-    return f"seed{'s' if len(table.seeds) > 1 else ''} {', '.join(map(str, table.seeds))}"
+def seed_words(seeds: Collection[int]) -> str:
+    """Seeds in words: "seed 0", "seeds 0, 1"."""
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
 
 
 def _words(figures: Figures, digits: int, sign: str = "") -> str:

@@ -6,19 +6,17 @@ default makes no old result another one.
 """
 
 import dataclasses
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ipmix.core.errors import InputError
-from ipmix.core.json_text import json_text, read_json_object
+from ipmix.core.files import real
 from ipmix.experiment.config import ExperimentConfig
+from ipmix.experiment.studies.result_files import key_of, read_result
 from ipmix.experiment.studies.study import PassConfig, Study
 from ipmix.methods.choosing import chosen_method
-
-SCHEMA = "ipmix study result 1"
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,7 @@ class Job:
     @property
     def key(self) -> str:
         """A hash of the settings."""
-        return hashlib.sha256(json_text(self.settings, sort_keys=True).encode()).hexdigest()[:16]
+        return key_of(self.settings)
 
 
 def jobs(study: Study, scale: str, seeds: Iterable[int], cells: Iterable[str] = ()) -> list[Job]:
@@ -130,56 +128,96 @@ class Results:
     """The results in some folders.
 
     Args:
-        folders: with results in them or below; one that isn't there holds none.
+        folders: with results in them or below; one that isn't there holds none, and what lies in two of them counts
+            once.
 
     Raises:
-        InputError: a JSON file there can't be read.
+        InputError: a JSON file there can't be read, or is no whole result; see :func:`read_result`.
     """
 
     def __init__(self, folders: Iterable[Path]) -> None:
         self._by_key: dict[str, list[dict[str, Any]]] = {}
+        seen = set()
         for folder in folders:
             for path in sorted(Path(folder).rglob("*-seed*.json")):
                 if any(part.endswith(".work") for part in path.parts) or path.name.endswith(".scorecard.json"):
                     continue
-                content = read_json_object(path)
-                if content.get("schema") == SCHEMA:
-                    self._by_key.setdefault(str(content.get("key")), []).append({**content, "path": str(path)})
+                if (place := real(path)) in seen:
+                    continue
+                seen.add(place)
+                if (content := read_result(path)) is not None:
+                    self._by_key.setdefault(content["key"], []).append({**content, "path": str(path)})
 
     def of(self, job: Job, *, weights: bool = False) -> dict[str, Any] | None:
         """The result of a job's settings that holds all of its passes (and a kept network), or None."""
-        for content in self._by_key.get(job.key, []):
-            if weights and not Path(content["path"]).with_suffix(".safetensors").exists():
-                continue
-            if all(
+        return next(iter(self._all_of(job, weights)), None)
+
+    def agreed(self, job: Job) -> dict[str, Any] | None:
+        """As :meth:`of`, for a table: the results of a job's settings must hold the same figures in its passes.
+
+        Raises:
+            InputError: two of them don't; which one is right, nobody can tell.
+        """
+        found = self._all_of(job, False)
+        for other in found[1:]:
+            first = found[0]
+            if key := _differing(first, other, job.passes):
+                raise InputError(
+                    f"{first['path']} and {other['path']} are results of the same settings and seed, with different "
+                    f"figures ({key}): leave one of them out"
+                )
+        return next(iter(found), None)
+
+    def _all_of(self, job: Job, weights: bool) -> list[dict[str, Any]]:
+        return [
+            content
+            for content in self._by_key.get(job.key, [])
+            if not (weights and not Path(content["path"]).with_suffix(".safetensors").exists())
+            and all(
                 content["passes"].get(name, {}).get("settings") == settings_of(wanted)
                 for name, wanted in job.passes.items()
-            ):
-                return content
-        return None
+            )
+        ]
+
+    def within(self, folder: Path) -> list[dict[str, Any]]:
+        """The results whose files lie in this very folder."""
+        return [one for same in self._by_key.values() for one in same if Path(one["path"]).parent == folder]
 
     def seeds(self) -> tuple[int, ...]:
         """The seeds of all results."""
-        return tuple(sorted({int(one["seed"]) for same in self._by_key.values() for one in same}))
+        return tuple(sorted({one["seed"] for same in self._by_key.values() for one in same}))
 
     def __len__(self) -> int:
         return sum(map(len, self._by_key.values()))
+
+
+def _differing(first: Mapping[str, Any], other: Mapping[str, Any], passes: Iterable[str]) -> str | None:
+    """A measure that both have, with two values; None if there is none."""
+    for name in passes:
+        ours, theirs = (one["passes"][name]["measures"] for one in (first, other))
+        for measure in (name for name in ours if name in theirs):
+            here, there = ours[measure]["value"], theirs[measure]["value"]
+            if here != there:
+                return f"passes.{name}.measures.{measure}.value: {here} and {there}"
+    return None
 
 
 def refuse_other(job: Job, out: Path) -> None:
     """Refuse to replace the result of other settings that lies where this job's belongs.
 
     Raises:
-        InputError: naming a setting that differs.
+        InputError: naming a setting that differs; or the file there is no whole result.
     """
     path = job.path(out)
     if not path.exists():
         return
-    there = read_json_object(path)
+    there = read_result(path)
+    if there is None:
+        raise InputError(f"{path} is no result of a study: choose another --out, or pass --force to replace it")
     ours = {"settings": job.settings, "passes": {name: settings_of(one) for name, one in job.passes.items()}}
     theirs = {
-        "settings": there.get("settings"),
-        "passes": {name: one.get("settings") for name, one in there.get("passes", {}).items()},
+        "settings": there["settings"],
+        "passes": {name: one["settings"] for name, one in there["passes"].items()},
     }
     lines = _differences(theirs, ours)
     if lines:

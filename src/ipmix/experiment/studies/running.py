@@ -18,7 +18,7 @@ from typing import Any
 
 from ipmix.core.errors import visible
 from ipmix.core.files import LOCK, FileLock
-from ipmix.core.progress import duration
+from ipmix.core.progress import counted, duration
 from ipmix.core.terminal import tell
 from ipmix.experiment.studies.results import Job
 
@@ -87,16 +87,16 @@ def run_jobs(
                 while waiting and len(running) < jobs:
                     job = waiting.pop(0)
                     if _is_held(job.work(out)):
-                        display.line(f"{job.name}: another process is at it; left to that one")
                         display.done()
+                        display.line(f"{job.name}: another process is at it; left to that one")
                         continue
                     running.append(_started(job, out, words, threads))
                     display.line(f"{job.name}: begun")
                 for one in [one for one in running if one.process.poll() is not None]:
                     running.remove(one)
                     ended = _ended(one)
-                    display.line(_told(ended))
                     display.done()
+                    display.line(_told(ended))
                     if ended.reason is not None:
                         failed.append(ended)
                 display.show([(one.job, stage(one.job, out), time.monotonic() - one.began) for one in running])
@@ -257,6 +257,6 @@ class _Display:
             return
         from rich.text import Text
 
-        lines = [f"{self._done} of {self._total} cells, {duration(time.monotonic() - self._began)}"]
+        lines = [f"{self._done} of {counted(self._total, 'cell')}, {duration(time.monotonic() - self._began)}"]
         lines += [f"  {job.name}: {what or 'starting'}, {duration(seconds)}" for job, what, seconds in rows]
         self._live.update(Text("\n".join(lines)))

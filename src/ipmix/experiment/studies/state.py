@@ -1,18 +1,13 @@
 """What a folder of results holds: of each study what is done, at work, interrupted, failed."""
 
-import json
-import re
 from contextlib import suppress
 from pathlib import Path
 
 from ipmix.core.errors import InputError
-from ipmix.core.progress import duration
+from ipmix.core.progress import counted, duration
 from ipmix.experiment.studies.results import Job, Results, jobs
 from ipmix.experiment.studies.running import is_at_work, stage
 from ipmix.experiment.studies.study import open_study, study_names
-
-RESULT = re.compile(r".+-seed(\d+)\.json")
-"""A result's file, and its seed; the scorecard that is kept beside it has another ending."""
 
 
 def states(out: Path, results: Results, study: str | None = None) -> list[str]:
@@ -26,27 +21,26 @@ def states(out: Path, results: Results, study: str | None = None) -> list[str]:
         if study not in (None, name):
             continue
         there = [path.name for path in folder.iterdir()]
-        done = [path for path in there if RESULT.fullmatch(path)]
-        hours = sum(_hours(folder / path) for path in done)
-        lines.append(f"{name} at scale {scale}: {len(done)} results, {duration(3600 * hours)} of work")
+        done = results.within(folder)
+        hours = sum(sum(one["hours"].values()) for one in done)
+        lines.append(f"{name} at scale {scale}: {counted(len(done), 'result')}, {duration(3600 * hours)} of work")
         for path in sorted(there):
             if path.endswith(".work"):
                 lines.append(f"  {path.removesuffix('.work')}: {_unfinished(name, scale, path, out)}")
             elif path.endswith(".log") and path.replace(".log", ".work") not in there:
                 lines.append(f"  {path.removesuffix('.log')}: failed; see {folder / path}")
-        for job in _asked(name, scale, done):
+        for job in _asked(name, scale, {one["seed"] for one in done}):
             if results.of(job) is None and not job.work(out).exists():
                 lines.append(f"  {job.cell}-seed{job.seed}: missing")
     return lines
 
 
-def _asked(name: str, scale: str, done: list[str]) -> list[Job]:
+def _asked(name: str, scale: str, seeds: set[int]) -> list[Job]:
     """The jobs of a study that comes with the package, over the seeds that there are of it."""
-    seeds = sorted({int(found[1]) for path in done if (found := RESULT.fullmatch(path))})
     if name not in study_names() or not seeds:
         return []
     with suppress(InputError):
-        return jobs(open_study(name), scale, seeds)
+        return jobs(open_study(name), scale, sorted(seeds))
     return []
 
 
@@ -58,9 +52,3 @@ def _unfinished(name: str, scale: str, path: str, out: Path) -> str:
             (job,) = jobs(open_study(name), scale, [int(seed)], [cell])
             return f"{'at work' if is_at_work(job, out) else 'interrupted'}: {stage(job, out)}"
     return what
-
-
-def _hours(path: Path) -> float:
-    with suppress(OSError, ValueError, KeyError):
-        return float(sum(json.loads(path.read_bytes())["hours"].values()))
-    return 0.0

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ipmix.core.errors import InputError, hidden, plain
-from ipmix.core.files import no_file, real
+from ipmix.core.files import no_file
 from ipmix.experiment.config import EvaluationConfig, ExperimentConfig
 from ipmix.experiment.config_file import TRUST, made, parsed, refuse_code
 from ipmix.experiment.studies.measuring import CLOCK, measure_of, near, own_of, pass_of
@@ -206,7 +206,7 @@ def open_study(name: str, *, trust: bool = False) -> Study:
         path = Path(name)
         if not path.is_file():
             raise InputError(f"{no_file(path)}; expected a study's file (YAML)")
-        return _read(path.stem, path.read_text(encoding="utf-8"), str(path), str(real(path)), trust)
+        return _read(path.stem, path.read_text(encoding="utf-8"), str(path), str(path), trust)
     if name not in study_names():
         raise InputError(f"there is no study {name!r}; {near(name, study_names())}")
     return _shipped(name)
