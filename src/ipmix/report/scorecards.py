@@ -14,7 +14,7 @@ from ipmix.core.errors import InputError, plain
 from ipmix.measures import consistency, proportions
 from ipmix.measures.calibration import PUBLISHED_LEAST, few_for_published
 from ipmix.measures.corruption import is_whole
-from ipmix.measures.table import MEASURES, SINGLE
+from ipmix.measures.table import MEASURES, SINGLE, mean
 from ipmix.report.numbers import difficulty_of, sequences_of
 
 SCHEMA = "ipmix scorecard 2"
@@ -98,11 +98,22 @@ def _check_figures(measures: Mapping[str, Any], where: str) -> None:
         raise InputError(f"{where}: measures holds no figure that is known, such as clean_error; nothing can be shown")
     for name in known:
         value = measures[name]["value"]
-        low, high = MEASURES[name].bounds or (-math.inf, math.inf)
+        low, high = bounds_of(name)
         if value is not None and not low <= value <= high:
             raise InputError(f"{where}: measures.{name}.value must be from {low:g} to {high:g}, got {value}")
         if (interval := measures[name]["interval"]) is not None and interval[0] > interval[1]:
             raise InputError(f"{where}: measures.{name}.interval must be low, then high, got {interval}")
+
+
+def bounds_of(name: str) -> tuple[float, float]:
+    """Between which values a measure's figure lies; of one that is not known, and of one without ends, infinities."""
+    bounds = MEASURES[name].bounds if name in MEASURES else None
+    return bounds or (-math.inf, math.inf)
+
+
+def interval_holds_value(name: str) -> bool:
+    """Whether a measure's interval always holds its value: of means and centred ones; others' resamples may not."""
+    return name in MEASURES and (MEASURES[name].function is mean or MEASURES[name].interval == "centred")
 
 
 def upgraded(card: Mapping[str, Any]) -> dict[str, Any]:

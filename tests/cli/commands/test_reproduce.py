@@ -140,7 +140,7 @@ def test_no_results_are_told_by_table_and_what_is_no_folder_by_both(
     ):
         assert main(["reproduce", *words]) == 2
         told = capsys.readouterr().err
-        assert f"{tmp_path / 'file'} is a file, not a folder" in told
+        assert f"{tmp_path / 'file'} is a file; expected a folder of results" in told
         assert told.count("\n") == 1
 
 

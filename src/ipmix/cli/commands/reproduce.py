@@ -72,13 +72,11 @@ def status(name: str | None = None, /, *, out: Path = OUT, trust: bool = False) 
         out: The folder of results.
         trust: Let a file of your own name code (module:Name), which is then run.
     """
-    from ipmix.core.errors import InputError
     from ipmix.experiment.studies.results import Results
     from ipmix.experiment.studies.state import states
     from ipmix.experiment.studies.study import open_study
 
-    if not out.is_dir():
-        raise InputError(f"{_no_folder(out)} (--out); ipmix reproduce run makes it")
+    _check_folder(out, "(--out); ipmix reproduce run makes it")
     study = None if name is None else open_study(name, trust=trust).name
     lines = states(out, Results([out]), study)
     nothing = f"{out} holds no results {'yet' if study is None else f'of {study} yet'}\n"
@@ -126,8 +124,7 @@ def table(
     study = open_study(name, trust=trust)
     study.cells(scale, cells)  # wrong names first
     for folder in (*folders, *([] if folders and out == OUT else [out])):
-        if not folder.is_dir():
-            raise InputError(f"{_no_folder(folder)} of results; ipmix reproduce run {name} --out {folder} makes it")
+        _check_folder(folder, f"of results; ipmix reproduce run {name} --out {folder} makes it")
     results = Results([out, *folders])
     comparison = compare(study, scale, seeds, results, cells)
     if not comparison.found:
@@ -137,9 +134,14 @@ def table(
     say(rendered(comparison, format, paper=paper), lines=True)
 
 
-def _no_folder(path: Path) -> str:
-    """Why there is no folder of this name, as the beginning of a message."""
-    return f"{path} is a file, not a folder" if path.exists() else f"there is no folder {path}"
+def _check_folder(path: Path, otherwise: str) -> None:
+    """Raise :class:`InputError` unless there is a folder of this name; ``otherwise``: of what, and how it is made."""
+    from ipmix.core.errors import InputError
+
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path} is a file; expected a folder of results")
+    if not path.is_dir():
+        raise InputError(f"there is no folder {path} {otherwise}")
 
 
 def _no_results(

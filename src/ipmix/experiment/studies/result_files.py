@@ -11,9 +11,7 @@ from typing import Any
 
 from ipmix.core.errors import InputError, plain
 from ipmix.core.json_text import json_text, read_json_object
-from ipmix.measures import table
-from ipmix.measures.table import MEASURES, Measure
-from ipmix.report.scorecards import check_part
+from ipmix.report.scorecards import bounds_of, check_part, interval_holds_value
 from ipmix.training.config import TrainingConfig
 
 SCHEMA = "ipmix study result 1"
@@ -99,8 +97,7 @@ def _check_figure(name: str, figure: Any, path: Path, place: str) -> None:
     """A measure's value, within its bounds; its interval in order, around the value where it is one that must be."""
     _check_kind(figure, dict, "an object", path, place)
     value = _needed(figure, "value", path, place)
-    measure = MEASURES.get(name)
-    low, high = CLOCK_BOUNDS.get(name) or (measure and measure.bounds) or (-math.inf, math.inf)
+    low, high = CLOCK_BOUNDS.get(name) or bounds_of(name)
     if value is not None:
         _check_number(value, path, f"{place}.value")
         if not low <= value <= high:
@@ -115,16 +112,11 @@ def _check_figure(name: str, figure: Any, path: Path, place: str) -> None:
         _check_number(number, path, f"{place}.interval")
     if len(interval) != 2 or interval[0] > interval[1]:
         raise _refused(path, f"{place}.interval", "two numbers, low, then high", interval)
-    if value is None or (measure is not None and _is_around(measure) and not _holds(interval, value)):
+    if value is None or (interval_holds_value(name) and not _holds(interval, value)):
         raise InputError(
             f"{path}: {place}.value is {'null' if value is None else value}, and its interval {interval}, which does "
             f"not hold it{ADVICE}"
         )
-
-
-def _is_around(measure: Measure) -> bool:
-    """Whether a measure's interval always holds its value: of means and centred ones; others' resamples may not."""
-    return measure.function is table.mean or measure.interval == "centred"
 
 
 def _holds(interval: list[float], value: float) -> bool:
