@@ -197,6 +197,41 @@ def test_every_cell_of_the_heat_map_can_be_read(tab, page, view):
         assert (bright + 0.05) / (dark + 0.05) >= 4.5, (color, background)
 
 
+TABLES = """[...document.querySelectorAll('.scroll')].map((e) => [
+  e.getAttribute('aria-label'), e.scrollWidth > e.clientWidth, e.tabIndex, getComputedStyle(e).backgroundAttachment,
+  [...e.querySelectorAll('table, thead, tbody, tr, .measures :is(th, td)')]
+    .every((each) => each.closest('.heat') || getComputedStyle(each).backgroundColor === 'rgba(0, 0, 0, 0)')])"""
+
+
+def test_on_narrow_screens_tables_fit_or_are_seen_to_scroll(tab, page, many):
+    """The shade lies behind the table: nothing of it may cover the shade."""
+    tab.open(page, width=400)
+    fits = {label: not scrolls for label, scrolls, *_ in tab.run(TABLES)}
+    assert fits["Temperature scaling of plain"]
+    assert fits["Prediction sets of IPMix"]
+    tab.open(many, width=400)
+    scrolling = [found for found in tab.run(TABLES) if found[1]]
+    assert "Every measure" in [found[0] for found in scrolling], "what the check looks at"
+    for label, _, place, shades, bare in scrolling:
+        assert (place, shades, bare) == (0, "local, local, scroll, scroll", True), label
+
+
+@pytest.mark.parametrize("view", [{"width": 400}, {"width": 794, "media": "print"}, {"width": 1280}])
+def test_a_row_of_images_stays_a_row(tab, cards, tmp_path, view):
+    image = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    rows = [("row", [Figure(image, "a caption of several words")] * count) for count in (7, 4)]
+    write_page(tmp_path / "rows.html", cards[:1], title="Rows", panels=[Panel("Images", "", rows, 92, per_column=1)])
+    lines = (
+        "[...document.querySelectorAll('.thumbs')].map((row) => new Set([...row.querySelectorAll('img')]"
+        ".map((image) => Math.round(image.getBoundingClientRect().top))).size)"
+    )
+    tab.open(tmp_path / "rows.html", **view)
+    assert tab.run(lines) == [1, 1]
+    write_page(tmp_path / "rows.html", cards[:1], title="One", panels=[Panel("Images", "", [("", rows[0][1] * 3)], 92)])
+    tab.open(tmp_path / "rows.html", **view)
+    assert tab.run(lines)[0] > 1, "a row that stands alone goes on below"
+
+
 NAMES = "[...document.querySelectorAll('.heat')].map((t) => [...t.tBodies[0].rows].map((r) => r.cells[0].textContent))"
 
 

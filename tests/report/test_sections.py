@@ -95,6 +95,43 @@ def test_published_figures_stand_only_beside_what_compares(cards):
     assert "ResNet-50, published" in render_page([card], title="T")
 
 
+def test_only_the_kinds_of_figures_that_stand_there_are_announced(cards):
+    told = sections.against_published(cards)["told"]
+    assert told == "Errors under corruption: as they are; flips over perturbation sequences."
+    card = copy.deepcopy(cards[0])
+    figure = card["measures"]["chosen_corruption_error"]
+    card["measures"]["chosen_top5_distance"] = figure
+    assert "; flips and top-5 distances over" in sections.against_published([card])["told"]
+    for name in ("chosen_flip_probability", "chosen_top5_distance"):
+        del card["measures"][name]
+    assert sections.against_published([card])["told"] == "Errors under corruption: as they are."
+    card["measures"]["relative_mean_corruption_error"] = figure
+    card["measures"]["baseline_chosen_corruption_error"] = figure
+    assert sections.against_published([card])["told"] == (
+        "Errors under corruption: as they are, against the baseline and minus the error on clean images."
+    )
+
+
+def test_what_chance_alone_may_explain_is_told_once_a_card_with_its_figures(cards):
+    def below(card, mean, high):
+        figure = copy.deepcopy(card)
+        figure["measures"]["rms_calibration_error"] |= {
+            "value": 0.01, "floor": {"mean": mean, "high": high, "cleared": False}
+        }  # fmt: skip
+        return figure
+
+    said = "even a perfectly calibrated model scores this much"
+    two = render_page([below(cards[0], 0.0097, 0.023), below(cards[1], 0.011, 0.027)], title="T")
+    assert two.count(said) == 1
+    assert "(plain: 0.97% on average, up to 2.3%; IPMix: 1.1% on average, up to 2.7%)" in two
+    assert "(0.97% on average, up to 2.3%)" in render_page([below(cards[0], 0.0097, 0.023)], title="T")
+    many = render_page([below(cards[0], 0.01 + 0.001 * n, 0.02 + 0.001 * n) for n in range(4)], title="T")
+    assert "(1.0–1.3% on average, up to 2.0–2.3%)" in many
+    for card in cards:
+        card["measures"]["rms_calibration_error"]["floor"]["cleared"] = True
+    assert said not in render_page(cards, title="T")
+
+
 def test_scaling_and_sets_are_on_the_page(cards):
     page = render_page(cards, title="T")
     assert "temperature scaling" in page

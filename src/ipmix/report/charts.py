@@ -25,6 +25,9 @@ MARKERS = (
 SPARSE = 12
 """A curve of more points gets about six markers, so that its line is seen."""
 
+THIN = 10
+"""Bins of fewer answers are drawn pale and narrow."""
+
 
 @dataclass(frozen=True, slots=True)
 class Curve:
@@ -93,10 +96,7 @@ def lines(
         parts.append(_text(across(value), height - BOTTOM + 16, label or f"{value:.3g}", "middle"))
     parts.append(_text(LEFT + inner_width / 2, height - 4, x_label, "middle", "axis"))
     middle = TOP + inner_height / 2
-    parts.append(
-        f'<text class="axis" text-anchor="middle" transform="translate(13 {middle:.0f}) rotate(-90)">'
-        f"{escape(y_label)}</text>"
-    )
+    parts.append(_upright(middle, y_label))
     apart = min(2.4, 16.0 / len(series))
     for place, line in enumerate(series):
         aside = apart * (place - (len(series) - 1) / 2) if line.bounds else 0.0  # so that intervals stand side by side
@@ -137,23 +137,34 @@ def reliability(
 
     ``low`` and ``high``, the ends of each accuracy's interval, are drawn as a line where they are given. The gap
     between confidence and accuracy is colored by its side: "over" where confidence is too high, "under" where it is
-    too low.
+    too low. Bins of fewer than :data:`THIN` images are pale and narrow.
     """
-    size, strip = 200, 44
-    left, top = 56, 10
-    parts = [_opening(left + size + 20, top + size + strip + 46, title)]
+    width, height, strip = 384, 216, 44
+    left, top = 58, 10
+    base = top + height + 14 + strip  # what the bars of counts stand on
+    parts = [_opening(left + width + 18, base + 42, title)]
     for step in range(5):
         value = step / 4
-        y = top + size * (1 - value)
-        parts.append(f'<line class="grid" x1="{left}" x2="{left + size}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        y = top + height * (1 - value)
+        parts.append(f'<line class="grid" x1="{left}" x2="{left + width}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(_text(left - 6, y + 4, f"{100 * value:.0f}%", "end"))
-        parts.append(_text(left + size * value, top + size + strip + 18, f"{100 * value:.0f}%", "middle"))
+        parts.append(_text(left + width * value, base + 16, f"{100 * value:.0f}%", "middle"))
     total, most = max(sum(count), 1), max(max(count), 1)
+    parts.append(_text(left - 6, base - strip + 9, f"{most:,}", "end"))
+    parts.append(_text(left - 6, base + 2, "0", "end"))
     parts.append(f'<g class="{classes(style)}">')
     for i, number in enumerate(count):
         if not number:
             continue
-        x, wide = left + size * edges[i] + 0.5, size * (edges[i + 1] - edges[i]) - 1
+        x, wide = left + width * edges[i] + 0.5, width * (edges[i + 1] - edges[i]) - 1
+        tall = max(strip * number / most, 0.8)
+        parts.append(
+            f'<rect class="count" x="{x:.1f}" width="{wide:.1f}" y="{base - tall:.1f}" height="{tall:.1f}">'
+            f"<title>{number} images, {100 * number / total:.1f}%</title></rect>"
+        )
+        kind = ""
+        if number < THIN:
+            kind, x, wide = ' class="thin"', x + wide / 4, wide / 2
         nearer, farther = sorted((accuracy[i], confidence[i]))
         bounds = (low[i], high[i]) if low and high else None
         side = "over" if confidence[i] > accuracy[i] else "under"
@@ -162,29 +173,24 @@ def reliability(
             f"{_in_brackets(bounds)}"
         )
         parts.append(
-            f"<g><title>{told}</title>"
-            f'<rect class="fill" x="{x:.1f}" width="{wide:.1f}" y="{top + size * (1 - nearer):.1f}" '
-            f'height="{size * nearer:.1f}"/>'
-            f'<rect class="gap {side}" x="{x:.1f}" width="{wide:.1f}" y="{top + size * (1 - farther):.1f}" '
-            f'height="{max(size * (farther - nearer), 0.8):.1f}"/>'
+            f"<g{kind}><title>{told}</title>"
+            f'<rect class="fill" x="{x:.1f}" width="{wide:.1f}" y="{top + height * (1 - nearer):.1f}" '
+            f'height="{height * nearer:.1f}"/>'
+            f'<rect class="gap {side}" x="{x:.1f}" width="{wide:.1f}" y="{top + height * (1 - farther):.1f}" '
+            f'height="{max(height * (farther - nearer), 0.8):.1f}"/>'
         )
         if bounds:
             middle = x + wide / 2
             parts.append(
                 f'<line class="interval" x1="{middle:.1f}" x2="{middle:.1f}" '
-                f'y1="{top + size * (1 - bounds[0]):.1f}" y2="{top + size * (1 - bounds[1]):.1f}"/>'
+                f'y1="{top + height * (1 - bounds[0]):.1f}" y2="{top + height * (1 - bounds[1]):.1f}"/>'
             )
-        share = strip * number / most * 0.85
-        parts.append(
-            f'</g><rect class="count" x="{x:.1f}" width="{wide:.1f}" y="{top + size + 2:.1f}" '
-            f'height="{max(share, 0.8):.1f}"><title>{number} images, {100 * number / total:.1f}%</title></rect>'
-        )
-    parts.append(f'</g><line class="diagonal" x1="{left}" y1="{top + size}" x2="{left + size}" y2="{top}"/>')
-    parts.append(_text(left + size / 2, top + size + strip + 36, "confidence", "middle", "axis"))
-    parts.append(
-        f'<text class="axis" text-anchor="middle" transform="translate(14 {top + size / 2}) rotate(-90)">'
-        "correct answers</text></svg>"
-    )
+        parts.append("</g>")
+    parts.append(f'</g><line class="base" x1="{left}" x2="{left + width}" y1="{base}" y2="{base}"/>')
+    parts.append(f'<line class="diagonal" x1="{left}" y1="{top + height}" x2="{left + width}" y2="{top}"/>')
+    parts.append(_text(left + width / 2, base + 35, "confidence", "middle", "axis"))
+    parts.append(_upright(top + height / 2, "correct answers"))
+    parts.append(_upright(base - strip / 2, "images") + "</svg>")
     return Markup("".join(parts))
 
 
@@ -221,3 +227,9 @@ def _in_brackets(pair: Sequence[float] | None) -> str:
 
 def _text(x: float, y: float, content: str, anchor: str, kind: str = "tick") -> str:
     return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(content)}</text>'
+
+
+def _upright(y: float, content: str) -> str:
+    """The label of a y axis, around this height."""
+    turned = f"translate(13 {y:.0f}) rotate(-90)"
+    return f'<text class="axis" text-anchor="middle" transform="{turned}">{escape(content)}</text>'

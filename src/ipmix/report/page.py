@@ -22,6 +22,13 @@ from ipmix.report.data_uris import data_uri
 LISTED = 2
 """Of more comparisons than this, one table tells; of fewer, each has a list."""
 
+ACROSS = 8
+"""Rows of up to this many images stay rows on narrow pages, with smaller images; longer ones, and a row that stands
+alone, go on below."""
+
+NAMED = 3
+"""Of more runs' noise floors, the range is told."""
+
 
 @dataclass(frozen=True, eq=False)
 class Figure:
@@ -124,6 +131,7 @@ def render_page(
         severity_chart=drawings.severity_chart(cards, names),
         heat=_heat(cards, names),
         reliability=drawings.reliability(cards, names),
+        thin=charts.THIN,
         risk_chart=drawings.risk_chart(cards, names),
         flip_charts=drawings.flip_charts(cards, names),
         panels=[_panel(panel) for panel in panels],
@@ -195,19 +203,43 @@ def _bars(
                 {
                     "run": run,
                     "style": _styled(i, len(cards)),
-                    "value": numbers.written(measure, value),
+                    "value": ("~" if numbers.below_floor(figure) else "") + numbers.written(measure, value),
                     "told": "" if value is None else f"{told}, {figure['pictures']} images",
                     "length": 0.0 if value is None else 100.0 * value / top,
                     "low": None if not interval else 100.0 * interval[0] / top,
                     "spread": None if not interval else 100.0 * (interval[1] - interval[0]) / top,
                     "best": _decided(measure, comparisons, i),
                     "reason": figure["reason"],
-                    "floor": numbers.written_floor(measure, figure) if numbers.below_floor(figure) else "",
                 }
             )
         meaning = f"{measure_named(measure).meaning}; {numbers.images_of(measure, cards)} images"
-        blocks.append({"title": numbers.title_of(measure, cards), "meaning": meaning, "rows": rows})
+        floor = _chance(measure, cards, names)
+        blocks.append({"title": numbers.title_of(measure, cards), "meaning": meaning, "rows": rows, "floor": floor})
     return blocks
+
+
+def _chance(measure: str, cards: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
+    """What "~" before a figure says, once for all runs that have it; empty where none has."""
+    found = [(name, numbers.figure_of(card, measure)) for name, card in zip(names, cards)]
+    found = [(name, figure) for name, figure in found if numbers.below_floor(figure)]
+    if not found:
+        return ""
+    if len(found) > NAMED:
+        ends = [sorted(figure["floor"][key] for _, figure in found) for key in ("mean", "high")]
+        mean, high = (numbers.written_interval(measure, (each[0], each[-1])) + "%" for each in ends)
+        told = [f"{mean} on average, up to {high}"]
+    else:
+        told = [
+            (f"{name}: " if len(cards) > 1 else "")
+            + "{} on average, up to {}".format(
+                *(numbers.written(measure, figure["floor"][key]) for key in ("mean", "high"))
+            )
+            for name, figure in found
+        ]
+    return (
+        "~ Chance alone could be behind it: on so few images, even a perfectly calibrated model scores this much "
+        f"({'; '.join(told)})."
+    )
 
 
 def _scale(cards: Sequence[Mapping[str, Any]], measures: Sequence[str]) -> float:
@@ -298,13 +330,14 @@ def _panel(panel: Panel) -> dict[str, Any]:
         for name, figures in panel.rows
     ]
     # Short rows stand beside each other: a row is as wide as its longest strip of thumbnails.
-    width = max((len(row["figures"]) for row in rows), default=1) * (panel.scale + 8)
+    longest = max((len(row["figures"]) for row in rows), default=1)
     return {
         "title": panel.title,
         "text": panel.text,
         "rows": rows,
         "scale": panel.scale,
-        "width": width,
+        "width": longest * (panel.scale + 8),
+        "across": longest if len(rows) > 1 and longest <= ACROSS else None,
         "per_column": panel.per_column,
     }
 

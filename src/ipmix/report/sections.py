@@ -49,7 +49,28 @@ def against_published(cards: Sequence[Mapping[str, Any]]) -> dict[str, Any] | No
                 "images": numbers.images_of(name, cards),
             }
         )
-    return {"rows": rows, "published": list(published)}
+    return {"rows": rows, "published": list(published), "told": _told(names)}
+
+
+def _told(names: Sequence[str]) -> str:
+    """What kinds of figures the table holds, in a sentence."""
+    errors = {
+        "as they are": ("mean_corruption_error", "chosen_corruption_error"),
+        "against AlexNet": ("normalised_mean_corruption_error", "normalised_relative_mean_corruption_error"),
+        "against the baseline": tuple(name for name in names if name.startswith("baseline_") and "flip" not in name),
+        "minus the error on clean images": tuple(name for name in names if "relative" in name),
+    }
+    told = [kind for kind, members in errors.items() if set(members) & set(names)]
+    parts = [f"errors under corruption: {_and(told)}"] if told else []
+    sequences = {"flips": "flip", "top-5 distances": "top5"}
+    if told := [kind for kind, word in sequences.items() if any(word in name for name in names)]:
+        parts.append(f"{_and(told)} over perturbation sequences")
+    said = "; ".join(parts)
+    return f"{said[:1].upper()}{said[1:]}."
+
+
+def _and(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def temperature(cards: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
