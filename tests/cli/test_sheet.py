@@ -5,7 +5,7 @@ from PIL import Image
 from ipmix.augmentation.batches import draw
 from ipmix.augmentation.stages import levels_of, telling_seed
 from ipmix.cli.main import main
-from ipmix.cli.sheet import BOX, DARK, SheetRow, contact_sheet, draw_sheet
+from ipmix.cli.sheet import BOX, CLEAR, DARK, GAP, SheetRow, contact_sheet, draw_sheet
 from ipmix.methods import IPMix
 
 
@@ -25,12 +25,35 @@ def test_boxes_are_outlined_where_they_are():
     )
     changed = np.argwhere((plain != boxed).any(axis=2))
     (top, left), (bottom, right) = changed.min(axis=0), changed.max(axis=0)
-    assert (right - left + 1, bottom - top + 1) == (40, 80), "the box, ten times as large"
+    around = CLEAR + 3
+    assert (right - left + 1, bottom - top + 1) == (40 + 2 * around, 80 + 2 * around), "the box, ten times as large"
     cell = np.argwhere((plain == 100).all(axis=2))
     second = cell[cell[:, 1] > cell[:, 1].min() + 160]
-    assert (left - second[:, 1].min(), top - second[:, 0].min()) == (40, 20)
+    assert (left - second[:, 1].min(), top - second[:, 0].min()) == (40 - around, 20 - around)
+    inside = boxed[top + 3 : bottom - 2, left + 3 : right - 2]
+    assert inside.shape[:2] == (80 + 2 * CLEAR, 40 + 2 * CLEAR)
+    assert (inside == 100).all(), "nothing of the patch is covered, nor what lies next to it"
     assert (boxed == BOX).all(axis=2).any()
     assert not (plain == BOX).all(axis=2).any()
+
+
+def test_a_patch_of_a_few_pixels_is_seen_within_its_outline():
+    image = np.full((224, 224, 3), 100, np.uint8)
+    image[100:104, 60:68] = (0, 200, 0)
+    sheet = np.asarray(draw_sheet([SheetRow("", [("a", image)], [(60, 100, 68, 104)])], cell=144)).astype(int)
+    rows, columns = np.nonzero((sheet == BOX).all(axis=2))
+    inside = sheet[rows.min() + 2 : rows.max() - 1, columns.min() + 2 : columns.max() - 1]
+    assert (inside[:, :, 1] - inside[:, :, 0] > 60).any(axis=1).sum() >= 2
+    assert (inside[:, :, 1] - inside[:, :, 0] > 60).any(axis=0).sum() >= 4
+
+
+def test_a_tall_image_and_its_label_begin_at_the_same_place():
+    image = np.full((60, 20, 3), 100, np.uint8)
+    sheet = np.asarray(draw_sheet([SheetRow("", [("HHHH", image)])], cell=96)).astype(int)
+    seen = np.argwhere((sheet == 100).all(axis=2))
+    below = np.argwhere((sheet[seen[:, 0].max() + 2 :] < 200).any(axis=2))
+    assert seen[:, 1].min() == GAP
+    assert below[:, 1].min() - GAP <= 2, "a letter's own margin"
 
 
 @pytest.mark.parametrize("shape", [(32, 32, 3), (48, 64, 3)])

@@ -79,6 +79,13 @@ def versions(
     )
 
 
+def numbered(found: Iterator[tuple[str, np.ndarray]]) -> list[tuple[str, np.ndarray]]:
+    """Versions with their number before the words about them: "version 2", "version 2: 30% of the label ..."."""
+    return [
+        (f"version {number}{f': {note}' if note else ''}", image) for number, (note, image) in enumerate(found, start=1)
+    ]
+
+
 def partner_of(number: int, images: Sequence[np.ndarray], seed: int) -> np.ndarray:
     """The image that ``images[number]`` is mixed with, in its size: the next one, or else a generated one."""
     image = images[number]
@@ -127,7 +134,7 @@ def compare(
         if count == 1:
             cells += [(f"{title}: {note}" if note else title, image) for note, image in drawn]
         else:
-            lines.append(SheetRow(title, list(drawn)))
+            lines.append(SheetRow(title, numbered(drawn)))
     if count == 1:
         columns = max(LEAST_COLUMNS, math.isqrt(len(cells) - 1) + 1)
         lines = [

@@ -23,6 +23,8 @@ PIXELS_MOST = 250_000_000
 """Pixels of a sheet: they take three bytes each in memory."""
 
 GAP = 12
+CLEAR = 2
+"""Pixels between a box and its outline, so that the patch is seen to its edge."""
 MOST_TEXT = 12  # points
 DARK, NARROW_GAP = (24, 24, 24), 4  # of a contact sheet
 
@@ -67,7 +69,7 @@ def draw_sheet(lines: Sequence[SheetRow], *, cell: int = 144, title: str = "", t
             ink.text((GAP, y), line.heading, INK, strong)
         for column, (words, image) in enumerate(block):
             x = GAP + column * (cell + GAP)
-            place = (x + (cell - image.width) // 2, y + heading + tall - image.height)
+            place = (x, y + heading + tall - image.height)  # narrow ones begin where their labels do
             sheet.paste(image, place)
             if column < len(line.boxes) and (box := line.boxes[column]) is not None:
                 _outline(ink, place, box, image.width / line.cells[column][1].shape[1])
@@ -106,12 +108,15 @@ def write_contact_sheet(images: Sequence[np.ndarray], path: str | os.PathLike[st
 
 
 def _outline(ink: ImageDraw.ImageDraw, place: tuple[int, int], box: tuple[int, int, int, int], scale: float) -> None:
-    """A line around a box of an image that stands at ``place``, enlarged by ``scale``; seen on any color."""
+    """A line around a box of an image that stands at ``place``, enlarged by ``scale``; seen on any color.
+
+    It lies outside the box, so that small ones aren't covered, and reaches onto the paper at an image's edge.
+    """
     left, top = (round(start + scale * end) for start, end in zip(place, box[:2]))
     right, bottom = (round(start + scale * end) - 1 for start, end in zip(place, box[2:]))
-    for inset, color in ((0, PAPER), (1, BOX), (2, PAPER)):
-        if right - left > 2 * inset and bottom - top > 2 * inset:
-            ink.rectangle((left + inset, top + inset, right - inset, bottom - inset), outline=color)
+    for off, color in ((0, PAPER), (1, BOX), (2, PAPER)):
+        away = CLEAR + 1 + off
+        ink.rectangle((left - away, top - away, right + away, bottom + away), outline=color)
 
 
 def _check_size(rows: int, columns: int, cell: int) -> None:

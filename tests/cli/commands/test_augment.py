@@ -12,7 +12,7 @@ from ipmix.augmentation.batches import draw
 from ipmix.cli import method_figure
 from ipmix.cli.commands.augment import augment as command
 from ipmix.cli.commands.choosing import MethodWords
-from ipmix.cli.method_figure import compare, methods_named, partner_of, versions
+from ipmix.cli.method_figure import compare, methods_named, numbered, partner_of, versions
 from ipmix.cli.sheet import SheetRow
 from ipmix.cli.words import Assignment
 from ipmix.core.errors import InputError
@@ -82,6 +82,7 @@ def test_several_versions_have_a_line_for_each_method(make_images: Any) -> None:
     lines = compare(methods, "a name", pair, mixing, 4, **WHERE)
     assert [line.heading for line in lines] == ["a name", "MixUp", "IPMix"]
     assert [len(line.cells) for line in lines] == [3, 4, 4]
+    assert [label for label, _ in lines[2].cells] == ["version 1", "version 2", "version 3", "version 4"]
 
 
 def test_versions_are_those_of_augment(make_images: Any) -> None:
@@ -91,6 +92,12 @@ def test_versions_are_those_of_augment(make_images: Any) -> None:
         wanted = augment_batch(pair[:1], IPMix(), mixing, seed=3, epoch=1, indices=[0], view=view)[0]
         assert note == ""
         assert np.array_equal(image, wanted)
+
+
+def test_versions_are_numbered_before_what_is_said_of_them(make_images: Any) -> None:
+    image = make_images(1, 8, 8)[0]
+    told = numbered(iter([("", image), ("30% of the label is the partner's", image)]))
+    assert [label for label, _ in told] == ["version 1", "version 2: 30% of the label is the partner's"]
 
 
 def test_versions_that_mix_labels_show_their_partner(make_images: Any) -> None:

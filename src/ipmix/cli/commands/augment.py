@@ -62,7 +62,7 @@ def augment(
     import numpy as np
 
     from ipmix.augmentation.stages import telling_seed
-    from ipmix.cli.method_figure import compare, methods_named, partner_of, taken_apart, versions
+    from ipmix.cli.method_figure import compare, methods_named, numbered, partner_of, taken_apart, versions
     from ipmix.cli.own_images import read_images
     from ipmix.cli.sheet import CELL_MOST, FORMATS, SheetRow, draw_sheet
     from ipmix.core.checking import check_count
@@ -129,7 +129,7 @@ def augment(
         else:
             partner = [("its partner", pair[1])] if mixes else []
             cells = versions(chosen[method.method], pair, mixing, count, **options)
-            lines.append(SheetRow("", [(f"{name}: the original", image), *partner, *cells]))
+            lines.append(SheetRow("", [(f"{name}: the original", image), *partner, *numbered(cells)]))
     shown = "Augmentations" if methods else f"{method.method}{f' ({method.preset})' if method.preset else ''}"
     buffer = io.BytesIO()
     draw_sheet(lines, cell=cell, title=f"{shown}, seed {seed}, epoch {epoch}").save(buffer, form)
