@@ -100,6 +100,25 @@ def test_it_opens_and_asks_for_nothing_outside(tab, address, width, scheme):
     assert complaints(tab) == []
 
 
+def test_the_settings_come_first_and_every_choice_is_seen(tab, address):
+    top = "document.querySelector('{}').getBoundingClientRect().{}"
+    for width in (400, 1280):
+        opened_page(tab, address, width=width)
+        method, image = (
+            tab.run(top.format(what, "top")) for what in ("[class*=st-key-method]", "[data-testid=stImage]")
+        )
+        assert method < 900, "it is reached without passing the images"
+        assert (method < image) or width == 1280
+        cut = (
+            "[...document.querySelectorAll('[data-testid=stMultiSelectTag], [data-baseweb=tag]')].map((e) => {"
+            "const [box, own] = [e.closest('[data-testid=stMultiSelect]'), e].map((each) => each.getBoundingClientRect());"
+            "return own.right <= box.right && own.bottom <= box.bottom + 1 })"
+        )
+        found = tab.run(cut)
+        assert len(found) == 7, "four mixers and three levels"
+        assert all(found), width
+
+
 def test_what_would_be_asked_outside_is_stopped(tab, address):
     opened_page(tab, address)
     tab.run("document.body.append(Object.assign(new Image(), {src: 'https://example.org/x.png'})); 0")

@@ -68,7 +68,12 @@ def test_small_images_are_enlarged_in_whole_pixels_and_boxes_outlined(photo):
     assert uploads.as_shown(small[:, :, :1]).shape == (168, 168, 3)
     boxed = uploads.as_shown(small, (7, 14, 21, 28))
     rows, columns = np.nonzero((boxed != shown).any(axis=2))
-    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (84, 167, 42, 125)
+    around = 7  # clear of it by 3, a line of 3, a light one of 1; it is open where the box ends with the image
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (84 - around, 167, 42 - around, 125 + around)
+    assert np.array_equal(boxed[81:, 39:129], shown[81:, 39:129]), "the patch and what lies next to it are as they were"
+    patch = uploads.as_shown(np.zeros((224, 224, 3), np.uint8), (100, 100, 108, 102))
+    assert (patch[98:104, 98:110] == 0).all()
+    assert (patch[97, 97:111] == uploads.BOX).all()
     large = np.zeros((300, 200, 3), np.uint8)
     assert np.array_equal(uploads.as_shown(large), large)
 

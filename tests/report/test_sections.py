@@ -8,7 +8,7 @@ from ipmix.evaluation.card import Scorecard
 from ipmix.measures.corruption import ALEXNET
 from ipmix.report import exports, gates, render_page, sections, tables
 from ipmix.report.comparison import Scored, compare_runs
-from ipmix.report.facts import facts_of
+from ipmix.report.facts import facts_of, facts_of_making
 from ipmix.report.numbers import images_of, title_of, written_change, written_floor
 
 
@@ -186,6 +186,11 @@ def test_how_it_was_made_is_complete(cards):
     assert facts["frost"] == "the published photographs"
     assert (facts["device"], facts["precision"], facts["command"]) == ("cpu", "float32", "ipmix evaluate m d")
     assert facts["torch"] == "9.9"
+    other = copy.deepcopy(cards[1]) | {"made": card["made"] | {"device": "cuda"}}
+    assert facts_of_making([card, other]) == [
+        ("device", "plain: cpu\nIPMix: cuda"), ("precision", "float32"), ("command", "ipmix evaluate m d")
+    ]  # fmt: skip
+    assert facts_of_making(cards) == []
     del card["run"]["form"]
     facts = dict(facts_of(card))
     assert facts["size"] == "224 pixels"

@@ -33,6 +33,7 @@ from ipmix.recipe.format import WHOLE
 from ipmix.recipe.recipe import Recipe
 from ipmix.report import Figure, Panel, print_comparison, write_page
 from ipmix.report.comparison import Comparison, compare_runs
+from ipmix.report.facts import facts_of_making
 
 __all__ = ["QuickstartConfig", "quickstart"]
 
@@ -257,6 +258,7 @@ def write_report(
         ("mixing set", f"{len(mixing)} generated fractals"),
         ("attack", "PGD, L-infinity 2/255, 20 steps of 0.5/255, random start, ball around the clean image"),
         ("seed", str(settings.seed)),
+        *facts_of_making([results["runs"][name] for name in NAMES]),
         *results["versions"].items(),
     ]
     write_page(

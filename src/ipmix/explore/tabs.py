@@ -84,7 +84,7 @@ def _image() -> np.ndarray:
 
 
 def _augment(image: np.ndarray) -> None:
-    shown, settings = st.columns([3, 1])  # on narrow screens what is shown comes first
+    settings, shown = st.columns([1, 3])  # on narrow screens the settings come first, and fold
     with settings:
         names = [name for name in ipmix.METHODS if name != "vanilla"]
         name = st.selectbox("Method", names, index=names.index("ipmix"), format_func=_title, key="method")
@@ -92,12 +92,13 @@ def _augment(image: np.ndarray) -> None:
         preset = None
         if known:
             preset = st.selectbox("Preset", (None, *known), format_func=lambda p: p or "defaults", key=f"{name} preset")
-        values = {knob.name: _widget(knob, f"{name} {preset} {knob.name}") for knob in knobs(name, preset)}
         mixing = versions.mixing_images(beginning.mixing_set)
         first = versions.first_seed(base(name, preset), image, mixing)
         where = f"{name} {image.shape[:2]}"
         seed = st.number_input("Seed", 0, SEED_MOST, first, key=f"{where} seed", help="Of everything random.")
         epoch = st.number_input("Epoch", 0, SEED_MOST, 0, key=f"{where} epoch", help="Another version in each.")
+        with st.expander(f"Settings of {_title(name)}", expanded=True):
+            values = {knob.name: _widget(knob, f"{name} {preset} {knob.name}") for knob in knobs(name, preset)}
     with shown, _told():
         method = made(name, preset, values)
         found = versions.version(method, image, mixing, seed=int(seed), epoch=int(epoch))
@@ -137,7 +138,9 @@ def _widget(knob: Knob, key: str) -> Any:
             knob.name, knob.choices, max(0, knob.choices.index(knob.default) if knob.default in knob.choices else 0),
             key=key, help=knob.explained,
         ),
-        "subset": lambda: st.multiselect(knob.name, knob.choices, list(knob.default), key=key, help=knob.explained),
+        "subset": lambda: st.multiselect(
+            knob.name, knob.choices, list(knob.default), key=key, help=knob.explained, wrap=True
+        ),
     }  # fmt: skip
     return kinds[knob.kind]()
 
@@ -158,7 +161,7 @@ def _row(images: Sequence[tuple[str, np.ndarray]], boxes: Sequence[Any] = ()) ->
 
 
 def _corrupt(image: np.ndarray) -> None:
-    shown, settings = st.columns([3, 1])
+    settings, shown = st.columns([1, 3])
     with settings:
         sets = corrupted.families()
         family = st.selectbox("Set", list(sets), key="family")

@@ -15,7 +15,9 @@ UPLOAD_MOST = 64 * 2**20
 SHOWN = 168
 """Pixels that the longer side of an image is shown with at least: smaller ones are enlarged without smoothing."""
 
-BOX = (220, 38, 38)
+BOX, BESIDE = (220, 38, 38), (255, 255, 255)
+CLEAR = 2
+"""Pixels between a box and its outline; more where an image is enlarged."""
 
 
 def read_upload(name: str, content: bytes, size: int) -> np.ndarray:
@@ -51,13 +53,19 @@ def read_image(file: Path, size: int) -> np.ndarray:
 
 
 def as_shown(image: np.ndarray, box: tuple[int, int, int, int] | None = None) -> np.ndarray:
-    """An image uint8[H, W, 1 or 3] for the eye: small ones enlarged in whole pixels, ``box`` outlined."""
+    """An image uint8[H, W, 1 or 3] for the eye: small ones enlarged in whole pixels, ``box`` outlined.
+
+    The outline lies outside the box, so that small ones aren't covered; where the box ends with the image, it is open.
+    """
     times = max(1, -(-SHOWN // max(image.shape[:2])))
     large = np.repeat(np.repeat(image, times, axis=0), times, axis=1)
     shown = Image.fromarray(large if large.shape[2] == 3 else large[:, :, 0]).convert("RGB")
     if box is not None:
         left, top, right, bottom = (times * side for side in box)
-        ImageDraw.Draw(shown).rectangle((left, top, right - 1, bottom - 1), outline=BOX, width=max(2, times // 2))
+        line = clear = max(CLEAR, times // 2)
+        pen = ImageDraw.Draw(shown)
+        for away, color, width in ((clear + line + 1, BESIDE, 1), (clear + line, BOX, line)):
+            pen.rectangle((left - away, top - away, right - 1 + away, bottom - 1 + away), outline=color, width=width)
     return np.asarray(shown)
 
 

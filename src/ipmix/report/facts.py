@@ -13,6 +13,9 @@ FROST = {
     "not known": "of which kind is not known",
 }
 
+MAKING = ("device", "precision", "command")
+"""Of how predictions were made, what stands in a line of its own."""
+
 
 def facts_of(card: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Model, data, plan, seeds and versions of one scorecard; what isn't known is left out."""
@@ -56,7 +59,7 @@ def facts_of(card: Mapping[str, Any]) -> list[tuple[str, str]]:
             "the images",
         )
     )
-    facts += [(key, made[key]) for key in ("device", "precision", "command") if made.get(key)]
+    facts += [(key, made[key]) for key in MAKING if made.get(key)]
     if made.get("then"):
         facts.append(("gone on with", "; ".join(f"{one['device']}, {one['precision']}" for one in made["then"])))
     facts += (made.get("versions") or versions()).items()
@@ -72,6 +75,14 @@ def facts_of_runs(cards: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
         same = len(set(values)) == 1
         found.append((key, values[0] if same else "\n".join(f"{n}: {v}" for n, v in zip(names, values))))
     return found
+
+
+def facts_of_making(cards: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """By which command several runs were measured, on which device, at which precision; what isn't known is left out.
+
+    No date is among them: scorecards hold none.
+    """
+    return [(key, value) for key, value in facts_of_runs(cards) if key in MAKING]
 
 
 def _plan_facts(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
