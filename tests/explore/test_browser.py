@@ -110,12 +110,12 @@ def test_the_settings_come_first_and_every_choice_is_seen(tab, address):
         assert method < 900, "it is reached without passing the images"
         assert (method < image) or width == 1280
         cut = (
-            "[...document.querySelectorAll('[data-testid=stMultiSelectTag], [data-baseweb=tag]')].map((e) => {"
-            "const [box, own] = [e.closest('[data-testid=stMultiSelect]'), e].map((each) => each.getBoundingClientRect());"
-            "return own.right <= box.right && own.bottom <= box.bottom + 1 })"
+            "[...document.querySelectorAll('[data-testid=stMultiSelect] [data-tag]')].map((e) => {"
+            "const whole = e.closest('[data-testid=stMultiSelectTagsContainer]').getBoundingClientRect();"
+            "const own = e.getBoundingClientRect();"
+            "return own.right <= whole.right && own.bottom <= whole.bottom + 1 })"
         )
-        found = tab.run(cut)
-        assert len(found) == 7, "four mixers and three levels"
+        found = until(tab, cut, lambda found: len(found) == 7)  # four mixers and three levels
         assert all(found), width
 
 
