@@ -130,19 +130,19 @@ def _problem(folder: str) -> str:
     return why_unsafe(Path(folder)) if folder else ""
 
 
-@functools.cache
 def _problem_of_named(folder: str) -> str:
     """The same for the folder of ``NUMBA_CACHE_DIR``; Numba takes another without a word where it can't be used."""
-    problem = _problem(folder)
-    if problem or not folder:
-        return problem
+    return (_problem(folder) or _unwritable(folder)) if folder else ""
+
+
+@functools.cache
+def _unwritable(folder: str) -> str:
     try:
         os.makedirs(folder, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
-            pass
+            return ""
     except OSError as error:
         return f"NUMBA_CACHE_DIR is {folder!r}, where no file can be written ({error.strerror or error})"
-    return ""
 
 
 @functools.cache
