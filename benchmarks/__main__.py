@@ -43,7 +43,8 @@ def main(words: Sequence[str] | None = None) -> int:
     effort = QUICK if arguments.quick else FULL
     folder = arguments.out or Path("runs" if arguments.quick else "results", "benchmarks")
     source = images.find()
-    command = " ".join(["python -m benchmarks", *(sys.argv[1:] if words is None else words)])
+    # Without --out: a record says how to measure again, not where its machine keeps files.
+    command = " ".join(["python -m benchmarks", *arguments.suites, *(["--quick"] if arguments.quick else [])])
     failed = []
     begin = time.perf_counter()
     for name in arguments.suites or OWN:

@@ -53,3 +53,13 @@ def test_every_result_names_commit_seed_and_machine() -> None:
         assert result["hours"]["training"] > 0, path
         assert result["command"].startswith("ipmix reproduce run "), path
     assert results
+
+
+PATHS = re.compile(r"(?<![\w.])/(?:tmp|home|root|work|Users|mnt|data|opt)/")
+
+
+def test_no_result_names_a_folder_of_its_machine() -> None:
+    files = [path for path in (ROOT / "results").rglob("*") if path.suffix in (".md", ".json")]
+    assert len(files) > 20
+    assert [path for path in files if PATHS.search(path.read_text())] == []
+    assert PATHS.search("python -m benchmarks methods --out /tmp/records"), "one would be seen"
