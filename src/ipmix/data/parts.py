@@ -58,7 +58,7 @@ def _by_simplejpeg(image: Any, file: BinaryIO) -> np.ndarray | None:
     file.seek(0)
     try:
         pixels: np.ndarray = library.decode_jpeg(file.read(), "GRAY" if image.mode == "L" else "RGB")
-    except ValueError:
+    except (ValueError, RuntimeError, OSError):
         return None
     return pixels if pixels.shape[1::-1] == image.size else None
 
