@@ -3,9 +3,12 @@
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+
+from ipmix.core import compiling
 
 PROGRAM = """
 import ipmix
@@ -35,6 +38,23 @@ def test_what_is_not_kept_is_not_said_to_be(tmp_path: Path) -> None:
     assert "compiling what draws the recipes for this processor (not kept: by every process anew)\n" in told
     assert "kept on disk" not in told
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("name", "meanwhile"), [(compiling.ASIDE, True), ("a user's", False)])
+def test_only_what_is_not_waited_for_is_said_not_to_be(
+    name: str, meanwhile: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Corruptions, say, are compiled in whatever thread needs them first."""
+    from types import SimpleNamespace
+
+    function = SimpleNamespace(__module__="ipmix.corruptions.blurs")
+    event = SimpleNamespace(data={"dispatcher": SimpleNamespace(py_func=function)})
+    thread = threading.Thread(target=compiling._Announcer().on_start, args=(event,), name=name)
+    thread.start()
+    thread.join()
+    said = capsys.readouterr().err
+    assert said.startswith("ipmix: compiling the corruptions for this processor (")
+    assert ("the first images don't wait" in said) == meanwhile
 
 
 FORKING = """

@@ -192,6 +192,10 @@ ANNOUNCED = {
 """Packages whose compiling takes seconds, in words."""
 
 
+ASIDE = "ipmix compiling"
+"""The name of a thread that compiles while images go another way; what other threads compile is waited for."""
+
+
 class _Announcer(event.Listener):
     """Says on standard error what is compiled, each package once; what lies compiled on disk starts no such event."""
 
@@ -206,7 +210,7 @@ class _Announcer(event.Listener):
             return
         self._announced.add(package)
         kept_or_not = "once; kept on disk" if are_kept() else "not kept: by every process anew"
-        aside = threading.current_thread() is not threading.main_thread()
+        aside = threading.current_thread().name == ASIDE
         meanwhile = "; the first images don't wait for it, the program's end does" if aside else ""
         sys.stderr.write(f"ipmix: compiling {ANNOUNCED[package]} for this processor ({kept_or_not}{meanwhile})\n")
         sys.stderr.flush()

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from ipmix.core.compiling import ASIDE
 from ipmix.core.kernel_cache import lies_on_disk
 from ipmix.engines.compiled.kernel import apply_range
 from ipmix.engines.compiled.rare import Part
@@ -82,7 +83,7 @@ def _start(signature: tuple[Any, ...]) -> threading.Thread | None:
             return
 
     # No daemon: the interpreter must not end while LLVM is at work.
-    thread = threading.Thread(target=compile_kernel, name="ipmix compiling", daemon=False)
+    thread = threading.Thread(target=compile_kernel, name=ASIDE, daemon=False)
     try:
         thread.start()
         threading.Thread(target=_say_at_the_end, args=(thread,), name="ipmix telling", daemon=True).start()
