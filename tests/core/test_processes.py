@@ -148,3 +148,20 @@ def test_several_processes_without_an_accelerator_join_on_the_processors(
 def test_half_precision_without_an_accelerator():
     with pytest.raises(InputError, match="precision float16 is for accelerators"):
         Processes("float16", "cpu")
+
+
+@pytest.mark.parametrize(
+    ("gpus", "told"), [(1, "has 1 GPU and was given 4 processes"), (2, "has 2 GPUs and was given 4")]
+)
+def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch, gpus: int, told: str) -> None:
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    with pytest.raises(InputError, match=f"{told}.*--processes {gpus}; torchrun: --nproc-per-node {gpus}"):
+        processes.check_one_each("auto")
+    processes.check_one_each("cpu")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    processes.check_one_each("auto")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    processes.check_one_each("auto")

@@ -115,7 +115,7 @@ def _with_header(path, offset, value):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (_claiming_too_much, "logits claims to be larger than this machine's memory"),
+        (_claiming_too_much, r"logits can't be read \(it claims to hold 120,000,000,000,000 bytes and holds \d+;"),
         (lambda path: _with_header(path, 8, 1), "labels can't be read .*encrypted"),
         (lambda path: _with_header(path, 10, 77), "labels can't be read .*compression"),
     ],
@@ -124,6 +124,18 @@ def test_archives_that_do_harm_are_refused(tmp_path, make, message):
     make(tmp_path / "theirs.npz")
     with pytest.raises(InputError, match=f"theirs.npz: {message}"):
         score(PredictionFile(tmp_path / "theirs.npz"))
+
+
+def test_what_the_machine_has_no_memory_for_is_said_to_be(tmp_path, monkeypatch):
+    np.savez(tmp_path / "theirs.npz", labels=LABELS, logits=LOGITS)
+    file = PredictionFile(tmp_path / "theirs.npz")
+
+    def too_much(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("ipmix.evaluation.predictions._check_claim", too_much)
+    with pytest.raises(InputError, match="labels claims to be larger than this machine's memory"):
+        score(file)
 
 
 # --- logits or probabilities ---------------------------------------------------------------------------------

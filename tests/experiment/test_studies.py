@@ -66,6 +66,11 @@ def test_the_paper_scale_is_the_papers() -> None:
     assert open_study("table10").experiment("ipmix", "paper", 0).mixing.count == 13_000
 
 
+@pytest.mark.parametrize(("name", "scale"), EVERY)
+def test_every_scale_says_what_it_is(name: str, scale: str) -> None:
+    assert len(open_study(name).scale(scale).text) > 20
+
+
 def test_the_laptop_scale_trains_the_fast_network_on_cifar10() -> None:
     for name in ("headline", "table1", "table2", "table3", "table6", "table10", "figure4"):
         study = open_study(name)

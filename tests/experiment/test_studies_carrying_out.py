@@ -125,6 +125,21 @@ def test_the_command_names_what_was_given_as_it_was_given(tmp_path: Path, monkey
     )
 
 
+@pytest.mark.parametrize(("given", "found"), [("cifar10", "./cifar10"), (".", "./cifar10"), ("images", "images")])
+def test_a_folder_called_as_data_is_that_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, found: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for split in ("train", "test"):
+        (tmp_path / "cifar10" / split / "cat").mkdir(parents=True)
+        Image.new("RGB", (32, 32)).save(tmp_path / "cifar10" / split / "cat" / "1.png")
+        (tmp_path / "images" / split / "cat").mkdir(parents=True)
+    (source,) = {Places(Path(given)).source("cifar10", ["cifar10"])}
+    assert source == found
+    if given != "images":
+        assert len(load(source, "test")) == 1
+
+
 def test_what_was_interrupted_goes_on_and_ends_the_same(
     study: Study, manner: Manner, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -87,6 +87,7 @@ def test_the_network_is_left_as_it_was():
     FeaturePainter(network, steps=1, work_size=16)(0, [0], 16)
     assert network.training
     assert all(parameter.requires_grad for parameter in network.parameters())
+    assert {tensor.device.type for tensor in network.state_dict().values()} == {"cpu"}, "moved with an accelerator"
     assert torch.equal(network[1].running_mean, statistics)
 
 

@@ -1,3 +1,4 @@
+import importlib
 import math
 
 import pytest
@@ -61,8 +62,10 @@ def test_every_published_model_of_timm_is_resized_as_timm_does() -> None:
         total += 1
         bicubic += form.interpolation == "bicubic"
         modes.add(form.mode)
+        assert form.mode == timm.models.get_pretrained_cfg(name).crop_mode
     assert bicubic > total * 0.85
-    assert modes == {"center", "squash", "border"}
+    assert modes <= {"center", "squash", "border"}
+    assert len(modes) > 1
 
 
 def test_other_models_have_no_published_form() -> None:
@@ -81,5 +84,7 @@ def test_other_models_have_no_published_form() -> None:
 )
 def test_models_that_there_are_not(spec: str, message: str) -> None:
     pytest.importorskip(spec.partition(":")[0], reason="not installed")
+    if "x" in message and not importlib.import_module("timm").is_model(spec.partition(":")[2].partition(".")[0]):
+        pytest.skip("this timm has no network of images that aren't square")
     with pytest.raises(InputError, match=message):
         form_of(spec)

@@ -45,6 +45,7 @@ class Processes:
                 "precision float16 is for accelerators, and this run computes on the processor, which has no fast "
                 "arithmetic of it: take bfloat16 or float32"
             )
+        check_one_each(device)
         usable = [str(getattr(name, "value", name)) for name in get_available_trackers()]
         for name in trackers:
             if name not in usable:
@@ -176,6 +177,23 @@ class Processes:
             yield
 
 
+def check_one_each(device: str) -> None:
+    """Refuse more processes on this machine than it has GPUs: two on one cannot exchange anything.
+
+    Raises:
+        InputError: saying how many to start.
+    """
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    if device == "cpu" or here == 1 or not torch.cuda.is_available():
+        return
+    there = torch.cuda.device_count()
+    if here > there:
+        raise InputError(
+            f"this machine has {there} GPU{'' if there == 1 else 's'} and was given {here} processes: start one each "
+            f"(--processes {there}; torchrun: --nproc-per-node {there}), or compute on the processors (--device cpu)"
+        )
+
+
 def _on_processors(device: str) -> bool:
     """Whether this run computes on the processors: asked for, or several processes without an accelerator between them.
 
@@ -226,6 +244,7 @@ class Team:
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             from accelerate import PartialState
 
+            check_one_each(device)
             joined = torch.distributed.is_initialized()
             self._state = PartialState(cpu=device == "cpu" or not torch.cuda.is_available())
             if torch.distributed.is_initialized() and not joined:

@@ -12,6 +12,7 @@ places in the shard under ``places/attack`` (int64[m]); without them it is taken
 """
 
 import hashlib
+import math
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -300,11 +301,12 @@ class PredictionShard:
         """One array by its name."""
         try:
             with self._path.open("rb") as opened, _archive(opened) as file:
+                _check_claim(file, self._names[name])
                 array: NDArray[Any] = file[self._names[name]]
         except MemoryError:  # the one who asks knows what the array should be
             raise
         except Exception as error:  # as above
-            raise InputError(f"{self._path}: {name} can't be read ({_reason(error)})") from None
+            raise InputError(f"{self._path}: {self._names[name]} can't be read ({_reason(error)})") from None
         return array
 
     def predictions(self, condition: Condition) -> Predictions:
@@ -352,6 +354,23 @@ def _archive(opened: BinaryIO) -> NpzFile:
     if not isinstance(found, NpzFile):
         raise ValueError("a single array, not an .npz of several")
     return found
+
+
+def _check_claim(file: NpzFile, name: str) -> None:
+    """Refuse an array whose header claims more bytes than the archive has for it.
+
+    Where a system promises any memory that is asked for, nothing else would stop it.
+    """
+    if file.zip is None or f"{name}.npy" not in file.zip.namelist():
+        return  # NumPy has its own words for that
+    entry = file.zip.getinfo(f"{name}.npy")
+    with file.zip.open(entry) as member:
+        version = np.lib.format.read_magic(member)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(member)
+    claimed = math.prod(shape) * dtype.itemsize
+    if claimed > entry.file_size and not dtype.hasobject:
+        raise ValueError(f"it claims to hold {claimed:,} bytes and holds {entry.file_size:,}")
 
 
 def _reason(error: Exception) -> str:

@@ -8,6 +8,7 @@ Images are made in blocks of 8 that share a layer; a block is the same whichever
 for. A block's pixels depend on the network, the torch version and the processor, not on ours alone.
 """
 
+import copy
 import hashlib
 import math
 from contextlib import suppress
@@ -64,7 +65,8 @@ class FeaturePainter:
         if steps < 1 or work_size < 8:
             raise InputError(f"feature images take at least 1 step on 8 pixels, got {steps} on {work_size}")
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        self.model = model.to(self.device)
+        place = next((weights.device for weights in model.parameters()), self.device)
+        self.model = model if place == self.device else copy.deepcopy(model).to(self.device)  # theirs stays where it is
         self.steps = steps
         self.work_size = work_size
         self.layers = {

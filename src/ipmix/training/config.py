@@ -89,11 +89,6 @@ class TrainingConfig:
     ema_decay: float | None = None
     """Keep an exponential moving average of the weights with this decay, such as 0.999, and measure and publish it."""
 
-    ema_consistency: float = 0.0
-    """Pull the answer to the augmented image towards the moving average's answer to the image without augmentation,
-    with this weight (Kullback-Leibler divergence); needs ema_decay. A third more computing, where jsd takes three
-    times."""
-
     sync_batchnorm: bool = False
     """BatchNorm's statistics over all processes (CUDA only)."""
 
@@ -150,12 +145,6 @@ class TrainingConfig:
                 f"the triangle climbs by itself, got warmup_epochs {self.warmup_epochs} too: leave it out, and set "
                 "triangle_climb"
             )
-        if self.ema_consistency and self.ema_decay is None:
-            raise InputError(
-                f"ema_consistency ({self.ema_consistency}) compares with the moving average: set ema_decay (0.99)"
-            )
-        if self.ema_consistency and self.jsd:
-            raise InputError("jsd and ema_consistency are two ways to the same end: set one of them")
         if self.accumulate > self.batch_size:
             raise InputError(f"a batch of {self.batch_size} images can't be computed in {self.accumulate} slices")
 
@@ -198,7 +187,6 @@ RANGES = {
     "accumulate": Range(1, BATCH_MOST),
     "clip_norm": numbers(0, above=True),
     "ema_decay": numbers(0, 1, above=True, below=True),
-    "ema_consistency": numbers(),
     "pad": Range(0, PAD_MOST),
     "crop_size": Range(SIDE_LEAST, CROP_MOST),
     "log_steps": Range(1, INT64[1]),

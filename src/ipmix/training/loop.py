@@ -202,7 +202,7 @@ class _Run:
             method=method,
             mixing=mixing,
             views=views_of(config, method),
-            clean=config.jsd or config.ema_consistency > 0,
+            clean=config.jsd,
             flip=config.flip,
             pad=config.pad,
             size=config.crop_size,
@@ -223,17 +223,10 @@ class _Run:
         self.network, self.optimizer = processes.prepare(
             self.classifier, make_optimizer(config, self.classifier), compile=config.compile
         )
+        self.objective = Objective(config, method, self.classifier, self.network, processes.device)
         self.ema = copy.deepcopy(self.classifier).requires_grad_(False) if config.ema_decay else None
-        self.objective = Objective(
-            config, method, self.classifier, self.network, processes.device, self._answer_of_average
-        )
         self.facts: dict[str, Any] = {"size": size}
         self.position = _Position()
-
-    def _answer_of_average(self, images: torch.Tensor) -> torch.Tensor:
-        with torch.no_grad(), self.processes.autocast():
-            answer: torch.Tensor = self.published().eval()(images)
-        return answer
 
     def go(self, folder: RunFolder | None, stop: Interruption, display: TrainingDisplay, save_seconds: float) -> None:
         """The loop: epochs, batches, and what is written after them."""

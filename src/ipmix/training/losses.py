@@ -42,20 +42,6 @@ def jensen_shannon(*logits: torch.Tensor) -> torch.Tensor:
         return (chances * (logs - mixture)).sum(2).mean()
 
 
-def divergence_from(target: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
-    """The mean Kullback-Leibler divergence KL(target || answer) of predictions, a float32 scalar.
-
-    Args:
-        target: float[B, classes], logits of what is to be followed; no gradient goes there.
-        logits: float[B, classes], of what follows.
-    """
-    with torch.autocast(logits.device.type, enabled=False):
-        wanted = functional.log_softmax(target.detach().float(), 1)
-        return functional.kl_div(
-            functional.log_softmax(logits.float(), 1), wanted, reduction="batchmean", log_target=True
-        )
-
-
 def _check_targets(logits: torch.Tensor, labels: torch.Tensor) -> None:
     """Raise :class:`InputError` unless these are float[N, classes] and int64[B] or float[B, classes]."""
     for name, value in (("logits", logits), ("labels", labels)):

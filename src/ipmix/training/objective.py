@@ -2,11 +2,8 @@
 
 * cross-entropy of one view, with hard labels or with the soft ones of a method that mixes labels;
 * cross-entropy of the clean image and Jensen-Shannon consistency with two augmented views (AugMix, IPMix);
-* cross-entropy of one view, and consistency with what the weights' moving average says of the image without it;
-* Jensen-Shannon consistency with AugMax's worst mixture as one of the views, found against the network as it is now.
+* the same with AugMax's worst mixture as one of the views, found against the network as it is now.
 """
-
-from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -20,7 +17,7 @@ from ipmix.methods.protocol import Method
 from ipmix.models.dual_norm import ADVERSARIAL, MAIN, has_dual_norms, routed
 from ipmix.training.config import TrainingConfig
 from ipmix.training.loader import Batch
-from ipmix.training.losses import cross_entropy, divergence_from, jsd_loss
+from ipmix.training.losses import cross_entropy, jsd_loss
 from ipmix.training.validation import on_device
 
 
@@ -35,10 +32,6 @@ def views_of(config: TrainingConfig, method: Method | None) -> int:
             f"{method.name} mixes labels, and Jensen-Shannon consistency compares views of one image with one "
             "label: leave out jsd"
         )
-    if config.ema_consistency and method is not None and method.mixes_labels:
-        raise InputError(
-            f"{method.name} mixes labels, and ema_consistency compares an image with itself: leave that out"
-        )
     if isinstance(method, AugMax):
         if not config.jsd:
             raise InputError("AugMax's loss holds Jensen-Shannon consistency with its worst mixture: turn jsd on")
@@ -47,10 +40,7 @@ def views_of(config: TrainingConfig, method: Method | None) -> int:
 
 
 class Objective:
-    """The loss of a micro-batch, computed by ``network`` (``classifier``, made ready for all processes).
-
-    ``average`` gives the answer of the weights' moving average, where the loss compares with it.
-    """
+    """The loss of a micro-batch, computed by ``network`` (``classifier``, made ready for all processes)."""
 
     def __init__(
         self,
@@ -59,7 +49,6 @@ class Objective:
         classifier: nn.Module,
         network: nn.Module,
         device: torch.device,
-        average: Callable[[torch.Tensor], torch.Tensor] | None = None,
     ) -> None:
         if isinstance(method, AugMax) and not has_dual_norms(classifier):
             raise InputError(
@@ -67,7 +56,6 @@ class Objective:
             )
         self.config, self.method, self.device = config, method, device
         self.classifier, self.network = classifier, network
-        self.average = average
 
     def __call__(self, batch: Batch, micro_batch: np.ndarray, epoch: int) -> tuple[torch.Tensor, torch.Tensor]:
         """The mean loss of the images of a batch at the places ``micro_batch`` (int[n]), and how many are wrong.
@@ -79,12 +67,7 @@ class Objective:
         targets = torch.from_numpy(batch.labels if whole else batch.labels[micro_batch]).to(self.device)
         views = [images if whole else images[micro_batch] for images in batch.images]
         images = [on_device(view, self.device, channels_last=config.channels_last) for view in views]
-        if config.ema_consistency and self.average is not None:
-            wanted = self.average(images[0])
-            clean = self.network(images[1])
-            loss = cross_entropy(clean, targets, label_smoothing=config.label_smoothing)
-            loss = loss + config.ema_consistency * divergence_from(wanted, clean)
-        elif not config.jsd:
+        if not config.jsd:
             clean = self.network(images[0])
             loss = cross_entropy(clean, targets, label_smoothing=config.label_smoothing)
         else:

@@ -1,5 +1,6 @@
 """Where a study's images lie on this machine: figures don't depend on it, so that it is no part of the settings."""
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -47,11 +48,11 @@ class Places:
                 )
             return name
         if (self.data / name).is_dir() and splits(self.data / name):
-            return str(self.data / name)
+            return _folder(self.data / name)
         if splits(self.data):
             others = sorted(set(sources) - {"digits"})
             if len(others) == 1:
-                return str(self.data)
+                return _folder(self.data)
             raise InputError(
                 f"--data {self.data} is one set of images, and the cells need {', '.join(others)}: give the folder "
                 "that holds folders of these names, or choose --cells of one"
@@ -76,3 +77,8 @@ class Places:
             return str(self.folders[match[1]])
 
         return NAMED.sub(found, text)
+
+
+def _folder(path: Path) -> str:
+    """The folder as a source of data: one called cifar10 in the current folder is not the data of that name."""
+    return os.path.join(os.curdir, path) if str(path) in BUILT_IN else str(path)
