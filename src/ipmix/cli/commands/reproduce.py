@@ -105,7 +105,7 @@ def table(
     Args:
         name: The study, or a file of your own (.yaml).
         folders: Folders of results besides --out, as from other machines.
-        scale: The scale: paper or laptop.
+        scale: The scale: laptop, paper or another that the study has.
         seeds: Over these seeds; all that there are, if left out.
         cells: Only these cells.
         out: The folder of results.
@@ -188,7 +188,7 @@ def run(
 
     Args:
         name: The study (see ipmix reproduce list), or a file of your own (.yaml).
-        scale: At which size: paper or laptop.
+        scale: At which size: laptop, paper or another that the study has.
         seeds: One run of each cell for each of these.
         cells: Only these cells.
         jobs: How many cells at a time.
