@@ -71,6 +71,15 @@ def test_every_scale_says_what_it_is(name: str, scale: str) -> None:
     assert len(open_study(name).scale(scale).text) > 20
 
 
+@pytest.mark.parametrize("name", ["figure1", "table4"])
+def test_networks_of_the_headline_are_not_trained_anew(name: str) -> None:
+    there = {job.key for job in jobs(open_study("headline"), "laptop", [0])}
+    shared = [job.key in there for job in jobs(open_study(name), "laptop", [0])]
+    assert len(shared) >= 5
+    assert all(shared)
+    assert jobs(open_study(name), "laptop", [1])[0].key not in there
+
+
 def test_the_laptop_scale_trains_the_fast_network_on_cifar10() -> None:
     for name in ("headline", "table1", "table2", "table3", "table6", "table10", "figure4"):
         study = open_study(name)

@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -341,3 +342,6 @@ def test_a_page_of_where_networks_look(data: Path, tmp_path: Path) -> None:
     assert page.count("<img") >= 20, "each image, and its map"
     assert "Grad-CAM at" in page
     assert "Not yet trained: cutout." in page
+    # Networks of another study: nothing of this one is there but its page.
+    shutil.move(tmp_path / "out" / "look", tmp_path / "out" / "other")
+    assert write_attention(study, todo, tmp_path / "out", keeping) == tmp_path / "out" / "look" / "laptop" / "look.html"

@@ -72,6 +72,7 @@ def write_attention(study: Study, jobs: Sequence[Job], out: Path, manner: Manner
     side = images.images.shape[1]
     panel = Panel("The same images under each method", text, rows, max(96, min(side, 160)))
     path = out / study.name / found[0][0].scale / f"{study.name}.html"
+    path.parent.mkdir(parents=True, exist_ok=True)  # where all networks are another study's, nothing was put there yet
     write_page(path, cards, title=study.config.title, lead=study.config.text, panels=[panel], facts=_facts(found))
     return path
 
