@@ -1,5 +1,7 @@
+import io
 import json
 import re
+import zipfile
 
 import numpy as np
 import pytest
@@ -102,6 +104,47 @@ def test_a_file_of_somebody_else_s(tmp_path):
         PredictionFile(tmp_path / "empty.npz")
     with pytest.raises(InputError, match="no file"):
         PredictionFile(tmp_path / "absent.npz")
+
+
+def npy(array):
+    whole = io.BytesIO()
+    np.save(whole, array)
+    return whole.getvalue()
+
+
+LABELS, LOGITS = np.array([0, 1]), np.ones((2, 3), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ((("labels.npy", npy(LABELS)), ("labels", npy(LABELS[::-1].copy()))), "holds 'labels' twice"),
+        ((("labels.npy", npy(LABELS)), ("labels.npy", npy(LABELS + 1))), "holds 'labels' twice"),
+        ((("labels", b"junk"),), r"labels can't be read \(it is no array"),
+        (
+            (("labels.npy", npy(LABELS) + bytes(16)),),
+            r"labels can't be read \(it claims to hold 16 bytes and holds 32",
+        ),
+        (
+            (("labels.npy", npy(LABELS)), ("places/attack.npy", npy(LABELS))),
+            "places/attack says which images attack is of",
+        ),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_archives_that_contradict_themselves(tmp_path, members, message):
+    with zipfile.ZipFile(tmp_path / "theirs.npz", "w") as archive:
+        archive.writestr("logits.npy", npy(LOGITS))
+        for name, content in members:
+            archive.writestr(name, content)
+
+    def read():
+        shard = PredictionShard(tmp_path / "theirs.npz")
+        shard.array("labels")
+        shard.conditions()
+
+    with pytest.raises(InputError, match=f"theirs.npz:? {message}"):
+        read()
 
 
 def test_pickles_are_not_opened(tmp_path):

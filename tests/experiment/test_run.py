@@ -139,6 +139,7 @@ def test_only_the_first_process_looks_whether_the_folder_is_taken(
     (tmp_path / "out" / "metrics.jsonl").touch()
     begun: list[object] = []
     monkeypatch.setattr("ipmix.experiment.run.train_network", lambda *words, **_: begun.append(words))
+    monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "1")
     train(experiment, tmp_path / "out", ExecutionConfig(quiet=True))
     assert len(begun) == 1

@@ -1,5 +1,6 @@
 """The studies: the paper's figures as data, cells and scales put together, and what their files refuse."""
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -250,6 +251,29 @@ def test_a_study_of_ones_own(tmp_path: Path) -> None:
         ),
         ({"scales": {"small": {"like": "lap-top"}}}, "no scale 'lap-top' in scales.yaml; did you mean laptop"),
         ({"scales": {"small": {"only": ["plian"]}}}, "scales.small: there is no cell 'plian'; did you mean plain"),
+        ({"cells": {"plain": 5}}, r"cells\.plain: expected what differs, such as .*, got 5"),
+        (
+            {"scales": {"small": {"passes": {"clean": {}}, "cells": {"plain": [1]}}}},
+            r"scales\.small\.cells\.plain: expected what differs",
+        ),
+        (
+            {"paper": {"where": "T", "measured_on": "C", "rows": {"plain": 5}}},
+            r"paper\.rows\.plain: expected figures by measure, such as {clean_error: 4\.0}, got 5",
+        ),
+        (
+            {"base": {}, "cells": {"long": {"training": {"epochs": 50}}}, "scales": {"small": {"like": "laptop"}}},
+            r"cells\.long\.training\.epochs is 50, and scales\.small \(like: laptop\) has 10 in its place: say which "
+            r"under scales\.small\.cells\.long\.training\.epochs",
+        ),
+        (
+            {"scales": {"small": {"passes": {"clean": {}}, "changes": {"method": {"name": "augmix"}}}}},
+            r"cells\.plain\.method\.name is 'none', and scales\.small has 'augmix' in its place",
+        ),
+        (
+            {"cells": {"plain": {"training": {"seed": 3}}}},
+            r"cells\.plain\.training\.seed: seeds come from --seeds; leave it out",
+        ),
+        ({"cells": {"plain.work": None}}, r"cells: 'plain\.work' ends in \.work"),
         ({"reference": "ipmx"}, "reference: there is no cell 'ipmx'; did you mean ipmix"),
         (
             {"paper": {"where": "T", "measured_on": "C", "rows": {"plan": {}}}},
@@ -268,6 +292,23 @@ def test_a_study_of_ones_own(tmp_path: Path) -> None:
 def test_what_a_study_file_may_not_hold(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         open_study(written(tmp_path, **changes))
+
+
+def test_a_file_that_is_no_text_or_has_no_name(tmp_path: Path) -> None:
+    path = Path(written(tmp_path))
+    path.write_bytes(path.read_bytes().replace(b"mine", b"m\xefne"))
+    with pytest.raises(InputError, match=r"mine\.yaml is not text in UTF-8: byte \d+ is 0xef"):
+        open_study(str(path))
+    path.rename(tmp_path / "...yaml")
+    with pytest.raises(InputError, match="the file's name, which results are kept under"):
+        open_study(str(tmp_path / "...yaml"))
+
+
+def test_what_a_scale_lays_over_a_cell_is_said_there(tmp_path: Path) -> None:
+    cells = {"long": {"training": {"epochs": 50}}}
+    scale = {"like": "laptop", "cells": copy.deepcopy(cells)}  # YAML would write the same one as an alias
+    study = open_study(written(tmp_path, base={}, cells=cells, scales={"small": scale}))
+    assert study.experiment("long", "small", 0).training.epochs == 50
 
 
 def test_settings_of_a_cell_are_checked_with_its_name(tmp_path: Path) -> None:

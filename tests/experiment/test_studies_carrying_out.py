@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -132,13 +133,14 @@ def test_a_folder_called_as_data_is_that_folder(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for split in ("train", "test"):
-        (tmp_path / "cifar10" / split / "cat").mkdir(parents=True)
-        Image.new("RGB", (32, 32)).save(tmp_path / "cifar10" / split / "cat" / "1.png")
-        (tmp_path / "images" / split / "cat").mkdir(parents=True)
+        for name in "abcdefghij":
+            (tmp_path / "cifar10" / split / name).mkdir(parents=True)
+            Image.new("RGB", (32, 32)).save(tmp_path / "cifar10" / split / name / "1.png")
+            (tmp_path / "images" / split / name).mkdir(parents=True)
     (source,) = {Places(Path(given)).source("cifar10", ["cifar10"])}
     assert source == found
     if given != "images":
-        assert len(load(source, "test")) == 1
+        assert len(load(source, "test")) == 10
 
 
 def test_what_was_interrupted_goes_on_and_ends_the_same(
@@ -345,3 +347,25 @@ def test_a_page_of_where_networks_look(data: Path, tmp_path: Path) -> None:
     # Networks of another study: nothing of this one is there but its page.
     shutil.move(tmp_path / "out" / "look", tmp_path / "out" / "other")
     assert write_attention(study, todo, tmp_path / "out", keeping) == tmp_path / "out" / "look" / "laptop" / "look.html"
+
+
+def test_a_terminal_that_is_gone_is_as_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ipmix.experiment.studies import running
+
+    before = signal.getsignal(signal.SIGHUP)
+
+    def until_the_terminal_is_gone() -> None:
+        with running._terminating():
+            os.kill(os.getpid(), signal.SIGHUP)
+            time.sleep(5)
+
+    with pytest.raises(KeyboardInterrupt):
+        until_the_terminal_is_gone()
+    assert signal.getsignal(signal.SIGHUP) == before
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nohup
+    try:
+        with running._terminating():
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)

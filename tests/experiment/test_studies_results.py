@@ -1,6 +1,7 @@
 """Results of cells: whose they are, put together from folders, compared with the paper."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -269,9 +270,12 @@ def test_a_plot(table10: tuple[Study, Path], tmp_path: Path) -> None:
 
 
 def test_where_images_lie(tmp_path: Path) -> None:
-    for name in ("cifar10", "cifar100"):
+    for name, classes in (("cifar10", 10), ("cifar100", 100)):
         for split in ("train", "test"):
-            (tmp_path / name / split / "cat").mkdir(parents=True)
+            for i in range(classes):
+                (tmp_path / name / split / str(i)).mkdir(parents=True)
+    with pytest.raises(InputError, match="cifar100 has 100 classes, and cifar10, which the study is of, has 10"):
+        Places(tmp_path / "cifar100").source("cifar10", ["cifar10"])
     both = ("cifar10", "cifar100")
     assert Places(tmp_path).source("cifar100", both) == str(tmp_path / "cifar100")
     assert Places(tmp_path / "cifar10").source("cifar10", ["cifar10"]) == str(tmp_path / "cifar10")
@@ -287,3 +291,32 @@ def test_where_images_lie(tmp_path: Path) -> None:
     assert found.mixing.folder == str(tmp_path)
     with pytest.raises(InputError, match="pass --folder photos=DIR"):
         Places(tmp_path / "cifar10").experiment(photos, ["cifar10"])
+
+
+def test_cifar_that_is_not_there_is_told_before_anything_is_trained(tmp_path: Path) -> None:
+    here = open_study("table10").experiment("ipmix", "laptop", 0)
+    with pytest.raises(InputError, match=r"cifar10 is not here: pass --data DIR .*, or --download"):
+        Places(tmp_path).check_there(here)
+    Places(tmp_path, download=True).check_there(here)
+    (tmp_path / "cifar-10-batches-py").mkdir()
+    Places(tmp_path).check_there(here)
+
+
+def test_what_lies_in_a_folder_called_like_work_counts(tmp_path: Path) -> None:
+    job = job_of("table10", "ipmix")
+    write(job, tmp_path / "of.work", **dict.fromkeys(("clean_error",), 0.1))
+    assert len(Results([tmp_path / "of.work"])) == 1
+    (tmp_path / "of.work" / "table10").rename(tmp_path / "of.work" / "table10.work")
+    assert len(Results([tmp_path / "of.work"])) == 0
+
+
+def test_a_pipe_called_like_a_result_is_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "table10" / "laptop" / "ipmix-seed0.json"
+    path.parent.mkdir(parents=True)
+    os.mkfifo(path)
+    with pytest.raises(InputError, match="is no file, and is named like a result"):
+        Results([tmp_path])
+    path.unlink()
+    path.write_text("{")
+    with pytest.raises(InputError, match=r"is not readable JSON .*was it edited"):
+        Results([tmp_path])

@@ -18,6 +18,7 @@ from ipmix.core.errors import InputError
 from ipmix.core.ranges import Range, check_range
 from ipmix.core.terminal import tell
 from ipmix.core.threads import default_threads
+from ipmix.core.torchrun import process_count
 
 PROCESSES_MOST = 512
 
@@ -40,7 +41,7 @@ def in_processes(count: int, words: Sequence[str]) -> int:
     that fails first. Signals are passed on; processes whose starter is gone end as on SIGTERM.
     """
     check_range("--processes", count, Range(1, PROCESSES_MOST))
-    if (others := int(os.environ.get("WORLD_SIZE", "1"))) > 1:
+    if (others := process_count()) > 1:
         raise InputError(
             f"--processes {count} within torchrun: this is one of {others} processes already; leave --processes out"
         )

@@ -115,7 +115,7 @@ def _out_of_memory(error: BaseException) -> bool:
 
 def _lost_process(error: BaseException) -> str | None:
     """What torch says where a process of torchrun is gone, without loading torch; None where it says something else."""
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    if os.environ.get("WORLD_SIZE", "1") in ("", "1"):
         return None
     return next((words for words in LOST if words.lower() in str(error).lower()), None)
 

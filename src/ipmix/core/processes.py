@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from ipmix.core.errors import InputError
+from ipmix.core.torchrun import check_meeting, process_count
 
 Thing = TypeVar("Thing")
 Network = TypeVar("Network", bound=nn.Module)
@@ -183,6 +184,7 @@ def check_one_each(device: str) -> None:
     Raises:
         InputError: saying how many to start.
     """
+    check_meeting()
     here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     if device == "cpu" or here == 1 or not torch.cuda.is_available():
         return
@@ -200,7 +202,7 @@ def _on_processors(device: str) -> bool:
     Accelerate joins processes on processors only where it is told to: left to itself each would train alone, all of
     them in one folder. Over MPS no two can speak.
     """
-    if device == "cpu" or int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    if device == "cpu" or process_count() == 1:
         return device == "cpu"
     if not torch.accelerator.is_available():
         return True
@@ -241,7 +243,7 @@ class Team:
     def __init__(self, device: str) -> None:
         self.rank, self.count, self.device = 0, 1, device
         self._state: Any = None
-        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        if process_count() > 1:
             from accelerate import PartialState
 
             check_one_each(device)

@@ -62,6 +62,12 @@ def _fetch_cifar(source: str, root: Path) -> None:
     fetching.unpack(root / name, root, most=2 * size)
 
 
+def is_fetched(source: str, root: str | Path | None) -> bool:
+    """Whether CIFAR's files lie in ``root`` (or the user's cache folder); whether they are whole, reading tells."""
+    folder = {"cifar10": "cifar-10-batches-py", "cifar100": "cifar-100-python"}[source]
+    return ((cache_folder() / "data" if root is None else Path(root)) / folder).is_dir()
+
+
 def cifar(source: str, split: str, root: str | Path | None, download: bool) -> Images:
     """CIFAR as torchvision reads it, from ``root`` or the user's cache folder; fetched if that is asked for."""
     if split == "val":

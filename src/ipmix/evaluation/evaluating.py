@@ -1,6 +1,5 @@
 """From a model's name and a folder of images to predictions, a scorecard and a page: ``ipmix evaluate``."""
 
-import os
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from ipmix.core.image_sizes import SMALL_SIDE
 from ipmix.core.json_text import json_text
 from ipmix.core.processes import Team
 from ipmix.core.terminal import say, tell
+from ipmix.core.torchrun import is_first
 from ipmix.data.broken import list_broken
 from ipmix.data.datasets import tell_hidden
 from ipmix.data.sources import ImageSource, InMemory, OnDisk
@@ -61,7 +61,7 @@ def _alone(function: Callable[Concatenate[EvaluationRequest, P], R]) -> Callable
     @wraps(function)
     def holding(request: EvaluationRequest, /, *arguments: P.args, **options: P.kwargs) -> R:
         refuse_links(request.out, ("predictions", "predictions-anomalies"))
-        with alone(request.out) if os.environ.get("RANK", "0") == "0" else nullcontext():
+        with alone(request.out) if is_first() else nullcontext():
             return function(request, *arguments, **options)
 
     return holding

@@ -261,11 +261,14 @@ class PredictionShard:
         self._path = path
         try:
             with path.open("rb") as opened, _archive(opened) as file:
-                names = file.files
+                names, members = file.files, [] if file.zip is None else file.zip.namelist()
         except MemoryError:
             raise
         except Exception as error:  # zipfile, its decompressors and NumPy's headers raise a dozen kinds
             raise InputError(f"{path} can't be read as predictions ({_reason(error)})") from None
+        bare = [member.removesuffix(".npy") for member in members]
+        if twice := next((name for name in bare if bare.count(name) > 1), None):
+            raise InputError(f"{path} holds {visible(twice)!r} twice: which of the two counts, nobody can tell")
         if {"logits", "clean"} <= set(names):
             raise InputError(f"{path} holds both 'logits' and 'clean', two names of one array: leave one of them out")
         self._names = {("clean" if name == "logits" else name): name for name in names}
@@ -290,6 +293,12 @@ class PredictionShard:
             InputError: an array is named like no condition; left out, a misspelled one would go unnoticed.
         """
         found = []
+        for name in BESIDE:
+            if name in self._names and name.startswith("places/") and name.removeprefix("places/") not in self._names:
+                raise InputError(
+                    f"{self._path}: {name} says which images {name.removeprefix('places/')} is of, and there "
+                    "is no such array; leave it out, or add that"
+                )
         for name in sorted(self.names() - {*BESIDE}):
             try:
                 found.append(Condition.parse(name))
@@ -303,6 +312,8 @@ class PredictionShard:
             with self._path.open("rb") as opened, _archive(opened) as file:
                 _check_claim(file, self._names[name])
                 array: NDArray[Any] = file[self._names[name]]
+                if not isinstance(array, np.ndarray):
+                    raise ValueError("it is no array")
         except MemoryError:  # the one who asks knows what the array should be
             raise
         except Exception as error:  # as above
@@ -357,9 +368,9 @@ def _archive(opened: BinaryIO) -> NpzFile:
 
 
 def _check_claim(file: NpzFile, name: str) -> None:
-    """Refuse an array whose header claims more bytes than the archive has for it.
+    """Refuse an array whose header claims other than the bytes that the archive has for it.
 
-    Where a system promises any memory that is asked for, nothing else would stop it.
+    More, where a system promises any memory that is asked for, nothing else would stop; fewer would be read as all.
     """
     if file.zip is None or f"{name}.npy" not in file.zip.namelist():
         return  # NumPy has its own words for that
@@ -368,9 +379,10 @@ def _check_claim(file: NpzFile, name: str) -> None:
         version = np.lib.format.read_magic(member)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, _, dtype = read(member)
+        holds = entry.file_size - member.tell()
     claimed = math.prod(shape) * dtype.itemsize
-    if claimed > entry.file_size and not dtype.hasobject:
-        raise ValueError(f"it claims to hold {claimed:,} bytes and holds {entry.file_size:,}")
+    if claimed != holds and not dtype.hasobject:
+        raise ValueError(f"it claims to hold {claimed:,} bytes and holds {holds:,}")
 
 
 def _reason(error: Exception) -> str:

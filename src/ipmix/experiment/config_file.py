@@ -65,18 +65,22 @@ def read(
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{no_file(path)}; expected a settings file (YAML)")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{path} is not text in UTF-8: byte {error.start} is {error.object[error.start]:#04x}"
-        ) from None
-    content = parsed(text, str(path))
+    content = parsed(text_of(path), str(path))
     if not trust:
         refuse_code(content, str(path))
     for key, text in (changes or {}).items():
         _change(content, key, parsed(text, f"--set {key}"))
     return made(kind, content, str(path))
+
+
+def text_of(path: Path) -> str:
+    """What a file of settings holds; InputError if that is no text in UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path} is not text in UTF-8: byte {error.start} is {error.object[error.start]:#04x}"
+        ) from None
 
 
 def refuse_code(content: Any, source: str, advice: str = TRUST) -> None:

@@ -4,7 +4,6 @@ Made from a settings file (``experiments/*.yaml``) or from the words of ``ipmix 
 decides the figures is in it, and nothing else (not the number of threads, not the device).
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ipmix.core.checking import shown
 from ipmix.core.errors import InputError, visible
 from ipmix.core.extensions import is_of_a_hub, is_own
+from ipmix.core.torchrun import is_first
 from ipmix.data import datasets
 from ipmix.data.broken import LIST, list_broken
 from ipmix.data.built_in import BUILT_IN
@@ -78,7 +78,7 @@ def train(experiment: ExperimentConfig, out: Path, execution: ExecutionConfig | 
         compose(experiment.mixing.count, parse_mix(experiment.mixing.mix, KINDS))
     else:
         MixingSet.open(experiment.mixing.folder, decoding=_decoding(experiment.data))
-    first = os.environ.get("RANK", "0") == "0"
+    first = is_first()
     if first:  # alone: it has begun to write in there when a slower process of torchrun's comes to look
         refuse_taken(out, resume=how.resume, force=how.force)
     broken: list[Path] = []

@@ -122,6 +122,11 @@ def test_before_it_starts_it_says_what_it_will_take(study: list[str], capsys: py
     assert "not counted: the first run on a machine compiles as well, about half a minute for the method" in told
     assert main(["reproduce", "run", *study, "--device", "cpu", "--dry", "--cells", "plain"]) == 0
     assert "compiles" not in capsys.readouterr().err, "plain training has no kernel of a method"
+    for words in (["--here"], ["--no-estimate"], ["--seeds", "0,0"]):
+        assert main(["reproduce", "run", *study, "--device", "cpu", "--dry", *words]) == 0
+        told = capsys.readouterr().err
+        assert ("about" not in told) == ("--no-estimate" in words)
+        assert "2 cells, 0 done, 2 to do\n  tiny plain seed 0" in told
     assert not Path(study[-1]).exists(), "--dry leaves nothing behind"
 
 
@@ -199,6 +204,7 @@ def test_parts_of_the_work(study: list[str], capsys: pytest.CaptureFixture[str])
         (["status", "--out", "nowhere"], "there is no folder nowhere (--out)"),
         (["table", "table10", "--out", "nowhere"], "there is no folder nowhere of results"),
         (["table", "table10", "--folders", "here,there"], "there is no folder here of results"),
+        (["run", "table10", "--dry"], "cifar10 is not here: pass --data DIR"),
         (["tabel", "table10"], "did you mean table?"),
     ],
 )

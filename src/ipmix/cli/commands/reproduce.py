@@ -77,9 +77,9 @@ def status(name: str | None = None, /, *, out: Path = OUT, trust: bool = False) 
     from ipmix.experiment.studies.study import open_study
 
     _check_folder(out, "(--out); ipmix reproduce run makes it")
-    study = None if name is None else open_study(name, trust=trust).name
+    study = None if name is None else open_study(name, trust=trust)
     lines = states(out, Results([out]), study)
-    nothing = f"{out} holds no results {'yet' if study is None else f'of {study} yet'}\n"
+    nothing = f"{out} holds no results {'yet' if study is None else f'of {study.name} yet'}\n"
     for line in lines:
         say(f"{line}\n")
     if not lines:
@@ -121,6 +121,7 @@ def table(
     from ipmix.experiment.studies.results import Results
     from ipmix.experiment.studies.study import open_study
 
+    seeds = tuple(dict.fromkeys(seeds))
     study = open_study(name, trust=trust)
     study.cells(scale, cells)  # wrong names first
     for folder in (*folders, *([] if folders and out == OUT else [out])):
@@ -155,7 +156,8 @@ def _no_results(
     what += f" of {'cell' if len(cells) == 1 else 'cells'} {', '.join(cells)}" if cells else ""
     if seeds and (there := seeds_of(study, scale, results, cells)):
         return f"{what} with {seed_words(seeds)}; there are with {seed_words(there)}"
-    return f"{what} yet: ipmix reproduce run {name} makes them, and ipmix reproduce show {name} has the paper's figures"
+    at = "" if scale == "laptop" else f" --scale {scale}"
+    return f"{what} yet: ipmix reproduce run {name}{at} makes them, and reproduce show {name} has the paper's figures"
 
 
 def run(
@@ -210,11 +212,10 @@ def run(
             run.
         quiet: Show no progress.
     """
-    import os
-
     from ipmix.core.checking import check_count, check_threads, parse_shard
     from ipmix.core.errors import InputError
     from ipmix.core.progress import counted
+    from ipmix.core.torchrun import check_meeting, is_first, process_count
     from ipmix.experiment.studies.carrying_out import carry_out, sweep_killed
     from ipmix.experiment.studies.results import Results, refuse_other
     from ipmix.experiment.studies.results import jobs as jobs_of
@@ -226,8 +227,10 @@ def run(
     if not seeds:
         raise InputError("--seeds is empty; give at least one, such as 0,1,2")
     part, parts = parse_shard(shard)
+    check_meeting()
+    seeds = tuple(dict.fromkeys(seeds))
     study = open_study(name, trust=trust)
-    here = here or int(os.environ.get("WORLD_SIZE", "1")) > 1
+    here = here or process_count() > 1
     if study.config.kind == "epoch_time" and jobs > 1:
         tell(f"{study.name} measures time: one cell at a time\n")
         jobs = 1
@@ -238,11 +241,11 @@ def run(
     for job in todo:
         if not force:
             refuse_other(job, out)
-        manner.places.experiment(job.experiment, manner.sources)
-    first = os.environ.get("RANK", "0") == "0"
+        manner.places.check_there(manner.places.experiment(job.experiment, manner.sources))
+    first = is_first()
     if first and not dry:
         sweep_killed([job for job in every if job not in todo], every, out)
-    if here:
+    if here and not dry:
         for job in todo:
             carry_out(job, out, manner)
         return 0
@@ -253,8 +256,11 @@ def run(
         )
     if not todo:
         return _finish(study, every, out, manner)
-    if (estimate or dry) and not _announce(todo, manner, device, jobs, out, threads, yes or dry):
+    if estimate and not _announce(todo, manner, device, jobs, out, threads, yes or dry):
         return 2
+    if dry and not estimate:
+        for job in todo:
+            tell(f"  {job.name}\n")
     if dry:
         return 0
     words = _words(data, folder, download, device, threads, keep_weights, force, trust)

@@ -1,6 +1,5 @@
 """``ipmix train``: a classifier from a folder of images, CIFAR or digits."""
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from ipmix.cli.words import with_defaults
 from ipmix.core.errors import refuse_idle
 from ipmix.core.terminal import say, tell
 from ipmix.core.threads import default_threads
+from ipmix.core.torchrun import is_first, process_count
 from ipmix.experiment.config import DataConfig, ExecutionConfig, ExperimentConfig, MixingConfig
 from ipmix.training.config import TrainingConfig
 
@@ -82,7 +82,7 @@ def train(
     _refuse_idle_mixing(mixing, method)
     experiment = ExperimentConfig(DataConfig(**asdict(data)), method.config(), MixingConfig(**asdict(mixing)), training)
     outcome = run.train(experiment, out, execution)
-    if "test_error" in outcome.last and os.environ.get("RANK", "0") == "0":
+    if "test_error" in outcome.last and is_first():
         for label, row in (("last", outcome.last), ("best", outcome.best)):
             where = out / f"{label}.safetensors"
             if label == "best" and not where.exists():
@@ -99,7 +99,7 @@ def _suggest_processes() -> None:
     import torch
 
     cores = default_threads()
-    if cores > 1 and int(os.environ.get("WORLD_SIZE", "1")) == 1 and not torch.accelerator.is_available():
+    if cores > 1 and process_count() == 1 and not torch.accelerator.is_available():
         tell(f"one process trained; with --processes {cores} this machine is faster (docs/training.md)\n")
 
 

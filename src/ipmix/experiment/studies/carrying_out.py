@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import shlex
 import shutil
 import sys
@@ -17,6 +16,7 @@ from typing import Any
 from ipmix.core.errors import InputError
 from ipmix.core.files import alone, sweep, write_text
 from ipmix.core.json_text import json_text, read_json_object
+from ipmix.core.torchrun import is_first, process_count
 from ipmix.experiment.config import ExecutionConfig
 from ipmix.experiment.run import measure, train
 from ipmix.experiment.studies.measuring import CLOCK
@@ -67,8 +67,8 @@ def carry_out(job: Job, out: Path, manner: Manner) -> Path:
         InputError: another process is at this very cell, there is the result of other settings, or the images, the
             settings or the machine are not what is needed.
     """
-    first = os.environ.get("RANK", "0") == "0"
-    alone_here = int(os.environ.get("WORLD_SIZE", "1")) == 1  # several have agreed on what to do
+    first = is_first()
+    alone_here = process_count() == 1  # several have agreed on what to do
     about = provenance()  # of now: the source may have moved on when the cell is done
     path, work = job.path(out), job.work(out)
     with alone(work) if first else nullcontext():

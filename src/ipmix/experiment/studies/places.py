@@ -7,10 +7,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ipmix.core.errors import InputError
-from ipmix.data.built_in import BUILT_IN
+from ipmix.data.built_in import BUILT_IN, is_fetched
 from ipmix.data.datasets import splits
+from ipmix.data.folders import class_folders
 from ipmix.experiment.config import ExperimentConfig
 from ipmix.experiment.studies.study import NAMED
+
+CLASSES = {"cifar10": 10, "cifar100": 100}
+"""How many classes a folder given for these must have."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,22 @@ class Places:
     data: Path | None = None
     folders: Mapping[str, Path] = field(default_factory=dict)
     download: bool = False
+
+    def check_there(self, experiment: ExperimentConfig) -> None:
+        """Refuse, before anything is trained, a folder with other classes than the data's, and CIFAR that isn't there.
+
+        Args:
+            experiment: a cell's, with the folders of this machine.
+
+        Raises:
+            InputError: saying what to pass.
+        """
+        source = experiment.data.source
+        if source in CLASSES and not self.download and not is_fetched(source, self.root):
+            raise InputError(
+                f"{source} is not here: pass --data DIR (a folder with train/<class>/<image> and test, or one that "
+                "holds CIFAR's own files), or --download to fetch it"
+            )
 
     def experiment(self, experiment: ExperimentConfig, sources: Iterable[str]) -> ExperimentConfig:
         """The experiment with folders for names; ``sources`` are all the names of data that the study's cells use.
@@ -48,10 +68,12 @@ class Places:
                 )
             return name
         if (self.data / name).is_dir() and splits(self.data / name):
+            _check_classes(self.data / name, name)
             return _folder(self.data / name)
         if splits(self.data):
             others = sorted(set(sources) - {"digits"})
             if len(others) == 1:
+                _check_classes(self.data, name)
                 return _folder(self.data)
             raise InputError(
                 f"--data {self.data} is one set of images, and the cells need {', '.join(others)}: give the folder "
@@ -77,6 +99,18 @@ class Places:
             return str(self.folders[match[1]])
 
         return NAMED.sub(found, text)
+
+
+def _check_classes(path: Path, name: str) -> None:
+    """A folder given for CIFAR has its classes: results of other images would stand in its table."""
+    if (wanted := CLASSES.get(name)) is None or not (path / "train").is_dir():
+        return
+    found = len(class_folders(path / "train")[0])
+    if found != wanted:
+        raise InputError(
+            f"--data: {path} has {found} classes, and {name}, which the study is of, has {wanted}: give that, or "
+            "write a study of your own for other images"
+        )
 
 
 def _folder(path: Path) -> str:

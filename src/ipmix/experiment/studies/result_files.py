@@ -22,6 +22,9 @@ CLOCK_BOUNDS = {"epoch_seconds": (0.0, math.inf), "loader_share": (0.0, 1.0)}
 LARGEST = 1e300
 """No figure is larger: sums over seeds stay finite."""
 
+MOST_HOURS = 1_000_000
+"""A century of one run."""
+
 SEEDS = 2**63
 """Seeds are below this."""
 
@@ -40,7 +43,12 @@ def read_result(path: Path) -> dict[str, Any] | None:
         InputError: it can't be read, lacks a key, holds something else than what belongs there, or contradicts itself
             or its name; the message names the file and the key.
     """
-    content = read_json_object(path)
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} is no file, and is named like a result; remove it, or choose another folder")
+    try:
+        content = read_json_object(path)
+    except InputError as error:
+        raise InputError(f"{error}{ADVICE}") from None
     if content.get("schema") != SCHEMA:
         return None
     for key in ("study", "cell", "scale", "key"):
@@ -52,8 +60,8 @@ def read_result(path: Path) -> dict[str, Any] | None:
     for name in _mapping(content, "hours", path):
         key = f"hours.{plain(name, most=60)}"
         hours = _check_number(content["hours"][name], path, key)
-        if hours < 0:
-            raise _refused(path, key, "at least 0", hours)
+        if not 0 <= hours <= MOST_HOURS:
+            raise _refused(path, key, f"from 0 to {MOST_HOURS:,}", hours)
     _check_names(content, settings, path)
     return content
 

@@ -140,7 +140,9 @@ class Results:
         seen = set()
         for folder in folders:
             for path in sorted(Path(folder).rglob("*-seed*.json")):
-                if any(part.endswith(".work") for part in path.parts) or path.name.endswith(".scorecard.json"):
+                if any(part.endswith(".work") for part in path.relative_to(folder).parts) or path.name.endswith(
+                    ".scorecard.json"
+                ):
                     continue
                 if (place := real(path)) in seen:
                     continue
@@ -217,7 +219,8 @@ def refuse_other(job: Job, out: Path) -> None:
     ours = {"settings": job.settings, "passes": {name: settings_of(one) for name, one in job.passes.items()}}
     theirs = {
         "settings": there["settings"],
-        "passes": {name: one["settings"] for name, one in there["passes"].items()},
+        # What else was measured there makes it no other result.
+        "passes": {name: there["passes"][name]["settings"] for name in job.passes if name in there["passes"]},
     }
     lines = _differences(theirs, ours)
     if lines:

@@ -96,6 +96,9 @@ def run_jobs(
                     running.remove(one)
                     ended = _ended(one)
                     display.done()
+                    if ended.reason is not None and _is_held(ended.job.work(out)):
+                        display.line(f"{ended.job.name}: another process is at it; left to that one")
+                        continue
                     display.line(_told(ended))
                     if ended.reason is not None:
                         failed.append(ended)
@@ -201,20 +204,22 @@ def _is_held(folder: Path) -> bool:
 
 @contextmanager
 def _terminating() -> Iterator[None]:
-    """SIGTERM (a cluster's end of time) is as Ctrl-C."""
+    """SIGTERM (a cluster's end of time) and SIGHUP (the terminal is gone) are as Ctrl-C."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    try:
-        before = signal.signal(signal.SIGTERM, stop)
-    except ValueError:  # not the main thread
-        yield
-        return
+    before = {}
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", None)):
+        if number is None or signal.getsignal(number) == signal.SIG_IGN:  # nohup: it is to go on
+            continue
+        with suppress(ValueError):  # not the main thread
+            before[number] = signal.signal(number, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class _Display:

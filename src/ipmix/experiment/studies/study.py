@@ -11,7 +11,7 @@ from typing import Any, Literal
 from ipmix.core.errors import InputError, hidden, plain
 from ipmix.core.files import no_file
 from ipmix.experiment.config import EvaluationConfig, ExperimentConfig
-from ipmix.experiment.config_file import TRUST, made, parsed, refuse_code
+from ipmix.experiment.config_file import TRUST, made, parsed, refuse_code, text_of
 from ipmix.experiment.studies.measuring import CLOCK, measure_of, near, own_of, pass_of
 
 NAMED = re.compile(r"\{([\w-]+)\}")
@@ -206,7 +206,8 @@ def open_study(name: str, *, trust: bool = False) -> Study:
         path = Path(name)
         if not path.is_file():
             raise InputError(f"{no_file(path)}; expected a study's file (YAML)")
-        return _read(path.stem, path.read_text(encoding="utf-8"), str(path), str(path), trust)
+        _check_name(path.stem, f"{path}: the file's name, which results are kept under")
+        return _read(path.stem, text_of(path), str(path), str(path), trust)
     if name not in study_names():
         raise InputError(f"there is no study {name!r}; {near(name, study_names())}")
     return _shipped(name)
@@ -229,9 +230,15 @@ def _read(name: str, text: str, source: str, opens: str, trust: bool = False) ->
             _check_name(each, f"{source}: {key}")
     for measure in config.measures:
         measure_of(measure, source)
+    for cell, changes in config.cells.items():
+        _check_changes(changes, f"{source}: cells.{cell}")
     scales = {key: _scale(key, content, source) for key, content in config.scales.items()}
+    for key, scale in scales.items():
+        for cell, changes in scale.cells.items():
+            _check_changes(changes, f"{source}: scales.{key}.cells.{cell}")
     if opens != name:  # the package's own say in their words which network and data a scale puts in the place of theirs
         for key, scale in scales.items():
+            _refuse_seeds(config, source)
             _refuse_replaced(config, (config.scales[key] or {}).get("changes") or {}, key, scale, source)
     cells = {key: {} if changes is None else changes for key, changes in config.cells.items()}
     for what, names in [("reference", [config.reference] if config.reference else [])] + [
@@ -245,8 +252,18 @@ def _read(name: str, text: str, source: str, opens: str, trust: bool = False) ->
     return Study(name, replace(config, cells=cells), paper, scales, opens)
 
 
+def _check_changes(changes: Any, where: str) -> None:
+    """A cell says what differs, by the keys of an experiment's file."""
+    if changes is not None and not isinstance(changes, Mapping):
+        raise InputError(
+            f"{where}: expected what differs, such as {{method: {{name: ipmix}}}}, got {plain(repr(changes), most=60)}"
+        )
+
+
 def _check_name(name: Any, where: str) -> None:
     """Results are files of these names: a stranger's study puts none outside of its folder."""
+    if isinstance(name, str) and name.endswith(".work"):
+        raise InputError(f"{where}: {plain(repr(name), most=60)} ends in .work, as folders of unfinished cells do")
     if not isinstance(name, str) or not name.strip() or name[0] in ".-" or set(name) & set('/\\:"*?<>|'):
         raise InputError(
             f"{where}: {plain(repr(name), most=60)} is no name: expected a text that can be a file's name, without "
@@ -279,18 +296,35 @@ def _scale(name: str, content: Any, source: str) -> ScaleConfig:
 def _refuse_replaced(
     config: StudyConfig, own_changes: Mapping[str, Any], key: str, scale: ScaleConfig, source: str
 ) -> None:
-    """Raise :class:`InputError` where a shared scale would put something else in the place of the base's setting."""
-    for group, settings in config.base.items():
-        shared = scale.changes.get(group)
-        if not isinstance(settings, Mapping) or not isinstance(shared, Mapping):
-            continue
-        for name, value in settings.items():
-            if name in shared and shared[name] != value and name not in (own_changes.get(group) or {}):
+    """Raise :class:`InputError` where a scale would put something else in the place of a setting.
+
+    In the place of the base's a shared one: the scale's own are there to be laid over it. In the place of a cell's any.
+    """
+    found: list[tuple[str, str, Mapping[str, Any], str | None]] = [("base", "the base", config.base, None)]
+    found += [(f"cells.{cell}", "the cell", config.cells.get(cell) or {}, cell) for cell in scale.only or config.cells]
+    for place, said, changes, cell in found:
+        for group, settings in changes.items():
+            laid = scale.changes.get(group)
+            if not isinstance(settings, Mapping) or not isinstance(laid, Mapping):
+                continue
+            last = (own_changes if cell is None else scale.cells.get(cell) or {}).get(group) or {}
+            for name, value in settings.items():
+                if name not in laid or laid[name] == value or name in last:
+                    continue
+                under = f"scales.{key}.changes" if cell is None else f"scales.{key}.cells.{cell}"
                 raise InputError(
-                    f"{source}: base.{group}.{name} is {plain(repr(value), most=60)}, and scales.{key} (like: "
-                    f"{scale.like}) has {plain(repr(shared[name]), most=60)} in its place: say which under "
-                    f"scales.{key}.changes.{group}.{name}, which comes last, or leave it out of the base"
+                    f"{source}: {place}.{group}.{name} is {plain(repr(value), most=60)}, and scales.{key}"
+                    f"{f' (like: {scale.like})' if scale.like else ''} has {plain(repr(laid[name]), most=60)} in its "
+                    f"place: say which under {under}.{group}.{name}, which comes last, or leave it out of {said}"
                 )
+
+
+def _refuse_seeds(config: StudyConfig, source: str) -> None:
+    """Seeds are asked for by --seeds; one in the file would be replaced without a word."""
+    for place, changes in (("base", config.base), *((f"cells.{cell}", one) for cell, one in config.cells.items())):
+        training = (changes or {}).get("training")
+        if isinstance(training, Mapping) and "seed" in training:
+            raise InputError(f"{source}: {place}.training.seed: seeds come from --seeds; leave it out")
 
 
 def _check_passes(config: StudyConfig, scales: Mapping[str, ScaleConfig], source: str) -> None:
@@ -311,6 +345,11 @@ def _paper(config: StudyConfig, cells: Mapping[str, Any], source: str) -> dict[s
         if cell not in cells:
             raise InputError(f"{source}: paper.rows: there is no cell {cell!r}; {near(cell, cells)}")
         rows[cell] = {}
+        if not isinstance(row, Mapping):
+            raise InputError(
+                f"{source}: paper.rows.{cell}: expected figures by measure, such as {{{config.measures[0]}: 4.0}}, got "
+                f"{plain(repr(row), most=60)}"
+            )
         for measure, value in row.items():
             if measure not in config.measures:
                 raise InputError(
