@@ -321,3 +321,19 @@ def test_random_parts_have_one_size(folder: Path) -> None:
         DataConfig(str(folder), size=0)
     with pytest.raises(InputError, match="at least 1, got 0"):
         MixingConfig(count=0)
+
+
+def test_built_in_images_are_measured_at_the_size_they_are_trained_at(tmp_path: Path) -> None:
+    from ipmix.experiment.run import run_experiment
+
+    experiment = ExperimentConfig(
+        data=DataConfig(source="digits", size=16),
+        method=MethodConfig(name="none"),
+        training=TrainingConfig(model="wrn-10-1", epochs=1, batch_size=64),
+        evaluation=EvaluationConfig(corruptions=("none",), attack=False, limit=200),
+    )
+    card = run_experiment(experiment, tmp_path / "out", ExecutionConfig(quiet=True), names=("last",))["measured"][
+        "last"
+    ]
+    assert card["measures"]["clean_error"]["value"] is not None
+    assert json.loads((tmp_path / "out" / "measured-last" / "scorecard.json").read_text())["made"]["side"] == 16

@@ -191,7 +191,7 @@ def scan_data(request: EvaluationRequest, quiet: bool, data: str, split: str | N
     here = datasets.splits(data)
     chosen = split or next((name for name in ("test", "val") if name in here), "test")
     if data in BUILT_IN:
-        return datasets.load(data, chosen, root=request.root, quiet=quiet)
+        return datasets.load(data, chosen, size=request.size, root=request.root, quiet=quiet)
     return datasets.scan(data, chosen, DecodeConfig(exif=request.exif))
 
 
