@@ -3,7 +3,7 @@
 import pytest
 
 from ipmix.core.errors import InputError
-from ipmix.core.torchrun import MEETING, check_meeting, is_first, process_count
+from ipmix.core.torchrun import MEETING, check_meeting, is_first, process_count, process_count_here
 
 
 @pytest.fixture(autouse=True)
@@ -36,5 +36,7 @@ def test_one_of_several(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("text", ["abc", "0", "-1", "1.5"])
 def test_no_number_of_processes(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("WORLD_SIZE", text)
-    with pytest.raises(InputError, match=f"WORLD_SIZE is '{text}'; expected a number of processes.*unset it"):
-        process_count()
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", text)
+    for variable, ask in (("WORLD_SIZE", process_count), ("LOCAL_WORLD_SIZE", process_count_here)):
+        with pytest.raises(InputError, match=f"environment's {variable} is '{text}'; expected a number.*unset it"):
+            ask()

@@ -2,7 +2,6 @@
 
 import atexit
 import gc
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -13,7 +12,7 @@ import torch
 from torch import nn
 
 from ipmix.core.errors import InputError
-from ipmix.core.torchrun import check_meeting, process_count
+from ipmix.core.torchrun import check_meeting, process_count, process_count_here
 
 Thing = TypeVar("Thing")
 Network = TypeVar("Network", bound=nn.Module)
@@ -185,7 +184,7 @@ def check_one_each(device: str) -> None:
         InputError: saying how many to start.
     """
     check_meeting()
-    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    here = process_count_here()
     if device == "cpu" or here == 1 or not torch.cuda.is_available():
         return
     there = torch.cuda.device_count()

@@ -14,10 +14,19 @@ def process_count() -> int:
     Raises:
         InputError: WORLD_SIZE is no number of processes.
     """
-    text = os.environ.get("WORLD_SIZE", "").strip()
+    return _count_of("WORLD_SIZE")
+
+
+def process_count_here() -> int:
+    """How many of them are on this machine; errors as :func:`process_count`, of LOCAL_WORLD_SIZE."""
+    return _count_of("LOCAL_WORLD_SIZE")
+
+
+def _count_of(variable: str) -> int:
+    text = os.environ.get(variable, "").strip()
     if text and not (text.isdecimal() and int(text) > 0):
         raise InputError(
-            f"the environment's WORLD_SIZE is {plain(repr(text), most=40)}; expected a number of processes, as "
+            f"the environment's {variable} is {plain(repr(text), most=40)}; expected a number of processes, as "
             "torchrun sets it: unset it"
         )
     return int(text or 1)

@@ -14,6 +14,7 @@ places in the shard under ``places/attack`` (int64[m]); without them it is taken
 import hashlib
 import math
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -266,8 +267,8 @@ class PredictionShard:
             raise
         except Exception as error:  # zipfile, its decompressors and NumPy's headers raise a dozen kinds
             raise InputError(f"{path} can't be read as predictions ({_reason(error)})") from None
-        bare = [member.removesuffix(".npy") for member in members]
-        if twice := next((name for name in bare if bare.count(name) > 1), None):
+        counts = Counter(member.removesuffix(".npy") for member in members)
+        if twice := next((name for name, count in counts.items() if count > 1), None):
             raise InputError(f"{path} holds {visible(twice)!r} twice: which of the two counts, nobody can tell")
         if {"logits", "clean"} <= set(names):
             raise InputError(f"{path} holds both 'logits' and 'clean', two names of one array: leave one of them out")

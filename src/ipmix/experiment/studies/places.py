@@ -32,7 +32,7 @@ class Places:
     download: bool = False
 
     def check_there(self, experiment: ExperimentConfig) -> None:
-        """Refuse, before anything is trained, a folder with other classes than the data's, and CIFAR that isn't there.
+        """Refuse, before anything is trained, CIFAR that isn't there.
 
         Args:
             experiment: a cell's, with the folders of this machine.
