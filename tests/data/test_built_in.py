@@ -5,12 +5,14 @@ import numpy as np
 import pytest
 
 from ipmix.core.errors import InputError
+from ipmix.data.built_in import BUILT_IN, SIZES
 from ipmix.data.datasets import load
 
 
 def test_digits_are_split_evenly_and_for_good() -> None:
     train, test = load("digits", "train"), load("digits", "test")
     assert (len(train), len(test)) == (1352, 445)
+    assert SIZES["digits"] == (len(train), len(test), train.images.shape[1], len(train.classes))
     assert train.images.shape[1:] == (32, 32, 3)
     for dataset in (train, test):
         counts = np.bincount(dataset.labels, minlength=10)
@@ -18,6 +20,10 @@ def test_digits_are_split_evenly_and_for_good() -> None:
     rows = {image.tobytes() for image in train.images}
     assert not any(image.tobytes() in rows for image in test.images)
     assert np.array_equal(load("digits", "test").images, test.images)
+
+
+def test_the_size_of_each_is_known() -> None:
+    assert set(SIZES) == set(BUILT_IN)
 
 
 def test_cifar_is_not_downloaded_unasked(tmp_path: Path) -> None:

@@ -265,8 +265,18 @@ def test_a_plot(table10: tuple[Study, Path], tmp_path: Path) -> None:
     assert "<svg" in (tmp_path / "table.svg").read_text()
     with pytest.raises(InputError, match="no results to plot"):
         plot(compare(study, "laptop", (), Results([tmp_path / "none"])), tmp_path / "other.svg")
-    with pytest.raises(InputError, match=r"table\.doc"):
-        plot(compare(study, "laptop", (), Results([out])), tmp_path / "table.doc")
+    made = compare(study, "laptop", (), Results([out]))
+    for name in ("table.doc", "table"):  # without an ending matplotlib would write another file than was asked for
+        with pytest.raises(InputError, match=rf"{name} \(--plot\): the ending .*png"):
+            plot(made, tmp_path / name)
+    with pytest.raises(InputError, match=r"folder .*none does not exist"):
+        plot(made, tmp_path / "none" / "table.png")
+    before = (tmp_path / "table.svg").read_bytes()
+    with pytest.raises(InputError, match="exists already"):
+        plot(made, tmp_path / "table.svg")
+    assert (tmp_path / "table.svg").read_bytes() == before
+    plot(made, tmp_path / "table.SVG", force=True)
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {"table.SVG", "table.svg"}
 
 
 def test_where_images_lie(tmp_path: Path) -> None:

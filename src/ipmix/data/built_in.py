@@ -11,6 +11,9 @@ from ipmix.data import fetching
 
 BUILT_IN = ("digits", "cifar10", "cifar100")
 
+SIZES = {"digits": (1352, 445, 32, 10), "cifar10": (50_000, 10_000, 32, 10), "cifar100": (50_000, 10_000, 32, 100)}
+"""Training images, test images, their side and their classes."""
+
 CIFAR_URL = "https://www.cs.toronto.edu/~kriz/"
 CIFAR_ARCHIVES = {
     "cifar10": (

@@ -219,6 +219,30 @@ def test_what_it_refuses(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("{method: {name: ipmix, options: {kk: 3}}}", "kk"),
+        ("{method: {name: ipmx}}", "did you mean ipmix?"),
+        ("{training: {epochs: many}}", "epochs"),
+    ],
+)
+@pytest.mark.parametrize("command", [["show"], ["run", "--dry", "--no-estimate"]])
+def test_what_cannot_be_run_is_not_shown_either(
+    command: list[str], cell: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(
+        "title: My own\nmeasures: [clean_error]\nbase: {data: {source: digits}}\n"
+        f"cells: {{a: {{}}, b: {cell}}}\nscales: {{laptop: {{passes: {{clean: {{}}}}}}}}\n"
+    )
+    assert main(["reproduce", command[0], str(path), *command[1:]]) == 2
+    told = capsys.readouterr()
+    assert message in told.err
+    assert "cell b" in told.err
+    assert not told.out
+
+
 def test_time_is_reckoned_from_passes() -> None:
     each: dict[str, Any] = {"test": 1000, "side": 32, "forward": 1.0, "corrupting": 0.0}
     assert pass_seconds(PassConfig(), **each) == 1000

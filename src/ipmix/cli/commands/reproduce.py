@@ -42,9 +42,12 @@ def show(name: str, /, *, markdown: bool = False, trust: bool = False) -> None:
 
     from ipmix.core.progress import counted
     from ipmix.experiment.studies.rendering import paper_table
+    from ipmix.experiment.studies.results import jobs
     from ipmix.experiment.studies.study import open_study
 
     study = open_study(name, trust=trust)
+    for job in (job for scale in study.scales for job in jobs(study, scale, (0,))):
+        _ = job.key  # what can't be run is no study to show
     write = partial(say, lines=True)
     write(f"{study.name}: {study.config.title}\n")
     if study.config.text:
@@ -98,6 +101,7 @@ def table(
     format: Literal["text", "markdown", "csv", "json"] = "text",
     paper: bool = True,
     plot: Path | None = None,
+    force: bool = False,
     trust: bool = False,
 ) -> None:
     """The paper's table beside ours: means and deviations over seeds, and where our order differs.
@@ -112,6 +116,7 @@ def table(
         format: text, markdown, csv or json.
         paper: In text and Markdown the paper's figures too; --no-paper leaves ours alone.
         plot: Draw it as well, to this file (.png, .pdf, .svg; needs matplotlib).
+        force: Replace the file of --plot if it exists.
         trust: Let a file of your own name code (module:Name), which is then run.
     """
     from ipmix.core.errors import InputError
@@ -131,7 +136,7 @@ def table(
     if not comparison.found:
         raise InputError(_no_results(study, scale, seeds, cells, results, name))
     if plot is not None:
-        draw(comparison, plot)
+        draw(comparison, plot, force=force)
     say(rendered(comparison, format, paper=paper), lines=True)
 
 

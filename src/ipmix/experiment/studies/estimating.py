@@ -16,7 +16,7 @@ import torch
 from ipmix import models
 from ipmix.core.image_sizes import SMALL_SIDE
 from ipmix.corruptions import corrupt
-from ipmix.data.built_in import BUILT_IN
+from ipmix.data.built_in import BUILT_IN, SIZES
 from ipmix.data.datasets import scan, splits
 from ipmix.evaluation.plan import attack_cost, frame_count_of
 from ipmix.experiment.config import ExperimentConfig
@@ -28,10 +28,8 @@ from ipmix.experiment.studies.study import PassConfig
 MOST_SECONDS = 60.0
 """What all measuring together may take."""
 
-KNOWN = {"cifar10": (50_000, 10_000, 32, 10), "cifar100": (50_000, 10_000, 32, 100), "digits": (1347, 450, 32, 10)}
-"""Training images, test images, their side and classes, of the data that the library knows."""
-
 IMAGENET = (1_281_167, 50_000, 224, 1000)
+"""Training images, test images, their side and classes."""
 
 STATE_FACTOR = 5
 """A run's files, times the weights: last, best, and the state with the optimizer's momentum; one being written."""
@@ -90,13 +88,13 @@ def counts(name: str, experiment: ExperimentConfig) -> tuple[int, int, int, int]
     """Training images, test images, side and classes of an experiment's data."""
     source, data = experiment.data.source, experiment.data
     if source in BUILT_IN:
-        return KNOWN[source]
+        return SIZES[source]
     if not Path(source).is_dir():
-        return KNOWN.get(name, IMAGENET)
+        return SIZES.get(name, IMAGENET)
     there = splits(source)
     train = scan(source, "train")
     test = data.test_split or next((split for split in ("test", "val") if split in there), None)
-    side = experiment.training.crop_size if data.crop == "resized" else (data.size or KNOWN.get(name, (0, 0, 32))[2])
+    side = experiment.training.crop_size if data.crop == "resized" else (data.size or SIZES.get(name, (0, 0, 32))[2])
     return len(train), len(scan(source, test)) if test else 0, side, len(train.classes)
 
 

@@ -7,14 +7,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ipmix.core.errors import InputError
-from ipmix.data.built_in import BUILT_IN, is_fetched
+from ipmix.data.built_in import BUILT_IN, SIZES, is_fetched
 from ipmix.data.datasets import splits
 from ipmix.data.folders import class_folders
 from ipmix.experiment.config import ExperimentConfig
 from ipmix.experiment.studies.study import NAMED
 
-CLASSES = {"cifar10": 10, "cifar100": 100}
-"""How many classes a folder given for these must have."""
+CIFAR = ("cifar10", "cifar100")
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class Places:
             InputError: saying what to pass.
         """
         source = experiment.data.source
-        if source in CLASSES and not self.download and not is_fetched(source, self.root):
+        if source in CIFAR and not self.download and not is_fetched(source, self.root):
             raise InputError(
                 f"{source} is not here: pass --data DIR (a folder with train/<class>/<image> and test, or one that "
                 "holds CIFAR's own files), or --download to fetch it"
@@ -81,7 +80,7 @@ class Places:
             )
         if not self.data.is_dir():
             raise InputError(f"there is no folder {self.data} (--data)")
-        if name in ("cifar10", "cifar100"):
+        if name in CIFAR:
             return name  # the folder holds CIFAR's own files, or downloads go there
         raise InputError(f"--data {self.data} holds no folder {name}, and no train/<class>/<image> either")
 
@@ -103,8 +102,9 @@ class Places:
 
 def _check_classes(path: Path, name: str) -> None:
     """A folder given for CIFAR has its classes: results of other images would stand in its table."""
-    if (wanted := CLASSES.get(name)) is None or not (path / "train").is_dir():
+    if name not in CIFAR or not (path / "train").is_dir():
         return
+    wanted = SIZES[name][3]
     found = len(class_folders(path / "train")[0])
     if found != wanted:
         raise InputError(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ipmix.core.errors import InputError
+from ipmix.core.files import refuse_existing, refuse_no_folder, replacing
 from ipmix.core.json_text import json_text
 from ipmix.experiment.studies.comparing import Comparison, Disagreement, Figures, disagreements
 from ipmix.experiment.studies.measuring import column_of
@@ -202,8 +203,13 @@ def _data(table: Comparison) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def plot(table: Comparison, path: Path) -> None:
-    """A panel for each measure: our mean and deviation of each cell, and the paper's figure where there is one."""
+def plot(table: Comparison, path: Path, *, force: bool = False) -> None:
+    """A panel for each measure: our mean and deviation of each cell, and the paper's figure where there is one.
+
+    Raises:
+        InputError: matplotlib is not there; ``path``'s ending is none that it writes, its folder isn't there, or it
+            exists (``force`` replaces it); there are no results.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -212,6 +218,14 @@ def plot(table: Comparison, path: Path) -> None:
     measures = [one for one in table.study.config.measures if any(table.figures[c][one].by_seed for c in table.cells)]
     if not measures:
         raise InputError("there are no results to plot yet")
+    ending = path.suffix.removeprefix(".").lower()
+    if ending not in (known := Figure().canvas.get_supported_filetypes()):
+        raise InputError(
+            f"{path} (--plot): the ending says which kind of picture it is, and must be one of "
+            f"{', '.join(sorted(known))}"
+        )
+    refuse_no_folder(path)
+    refuse_existing(path, force=force)
     figure = Figure(figsize=(2.6 * len(measures) + 1.6, 0.34 * len(table.cells) + 1.1), layout="constrained")
     places = list(range(len(table.cells)))[::-1]
     panels = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
@@ -231,10 +245,8 @@ def plot(table: Comparison, path: Path) -> None:
         panel.grid(axis="x", alpha=0.3)
     panels[0].set_yticks(places, [table.study.called(cell) for cell in table.cells])
     panels[0].legend(fontsize=8)
-    try:
-        figure.savefig(path)
-    except ValueError as error:
-        raise InputError(f"{path}: {error}") from None
+    with replacing(path) as file:
+        figure.savefig(file, format=ending)
 
 
 def _title(measure: str) -> str:
