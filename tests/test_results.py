@@ -13,6 +13,7 @@ from ipmix.cli.main import main
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "docs/results.md")
 MARK = re.compile(r"<!-- made by: ipmix (.*?)(, the table alone)? -->\n(.*?)\n<!-- end -->", re.S)
+DRAWN = re.compile(r"<!-- drawn by: ipmix (.*?) -->\n!\[[^\]]+\]\((.*?)\)")
 
 pytestmark = pytest.mark.skipif(not (ROOT / "results" / "studies").is_dir(), reason="the results are not here")
 
@@ -39,6 +40,34 @@ def test_another_figure_would_be_seen(monkeypatch: pytest.MonkeyPatch, capsys: p
     monkeypatch.chdir(ROOT)
     words, alone, text = MARK.findall((ROOT / "README.md").read_text(encoding="utf-8"))[0]
     assert re.sub(r"(\d)\.(\d)", r"\2.\1", text, count=1).strip() != made(words, bool(alone), capsys)
+
+
+def said_by(path: Path) -> str:
+    """What an SVG's description says it shows."""
+    found = re.search(r"<dc:description>(.*?)</dc:description>", path.read_text(encoding="utf-8"), re.S)
+    assert found, f"{path} says nothing"
+    return found[1].strip()
+
+
+def test_pictures_show_the_figures_of_the_results(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Lines and letters differ between versions of matplotlib; what a picture says of itself doesn't."""
+    pytest.importorskip("matplotlib", reason="draws the pictures")
+    monkeypatch.chdir(ROOT)
+    found = DRAWN.findall((ROOT / "docs" / "results.md").read_text(encoding="utf-8"))
+    assert found
+    for number, (words, image) in enumerate(found):
+        again = tmp_path / f"{number}.svg"
+        parts = shlex.split(words)
+        parts[parts.index("--plot") + 1] = str(again)
+        assert main(parts) == 0
+        assert said_by(again) == said_by(ROOT / "docs" / image), f"{image}: draw it again by ipmix {words}"
+    first = said_by(again)
+    parts[parts.index("--seeds") + 1] = "0"
+    assert main(parts) == 0
+    assert said_by(again) != first, "other figures would be seen"
+    capsys.readouterr()
 
 
 def test_every_result_names_commit_seed_and_machine() -> None:

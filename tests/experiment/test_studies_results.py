@@ -11,7 +11,7 @@ import pytest
 from ipmix.core.errors import InputError
 from ipmix.experiment.studies.comparing import compare, disagreements
 from ipmix.experiment.studies.places import Places
-from ipmix.experiment.studies.rendering import COLUMNS, _grid, plot, rendered
+from ipmix.experiment.studies.rendering import COLUMNS, _grid, rendered
 from ipmix.experiment.studies.result_files import SCHEMA, key_of
 from ipmix.experiment.studies.results import Job, Results, jobs, refuse_other, settings_of
 from ipmix.experiment.studies.study import Study, open_study
@@ -256,27 +256,6 @@ def test_the_table_in_other_forms(table10: tuple[Study, Path]) -> None:
     assert data["rows"]["ipmix"]["clean_error"]["by_seed"] == {"0": pytest.approx(10.0), "1": pytest.approx(15.0)}
     assert len(data["missing"]) == 2
     assert len(data["disagreements"]) == len(disagreements(table))
-
-
-def test_a_plot(table10: tuple[Study, Path], tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib", reason="draws the plot")
-    study, out = table10
-    plot(compare(study, "laptop", (), Results([out])), tmp_path / "table.svg")
-    assert "<svg" in (tmp_path / "table.svg").read_text()
-    with pytest.raises(InputError, match="no results to plot"):
-        plot(compare(study, "laptop", (), Results([tmp_path / "none"])), tmp_path / "other.svg")
-    made = compare(study, "laptop", (), Results([out]))
-    for name in ("table.doc", "table"):  # without an ending matplotlib would write another file than was asked for
-        with pytest.raises(InputError, match=rf"{name} \(--plot\): the ending .*png"):
-            plot(made, tmp_path / name)
-    with pytest.raises(InputError, match=r"folder .*none does not exist"):
-        plot(made, tmp_path / "none" / "table.png")
-    before = (tmp_path / "table.svg").read_bytes()
-    with pytest.raises(InputError, match="exists already"):
-        plot(made, tmp_path / "table.svg")
-    assert (tmp_path / "table.svg").read_bytes() == before
-    plot(made, tmp_path / "table.SVG", force=True)
-    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {"table.SVG", "table.svg"}
 
 
 def test_where_images_lie(tmp_path: Path) -> None:

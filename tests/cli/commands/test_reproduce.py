@@ -205,6 +205,7 @@ def test_parts_of_the_work(study: list[str], capsys: pytest.CaptureFixture[str])
         (["table", "table10", "--out", "nowhere"], "there is no folder nowhere of results"),
         (["table", "table10", "--folders", "here,there"], "there is no folder here of results"),
         (["run", "table10", "--dry"], "cifar10 is not here: pass --data DIR"),
+        (["table", "table10", "--plane", "clean_error,mean_corruption_error"], "pass that too"),
         (["tabel", "table10"], "did you mean table?"),
     ],
 )

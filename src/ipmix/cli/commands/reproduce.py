@@ -101,6 +101,7 @@ def table(
     format: Literal["text", "markdown", "csv", "json"] = "text",
     paper: bool = True,
     plot: Path | None = None,
+    plane: tuple[str, ...] = (),
     force: bool = False,
     trust: bool = False,
 ) -> None:
@@ -114,14 +115,16 @@ def table(
         cells: Only these cells.
         out: The folder of results.
         format: text, markdown, csv or json.
-        paper: In text and Markdown the paper's figures too; --no-paper leaves ours alone.
-        plot: Draw it as well, to this file (.png, .pdf, .svg; needs matplotlib).
+        paper: In text, Markdown and plots the paper's figures too; --no-paper leaves ours alone.
+        plot: Draw it as well, to this file (.png, .pdf, .svg; needs matplotlib): a panel for each measure.
+        plane: In the plot one measure against another instead, such as clean_error,mean_corruption_error.
         force: Replace the file of --plot if it exists.
         trust: Let a file of your own name code (module:Name), which is then run.
     """
     from ipmix.core.errors import InputError
     from ipmix.experiment.studies.comparing import compare
-    from ipmix.experiment.studies.rendering import plot as draw
+    from ipmix.experiment.studies.plotting import check_plot
+    from ipmix.experiment.studies.plotting import plot as draw
     from ipmix.experiment.studies.rendering import rendered
     from ipmix.experiment.studies.results import Results
     from ipmix.experiment.studies.study import open_study
@@ -129,6 +132,10 @@ def table(
     seeds = tuple(dict.fromkeys(seeds))
     study = open_study(name, trust=trust)
     study.cells(scale, cells)  # wrong names first
+    if plot is not None:
+        check_plot(plot, study.config.measures, plane, force=force)
+    elif plane:
+        raise InputError("--plane says what --plot FILE draws; pass that too")
     for folder in (*folders, *([] if folders and out == OUT else [out])):
         _check_folder(folder, f"of results; ipmix reproduce run {name} --out {folder} makes it")
     results = Results([out, *folders])
@@ -136,7 +143,7 @@ def table(
     if not comparison.found:
         raise InputError(_no_results(study, scale, seeds, cells, results, name))
     if plot is not None:
-        draw(comparison, plot, force=force)
+        draw(comparison, plot, plane, paper=paper, force=force)
     say(rendered(comparison, format, paper=paper), lines=True)
 
 

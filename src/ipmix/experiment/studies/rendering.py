@@ -1,13 +1,10 @@
-"""A study's table as text, Markdown, CSV, JSON, and as a plot."""
+"""A study's table as text, Markdown, CSV and JSON."""
 
 import csv
 import io
 from collections.abc import Collection, Sequence
-from pathlib import Path
 from typing import Any
 
-from ipmix.core.errors import InputError
-from ipmix.core.files import refuse_existing, refuse_no_folder, replacing
 from ipmix.core.json_text import json_text
 from ipmix.experiment.studies.comparing import Comparison, Disagreement, Figures, disagreements
 from ipmix.experiment.studies.measuring import column_of
@@ -201,52 +198,6 @@ def _data(table: Comparison) -> dict[str, Any]:
             for one in table.found
         ],
     }  # fmt: skip
-
-
-def plot(table: Comparison, path: Path, *, force: bool = False) -> None:
-    """A panel for each measure: our mean and deviation of each cell, and the paper's figure where there is one.
-
-    Raises:
-        InputError: matplotlib is not there; ``path``'s ending is none that it writes, its folder isn't there, or it
-            exists (``force`` replaces it); there are no results.
-    """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise InputError("a plot needs matplotlib: pip install matplotlib, or leave out --plot") from None
-
-    measures = [one for one in table.study.config.measures if any(table.figures[c][one].by_seed for c in table.cells)]
-    if not measures:
-        raise InputError("there are no results to plot yet")
-    ending = path.suffix.removeprefix(".").lower()
-    if ending not in (known := Figure().canvas.get_supported_filetypes()):
-        raise InputError(
-            f"{path} (--plot): the ending says which kind of picture it is, and must be one of "
-            f"{', '.join(sorted(known))}"
-        )
-    refuse_no_folder(path)
-    refuse_existing(path, force=force)
-    figure = Figure(figsize=(2.6 * len(measures) + 1.6, 0.34 * len(table.cells) + 1.1), layout="constrained")
-    places = list(range(len(table.cells)))[::-1]
-    panels = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
-    for panel, measure in zip(panels, measures, strict=True):
-        ours = [table.figures[cell][measure] for cell in table.cells]
-        with_figure = [(place, one) for place, one in zip(places, ours, strict=True) if one.mean is not None]
-        panel.errorbar(
-            [one.mean for _, one in with_figure], [place for place, _ in with_figure],
-            xerr=[one.deviation or 0.0 for _, one in with_figure], fmt="o", color="#1f5fbf", label="ours",
-        )  # fmt: skip
-        theirs = [(place, paper.value) for place, cell in zip(places, table.cells, strict=True)
-                  if (paper := table.paper(cell, measure)) and paper.value is not None]  # fmt: skip
-        if theirs:
-            panel.plot([value for _, value in theirs], [place for place, _ in theirs], "x", color="#8a8a8a",
-                       label="paper")  # fmt: skip
-        panel.set_title(_title(measure), fontsize=9)
-        panel.grid(axis="x", alpha=0.3)
-    panels[0].set_yticks(places, [table.study.called(cell) for cell in table.cells])
-    panels[0].legend(fontsize=8)
-    with replacing(path) as file:
-        figure.savefig(file, format=ending)
 
 
 def _title(measure: str) -> str:

@@ -1,0 +1,137 @@
+"""Plots of a study's table: what they show, where names stand, and what is refused."""
+
+import itertools
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("matplotlib", reason="draws the plots")
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ipmix.core.errors import InputError
+from ipmix.experiment.studies import plotting
+from ipmix.experiment.studies.comparing import Comparison, Figures
+from ipmix.experiment.studies.plotting import _plane, check_plot, plot
+from ipmix.experiment.studies.study import open_study
+
+PLANE = ("clean_error", "mean_corruption_error")
+
+
+def table(*points: tuple[list[float], list[float]], name: str = "table1") -> Comparison:
+    """A comparison of the study's first cells, each with figures by seed for both measures of the plane."""
+    study = open_study(name)
+    figures: dict[str, Any] = {
+        cell: {key: Figures({}) for key in study.config.measures} for cell in study.cells("laptop")
+    }
+    for cell, (x, y) in zip(figures, points, strict=False):
+        figures[cell] |= {PLANE[0]: Figures(dict(enumerate(x))), PLANE[1]: Figures(dict(enumerate(y)))}
+    return Comparison(study, "laptop", (0, 1), figures, (), ())
+
+
+MADE = table(([12.0, 13.0], [20.0, 22.0]), ([14.0], [25.0]))
+
+
+def boxes(comparison: Comparison, *, paper: bool = False) -> dict[str, Any]:
+    """Where names stand in the plane, in pixels."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure = _plane(comparison, *PLANE, paper)
+    renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
+    return {
+        f"{text.get_text()} {i}": text.get_window_extent(renderer)
+        for i, text in enumerate(figure.axes[0].texts)
+        if text.get_text()
+    }
+
+
+def test_a_panel_for_each_measure(tmp_path: Path) -> None:
+    plot(MADE, tmp_path / "table.svg")
+    text = (tmp_path / "table.svg").read_text()
+    assert "<svg" in text
+    said = re.sub(r"\s+", " ", text)
+    assert "table1, scale laptop, seeds 0, 1; k2-t2: clean_error 12.5 ± 0.7, clean_error 19.5 (paper)" in said
+    assert "k3-t2: clean_error 14.0, clean_error 19.3 (paper), mean_corruption_error 25.0," in said
+    assert "k4-t2: clean_error 19.3 (paper)" in said
+
+
+def test_the_papers_figures_are_left_out(tmp_path: Path) -> None:
+    for plane in ((), PLANE):
+        plot(MADE, tmp_path / "table.svg", plane, paper=False, force=True)
+        text = (tmp_path / "table.svg").read_text()
+        assert "(paper)" not in text
+        assert "k4-t2: nothing" in text
+
+
+def test_the_same_figures_give_the_same_file(tmp_path: Path) -> None:
+    for name in ("a.svg", "b.svg"):
+        plot(MADE, tmp_path / name, PLANE)
+    first, second = ((tmp_path / name).read_bytes() for name in ("a.svg", "b.svg"))
+    assert first == second
+    plot(table(([12.0, 13.0], [20.0, 22.0]), ([14.1], [25.0])), tmp_path / "c.svg", PLANE)
+    assert (tmp_path / "c.svg").read_bytes() != first
+
+
+@pytest.mark.parametrize("ending", ["png", "pdf", "jpg", "SVG"])
+def test_other_kinds(ending: str, tmp_path: Path) -> None:
+    plot(MADE, tmp_path / f"table.{ending}", PLANE)
+    assert (tmp_path / f"table.{ending}").stat().st_size > 1000
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_plane_has_a_name_at_each_point() -> None:
+    assert {name.rsplit(" ", 1)[0] for name in boxes(MADE)} == {"k = 2, t = 2", "k = 3, t = 2"}
+    assert len(boxes(MADE, paper=True)) == 2 + 6
+
+
+@settings(deadline=None, max_examples=12)
+@given(st.lists(st.tuples(st.floats(13, 20), st.floats(20, 37)), min_size=2, max_size=13))
+def test_names_cover_no_other_name(points: list[tuple[float, float]]) -> None:
+    points = [*dict.fromkeys((round(x, 1), round(y, 1)) for x, y in points)]
+    found = boxes(table(*(([x], [y]) for x, y in points), name="headline"))
+    assert len(found) == len(points)
+    for one, other in itertools.combinations(found, 2):
+        assert not found[one].overlaps(found[other]), (one, other)
+
+
+def test_a_name_that_covers_another_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    near = table(([14.0], [25.0]), ([14.1], [25.1]), ([10.0], [20.0]), ([18.0], [30.0]), name="headline")
+    first, second, *_ = boxes(near).values()
+    assert not first.overlaps(second)
+    monkeypatch.setattr(plotting, "RINGS", ())
+    first, second, *_ = boxes(near).values()
+    assert first.overlaps(second)
+
+
+@pytest.mark.parametrize(
+    ("name", "plane", "message"),
+    [
+        ("table.doc", (), r"table\.doc \(--plot\): the ending .*png"),
+        ("table", (), r"table \(--plot\): the ending"),  # matplotlib would write table.png
+        ("none/table.png", (), r"folder .*none does not exist"),
+        ("there.svg", (), "exists already"),
+        ("table.png", ("clean_error",), "two different measures, such as clean_error,mean_corruption_error"),
+        ("table.png", ("clean_error", "clean_error"), "two different measures"),
+        ("table.png", ("clean_error", "mean_corruption_eror"), "did you mean mean_corruption_error"),
+    ],
+)
+def test_what_is_refused(name: str, plane: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    (tmp_path / "there.svg").write_text("kept")
+    for refusing in (
+        lambda: check_plot(tmp_path / name, MADE.study.config.measures, plane),
+        lambda: plot(MADE, tmp_path / name, plane),
+    ):
+        with pytest.raises(InputError, match=message):
+            refusing()
+    assert [path.name for path in tmp_path.iterdir()] == ["there.svg"]
+    assert (tmp_path / "there.svg").read_text() == "kept"
+
+
+def test_without_figures_there_is_no_plot(tmp_path: Path) -> None:
+    for plane in ((), PLANE):
+        with pytest.raises(InputError, match="no results to plot"):
+            plot(table(), tmp_path / "table.svg", plane)
+    assert not list(tmp_path.iterdir())
