@@ -1,11 +1,13 @@
 """A study's table as a picture: a panel for each measure, or a plane of two of them."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ipmix.core.errors import InputError
+from ipmix.core.errors import InputError, plain
 from ipmix.core.files import refuse_existing, refuse_no_folder, replacing
 from ipmix.experiment.studies.comparing import Comparison
 from ipmix.experiment.studies.measuring import column_of, near
@@ -18,8 +20,11 @@ OURS = "#1f5fbf"
 PAPER = "#6f6f6f"
 BARS = "#9db8e0"
 
-SAYS = {"svg": "Description", "png": "Description", "pdf": "Subject"}
-"""Where a kind of picture keeps what it shows in words."""
+KINDS = {"png": "Description", "svg": "Description", "pdf": "Subject"}
+"""The kinds of pictures, and where each keeps in words what it shows."""
+
+NAME_MOST = 40
+"""Letters of a name that are shown."""
 
 WAYS = ((8, 0), (-8, 0), (0, 8), (0, -8), (7, 7), (-7, 7), (7, -7), (-7, -7))
 """Where a point's name may stand, in points (1/72 inch) from it, the first that is free."""
@@ -57,10 +62,8 @@ def check_plot(path: Path, measures: Sequence[str], plane: Sequence[str], *, for
         InputError: matplotlib isn't there; the ending is none that it writes; the folder isn't there; the file exists;
             ``plane`` isn't two different measures of the study.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise InputError("a plot needs matplotlib: pip install matplotlib, or leave out --plot") from None
+    if find_spec("matplotlib") is None:
+        raise InputError("a plot needs matplotlib: pip install matplotlib, or leave out --plot")
     for measure in plane:
         if measure not in measures:
             raise InputError(f"--plane: {measure!r} is no measure of the study; {near(measure, measures)}")
@@ -68,10 +71,10 @@ def check_plot(path: Path, measures: Sequence[str], plane: Sequence[str], *, for
         raise InputError(
             f"--plane takes two different measures, such as {','.join(measures[:2])}; got {','.join(plane)}"
         )
-    if _ending(path) not in (known := Figure().canvas.get_supported_filetypes()):
+    if _ending(path) not in KINDS:
         raise InputError(
-            f"{path} (--plot): the ending says which kind of picture it is, and must be one of "
-            f"{', '.join(sorted(known))}"
+            f"{path} (--plot): the ending says which kind of picture it is; expected .{', .'.join(KINDS)}, got "
+            f"{plain(repr(path.suffix), most=40) if path.suffix else 'none'}"
         )
     refuse_no_folder(path)
     refuse_existing(path, force=force)
@@ -90,18 +93,19 @@ def plot(table: Comparison, path: Path, plane: Sequence[str] = (), *, paper: boo
     Raises:
         InputError: see :func:`check_plot`; or there are no figures to draw.
     """
-    study = table.study
-    check_plot(path, study.config.measures, plane, force=force)
-    figure = _plane(table, plane[0], plane[1], paper) if plane else _panels(table, paper)
-    from matplotlib import rc_context
+    kind = _ending(path)
+    check_plot(path, table.study.config.measures, plane, force=force)
+    from matplotlib import style
 
-    metadata: dict[str, Any] = {}
-    if (key := SAYS.get(_ending(path))) is not None:
-        metadata = {key: description(table, plane or study.config.measures, paper=paper)}
-    if _ending(path) == "svg":
-        metadata["Date"] = None  # the same figures give the same file
-    with replacing(path) as file, rc_context({"svg.hashsalt": study.name}):
-        figure.savefig(file, format=_ending(path), metadata=metadata or None)
+    # As it is made for, whatever a matplotlibrc says; names with dollar signs are no formulas.
+    ours = {"text.parse_math": False, "svg.hashsalt": "ipmix"}
+    said = {KINDS[kind]: description(table, plane or table.study.config.measures, paper=paper)}
+    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {})  # the same figures, the same file
+    with style.context(["default", ours], after_reset=True), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)  # of a name in letters that the font lacks
+        figure = _plane(table, plane[0], plane[1], paper) if plane else _panels(table, paper)
+        with replacing(path) as file:
+            figure.savefig(file, format=kind, metadata={**said, **undated})
 
 
 def description(table: Comparison, measures: Sequence[str], *, paper: bool) -> str:
@@ -116,9 +120,9 @@ def description(table: Comparison, measures: Sequence[str], *, paper: bool) -> s
                 figures.append(f"{measure} {ours.mean:.{digits}f}{spread}")
             if paper and (printed := _paper(table, cell, measure)) is not None:
                 figures.append(f"{measure} {printed:g} (paper)")
-        rows.append(f"{cell}: {', '.join(figures) or 'nothing'}")
+        rows.append(f"{plain(cell)}: {', '.join(figures) or 'nothing'}")
     seeds = ", ".join(map(str, table.seeds))
-    return f"{table.study.name}, scale {table.scale}, seeds {seeds}; {'; '.join(rows)}"
+    return f"{plain(table.study.name)}, scale {plain(table.scale)}, seeds {seeds}; {'; '.join(rows)}"
 
 
 def _panels(table: Comparison, paper: bool) -> "Figure":
@@ -146,7 +150,7 @@ def _panels(table: Comparison, paper: bool) -> "Figure":
             )
         panel.set_title(_named(measure), fontsize=9)
         panel.grid(axis="x", alpha=0.3)
-    panels[0].set_yticks(places, [table.study.called(cell) for cell in table.cells])
+    panels[0].set_yticks(places, [_called(table, cell) for cell in table.cells])
     if len(handles) > 1:
         figure.legend(handles.values(), handles.keys(), fontsize=8, ncols=2, loc="outside upper left", frameon=False)
     return figure
@@ -163,13 +167,13 @@ def _plane(table: Comparison, across: str, up: str, paper: bool) -> "Figure":
         x, y = table.figures[cell][across], table.figures[cell][up]
         if x.mean is not None and y.mean is not None:
             own = (x.deviation or 0.0, y.deviation or 0.0)
-            points.append(_Point(x.mean, y.mean, *own, table.study.called(cell), OURS, "o"))
+            points.append(_Point(x.mean, y.mean, *own, _called(table, cell), OURS, "o"))
     if not points:
         raise InputError("there are no results to plot yet")
     for cell in table.cells:
         left, top = (_paper(table, cell, measure) for measure in (across, up))
         if paper and left is not None and top is not None:
-            points.append(_Point(left, top, 0.0, 0.0, table.study.called(cell), PAPER, "x"))
+            points.append(_Point(left, top, 0.0, 0.0, _called(table, cell), PAPER, "x"))
     for one in points:
         axes.errorbar(one.x, one.y, xerr=one.dx, yerr=one.dy, fmt=one.marker, color=one.color, ecolor=BARS, zorder=3)
     axes.set_xlabel(_named(across))
@@ -212,10 +216,16 @@ def _name_points(axes: "Axes", renderer: Any, points: Sequence[_Point]) -> None:
         taken.append(text.get_window_extent(renderer))
 
 
+def _called(table: Comparison, cell: str) -> str:
+    """A cell's name as a picture can hold it."""
+    return plain(table.study.called(cell), most=NAME_MOST)
+
+
 def _named(measure: str) -> str:
     """A measure's heading, with its unit where that is percent."""
     column = column_of(measure)
-    return f"{column.title} (%)" if column.factor == 100 else column.title
+    title = plain(column.title, most=NAME_MOST)
+    return f"{title} (%)" if column.factor == 100 else title
 
 
 def _paper(table: Comparison, cell: str, measure: str) -> float | None:
