@@ -37,8 +37,8 @@ def command(images: Path, out: Path, *more: str) -> list[str]:
     return [sys.executable, "-m", "ipmix", *words.split(), "--device", "cpu", *more]
 
 
-def run(words: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(words, capture_output=True, text=True, timeout=300, check=False)
+def run(words: list[str], folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(words, capture_output=True, text=True, timeout=300, check=False, cwd=folder)
 
 
 def rows(out: Path) -> list[dict[str, Any]]:
@@ -85,7 +85,9 @@ def test_processes_within_torchrun_are_refused(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.slow
 def test_two_processes_train_as_one_does(images: Path, tmp_path: Path) -> None:
-    done = run(command(images, tmp_path / "two", "--epochs", "2", "--processes", "2"))
+    (tmp_path / "re.py").write_text("raise SystemExit('a file of the folder one works in was run')")
+    python, *words = command(images, tmp_path / "two", "--epochs", "2", "--processes", "2")
+    done = run([python, "-P", *words], tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("last: epoch 2") == 1  # one process is heard
     assert not [line for line in done.stderr.splitlines() if "Warning" in line or "torch" in line]

@@ -273,6 +273,14 @@ def test_a_full_disk_names_the_file(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
+def test_a_name_that_is_too_long_is_told_as_it_was_given(tmp_path: Path) -> None:
+    name = "a" * 250  # a name that can be, but with what a temporary file's adds to it
+    with pytest.raises(OSError, match="too long") as refused, replacing(tmp_path / name):
+        pass
+    assert refused.value.filename == str(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
 def test_one_process_works_in_a_folder(tmp_path: Path) -> None:
     place = tmp_path / "new" / "results"
     with alone(place):

@@ -274,6 +274,43 @@ def test_a_study_of_ones_own(tmp_path: Path) -> None:
             r"cells\.plain\.training\.seed: seeds come from --seeds; leave it out",
         ),
         ({"cells": {"plain.work": None}}, r"cells: 'plain\.work' ends in \.work"),
+        # Another layer would be laid over it without a word, and the base's settings were gone.
+        (
+            {"scales": {"small": {"passes": {"clean": {}}, "changes": {"training": 5}}}},
+            r"scales\.small\.changes\.training should hold settings \(key: value\), got 5",
+        ),
+        (
+            {"scales": {"small": {"passes": {"clean": {}}, "cells": {"plain": {"training": "hi"}}}}},
+            r"scales\.small\.cells\.plain\.training should hold settings .*, got 'hi'",
+        ),
+        ({"base": {"data": 3}}, r"base\.data should hold settings .*, got 3"),
+        ({"cells": {"plain": {"method": "none"}}}, r"cells\.plain\.method should hold settings .*, got 'none'"),
+        ({"cells": {"plain": {"title": ["a"]}}}, r"cells\.plain\.title is text, got \['a'\]"),
+        ({"cells": {"plain": {"title": " "}}}, r"cells\.plain\.title is text, got ' '"),
+        ({"measures": []}, r"measures is empty; expected what the table shows, such as \[clean_error\]"),
+        ({"measures": ["clean_error", "clean_error"]}, r"measures: 'clean_error' is there twice"),
+        (
+            {"scales": {"small": {"passes": {"clean": {}}, "only": ["plain", "plain"]}}},
+            r"scales\.small\.only: 'plain' is there twice; leave one of them out",
+        ),
+        (
+            {"scales": {"small": {"passes": {"clean": {}, "spare": {"limit": "many"}}}}},
+            r"scales\.small\.passes\.spare\.limit",
+        ),
+        (
+            {"paper": {"where": "T", "measured_on": "C", "rows": {"plain": {"clean_error": 1.7e308}}}},
+            r"rows\.plain\.clean_error: expected a figure as tables print them",
+        ),
+        (
+            {
+                "paper": {
+                    "where": "T",
+                    "measured_on": "C",
+                    "rows": {"plain": {"clean_error": {"value": 3, "deviation": -4}}},
+                }
+            },
+            r"rows\.plain\.clean_error: expected .* deviation of at least 0; got 3(\.0)? ± -4",
+        ),
         ({"reference": "ipmx"}, "reference: there is no cell 'ipmx'; did you mean ipmix"),
         (
             {"paper": {"where": "T", "measured_on": "C", "rows": {"plan": {}}}},

@@ -279,8 +279,12 @@ def test_what_is_known_of_the_work_is_removed_last(tmp_path: Path, monkeypatch: 
     assert not list(tmp_path.iterdir())
 
 
-def test_processes_make_the_same_results(study: Study, data: Path, whole: Path, tmp_path: Path) -> None:
+def test_processes_make_the_same_results(
+    study: Study, data: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Two parts on two machines, each cell in a process of its own, are the whole; a cell that fails stops no other."""
+    (tmp_path / "re.py").write_text("raise SystemExit('a file of the folder one works in was run')")
+    monkeypatch.chdir(tmp_path)
     todo = jobs(study, "laptop", [0])
     broken = Job("tiny", "nothing", "laptop", 0, todo[0].experiment, todo[0].passes, source=study.source)
     failed = run_jobs([broken, todo[0]], tmp_path / "a", ["--device", "cpu", "--data", str(data)], jobs=2, quiet=True)

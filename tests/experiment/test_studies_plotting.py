@@ -1,7 +1,9 @@
 """Plots of a study's table: what they show, where names stand, and what is refused."""
 
-import itertools
+import os
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,13 +12,9 @@ import pytest
 
 pytest.importorskip("matplotlib", reason="draws the plots")
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from ipmix.core.errors import InputError
-from ipmix.experiment.studies import plotting
 from ipmix.experiment.studies.comparing import Comparison, Figures
-from ipmix.experiment.studies.plotting import _plane, check_plot, plot
+from ipmix.experiment.studies.plotting import _panels, _plane, check_plot, plot
 from ipmix.experiment.studies.study import open_study
 
 PLANE = ("clean_error", "mean_corruption_error")
@@ -40,8 +38,8 @@ def boxes(comparison: Comparison, *, paper: bool = False) -> dict[str, Any]:
     """Where names stand in the plane, in pixels."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    figure = _plane(comparison, *PLANE, paper)
-    renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
+    figure, _ = _plane(comparison, *PLANE, paper)
+    renderer = FigureCanvasAgg(figure).get_renderer()
     return {
         f"{text.get_text()} {i}": text.get_window_extent(renderer)
         for i, text in enumerate(figure.axes[0].texts)
@@ -49,22 +47,49 @@ def boxes(comparison: Comparison, *, paper: bool = False) -> dict[str, Any]:
     }
 
 
+def said(path: Path) -> str:
+    """What an SVG says in its metadata."""
+    found = re.search(r"<dc:description>(.*?)</dc:description>", path.read_text(), re.S)
+    assert found
+    return " ".join(found[1].split())
+
+
 def test_a_panel_for_each_measure(tmp_path: Path) -> None:
     plot(MADE, tmp_path / "table.svg")
     text = (tmp_path / "table.svg").read_text()
     assert "<svg" in text
-    said = re.sub(r"\s+", " ", text)
-    assert "table1, scale laptop, seeds 0, 1; k2-t2: clean_error 12.5 ± 0.7, clean_error 19.5 (paper)" in said
-    assert "k3-t2: clean_error 14.0, clean_error 19.3 (paper), mean_corruption_error 25.0," in said
-    assert "k4-t2: clean_error 19.3 (paper)" in said
+    words = said(tmp_path / "table.svg")
+    assert words.startswith("table1, scale laptop; k = 2, t = 2: clean_error 12.5 ± 0.7 (seeds 0, 1); ")
+    assert "k = 2, t = 2 (paper): clean_error 19.5; k = 3, t = 2: clean_error 14.0 (seed 0); " in words
+    assert "k = 4, t = 2 (paper): clean_error 19.3" in words
+    assert "k = 4, t = 2: " not in words
+
+
+def test_what_is_left_out_of_a_plane_is_said(tmp_path: Path) -> None:
+    halves = table(([12.0, 13.0], [20.0]), ([14.0], []), ([], [25.0]), name="headline")
+    plot(halves, tmp_path / "plane.svg", PLANE)
+    words = said(tmp_path / "plane.svg")
+    assert "plain: clean_error 12.0 (seed 0), mean_corruption_error 20.0 (seed 0)" in words, "of the same seeds"
+    assert "mixup" not in words.lower()
+    figure, _ = _plane(halves, *PLANE, True)
+    assert "left out, with one of the two figures alone: MixUp, CutOut" in figure.axes[0].get_title("left")
+    with pytest.raises(InputError, match="no row has figures of both clean_error and mean_corruption_error"):
+        plot(table(([12.0], []), ([], [20.0])), tmp_path / "none.svg", PLANE)
+
+
+def test_rows_without_figures_are_left_out_of_panels() -> None:
+    figure, _ = _panels(table(([12.0], [20.0]), name="headline"), False)
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["plain"]
+    assert len(figure.axes) == 2
+    assert "scale laptop, seeds 0, 1" in figure.get_suptitle()
 
 
 def test_the_papers_figures_are_left_out(tmp_path: Path) -> None:
     for plane in ((), PLANE):
         plot(MADE, tmp_path / "table.svg", plane, paper=False, force=True)
-        text = (tmp_path / "table.svg").read_text()
+        text = said(tmp_path / "table.svg")
+        assert "k = 2, t = 2: clean_error 12.5" in text
         assert "(paper)" not in text
-        assert "k4-t2: nothing" in text
 
 
 def test_the_same_figures_give_the_same_file(tmp_path: Path) -> None:
@@ -88,25 +113,6 @@ def test_a_plane_has_a_name_at_each_point() -> None:
     assert len(boxes(MADE, paper=True)) == 2 + 6
 
 
-@settings(deadline=None, max_examples=12)
-@given(st.lists(st.tuples(st.floats(13, 20), st.floats(20, 37)), min_size=2, max_size=13))
-def test_names_cover_no_other_name(points: list[tuple[float, float]]) -> None:
-    points = [*dict.fromkeys((round(x, 1), round(y, 1)) for x, y in points)]
-    found = boxes(table(*(([x], [y]) for x, y in points), name="headline"))
-    assert len(found) == len(points)
-    for one, other in itertools.combinations(found, 2):
-        assert not found[one].overlaps(found[other]), (one, other)
-
-
-def test_a_name_that_covers_another_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    near = table(([14.0], [25.0]), ([14.1], [25.1]), ([10.0], [20.0]), ([18.0], [30.0]), name="headline")
-    first, second, *_ = boxes(near).values()
-    assert not first.overlaps(second)
-    monkeypatch.setattr(plotting, "RINGS", ())
-    first, second, *_ = boxes(near).values()
-    assert first.overlaps(second)
-
-
 @pytest.mark.parametrize(
     ("name", "plane", "message"),
     [
@@ -114,7 +120,11 @@ def test_a_name_that_covers_another_would_be_seen(monkeypatch: pytest.MonkeyPatc
         ("table", (), r"table \(--plot\): the ending .*got none"),  # matplotlib would write table.png
         ("none/table.png", (), r"folder .*none does not exist"),
         ("there.svg", (), "exists already"),
-        ("table.png", ("clean_error",), "two different measures, such as clean_error,mean_corruption_error"),
+        (
+            "table.png",
+            ("clean_error",),
+            "the study has clean_error, mean_corruption_error; got clean_error",
+        ),
         ("table.png", ("clean_error", "clean_error"), "two different measures"),
         ("table.png", ("clean_error", "mean_corruption_eror"), "did you mean mean_corruption_error"),
     ],
@@ -155,6 +165,22 @@ def test_names_are_no_formulas_and_a_matplotlibrc_changes_nothing(
 
 def test_without_figures_there_is_no_plot(tmp_path: Path) -> None:
     for plane in ((), PLANE):
-        with pytest.raises(InputError, match="no results to plot"):
+        with pytest.raises(InputError, match=r"no results to plot|nothing to plot"):
             plot(table(), tmp_path / "table.svg", plane)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_matplotlib_that_cannot_be_used_is_told(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path\n"
+        "from ipmix.core.errors import InputError\n"
+        "from ipmix.experiment.studies.plotting import check_plot\n"
+        "try: check_plot(Path(sys.argv[1]), ('clean_error',), ())\n"
+        "except InputError as error: print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "a.svg")], env={**os.environ, "MPLBACKEND": "nonsense"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout.startswith("matplotlib can't be used here: "), done.stderr
+    assert "nonsense" in done.stdout

@@ -199,6 +199,17 @@ def test_where_our_order_is_not_the_papers(table10: tuple[Study, Path]) -> None:
     assert {one.sure for one in lone} == {None}, "one seed can't tell"
 
 
+def test_of_how_many_pairs_the_order_is_the_papers(tmp_path: Path) -> None:
+    study = open_study("table10")
+    for seed in (0, 1):
+        write(job_of("table10", "ipmix", seed), tmp_path, clean_error=0.1 + seed / 1000)
+        write(job_of("table10", "without-image", seed), tmp_path, clean_error=0.2)
+    both = rendered(compare(study, "laptop", (), Results([tmp_path])), "text")
+    assert "Where both have figures (1 pair of rows), our order is the paper's.\n" in both
+    one = rendered(compare(study, "laptop", [0], Results([tmp_path])), "text")
+    assert "(1 pair of rows), our order is the paper's. One seed, which can't tell." in one
+
+
 def test_without_results_nothing_is_said_of_the_order(tmp_path: Path) -> None:
     study = open_study("table10")
     assert "our order" not in rendered(compare(study, "laptop", (), Results([tmp_path])), "text")
@@ -227,7 +238,10 @@ def test_a_wide_table_is_cut_between_measures(table10: tuple[Study, Path]) -> No
     assert max(len(line) for block in grid for line in block.splitlines()) <= COLUMNS
     assert sum(block.splitlines()[0].count("paper") for block in grid) == len(study.config.measures)
     unasked = rendered(compare(study, "laptop", (), Results([out / "none"]), ["without-patch"]), "text")
-    assert "IPMix  " not in unasked, "the reference without figures, which was not asked for, is left out"
+    assert "IPMix  " not in unasked, "the reference, which was not asked for, is left out"
+    table = compare(study, "laptop", (), Results([out]), ["without-patch"])
+    assert table.cells == ("without-patch",)
+    assert "Ours less IPMix, seed by seed" in rendered(table, "text"), "what it is compared with is there all the same"
     narrow = _grid([["", "a"], ["name", "x" * 100]], markdown=False)
     assert narrow.splitlines()[1] == "name  " + "x" * 100, "a column that is wider itself stays whole"
 

@@ -62,7 +62,7 @@ def in_processes(count: int, words: Sequence[str]) -> int:
             rdzv_endpoint="localhost:0", logs_specs=DefaultLogsSpecs(log_dir=logs, redirects=heard),
         )  # fmt: skip
         try:
-            elastic_launch(config, sys.executable)("-m", "ipmix", *without_processes(words))
+            elastic_launch(config, sys.executable)("-P", "-m", "ipmix", *without_processes(words))
         except ChildFailedError as error:
             return _told(error.failures, Path(logs))
         except SignalException as error:

@@ -41,7 +41,11 @@ def replacing(path: str | os.PathLike[str], *, scratch: str | os.PathLike[str] |
     refuse_no_folder(target)
     # A name of its own among others it keeps, so that it is swept with its file; that may be as long as names can be.
     beside = (target.parent, target.name) if scratch is None else (Path(scratch), "new")
-    file, temporary = _temporary(*beside)
+    try:
+        file, temporary = _temporary(*beside)
+    except OSError as error:
+        error.filename = str(target)  # nobody knows of the other
+        raise
     try:
         with file:
             yield file

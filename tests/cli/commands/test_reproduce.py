@@ -226,6 +226,7 @@ def test_what_it_refuses(
         ("{method: {name: ipmix, options: {kk: 3}}}", "kk"),
         ("{method: {name: ipmx}}", "did you mean ipmix?"),
         ("{training: {epochs: many}}", "epochs"),
+        ("{training: {model: wrn-9-9x}}", "training.model: "),
     ],
 )
 @pytest.mark.parametrize("command", [["show"], ["run", "--dry", "--no-estimate"]])
@@ -242,6 +243,37 @@ def test_what_cannot_be_run_is_not_shown_either(
     assert message in told.err
     assert "cell b" in told.err
     assert not told.out
+
+
+@pytest.mark.parametrize("command", [["show"], ["run", "--dry", "--no-estimate"], ["run", "--no-estimate"]])
+def test_what_cannot_be_measured_is_refused_before_the_training(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.yaml").write_text(
+        "title: My own\nmeasures: [mean_corruption_error]\nbase: {data: {source: digits}}\ncells: {a: {}}\n"
+        "scales: {laptop: {passes: {corruptions: {corruptions: [nope]}}}}\n"
+    )
+    assert main(["reproduce", command[0], "own.yaml", *command[1:]]) == 2
+    told = capsys.readouterr()
+    assert "study own, cell a: pass corruptions: " in told.err
+    assert "nope" in told.err
+    assert [path.name for path in tmp_path.iterdir()] == ["own.yaml"]
+
+
+def test_a_title_with_a_bar_and_a_line_break(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(
+        'title: "My\\nown"\nmeasures: [clean_error]\nbase: {data: {source: digits}}\n'
+        'cells: {a: {title: "a | b\\nc"}}\nscales: {laptop: {passes: {clean: {}}}}\n'
+        "paper: {where: T, measured_on: C, rows: {a: {clean_error: 4}}}\n"
+    )
+    assert main(["reproduce", "show", str(path), "--markdown"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == "own: My own"
+    row = next(line for line in told if "a \\|" in line)
+    assert row.replace("\\|", "").count("|") == 3
+    assert "a \\| b c" in row
 
 
 def test_time_is_reckoned_from_passes() -> None:

@@ -40,16 +40,16 @@ def show(name: str, /, *, markdown: bool = False, trust: bool = False) -> None:
     """
     import yaml  # type: ignore[import-untyped]
 
+    from ipmix.core.errors import plain
     from ipmix.core.progress import counted
     from ipmix.experiment.studies.rendering import paper_table
-    from ipmix.experiment.studies.results import jobs
     from ipmix.experiment.studies.study import open_study
 
     study = open_study(name, trust=trust)
-    for job in (job for scale in study.scales for job in jobs(study, scale, (0,))):
-        _ = job.key  # what can't be run is no study to show
+    if study.source != study.name:  # what can't be run is no study to show; the package's own can
+        _check_cells(study)
     write = partial(say, lines=True)
-    write(f"{study.name}: {study.config.title}\n")
+    write(f"{study.name}: {plain(study.config.title)}\n")
     if study.config.text:
         write(f"\n{study.config.text}\n")
     if study.config.paper is not None:
@@ -65,6 +65,15 @@ def show(name: str, /, *, markdown: bool = False, trust: bool = False) -> None:
     for scale, at in study.scales.items():
         cells = counted(len(study.cells(scale)), "cell")
         write(f"  {scale}: {at.text} ({cells}; measures {', '.join(study.passes(scale))})\n")
+
+
+def _check_cells(study: "Study") -> None:
+    from ipmix.experiment.studies.carrying_out import check_settings
+    from ipmix.experiment.studies.results import jobs
+
+    for scale in study.scales:
+        for job in jobs(study, scale, (0,)):
+            check_settings(job)
 
 
 def status(name: str | None = None, /, *, out: Path = OUT, trust: bool = False) -> None:
@@ -144,6 +153,7 @@ def table(
         raise InputError(_no_results(study, scale, seeds, cells, results, name))
     if plot is not None:
         draw(comparison, plot, plane, paper=paper, force=force)
+        tell(f"wrote {plot}\n")
     say(rendered(comparison, format, paper=paper), lines=True)
 
 
@@ -169,7 +179,8 @@ def _no_results(
     if seeds and (there := seeds_of(study, scale, results, cells)):
         return f"{what} with {seed_words(seeds)}; there are with {seed_words(there)}"
     at = "" if scale == "laptop" else f" --scale {scale}"
-    return f"{what} yet: ipmix reproduce run {name}{at} makes them, and reproduce show {name} has the paper's figures"
+    made = f"{what} yet: ipmix reproduce run {name}{at} makes them"
+    return f"{made}, and reproduce show {name} has the paper's figures" if study.paper else made
 
 
 def run(
@@ -228,7 +239,7 @@ def run(
     from ipmix.core.errors import InputError
     from ipmix.core.progress import counted
     from ipmix.core.torchrun import check_meeting, is_first, process_count
-    from ipmix.experiment.studies.carrying_out import carry_out, sweep_killed
+    from ipmix.experiment.studies.carrying_out import carry_out, check_settings, sweep_killed
     from ipmix.experiment.studies.results import Results, refuse_other
     from ipmix.experiment.studies.results import jobs as jobs_of
     from ipmix.experiment.studies.running import Stopped, run_jobs
@@ -251,6 +262,7 @@ def run(
     there = Results([out])
     todo = [job for job in every if there.of(job, weights=job.needs_weights) is None]
     for job in todo:
+        check_settings(job)
         if not force:
             refuse_other(job, out)
         manner.places.check_there(manner.places.experiment(job.experiment, manner.sources))

@@ -6,7 +6,7 @@ import shlex
 import shutil
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext, redirect_stdout, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -15,10 +15,11 @@ from typing import Any
 
 from ipmix.core.errors import InputError
 from ipmix.core.files import alone, sweep, write_text
+from ipmix.core.image_sizes import SMALL_SIDE
 from ipmix.core.json_text import json_text, read_json_object
 from ipmix.core.torchrun import is_first, process_count
 from ipmix.experiment.config import ExecutionConfig
-from ipmix.experiment.run import measure, train
+from ipmix.experiment.run import measure, measures_of, train
 from ipmix.experiment.studies.measuring import CLOCK
 from ipmix.experiment.studies.places import Places
 from ipmix.experiment.studies.provenance import provenance
@@ -117,6 +118,31 @@ def carry_out(job: Job, out: Path, manner: Manner) -> Path:
     with suppress(OSError):
         work.rmdir()
     return path
+
+
+def check_settings(job: Job) -> None:
+    """Refuse, before anything is trained, a network, a method or a measurement that there isn't.
+
+    Raises:
+        InputError: naming study, cell and key.
+    """
+    from ipmix.models import check_name
+
+    experiment = job.experiment
+    looks: list[tuple[str, Callable[[], object]]] = [
+        ("training.model", lambda: check_name(experiment.training.model)),
+        ("method", lambda: job.key),
+    ]
+    looks += [(f"pass {name}", lambda one=one: measures_of(one).plan(SMALL_SIDE))  # type: ignore[misc]
+              for name, one in job.passes.items()]  # fmt: skip
+    for key, look in looks:
+        try:
+            look()
+        except InputError as error:
+            message = str(error)
+            raise InputError(
+                message if job.cell in message else f"study {job.study}, cell {job.cell}: {key}: {message}"
+            ) from None
 
 
 def command_of(job: Job, manner: Manner) -> str:

@@ -51,6 +51,7 @@ class Comparison:
         found: the results behind it.
         missing: the jobs that have no result.
         lacking: cell, measure, seed of each figure that a result doesn't have, and its reason where it gives one.
+        reference: the figures of the study's reference cell, whether the table shows that row or not.
     """
 
     study: Study
@@ -60,6 +61,7 @@ class Comparison:
     found: Sequence[Mapping[str, Any]]
     missing: Sequence[Job]
     lacking: Sequence["Lacking"] = ()
+    reference: Mapping[str, Figures] | None = None
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -70,9 +72,9 @@ class Comparison:
 
     def paired(self, cell: str, measure: str) -> Figures:
         """Ours minus the reference cell's, seed by seed: what the seeds have in common falls out."""
-        if self.study.reference not in self.figures:
+        if self.reference is None:
             return Figures({})
-        ours, base = self.figures[cell][measure].by_seed, self.figures[self.study.reference][measure].by_seed
+        ours, base = self.figures[cell][measure].by_seed, self.reference[measure].by_seed
         return Figures({seed: value - base[seed] for seed, value in ours.items() if seed in base})
 
 
@@ -123,12 +125,9 @@ def compare(study: Study, scale: str, seeds: Iterable[int], results: Results, ce
                 figures[job.cell][measure][job.seed] = value
             elif job.cell in names:
                 lacking.append(Lacking(job.cell, measure, job.seed, _reason(result, measure)))
-    shown = {
-        cell: {measure: Figures(values) for measure, values in row.items()}
-        for cell, row in figures.items()
-        if cell in names or (cell == study.reference and any(row.values()))
-    }
-    return Comparison(study, scale, seeds, shown, found, missing, lacking)
+    rows = {cell: {measure: Figures(values) for measure, values in row.items()} for cell, row in figures.items()}
+    shown = {cell: row for cell, row in rows.items() if cell in names}
+    return Comparison(study, scale, seeds, shown, found, missing, lacking, rows.get(study.reference))
 
 
 def seeds_of(study: Study, scale: str, results: Results, cells: Iterable[str] = ()) -> tuple[int, ...]:
@@ -160,6 +159,11 @@ def _reason(result: Mapping[str, Any], measure: str) -> str | None:
 
 def disagreements(table: Comparison) -> list[Disagreement]:
     """Pairs of cells whose order by a measure is not the paper's; equal figures have no order."""
+    return [one for one in compared_pairs(table) if one.ours > 0]
+
+
+def compared_pairs(table: Comparison) -> list[Disagreement]:
+    """All pairs that the paper orders by a measure and we have seeds of; ``ours`` is above 0 where we disagree."""
     found = []
     for measure in table.study.config.measures:
         sign = 1.0 if column_of(measure).better == "lower" else -1.0
@@ -174,7 +178,7 @@ def disagreements(table: Comparison) -> list[Disagreement]:
             if first == second or not shared:
                 continue
             gaps = [sign * (ours[0][seed] - ours[1][seed]) for seed in shared]
-            if (gap := statistics.mean(gaps)) > 0:
-                sure = gap > statistics.stdev(gaps) if len(gaps) > 1 else None
-                found.append(Disagreement(measure, better, worse, abs(first - second), gap, len(gaps), sure))
+            gap = statistics.mean(gaps)
+            sure = abs(gap) > statistics.stdev(gaps) if len(gaps) > 1 else None
+            found.append(Disagreement(measure, better, worse, abs(first - second), gap, len(gaps), sure))
     return found

@@ -1,19 +1,21 @@
 """A study's table as a picture: a panel for each measure, or a plane of two of them."""
 
+import textwrap
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ipmix.core.errors import InputError, plain
+from ipmix.core.errors import InputError, first_line, plain
 from ipmix.core.files import refuse_existing, refuse_no_folder, replacing
-from ipmix.experiment.studies.comparing import Comparison
+from ipmix.experiment.studies.comparing import Comparison, Figures
+from ipmix.experiment.studies.labels import Label, place_labels
 from ipmix.experiment.studies.measuring import column_of, near
+from ipmix.experiment.studies.rendering import seed_words
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 OURS = "#1f5fbf"
@@ -26,27 +28,17 @@ KINDS = {"png": "Description", "svg": "Description", "pdf": "Subject"}
 NAME_MOST = 40
 """Letters of a name that are shown."""
 
-WAYS = ((8, 0), (-8, 0), (0, 8), (0, -8), (7, 7), (-7, 7), (7, -7), (-7, -7))
-"""Where a point's name may stand, in points (1/72 inch) from it, the first that is free."""
-
-RINGS = (1.0, 1.5, 2.2, 3.0, 4.0, 5.0)
-"""The same again, so many times as far."""
-
-FAR = 2.0
-"""From here on a line leads to the name."""
-
 
 @dataclass(frozen=True)
 class _Point:
-    """A point of the plane, its deviations, its name and its looks."""
+    """A row's point in the plane: ours, over the seeds that have both figures, or the paper's."""
 
+    name: str
     x: float
     y: float
-    dx: float
-    dy: float
-    name: str
-    color: str
-    marker: str
+    dx: float = 0.0
+    dy: float = 0.0
+    ours: bool = True
 
 
 def check_plot(path: Path, measures: Sequence[str], plane: Sequence[str], *, force: bool = False) -> None:
@@ -59,17 +51,21 @@ def check_plot(path: Path, measures: Sequence[str], plane: Sequence[str], *, for
         force: the file may exist.
 
     Raises:
-        InputError: matplotlib isn't there; the ending is none that it writes; the folder isn't there; the file exists;
-            ``plane`` isn't two different measures of the study.
+        InputError: matplotlib isn't there; the ending is none of :data:`KINDS`; the folder isn't there; the file
+            exists; ``plane`` isn't two different measures of the study.
     """
     if find_spec("matplotlib") is None:
         raise InputError("a plot needs matplotlib: pip install matplotlib, or leave out --plot")
+    try:
+        import matplotlib  # noqa: F401
+    except ValueError as error:  # a backend or a file of settings that it can't do with
+        raise InputError(f"matplotlib can't be used here: {first_line(error)}") from None
     for measure in plane:
         if measure not in measures:
-            raise InputError(f"--plane: {measure!r} is no measure of the study; {near(measure, measures)}")
+            raise InputError(f"--plane: {plain(repr(measure))} is no measure of the study; {near(measure, measures)}")
     if plane and (len(plane) != 2 or plane[0] == plane[1]):
         raise InputError(
-            f"--plane takes two different measures, such as {','.join(measures[:2])}; got {','.join(plane)}"
+            f"--plane takes two different measures, and the study has {', '.join(measures)}; got {','.join(plane)}"
         )
     if _ending(path) not in KINDS:
         raise InputError(
@@ -85,7 +81,7 @@ def plot(table: Comparison, path: Path, plane: Sequence[str] = (), *, paper: boo
 
     Args:
         table: the figures.
-        path: the file to write.
+        path: the file to write. What it shows is in its metadata in words.
         plane: two measures, one against the other; a panel for each measure of the study if empty.
         paper: draw the paper's figures too.
         force: replace the file if it exists.
@@ -99,121 +95,110 @@ def plot(table: Comparison, path: Path, plane: Sequence[str] = (), *, paper: boo
 
     # As it is made for, whatever a matplotlibrc says; names with dollar signs are no formulas.
     ours = {"text.parse_math": False, "svg.hashsalt": "ipmix"}
-    said = {KINDS[kind]: description(table, plane or table.study.config.measures, paper=paper)}
     undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {})  # the same figures, the same file
     with style.context(["default", ours], after_reset=True), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph", UserWarning)  # of a name in letters that the font lacks
-        figure = _plane(table, plane[0], plane[1], paper) if plane else _panels(table, paper)
+        figure, shown = _plane(table, plane[0], plane[1], paper) if plane else _panels(table, paper)
+        said = {KINDS[kind]: f"{plain(table.study.name)}, scale {plain(table.scale)}; {'; '.join(shown)}"}
         with replacing(path) as file:
             figure.savefig(file, format=kind, metadata={**said, **undated})
 
 
-def description(table: Comparison, measures: Sequence[str], *, paper: bool) -> str:
-    """What a plot shows in words, which PNG, SVG and PDF hold: the scale, the seeds, and each point."""
-    rows = []
-    for cell in table.cells:
-        figures = []
-        for measure in measures:
-            ours, digits = table.figures[cell][measure], column_of(measure).digits
-            if ours.mean is not None:
-                spread = "" if ours.deviation is None else f" ± {ours.deviation:.{digits}f}"
-                figures.append(f"{measure} {ours.mean:.{digits}f}{spread}")
-            if paper and (printed := _paper(table, cell, measure)) is not None:
-                figures.append(f"{measure} {printed:g} (paper)")
-        rows.append(f"{plain(cell)}: {', '.join(figures) or 'nothing'}")
-    seeds = ", ".join(map(str, table.seeds))
-    return f"{plain(table.study.name)}, scale {plain(table.scale)}, seeds {seeds}; {'; '.join(rows)}"
-
-
-def _panels(table: Comparison, paper: bool) -> "Figure":
+def _panels(table: Comparison, paper: bool) -> tuple["Figure", list[str]]:
+    """A panel for each measure that there are figures of; the picture and what it shows in words."""
     from matplotlib.figure import Figure
 
-    measures = [one for one in table.study.config.measures if any(table.figures[c][one].by_seed for c in table.cells)]
-    if not measures:
+    printed = {(cell, measure): value for cell in table.cells for measure in table.study.config.measures
+               if paper and (value := _paper(table, cell, measure)) is not None}  # fmt: skip
+    if not any(one.by_seed for row in table.figures.values() for one in row.values()):
         raise InputError("there are no results to plot yet")
-    figure = Figure(figsize=(2.6 * len(measures) + 1.6, 0.34 * len(table.cells) + 1.1), layout="constrained")
-    places = list(range(len(table.cells)))[::-1]
+
+    def there(cell: str, measure: str) -> bool:
+        return bool(table.figures[cell][measure].by_seed) or (cell, measure) in printed
+
+    measures = [one for one in table.study.config.measures if any(there(cell, one) for cell in table.cells)]
+    cells = [cell for cell in table.cells if any(there(cell, one) for one in measures)]
+    names = [_called(table, cell) for cell in cells]
+    width = 2.4 * len(measures) + 0.5 + 0.075 * max(map(len, names))
+    figure = Figure(figsize=(width, 0.34 * len(cells) + 1.4), layout="constrained")
+    places = list(range(len(cells)))[::-1]
     panels = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
-    handles: dict[str, Any] = {}
+    shown, spread = [], False
     for panel, measure in zip(panels, measures, strict=True):
-        found = [(at, table.figures[cell][measure]) for at, cell in zip(places, table.cells, strict=True)]
-        found = [(at, one) for at, one in found if one.mean is not None]
-        handles["ours"] = panel.errorbar(
-            [one.mean for _, one in found], [at for at, _ in found], xerr=[one.deviation or 0.0 for _, one in found],
-            fmt="o", color=OURS,
-        )  # fmt: skip
-        printed = [(at, value) for at, cell in zip(places, table.cells, strict=True)
-                   if paper and (value := _paper(table, cell, measure)) is not None]  # fmt: skip
-        if printed:
-            (handles["paper"],) = panel.plot(
-                [value for _, value in printed], [at for at, _ in printed], "x", color=PAPER
-            )
-        panel.set_title(_named(measure), fontsize=9)
+        for at, cell, name in zip(places, cells, names, strict=True):
+            ours = table.figures[cell][measure]
+            if ours.mean is not None:
+                spread |= ours.deviation is not None
+                panel.errorbar(ours.mean, at, xerr=ours.deviation or 0.0, fmt="o", color=OURS, ecolor=BARS, zorder=3)
+                shown.append(f"{name}: {_words(table, measure, ours)}")
+            if (cell, measure) in printed:
+                panel.plot(printed[cell, measure], at, "x", color=PAPER)
+                shown.append(f"{name} (paper): {measure} {printed[cell, measure]:g}")
+        panel.set_title(textwrap.fill(_named(measure), 26), fontsize=9)
+        panel.set_ylim(-0.6, len(cells) - 0.4)
         panel.grid(axis="x", alpha=0.3)
-    panels[0].set_yticks(places, [_called(table, cell) for cell in table.cells])
-    if len(handles) > 1:
-        figure.legend(handles.values(), handles.keys(), fontsize=8, ncols=2, loc="outside upper left", frameon=False)
-    return figure
+    panels[0].set_yticks(places, names, fontsize=9)
+    figure.suptitle(_caption(table, spread, bool(printed)), fontsize=9, x=0.01, ha="left")
+    return figure, shown
 
 
-def _plane(table: Comparison, across: str, up: str, paper: bool) -> "Figure":
+def _plane(table: Comparison, across: str, up: str, paper: bool) -> tuple["Figure", list[str]]:
+    """One measure against another, each point with its name; the picture and what it shows in words."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.2, 5.0), layout="constrained")
-    axes = figure.subplots()
-    points: list[_Point] = []
+    points, shown, halves = [], [], []
     for cell in table.cells:
-        x, y = table.figures[cell][across], table.figures[cell][up]
+        name, row = _called(table, cell), table.figures[cell]
+        shared = sorted(row[across].by_seed.keys() & row[up].by_seed.keys())
+        x, y = (Figures({seed: row[measure].by_seed[seed] for seed in shared}) for measure in (across, up))
         if x.mean is not None and y.mean is not None:
-            own = (x.deviation or 0.0, y.deviation or 0.0)
-            points.append(_Point(x.mean, y.mean, *own, _called(table, cell), OURS, "o"))
+            points.append(_Point(name, x.mean, y.mean, x.deviation or 0.0, y.deviation or 0.0))
+            shown.append(f"{name}: {_words(table, across, x)}, {_words(table, up, y)}")
+        elif row[across].by_seed or row[up].by_seed:
+            halves.append(name)
     if not points:
-        raise InputError("there are no results to plot yet")
-    for cell in table.cells:
-        left, top = (_paper(table, cell, measure) for measure in (across, up))
-        if paper and left is not None and top is not None:
-            points.append(_Point(left, top, 0.0, 0.0, _called(table, cell), PAPER, "x"))
+        raise InputError(f"there is nothing to plot: no row has figures of both {across} and {up} of the same seed")
+    for cell in table.cells if paper else ():
+        name, left, top = _called(table, cell), _paper(table, cell, across), _paper(table, cell, up)
+        if left is not None and top is not None:
+            points.append(_Point(name, left, top, ours=False))
+            shown.append(f"{name} (paper): {across} {left:g}, {up} {top:g}")
+        elif left is not None or top is not None:
+            halves.append(f"{name} (paper)")
+    figure = Figure(figsize=(7.2, 5.2), layout="constrained")
+    axes = figure.subplots()
     for one in points:
-        axes.errorbar(one.x, one.y, xerr=one.dx, yerr=one.dy, fmt=one.marker, color=one.color, ecolor=BARS, zorder=3)
+        color, marker = (OURS, "o") if one.ours else (PAPER, "x")
+        axes.errorbar(one.x, one.y, xerr=one.dx, yerr=one.dy, fmt=marker, color=color, ecolor=BARS, zorder=3)
     axes.set_xlabel(_named(across))
     axes.set_ylabel(_named(up))
     axes.grid(alpha=0.3)
-    axes.margins(0.12)
-    if any(one.color == PAPER for one in points):
-        axes.set_title("dots: ours, crosses: the paper's", fontsize=9, loc="left")
+    axes.margins(0.14)
+    lines = _caption(table, any(one.dx or one.dy for one in points), not all(one.ours for one in points))
+    if halves:
+        lines += "\n" + textwrap.fill(f"left out, with one of the two figures alone: {', '.join(halves)}", 110)
+    axes.set_title(lines, fontsize=9, loc="left")
     figure.draw_without_rendering()  # names are placed where everything else will stand
-    _name_points(axes, FigureCanvasAgg(figure).get_renderer(), points)
-    return figure
+    labels = [Label(one.name, one.x, one.y, one.dx, one.dy, OURS if one.ours else PAPER) for one in points]
+    place_labels(axes, FigureCanvasAgg(figure).get_renderer(), labels)
+    return figure, shown
 
 
-def _name_points(axes: "Axes", renderer: Any, points: Sequence[_Point]) -> None:
-    """A name beside each point, where it covers neither a point nor another name and stays within the axes."""
-    from matplotlib.transforms import Bbox
+def _caption(table: Comparison, spread: bool, paper: bool) -> str:
+    """What a picture shows, at which scale and over which seeds."""
+    title = "\n".join(textwrap.wrap(plain(table.study.config.title, most=200), 110))
+    marks = f"scale {plain(table.scale, most=NAME_MOST)}, {seed_words(table.seeds)}"
+    marks += "; bars: standard deviation over seeds" if spread else ""
+    marks += "; dots: ours, crosses: the paper's" if paper else ""
+    return f"{title}\n{marks}"
 
-    place = axes.transData.transform
-    taken = []
-    for one in points:
-        x, y = place((one.x, one.y))
-        taken.append(Bbox.from_extents(x - 5, y - 5, x + 5, y + 5))
-        for dx, dy in ((one.dx, 0.0), (0.0, one.dy)):  # the bars
-            low, high = place((one.x - dx, one.y - dy)), place((one.x + dx, one.y + dy))
-            taken.append(Bbox.from_extents(low[0] - 1, low[1] - 1, high[0] + 1, high[1] + 1))
-    frame = axes.get_window_extent(renderer)
-    for one in points:
-        text = axes.annotate(one.name, (one.x, one.y), (0, 0), textcoords="offset points", fontsize=8, color=one.color)
-        for ring, (dx, dy) in ((ring, way) for ring in RINGS for way in WAYS):
-            text.set_position((dx * ring, dy * ring))
-            text.set_horizontalalignment("left" if dx > 0 else "right" if dx < 0 else "center")
-            text.set_verticalalignment("bottom" if dy > 0 else "top" if dy < 0 else "center")
-            box = text.get_window_extent(renderer)
-            within = frame.x0 < box.x0 and box.x1 < frame.x1 and frame.y0 < box.y0 and box.y1 < frame.y1
-            if within and not any(box.overlaps(other) for other in taken):
-                if ring >= FAR:
-                    axes.annotate("", (one.x, one.y), text.get_position(), textcoords="offset points",
-                                  arrowprops={"arrowstyle": "-", "color": one.color, "lw": 0.5})  # fmt: skip
-                break
-        taken.append(text.get_window_extent(renderer))
+
+def _words(table: Comparison, measure: str, ours: Figures) -> str:
+    digits = column_of(measure).digits
+    words = f"{measure} {ours.mean:.{digits}f}"
+    words += f" ± {ours.deviation:.{digits}f}" if ours.deviation is not None else ""
+    return f"{words} ({seed_words(tuple(ours.by_seed))})"
 
 
 def _called(table: Comparison, cell: str) -> str:

@@ -5,8 +5,10 @@ import io
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from ipmix.core.errors import plain
 from ipmix.core.json_text import json_text
-from ipmix.experiment.studies.comparing import Comparison, Disagreement, Figures, disagreements
+from ipmix.core.progress import counted
+from ipmix.experiment.studies.comparing import Comparison, Disagreement, Figures, compared_pairs, disagreements
 from ipmix.experiment.studies.measuring import column_of
 from ipmix.experiment.studies.study import PaperValue, Study
 
@@ -44,7 +46,7 @@ def paper_table(study: Study, *, markdown: bool = False) -> str:
 
 def _prose(table: Comparison, *, markdown: bool, paper: bool) -> str:
     study, measures = table.study, table.study.config.measures
-    lines = [f"{'## ' if markdown else ''}{study.config.title}", ""]
+    lines = [f"{'## ' if markdown else ''}{plain(study.config.title)}", ""]
     lines += [f"Ours: {study.scale(table.scale).text or table.scale}; {seed_words(table.seeds)}."]
     published = study.config.paper if paper else None
     if published is not None:
@@ -104,19 +106,15 @@ def _paired(table: Comparison, markdown: bool) -> list[str]:
 
 
 def _order(table: Comparison) -> list[str]:
-    found = disagreements(table)
-    if not any(_has_paper(table, measure) for measure in table.study.config.measures):
+    """Where our order is not the paper's; where it always is, of how many pairs of rows that is said."""
+    if found := disagreements(table):
+        return ["Our order is not the paper's:", *(f"- {_disagreement(table.study, one)}" for one in found)]
+    if not (pairs := compared_pairs(table)):
         return []
-    if not found:
-        compared = any(
-            sum(_has_both(table, cell, each) for cell in table.cells) > 1 for each in table.study.config.measures
-        )
-        return ["Where both have figures, our order is the paper's."] if compared else []
-    return ["Our order is not the paper's:", *(f"- {_disagreement(table.study, one)}" for one in found)]
-
-
-def _has_both(table: Comparison, cell: str, measure: str) -> bool:
-    return table.paper(cell, measure) is not None and table.figures[cell][measure].mean is not None
+    words = f"Where both have figures ({counted(len(pairs), 'pair')} of rows), our order is the paper's."
+    unsure = sum(one.sure is None for one in pairs)
+    return [f"{words} {'One seed' if unsure == len(pairs) else f'{unsure} of one seed'}, which can't tell."
+            if unsure else words]  # fmt: skip
 
 
 def _disagreement(study: Study, one: Disagreement) -> str:
@@ -233,6 +231,8 @@ def _paper_words(value: PaperValue | None) -> str:
 
 def _grid(rows: Sequence[Sequence[str]], markdown: bool) -> str:
     """Rows as columns of text, the first row their headings; of plain text no line is longer than COLUMNS."""
+    if markdown:
+        rows = [[text.replace("|", r"\|") for text in row] for row in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = [[text.ljust(width) if i == 0 else text.rjust(width) for i, (text, width) in enumerate(zip(row, widths))]
              for row in rows]  # fmt: skip

@@ -166,7 +166,7 @@ class Results:
             if key := _differing(first, other, job.passes):
                 raise InputError(
                     f"{first['path']} and {other['path']} are results of the same settings and seed, with different "
-                    f"figures ({key}): leave one of them out"
+                    f"figures ({key}): give only one of the folders (--out, --folders), or move one of the files away"
                 )
         return next(iter(found), None)
 

@@ -141,7 +141,7 @@ def _started(job: Job, out: Path, words: Sequence[str], threads: int) -> Running
     log = job.log(out)
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [
-        sys.executable, "-m", "ipmix", "reproduce", "run", job.source, "--scale", job.scale, "--cells", job.cell,
+        sys.executable, "-P", "-m", "ipmix", "reproduce", "run", job.source, "--scale", job.scale, "--cells", job.cell,
         "--seeds", str(job.seed), "--out", str(out), "--here", *words,
     ]  # fmt: skip
     settings = {name: str(threads) for name in ONE_THREAD if name not in os.environ}

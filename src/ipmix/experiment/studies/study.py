@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -16,6 +16,12 @@ from ipmix.experiment.studies.measuring import CLOCK, measure_of, near, own_of, 
 
 NAMED = re.compile(r"\{([\w-]+)\}")
 """A folder that a study names, and --folder gives."""
+
+PAPER_MOST = 1e9
+"""No printed figure is larger."""
+
+GROUPS = frozenset(one.name for one in fields(ExperimentConfig))
+"""The keys of an experiment; each holds settings of its own."""
 
 SCALES = "scales"
 """The file of scales that several studies share."""
@@ -184,8 +190,8 @@ class Study:
         return {*NAMED.findall(text), *(["images"] if self.config.kind == "attention" else [])}
 
     def called(self, cell: str) -> str:
-        """What a cell is called in tables."""
-        return str((self.config.cells.get(cell) or {}).get("title", cell))
+        """What a cell is called in tables; one line."""
+        return plain((self.config.cells.get(cell) or {}).get("title") or cell)
 
 
 def study_names() -> tuple[str, ...]:
@@ -230,10 +236,17 @@ def _read(name: str, text: str, source: str, opens: str, trust: bool = False) ->
             _check_name(each, f"{source}: {key}")
     for measure in config.measures:
         measure_of(measure, source)
+    _refuse_twice(config.measures, f"{source}: measures")
+    if not config.measures and config.kind != "attention":
+        raise InputError(f"{source}: measures is empty; expected what the table shows, such as [clean_error]")
+    _check_changes(config.base, f"{source}: base")
     for cell, changes in config.cells.items():
         _check_changes(changes, f"{source}: cells.{cell}")
+        _check_title((changes or {}).get("title"), f"{source}: cells.{cell}.title")
     scales = {key: _scale(key, content, source) for key, content in config.scales.items()}
     for key, scale in scales.items():
+        _refuse_twice(scale.only, f"{source}: scales.{key}.only")
+        _check_changes(scale.changes, f"{source}: scales.{key}.changes")
         for cell, changes in scale.cells.items():
             _check_changes(changes, f"{source}: scales.{key}.cells.{cell}")
     if opens != name:  # the package's own say in their words which network and data a scale puts in the place of theirs
@@ -258,6 +271,22 @@ def _check_changes(changes: Any, where: str) -> None:
         raise InputError(
             f"{where}: expected what differs, such as {{method: {{name: ipmix}}}}, got {plain(repr(changes), most=60)}"
         )
+    for key, value in (changes or {}).items():
+        # Another layer's settings would be laid over it, and nobody would see that it was none.
+        if key in GROUPS and not isinstance(value, Mapping):
+            raise InputError(f"{where}.{key} should hold settings (key: value), got {plain(repr(value), most=60)}")
+
+
+def _check_title(title: Any, where: str) -> None:
+    if title is not None and (not isinstance(title, str) or not title.strip()):
+        raise InputError(f"{where} is text, got {plain(repr(title), most=60)}")
+
+
+def _refuse_twice(names: Iterable[str], where: str) -> None:
+    names = tuple(names)
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"{where}: {plain(repr(name), most=60)} is there twice; leave one of them out")
 
 
 def _check_name(name: Any, where: str) -> None:
@@ -329,6 +358,8 @@ def _refuse_seeds(config: StudyConfig, source: str) -> None:
 
 def _check_passes(config: StudyConfig, scales: Mapping[str, ScaleConfig], source: str) -> None:
     for key, scale in scales.items():
+        for name, one in scale.passes.items():
+            made(PassConfig, one, source, f"scales.{key}.passes.{name}")
         for measure in config.measures:
             name = pass_of(measure)
             if name != CLOCK and name not in scale.passes:
@@ -357,7 +388,13 @@ def _paper(config: StudyConfig, cells: Mapping[str, Any], source: str) -> dict[s
                     f"{near(measure, config.measures)}"
                 )
             content = value if isinstance(value, dict) else {"value": value}
-            rows[cell][measure] = made(PaperValue, content, source, f"paper.rows.{cell}.{measure}")
+            place = f"paper.rows.{cell}.{measure}"
+            rows[cell][measure] = found = made(PaperValue, content, source, place)
+            if abs(found.value or 0.0) > PAPER_MOST or not 0 <= (found.deviation or 0.0) <= PAPER_MOST:
+                raise InputError(
+                    f"{source}: {place}: expected a figure as tables print them, with a deviation of at least 0; got "
+                    f"{found.value} ± {found.deviation}"
+                )
     return rows
 
 
