@@ -170,6 +170,13 @@ def test_without_figures_there_is_no_plot(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_surroundings_that_it_cannot_read_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "abc")
+    with pytest.raises(InputError, match=r"a\.pdf: matplotlib can't write it: .*abc"):
+        plot(MADE, tmp_path / "a.pdf")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_matplotlib_that_cannot_be_used_is_told(tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path\n"

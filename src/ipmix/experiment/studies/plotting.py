@@ -87,7 +87,7 @@ def plot(table: Comparison, path: Path, plane: Sequence[str] = (), *, paper: boo
         force: replace the file if it exists.
 
     Raises:
-        InputError: see :func:`check_plot`; or there are no figures to draw.
+        InputError: see :func:`check_plot`; or there are no figures to draw, or matplotlib can't write them.
     """
     kind = _ending(path)
     check_plot(path, table.study.config.measures, plane, force=force)
@@ -100,8 +100,11 @@ def plot(table: Comparison, path: Path, plane: Sequence[str] = (), *, paper: boo
         warnings.filterwarnings("ignore", "Glyph", UserWarning)  # of a name in letters that the font lacks
         figure, shown = _plane(table, plane[0], plane[1], paper) if plane else _panels(table, paper)
         said = {KINDS[kind]: f"{plain(table.study.name)}, scale {plain(table.scale)}; {'; '.join(shown)}"}
-        with replacing(path) as file:
-            figure.savefig(file, format=kind, metadata={**said, **undated})
+        try:
+            with replacing(path) as file:
+                figure.savefig(file, format=kind, metadata={**said, **undated})
+        except ValueError as error:  # what matplotlib reads of the surroundings: SOURCE_DATE_EPOCH
+            raise InputError(f"{path}: matplotlib can't write it: {first_line(error)}") from None
 
 
 def _panels(table: Comparison, paper: bool) -> tuple["Figure", list[str]]:
