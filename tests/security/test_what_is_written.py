@@ -33,8 +33,8 @@ def test_a_study_writes_into_its_folder_alone(tmp_path: Path, name: str, key: st
     study = tmp_path / "study.yaml"
 
     def opened(cell: str, scale: str) -> Study:
-        cells, scales = (f"{{{json.dumps(each)}: {{}}}}" for each in (cell, scale))
-        study.write_text(f"title: a\ncells: {cells}\nscales: {scales}\n")
+        cells, scales = (json.dumps({each: of}) for each, of in ((cell, {}), (scale, {"passes": {"clean": {}}})))
+        study.write_text(f"title: a\nmeasures: [clean_error]\ncells: {cells}\nscales: {scales}\n")
         return open_study(str(study))
 
     with pytest.raises(InputError, match=rf"study\.yaml: {key}: .*name"):

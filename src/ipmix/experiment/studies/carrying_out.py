@@ -139,10 +139,9 @@ def check_settings(job: Job) -> None:
         try:
             look()
         except InputError as error:
+            where = f"study {job.study}, cell {job.cell}: "
             message = str(error)
-            raise InputError(
-                message if job.cell in message else f"study {job.study}, cell {job.cell}: {key}: {message}"
-            ) from None
+            raise InputError(message if message.startswith(where) else f"{where}{key}: {message}") from None
 
 
 def command_of(job: Job, manner: Manner) -> str:

@@ -237,8 +237,6 @@ def _read(name: str, text: str, source: str, opens: str, trust: bool = False) ->
     for measure in config.measures:
         measure_of(measure, source)
     _refuse_twice(config.measures, f"{source}: measures")
-    if not config.measures and config.kind != "attention":
-        raise InputError(f"{source}: measures is empty; expected what the table shows, such as [clean_error]")
     _check_changes(config.base, f"{source}: base")
     for cell, changes in config.cells.items():
         _check_changes(changes, f"{source}: cells.{cell}")
@@ -260,6 +258,8 @@ def _read(name: str, text: str, source: str, opens: str, trust: bool = False) ->
         for cell in names:
             if cell not in cells:
                 raise InputError(f"{source}: {what}: there is no cell {cell!r}; {near(cell, cells)}")
+    if not config.measures and config.kind != "attention":
+        raise InputError(f"{source}: measures is empty; expected what the table shows, such as [clean_error]")
     _check_passes(config, scales, source)
     paper = _paper(config, cells, source)
     return Study(name, replace(config, cells=cells), paper, scales, opens)
