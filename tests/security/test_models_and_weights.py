@@ -2,7 +2,9 @@
 
 import io
 import json
+import re
 import socket
+import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -12,8 +14,10 @@ import torch
 from safetensors.torch import save as serialise
 from tests.security.bomb import Bomb
 
+import ipmix
 from ipmix import models
 from ipmix.cli.main import main
+from ipmix.core.children import PYTHON
 from ipmix.core.errors import InputError
 from ipmix.experiment.config import ExperimentConfig
 from ipmix.experiment.config_file import read as read_settings
@@ -178,3 +182,19 @@ def test_yaml_makes_no_objects(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=r"a\.yaml"):
             read_settings(ExperimentConfig, tmp_path / "a.yaml")
     assert not (tmp_path / "made").exists()
+
+
+def test_files_of_the_current_folder_are_not_run(tmp_path: Path) -> None:
+    """Neither by ``-m ipmix`` of another process nor by a spawned one; tests/core/test_children.py has the latter."""
+    for name in ("re", "pickle", "torch"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit(7)")
+    for start, code in ((PYTHON, 0), ((sys.executable,), 7)):
+        done = subprocess.run([*start, "-m", "ipmix", "--version"], cwd=tmp_path, capture_output=True, check=False)
+        assert (done.returncode == code) == (not code or not sys.flags.safe_path), done.stderr
+    source = Path(ipmix.__file__).parent
+    starting = [path for path in source.rglob("*.py") if re.search(r'"-m", "ipmix"', path.read_text(encoding="utf-8"))]
+    spawning = [path for path in source.rglob("*.py") if 'get_context("spawn")' in path.read_text(encoding="utf-8")]
+    assert starting
+    assert spawning
+    assert all("*PYTHON" in path.read_text(encoding="utf-8") for path in starting)
+    assert all("with safe_path():" in path.read_text(encoding="utf-8") for path in spawning)

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ipmix.core.children import PYTHON
 from ipmix.core.errors import InputError
 from ipmix.core.ranges import Range, check_range
 from ipmix.core.terminal import tell
@@ -62,7 +63,7 @@ def in_processes(count: int, words: Sequence[str]) -> int:
             rdzv_endpoint="localhost:0", logs_specs=DefaultLogsSpecs(log_dir=logs, redirects=heard),
         )  # fmt: skip
         try:
-            elastic_launch(config, sys.executable)("-P", "-m", "ipmix", *without_processes(words))
+            elastic_launch(config, PYTHON[0])(*PYTHON[1:], "-m", "ipmix", *without_processes(words))
         except ChildFailedError as error:
             return _told(error.failures, Path(logs))
         except SignalException as error:

@@ -18,6 +18,7 @@ import numpy as np
 
 from ipmix.augmentation.batches import augment, draw
 from ipmix.augmentation.explain import explain
+from ipmix.core.children import safe_path
 from ipmix.core.errors import InputError
 from ipmix.core.files import write_text
 from ipmix.core.json_text import json_text
@@ -134,7 +135,8 @@ def _run_both(
             process = context.Process(
                 target=work, args=(sender, settings, name, out, device, force), daemon=True, name=f"ipmix {name}"
             )
-            process.start()
+            with safe_path():
+                process.start()
             sender.close()  # so that a process that dies is noticed: its end was the last one open
             processes.append(process)
             waiting[receiver] = name

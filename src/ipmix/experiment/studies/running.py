@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from ipmix.core.children import PYTHON
 from ipmix.core.errors import visible
 from ipmix.core.files import LOCK, FileLock
 from ipmix.core.progress import counted, duration
@@ -141,7 +142,7 @@ def _started(job: Job, out: Path, words: Sequence[str], threads: int) -> Running
     log = job.log(out)
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [
-        sys.executable, "-P", "-m", "ipmix", "reproduce", "run", job.source, "--scale", job.scale, "--cells", job.cell,
+        *PYTHON, "-m", "ipmix", "reproduce", "run", job.source, "--scale", job.scale, "--cells", job.cell,
         "--seeds", str(job.seed), "--out", str(out), "--here", *words,
     ]  # fmt: skip
     settings = {name: str(threads) for name in ONE_THREAD if name not in os.environ}
