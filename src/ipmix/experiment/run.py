@@ -4,7 +4,7 @@ Made from a settings file (``experiments/*.yaml``) or from the words of ``ipmix 
 decides the figures is in it, and nothing else (not the number of threads, not the device).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,13 +43,20 @@ def check(experiment: ExperimentConfig) -> None:
     """
     from ipmix.models import check_name
 
-    for key, look in (
-        ("data.source", lambda: _check_source(experiment.data.source)),
-        ("training.model", lambda: check_name(experiment.training.model)),
-        ("method", lambda: chosen_method(*_method_words(experiment))),
-        ("mixing", lambda: compose(experiment.mixing.count, parse_mix(experiment.mixing.mix, KINDS))),
-        ("evaluation", lambda: measures_of(experiment.evaluation).plan(32)),
-    ):
+    look_through(
+        {
+            "data.source": lambda: _check_source(experiment.data.source),
+            "training.model": lambda: check_name(experiment.training.model),
+            "method": lambda: chosen_method(*_method_words(experiment)),
+            "mixing": lambda: compose(experiment.mixing.count, parse_mix(experiment.mixing.mix, KINDS)),
+            "evaluation": lambda: measures_of(experiment.evaluation).plan(32),
+        }
+    )
+
+
+def look_through(looks: Mapping[str, Callable[[], object]]) -> None:
+    """Call each in turn; what one refuses is told with its key before it."""
+    for key, look in looks.items():
         try:
             look()
         except InputError as error:

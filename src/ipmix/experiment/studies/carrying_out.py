@@ -6,10 +6,11 @@ import shlex
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import nullcontext, redirect_stdout, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,14 @@ from ipmix.core.image_sizes import SMALL_SIDE
 from ipmix.core.json_text import json_text, read_json_object
 from ipmix.core.torchrun import is_first, process_count
 from ipmix.experiment.config import ExecutionConfig
-from ipmix.experiment.run import measure, measures_of, train
+from ipmix.experiment.run import look_through, measure, measures_of, train
 from ipmix.experiment.studies.measuring import CLOCK
 from ipmix.experiment.studies.places import Places
 from ipmix.experiment.studies.provenance import provenance
 from ipmix.experiment.studies.result_files import SCHEMA
 from ipmix.experiment.studies.results import Job, Results, refuse_other, settings_of
 from ipmix.experiment.studies.study import PassConfig
+from ipmix.methods.choosing import chosen_method
 
 RUN = "run"
 """The folder of the training within the job's work folder."""
@@ -128,20 +130,18 @@ def check_settings(job: Job) -> None:
     """
     from ipmix.models import check_name
 
-    experiment = job.experiment
-    looks: list[tuple[str, Callable[[], object]]] = [
-        ("training.model", lambda: check_name(experiment.training.model)),
-        ("method", lambda: job.key),
-    ]
-    looks += [(f"pass {name}", lambda one=one: measures_of(one).plan(SMALL_SIDE))  # type: ignore[misc]
-              for name, one in job.passes.items()]  # fmt: skip
-    for key, look in looks:
-        try:
-            look()
-        except InputError as error:
-            where = f"study {job.study}, cell {job.cell}: "
-            message = str(error)
-            raise InputError(message if message.startswith(where) else f"{where}{key}: {message}") from None
+    experiment, about, where = job.experiment, job.experiment.method, f"study {job.study}, cell {job.cell}"
+    look_through(
+        {
+            f"{where}: training.model": lambda: check_name(experiment.training.model),
+            f"{where}: method": lambda: chosen_method(about.name, about.preset, about.options),
+            **{f"{where}: pass {name}": partial(_planned, one) for name, one in job.passes.items()},
+        }
+    )
+
+
+def _planned(one: PassConfig) -> object:
+    return measures_of(one).plan(SMALL_SIDE)
 
 
 def command_of(job: Job, manner: Manner) -> str:
