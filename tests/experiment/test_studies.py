@@ -285,6 +285,10 @@ def test_a_study_of_ones_own(tmp_path: Path) -> None:
         ),
         ({"base": {"data": 3}}, r"base\.data should hold settings .*, got 3"),
         ({"cells": {"plain": {"method": "none"}}}, r"cells\.plain\.method should hold settings .*, got 'none'"),
+        (
+            {"cells": {"plain": {"method": {"name": "ipmix", "options": 5}}}},
+            r"cells\.plain\.method\.options should hold settings .*, got 5",
+        ),
         ({"cells": {"plain": {"title": ["a"]}}}, r"cells\.plain\.title is text, got \['a'\]"),
         ({"cells": {"plain": {"title": " "}}}, r"cells\.plain\.title is text, got ' '"),
         ({"measures": []}, r"measures is empty; expected what the table shows, such as \[clean_error\]"),

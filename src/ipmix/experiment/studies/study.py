@@ -271,9 +271,13 @@ def _check_changes(changes: Any, where: str) -> None:
         raise InputError(
             f"{where}: expected what differs, such as {{method: {{name: ipmix}}}}, got {plain(repr(changes), most=60)}"
         )
-    for key, value in (changes or {}).items():
+    method = (changes or {}).get("method")
+    held = {key: value for key, value in (changes or {}).items() if key in GROUPS}
+    if isinstance(method, Mapping) and "options" in method:
+        held["method.options"] = method["options"]
+    for key, value in held.items():
         # Another layer's settings would be laid over it, and nobody would see that it was none.
-        if key in GROUPS and not isinstance(value, Mapping):
+        if not isinstance(value, Mapping):
             raise InputError(f"{where}.{key} should hold settings (key: value), got {plain(repr(value), most=60)}")
 
 
