@@ -35,8 +35,8 @@ RUN = "run"
 CLOCK_FILE = "clock.json"
 """Seconds of measuring so far, over all interruptions."""
 
-KEPT = ("measures", "corruptions", "flips", "pictures", "images")
-"""What a result keeps of a scorecard."""
+KEPT = ("measures", "corruptions", "flips", "pictures", "images", "frost")
+"""What a result keeps of a scorecard, where it holds it."""
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,7 @@ def _measured(
         seconds = _seconds(work)
         seconds[name] = max(seconds.get(name, 0.0), time.monotonic() - began)
         write_text(work / CLOCK_FILE, json_text(seconds) + "\n")
-    return {"settings": settings_of(wanted), **{key: card[key] for key in KEPT if key in card}}
+    return {"settings": settings_of(wanted), **{key: card[key] for key in KEPT if card.get(key) is not None}}
 
 
 def _seconds(work: Path) -> dict[str, float]:

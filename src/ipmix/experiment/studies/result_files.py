@@ -99,6 +99,8 @@ def _check_pass(one: Any, path: Path, place: str) -> None:
     for part in ("corruptions", "flips"):
         if part in one:
             check_part(one[part], part, f"{path}: {place}.{part}")
+    if "frost" in one:
+        _check_kind(one["frost"], str, "a text", path, f"{place}.frost")
 
 
 def _check_figure(name: str, figure: Any, path: Path, place: str) -> None:
