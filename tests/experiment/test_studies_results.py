@@ -323,3 +323,42 @@ def test_a_pipe_called_like_a_result_is_not_waited_for(tmp_path: Path) -> None:
     path.write_text("{")
     with pytest.raises(InputError, match=r"is not readable JSON .*was it edited"):
         Results([tmp_path])
+
+
+def test_a_table_says_where_its_machines_and_its_frost_differ(tmp_path: Path) -> None:
+    """A row of another machine or another frost beside the others is no fair comparison, and can't be seen."""
+    study, figures = open_study("table1"), {"clean_error": 0.1, "mean_corruption_error": 0.2}
+    for cell, machine, frost in (
+        ("k3-t3", {"accelerator": "NVIDIA H200", "processor": "Xeon"}, "published"),
+        ("k3-t2", {"accelerator": None, "processor": "AMD EPYC"}, "published"),
+        ("k4-t2", {"accelerator": None, "processor": "AMD EPYC"}, None),
+    ):
+        path = write(job_of("table1", cell), tmp_path, **figures)
+        content = json.loads(path.read_text())
+        content["hardware"] = machine
+        if frost:
+            content["passes"]["corruptions"]["frost"] = frost
+        path.write_text(json.dumps(content))
+    text = rendered(compare(study, "laptop", [0], Results([tmp_path])), "text")
+    assert "Made on AMD EPYC (2 runs), NVIDIA H200 (1 run).\n" in text
+    assert "Frost" not in text, "one kind, and one that isn't said"
+    content["passes"]["corruptions"]["frost"] = "procedural"
+    path.write_text(json.dumps(content))
+    table = compare(study, "laptop", [0], Results([tmp_path]))
+    text = rendered(table, "markdown")
+    assert "Frost is of two kinds" in text
+    assert "- grown by a procedure: k = 4, t = 2 (seed 0)\n" in text
+    assert "- made of the published photographs: k = 3, t = 2 (seed 0); k = 3, t = 3 (seed 0)\n" in text
+    assert {one["frost"] for one in json.loads(rendered(table, "json"))["results"]} == {"published", "procedural"}
+    alone = rendered(compare(study, "laptop", [0], Results([tmp_path]), ["k4-t2"]), "text")
+    assert "Made on" not in alone
+    assert "Frost" not in alone
+
+
+def test_a_results_frost_is_a_text(tmp_path: Path) -> None:
+    path = write(job_of("table1", "k3-t3"), tmp_path, mean_corruption_error=0.2)
+    content = json.loads(path.read_text())
+    content["passes"]["corruptions"]["frost"] = ["published"]
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"passes\.corruptions\.frost must be a text"):
+        Results([tmp_path])

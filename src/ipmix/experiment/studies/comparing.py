@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ipmix.core.errors import plain
 from ipmix.experiment.studies.measuring import column_of, measure_of, pass_of
 from ipmix.experiment.studies.results import Job, Results, jobs
 from ipmix.experiment.studies.study import PaperValue, Study
@@ -48,7 +49,7 @@ class Comparison:
     Attributes:
         study, scale, seeds: what was asked for.
         figures: cell -> measure -> ours.
-        found: the results behind it.
+        found: the results behind it, each with the ``row`` that it stands in.
         missing: the jobs that have no result.
         lacking: cell, measure, seed of each figure that a result doesn't have, and its reason where it gives one.
         reference: the figures of the study's reference cell, whether the table shows that row or not.
@@ -76,6 +77,19 @@ class Comparison:
             return Figures({})
         ours, base = self.figures[cell][measure].by_seed, self.reference[measure].by_seed
         return Figures({seed: value - base[seed] for seed, value in ours.items() if seed in base})
+
+
+def frost_of(result: Mapping[str, Any]) -> str | None:
+    """Which frost a result's images under corruption have, "published" or "procedural"; None where it isn't said."""
+    kinds = {str(one["frost"]) for one in result["passes"].values() if "frost" in one}
+    return ", ".join(sorted(kinds)) or None
+
+
+def made_on(result: Mapping[str, Any]) -> str:
+    """The accelerator, or else the processor, that a result was made on; of files by hand "a machine not named"."""
+    hardware = result.get("hardware")
+    about = hardware if isinstance(hardware, Mapping) else {}
+    return plain(str(about.get("accelerator") or about.get("processor") or "a machine not named"), most=60)
 
 
 @dataclass(frozen=True)
@@ -118,7 +132,7 @@ def compare(study: Study, scale: str, seeds: Iterable[int], results: Results, ce
                 missing.append(job)
             continue
         if job.cell in names:
-            found.append(result)
+            found.append({**result, "row": job.cell})
         for measure in study.config.measures:
             value = figure(result, measure)
             if value is not None:

@@ -8,12 +8,21 @@ from typing import Any
 from ipmix.core.errors import plain
 from ipmix.core.json_text import json_text
 from ipmix.core.progress import counted
-from ipmix.experiment.studies.comparing import Comparison, Disagreement, Figures, compared_pairs, disagreements
+from ipmix.experiment.studies.comparing import (
+    Comparison,
+    Disagreement,
+    Figures,
+    compared_pairs,
+    disagreements,
+    frost_of,
+    made_on,
+)
 from ipmix.experiment.studies.measuring import column_of
 from ipmix.experiment.studies.study import PaperValue, Study
 
 FORMATS = ("text", "markdown", "csv", "json")
 NOTHING = "–"
+FROST = {"published": "made of the published photographs", "procedural": "grown by a procedure"}
 OURS = "ours"
 """The heading of what stands beside the paper's figure."""
 
@@ -70,7 +79,7 @@ def _prose(table: Comparison, *, markdown: bool, paper: bool) -> str:
     lines += _paired(table, markdown)
     if published is not None:
         lines += _order(table)
-    lines += _missing(table) + _lacking(table)
+    lines += _missing(table) + _lacking(table) + _circumstances(table)
     if published is not None and published.notes:
         lines += ["", "Of the paper's figures:", *(f"- {note}" for note in published.notes)]
     return "\n".join(lines).rstrip() + "\n"
@@ -139,6 +148,25 @@ def _lacking(table: Comparison) -> list[str]:
     return ["", *(f"No figure of {_title(key)}: {'; '.join(of)}." for key, of in words.items())] if words else []
 
 
+def _circumstances(table: Comparison) -> list[str]:
+    """Where results were made on several machines, and where their frost is of two kinds."""
+    lines = []
+    machines: dict[str, int] = {}
+    for one in table.found:
+        machines[made_on(one)] = machines.get(made_on(one), 0) + 1
+    if len(machines) > 1:
+        words = [f"{name} ({counted(number, 'run')})" for name, number in sorted(machines.items())]
+        lines += ["", f"Made on {', '.join(words)}."]
+    frost: dict[str, list[str]] = {}
+    for one in table.found:
+        if kind := frost_of(one):
+            frost.setdefault(kind, []).append(f"{table.study.called(one['row'])} (seed {one['seed']})")
+    if len(frost) > 1:
+        lines += ["", "Frost is of two kinds, so that these figures under corruption don't compare:"]
+        lines += [f"- {FROST.get(kind, plain(kind, most=60))}: {'; '.join(of)}" for kind, of in sorted(frost.items())]
+    return lines
+
+
 def _missing(table: Comparison) -> list[str]:
     if not table.missing:
         return []
@@ -191,11 +219,8 @@ def _data(table: Comparison) -> dict[str, Any]:
         "disagreements": [vars(one) for one in disagreements(table)],
         "missing": [{"cell": job.cell, "seed": job.seed} for job in table.missing],
         "missing_figures": [vars(one) for one in table.lacking],
-        "results": [
-            {key: one.get(key) for key in ABOUT}
-            for one in table.found
-        ],
-    }  # fmt: skip
+        "results": [{**{key: one.get(key) for key in ABOUT}, "frost": frost_of(one)} for one in table.found],
+    }
 
 
 def _title(measure: str) -> str:
