@@ -16,7 +16,7 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).parents[1]
 BESIDE = (
     "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LOG.md", "LICENSE", "benchmarks/README.md", "examples/*.*",
-    "experiments/*.*", "results/**/*.*", "src/ipmix/report/*.schema.json", "tests/security/*.py",
+    "experiments/**/*.*", "results/**/*.*", "src/ipmix/report/*.schema.json", "tests/security/*.py",
     "tests/engines/step_by_step.py", "tests/reliability/*.py",
 )  # fmt: skip
 FOLDER = "repository"
