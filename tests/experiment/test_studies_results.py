@@ -362,3 +362,16 @@ def test_a_results_frost_is_a_text(tmp_path: Path) -> None:
     path.write_text(json.dumps(content))
     with pytest.raises(InputError, match=r"passes\.corruptions\.frost must be a text"):
         Results([tmp_path])
+
+
+def test_left_out_seeds_are_those_of_the_rows_that_are_compared(tmp_path: Path) -> None:
+    """IPMix's row counts for five tables: its further seeds make no other row incomplete."""
+    study, figures = open_study("table1"), {"clean_error": 0.1, "mean_corruption_error": 0.2}
+    for cell, seed in (("k3-t3", 0), ("k3-t3", 1), ("k3-t3", 2), ("k4-t2", 0), ("k2-t2", 1)):
+        write(job_of("table1", cell, seed), tmp_path, **figures)
+    results = Results([tmp_path])
+    assert compare(study, "laptop", [], results).seeds == (0, 1)
+    assert compare(study, "laptop", [], results, ["k3-t3", "k4-t2"]).seeds == (0,)
+    assert compare(study, "laptop", [], results, ["k3-t3"]).seeds == (0, 1, 2)
+    assert compare(study, "laptop", [], results, ["k3-t3", "k4-t3"]).seeds == (0, 1, 2), "nothing to compare with yet"
+    assert compare(study, "laptop", [2], results).seeds == (2,)

@@ -12,7 +12,7 @@ from PIL import Image
 from ipmix.cli.main import main
 from ipmix.experiment.studies import estimating
 from ipmix.experiment.studies.estimating import Estimate, long_words, pass_seconds
-from ipmix.experiment.studies.study import PassConfig
+from ipmix.experiment.studies.study_config import PassConfig
 
 TINY = """
 title: two small cells

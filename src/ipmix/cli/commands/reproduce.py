@@ -120,7 +120,7 @@ def table(
         name: The study, or a file of your own (.yaml).
         folders: Folders of results besides --out, as from other machines.
         scale: The scale: laptop, paper or another that the study has.
-        seeds: Over these seeds; all that there are, if left out.
+        seeds: Over these seeds; if left out, over all that any row but the one compared with has.
         cells: Only these cells.
         out: The folder of results.
         format: text, markdown, csv or json.

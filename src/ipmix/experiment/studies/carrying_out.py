@@ -26,7 +26,7 @@ from ipmix.experiment.studies.places import Places
 from ipmix.experiment.studies.provenance import provenance
 from ipmix.experiment.studies.result_files import SCHEMA
 from ipmix.experiment.studies.results import Job, Results, refuse_other, settings_of
-from ipmix.experiment.studies.study import PassConfig
+from ipmix.experiment.studies.study_config import PassConfig
 from ipmix.methods.choosing import chosen_method
 
 RUN = "run"

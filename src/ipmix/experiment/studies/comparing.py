@@ -9,7 +9,8 @@ from typing import Any
 from ipmix.core.errors import plain
 from ipmix.experiment.studies.measuring import column_of, measure_of, pass_of
 from ipmix.experiment.studies.results import Job, Results, jobs
-from ipmix.experiment.studies.study import PaperValue, Study
+from ipmix.experiment.studies.study import Study
+from ipmix.experiment.studies.study_config import PaperValue
 
 
 @dataclass(frozen=True)
@@ -114,13 +115,22 @@ class Disagreement:
 
 
 def compare(study: Study, scale: str, seeds: Iterable[int], results: Results, cells: Iterable[str] = ()) -> Comparison:
-    """The table of a study at a scale, from the results that there are; over all their seeds if none are named.
+    """The table of a study at a scale, from the results that there are.
+
+    If no seeds are named, over all that any row but the reference has: that one stands in several tables, and with
+    its further seeds every other row would lack some.
 
     Raises:
         InputError: two results of the same settings and seed hold different figures.
     """
     names = study.cells(scale, cells)
-    seeds = tuple(seeds) or seeds_of(study, scale, results, names) or (0,)
+    others = [name for name in names if name != study.reference]
+    seeds = (
+        tuple(seeds)
+        or (seeds_of(study, scale, results, others) if others else ())
+        or seeds_of(study, scale, results, names)
+        or (0,)
+    )
     figures: dict[str, dict[str, dict[int, float]]] = {
         cell: {measure: {} for measure in study.config.measures} for cell in study.cells(scale)
     }

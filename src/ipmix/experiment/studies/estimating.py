@@ -23,7 +23,7 @@ from ipmix.experiment.config import ExperimentConfig
 from ipmix.experiment.run import measures_of
 from ipmix.experiment.studies.measuring import CLOCK
 from ipmix.experiment.studies.results import Job
-from ipmix.experiment.studies.study import PassConfig
+from ipmix.experiment.studies.study_config import PassConfig
 
 MOST_SECONDS = 60.0
 """What all measuring together may take."""

@@ -18,7 +18,8 @@ from ipmix.experiment.studies.comparing import (
     made_on,
 )
 from ipmix.experiment.studies.measuring import column_of
-from ipmix.experiment.studies.study import PaperValue, Study
+from ipmix.experiment.studies.study import Study
+from ipmix.experiment.studies.study_config import PaperValue
 
 FORMATS = ("text", "markdown", "csv", "json")
 NOTHING = "–"

@@ -15,7 +15,8 @@ from ipmix.core.errors import InputError
 from ipmix.core.files import real
 from ipmix.experiment.config import ExperimentConfig
 from ipmix.experiment.studies.result_files import key_of, read_result
-from ipmix.experiment.studies.study import PassConfig, Study
+from ipmix.experiment.studies.study import Study
+from ipmix.experiment.studies.study_config import PassConfig
 from ipmix.methods.choosing import chosen_method
 
 
