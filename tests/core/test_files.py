@@ -143,6 +143,22 @@ def test_existing_files_need_force(tmp_path: Path) -> None:
         refuse_existing(str(dangling), force=False)
 
 
+def test_links_pipes_and_devices_are_not_replaced_even_by_force(tmp_path: Path) -> None:
+    """What would be lost is the link, or the pipe, not what somebody meant by replacing a file."""
+    write_text(tmp_path / "target", "old")
+    link, pipe = tmp_path / "link", tmp_path / "pipe"
+    link.symlink_to(tmp_path / "target")
+    with pytest.raises(InputError, match=r"link is a link to .*target; name that file"):
+        refuse_existing(link, force=True)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(pipe)
+        with pytest.raises(InputError, match="pipe is a pipe or a device"):
+            refuse_existing(pipe, force=True)
+    if os.path.exists("/dev/null"):
+        with pytest.raises(InputError, match="/dev/null is a pipe or a device"):
+            refuse_existing("/dev/null", force=True)
+
+
 def test_a_name_that_is_not_utf8_is_written_as_an_escape(tmp_path: Path) -> None:
     write_text(tmp_path / "page.html", "café caf\udce9")
     assert (tmp_path / "page.html").read_bytes() == "café caf\\udce9".encode()

@@ -104,7 +104,7 @@ def write_text(path: str | os.PathLike[str], content: str) -> None:
 
 
 def refuse_existing(path: str | os.PathLike[str], *, force: bool) -> None:
-    """Raise :class:`InputError` if ``path`` exists and ``force`` is not set.
+    """Raise :class:`InputError` if ``path`` exists and ``force`` is not set, or is no file that could be replaced.
 
     What a killed process left half written of that file is removed.
     """
@@ -112,6 +112,10 @@ def refuse_existing(path: str | os.PathLike[str], *, force: bool) -> None:
         raise InputError(f"{path} is a folder; expected the name of a file to write")
     if not force and os.path.lexists(path):
         raise InputError(f"{path} exists already; choose another name, or pass --force to replace it")
+    if os.path.islink(path):  # the link itself would be replaced, and what it leads to stay as it was
+        raise InputError(f"{path} is a link to {os.readlink(path)}; name that file, or remove the link")
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise InputError(f"{path} is a pipe or a device; expected the name of a file to write")
     _sweep(Path(path).parent, f".{glob.escape(Path(path).name)}.*.part")
 
 
