@@ -231,6 +231,14 @@ def written(tmp_path: Path, **changes: Any) -> str:
     return str(path)
 
 
+@pytest.mark.parametrize("title", ["!!bool maybe", "!!map hello", "!!int x"])
+def test_a_tag_that_does_not_fit_its_value_is_told(title: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"title: {title}\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"mine\.yaml"):
+        open_study(str(path))
+
+
 def test_a_study_of_ones_own(tmp_path: Path) -> None:
     study = open_study(written(tmp_path))
     assert (study.name, study.reference, study.cells("small")) == ("mine", "plain", ("plain", "ipmix"))
@@ -252,6 +260,28 @@ def test_a_study_of_ones_own(tmp_path: Path) -> None:
         ({"scales": {"small": {"like": "lap-top"}}}, "no scale 'lap-top' in scales.yaml; did you mean laptop"),
         ({"scales": {"small": {"only": ["plian"]}}}, "scales.small: there is no cell 'plian'; did you mean plain"),
         ({"cells": {"plain": 5}}, r"cells\.plain: expected what differs, such as .*, got 5"),
+        (
+            {
+                "cells": {"plain": {"method": {"options": {"severity": 9.0}}}},
+                "scales": {"small": {"changes": {"method": {"name": "ipmix"}}, "passes": {"clean": {}}}},
+            },
+            r"cells\.plain\.method says options and no name, and scales\.small names 'ipmix', which replaces it whole",
+        ),
+        ({"cells": {1: None, "1": None}}, r"the key 'cells\.1' is there twice, once as a number"),
+        ({"cells": {"a,b": None}}, "'a,b' is no name: .* without slashes and commas"),
+        ({"cells": {"plain ": None}}, "'plain ' is no name"),
+        (
+            {"scales": {"small": {"changes": {"training": {"seed": 3}}, "passes": {"clean": {}}}}},
+            r"scales\.small\.changes\.training\.seed: seeds come from --seeds",
+        ),
+        (
+            {"scales": {"small": {"cells": {"plain": {"training": {"seed": 3}}}, "passes": {"clean": {}}}}},
+            r"scales\.small\.cells\.plain\.training\.seed: seeds come from --seeds",
+        ),
+        (
+            {"kind": "attention", "measures": [], "paper": {"where": "T", "measured_on": "C", "rows": {"plain": 5}}},
+            r"paper\.rows\.plain: expected figures by measure",
+        ),
         (
             {"scales": {"small": {"passes": {"clean": {}}, "cells": {"plain": [1]}}}},
             r"scales\.small\.cells\.plain: expected what differs",

@@ -350,6 +350,11 @@ def test_a_table_says_where_its_machines_and_its_frost_differ(tmp_path: Path) ->
     assert "- grown by a procedure: k = 4, t = 2 (seed 0)\n" in text
     assert "- made of the published photographs: k = 3, t = 2 (seed 0); k = 3, t = 3 (seed 0)\n" in text
     assert {one["frost"] for one in json.loads(rendered(table, "json"))["results"]} == {"published", "procedural"}
+    content["passes"]["corruptions"].pop("frost")
+    content["passes"]["elsewhere"] = {"settings": {}, "measures": {}, "frost": "procedural"}
+    path.write_text(json.dumps(content))
+    text = rendered(compare(study, "laptop", [0], Results([tmp_path])), "text")
+    assert "Frost" not in text, "in images that this table is not of"
     alone = rendered(compare(study, "laptop", [0], Results([tmp_path]), ["k4-t2"]), "text")
     assert "Made on" not in alone
     assert "Frost" not in alone

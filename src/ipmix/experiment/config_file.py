@@ -171,7 +171,11 @@ def _value(hint: Any, value: Any, source: str, key: str) -> Any:
     if origin is dict:
         if isinstance(value, dict):
             _check_free(value, source, key)
-            return {str(name): item for name, item in value.items()}
+            words = [str(name) for name in value]
+            if len(set(words)) < len(words):
+                name = next(word for place, word in enumerate(words) if word in words[:place])
+                raise InputError(f"{source}: the key {_joined(key, name)!r} is there twice, once as a number")
+            return dict(zip(words, value.values(), strict=True))
         raise InputError(f"{source}: {key} should hold settings (key: value), got {_shown(value)}")
     return _plain(hint, value, source, key)
 
@@ -233,6 +237,10 @@ def parsed(text: str, source: str) -> Any:
             return super().compose_node(parent, index)
 
         def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+            if not isinstance(node, yaml.MappingNode):  # !!map before something else
+                raise InputError(
+                    f"{source}: line {node.start_mark.line + 1}: {_shown(node.value)} is tagged as settings and is none"
+                )
             seen = set()
             for key_node, value_node in node.value:
                 line = key_node.start_mark.line + 1
@@ -250,7 +258,7 @@ def parsed(text: str, source: str) -> Any:
                 return super().construct_object(node, deep)
             except InputError:
                 raise
-            except ValueError as error:  # 5,000 digits, the 32nd of a month
+            except (ValueError, KeyError, TypeError) as error:  # 5,000 digits, the 32nd of a month, !!bool maybe
                 where = names.get(id(node), f"line {node.start_mark.line + 1}")
                 raise InputError(f"{source}: {where}: {_shown(node.value)} can't be read ({error})") from None
 

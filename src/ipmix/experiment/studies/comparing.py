@@ -80,17 +80,17 @@ class Comparison:
         return Figures({seed: value - base[seed] for seed, value in ours.items() if seed in base})
 
 
-def frost_of(result: Mapping[str, Any]) -> str | None:
-    """Which frost a result's images under corruption have, "published" or "procedural"; None where it isn't said."""
-    kinds = {str(one["frost"]) for one in result["passes"].values() if "frost" in one}
-    return ", ".join(sorted(kinds)) or None
+def frost_of(result: Mapping[str, Any], passes: Iterable[str]) -> str | None:
+    """Which frost a result's images have in these passes, "published" or "procedural"; None where none is said."""
+    kinds = {str(one["frost"]) for name, one in result["passes"].items() if name in passes and "frost" in one}
+    return " and ".join(sorted(kinds)) or None
 
 
 def made_on(result: Mapping[str, Any]) -> str:
     """The accelerator, or else the processor, that a result was made on; of files by hand "a machine not named"."""
     hardware = result.get("hardware")
     about = hardware if isinstance(hardware, Mapping) else {}
-    return plain(str(about.get("accelerator") or about.get("processor") or "a machine not named"), most=60)
+    return plain(str(about.get("accelerator") or about.get("processor") or "a machine not named"), most=200)
 
 
 @dataclass(frozen=True)

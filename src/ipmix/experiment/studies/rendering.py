@@ -17,7 +17,7 @@ from ipmix.experiment.studies.comparing import (
     frost_of,
     made_on,
 )
-from ipmix.experiment.studies.measuring import column_of
+from ipmix.experiment.studies.measuring import column_of, pass_of
 from ipmix.experiment.studies.study import Study
 from ipmix.experiment.studies.study_config import PaperValue
 
@@ -159,10 +159,11 @@ def _circumstances(table: Comparison) -> list[str]:
         words = [f"{name} ({counted(number, 'run')})" for name, number in sorted(machines.items())]
         lines += ["", f"Made on {', '.join(words)}."]
     frost: dict[str, list[str]] = {}
+    passes = {pass_of(measure) for measure in table.study.config.measures}
     for one in table.found:
-        if kind := frost_of(one):
+        if kind := frost_of(one, passes):
             frost.setdefault(kind, []).append(f"{table.study.called(one['row'])} (seed {one['seed']})")
-    if len(frost) > 1:
+    if len(frost) > 1 or any(" and " in kind for kind in frost):
         lines += ["", "Frost is of two kinds, so that these figures under corruption don't compare:"]
         lines += [f"- {FROST.get(kind, plain(kind, most=60))}: {'; '.join(of)}" for kind, of in sorted(frost.items())]
     return lines
@@ -220,7 +221,9 @@ def _data(table: Comparison) -> dict[str, Any]:
         "disagreements": [vars(one) for one in disagreements(table)],
         "missing": [{"cell": job.cell, "seed": job.seed} for job in table.missing],
         "missing_figures": [vars(one) for one in table.lacking],
-        "results": [{**{key: one.get(key) for key in ABOUT}, "frost": frost_of(one)} for one in table.found],
+        "results": [
+            {**{key: one.get(key) for key in ABOUT}, "frost": frost_of(one, one["passes"])} for one in table.found
+        ],
     }
 
 

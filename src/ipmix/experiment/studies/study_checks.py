@@ -53,7 +53,7 @@ def check_scales(config: StudyConfig, scales: Mapping[str, ScaleConfig], source:
 
 def refuse_replaced(config: StudyConfig, scales: Mapping[str, ScaleConfig], source: str) -> None:
     """Refuse seeds, which --seeds would replace, and settings that a scale would put something else in the place of."""
-    _refuse_seeds(config, source)
+    _refuse_seeds(config, scales, source)
     for key, scale in scales.items():
         _refuse_replaced_at(config, (config.scales[key] or {}).get("changes") or {}, key, scale, source)
 
@@ -90,10 +90,11 @@ def check_name(name: Any, where: str) -> None:
     """Results are files of these names: a stranger's study puts none outside of its folder."""
     if isinstance(name, str) and name.endswith(".work"):
         raise InputError(f"{where}: {plain(repr(name), most=60)} ends in .work, as folders of unfinished cells do")
-    if not isinstance(name, str) or not name.strip() or name[0] in ".-" or set(name) & set('/\\:"*?<>|'):
+    is_text = isinstance(name, str) and name and name == name.strip()
+    if not is_text or name[0] in ".-" or set(name) & set('/\\:"*?<>|,'):
         raise InputError(
             f"{where}: {plain(repr(name), most=60)} is no name: expected a text that can be a file's name, without "
-            "slashes, not beginning with a dot or a dash"
+            "slashes and commas, not beginning with a dot or a dash"
         )
     if any(map(hidden, name)):
         raise InputError(f"{where}: a name holds no control characters, got {plain(repr(name), most=60)}")
@@ -114,6 +115,11 @@ def _refuse_replaced_at(
             if not isinstance(settings, Mapping) or not isinstance(laid, Mapping):
                 continue
             last = (own_changes if cell is None else scale.cells.get(cell) or {}).get(group) or {}
+            if group == "method" and "name" in laid and "name" not in settings and not last:
+                raise InputError(
+                    f"{source}: {place}.method says {', '.join(map(str, settings))} and no name, and scales.{key} "
+                    f"names {plain(repr(laid['name']), most=60)}, which replaces it whole: name that in {said} too"
+                )
             for name, value in settings.items():
                 if name not in laid or laid[name] == value or name in last:
                     continue
@@ -125,9 +131,13 @@ def _refuse_replaced_at(
                 )
 
 
-def _refuse_seeds(config: StudyConfig, source: str) -> None:
+def _refuse_seeds(config: StudyConfig, scales: Mapping[str, ScaleConfig], source: str) -> None:
     """Seeds are asked for by --seeds; one in the file would be replaced without a word."""
-    for place, changes in (("base", config.base), *((f"cells.{cell}", one) for cell, one in config.cells.items())):
+    layers = [("base", config.base), *((f"cells.{cell}", one) for cell, one in config.cells.items())]
+    for key, scale in scales.items():
+        layers += [(f"scales.{key}.changes", scale.changes)]
+        layers += [(f"scales.{key}.cells.{cell}", one) for cell, one in scale.cells.items()]
+    for place, changes in layers:
         training = (changes or {}).get("training")
         if isinstance(training, Mapping) and "seed" in training:
             raise InputError(f"{source}: {place}.training.seed: seeds come from --seeds; leave it out")
@@ -156,7 +166,7 @@ def checked_paper(config: StudyConfig, source: str) -> dict[str, dict[str, Paper
         rows[cell] = {}
         if not isinstance(row, Mapping):
             raise InputError(
-                f"{source}: paper.rows.{cell}: expected figures by measure, such as {{{config.measures[0]}: 4.0}}, got "
+                f"{source}: paper.rows.{cell}: expected figures by measure, such as {{clean_error: 4.0}}, got "
                 f"{plain(repr(row), most=60)}"
             )
         for measure, value in row.items():
