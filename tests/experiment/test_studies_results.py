@@ -341,6 +341,7 @@ def test_a_table_says_where_its_machines_and_its_frost_differ(tmp_path: Path) ->
         path.write_text(json.dumps(content))
     text = rendered(compare(study, "laptop", [0], Results([tmp_path])), "text")
     assert "Made on AMD EPYC (2 runs), NVIDIA H200 (1 run).\n" in text
+    assert "\n\n\n" not in text
     assert "Frost" not in text, "one kind, and one that isn't said"
     content["passes"]["corruptions"]["frost"] = "procedural"
     path.write_text(json.dumps(content))

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -83,7 +84,7 @@ def _prose(table: Comparison, *, markdown: bool, paper: bool) -> str:
     lines += _missing(table) + _lacking(table) + _circumstances(table)
     if published is not None and published.notes:
         lines += ["", "Of the paper's figures:", *(f"- {note}" for note in published.notes)]
-    return "\n".join(lines).rstrip() + "\n"
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).rstrip() + "\n"  # each part begins with an empty line
 
 
 def _paired(table: Comparison, markdown: bool) -> list[str]:
